@@ -1,0 +1,228 @@
+-- What tells of a person is in columns named sealed_*: encrypted, bound to table, row and column.
+CREATE TABLE prefecture_keys (
+    prefecture TEXT NOT NULL,
+    generation BIGINT NOT NULL,
+    master_generation BIGINT NOT NULL,
+    sealed_key BLOB NOT NULL,
+    PRIMARY KEY (prefecture, generation)
+);
+
+CREATE TABLE organizations (
+    code TEXT PRIMARY KEY,
+    active BIGINT NOT NULL,
+    relay_desk TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    connected_at BIGINT NOT NULL,
+    last_upload_at BIGINT
+);
+
+CREATE TABLE terminals (
+    serial TEXT PRIMARY KEY,
+    organization TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    label TEXT NOT NULL,
+    active BIGINT NOT NULL,
+    registered_at BIGINT NOT NULL
+);
+
+CREATE TABLE staff (
+    organization TEXT NOT NULL,
+    id TEXT NOT NULL,
+    roles TEXT NOT NULL,
+    active BIGINT NOT NULL,
+    sealed_name BLOB NOT NULL,
+    password_hash TEXT,
+    PRIMARY KEY (organization, id)
+);
+
+CREATE TABLE records (
+    id BLOB PRIMARY KEY,
+    prefecture TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    closed BIGINT NOT NULL,
+    serious BIGINT NOT NULL,
+    searchable BIGINT NOT NULL,
+    abuse_case BIGINT NOT NULL,
+    residence TEXT NOT NULL,
+    shielded BIGINT NOT NULL,
+    shield_named TEXT NOT NULL,
+    shield_lift_asked_by TEXT,
+    sealed_key BLOB NOT NULL,
+    registered_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+CREATE INDEX records_by_owner ON records (owner, id);
+
+CREATE TABLE record_versions (
+    record BLOB NOT NULL REFERENCES records (id),
+    version BIGINT NOT NULL,
+    organization TEXT NOT NULL,
+    officer TEXT NOT NULL,
+    change_kind TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    sealed_body BLOB NOT NULL,
+    PRIMARY KEY (record, version)
+);
+
+CREATE TABLE attachments (
+    record BLOB NOT NULL REFERENCES records (id),
+    id BLOB NOT NULL,
+    media_type TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    bytes BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    sealed_content BLOB NOT NULL,
+    PRIMARY KEY (record, id)
+);
+
+CREATE TABLE provisions (
+    record BLOB NOT NULL,
+    organization TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    item_groups BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (record, organization)
+);
+
+CREATE TABLE transfers (
+    id BLOB PRIMARY KEY,
+    record BLOB NOT NULL,
+    owner TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    state TEXT NOT NULL,
+    urgent BIGINT NOT NULL,
+    version BIGINT,
+    item_groups BIGINT NOT NULL,
+    opened_at BIGINT NOT NULL,
+    offered_at BIGINT,
+    expires_at BIGINT NOT NULL,
+    safety_due_at BIGINT,
+    safety_checked_at BIGINT,
+    escalated_at BIGINT,
+    sealed_note BLOB NOT NULL
+);
+CREATE INDEX transfers_by_record ON transfers (record, state);
+CREATE INDEX transfers_by_owner ON transfers (owner, id);
+CREATE INDEX transfers_by_receiver ON transfers (receiver, id);
+
+CREATE TABLE missing_notices (
+    id BLOB PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    exercise BIGINT NOT NULL,
+    issued_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    sealed_content BLOB NOT NULL
+);
+
+CREATE TABLE notice_centers (
+    notice BLOB NOT NULL REFERENCES missing_notices (id),
+    center TEXT NOT NULL,
+    delivered_at BIGINT,
+    read_at BIGINT,
+    answered_at BIGINT,
+    answer TEXT,
+    sealed_details BLOB,
+    PRIMARY KEY (notice, center)
+);
+
+CREATE TABLE serious_reviews (
+    id BLOB PRIMARY KEY,
+    record BLOB NOT NULL,
+    organization TEXT NOT NULL,
+    officer TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    sealed_note BLOB NOT NULL
+);
+CREATE INDEX serious_reviews_by_record ON serious_reviews (record, id);
+
+CREATE TABLE staffing_reports (
+    center TEXT NOT NULL,
+    fiscal_year BIGINT NOT NULL,
+    submitted_at BIGINT NOT NULL,
+    report TEXT NOT NULL,
+    PRIMARY KEY (center, fiscal_year)
+);
+
+CREATE TABLE break_glass (
+    record BLOB NOT NULL,
+    organization TEXT NOT NULL,
+    officer TEXT NOT NULL,
+    until_at BIGINT NOT NULL,
+    reviewed_at BIGINT,
+    id BLOB NOT NULL,
+    sealed_reason BLOB NOT NULL,
+    PRIMARY KEY (id)
+);
+CREATE INDEX break_glass_by_record ON break_glass (record, organization);
+
+CREATE TABLE inquiries (
+    id BLOB PRIMARY KEY,
+    record BLOB NOT NULL,
+    owner TEXT NOT NULL,
+    asker TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    answered_at BIGINT,
+    sealed_question BLOB NOT NULL,
+    sealed_answer BLOB
+);
+
+CREATE TABLE inbox (
+    organization TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    record BLOB,
+    subject BLOB,
+    entry BLOB,
+    from_organization TEXT,
+    from_officer TEXT,
+    from_terminal TEXT,
+    purpose TEXT,
+    PRIMARY KEY (organization, position)
+);
+
+CREATE TABLE inbox_acknowledged (
+    organization TEXT PRIMARY KEY,
+    position BIGINT NOT NULL
+);
+
+CREATE TABLE idempotency (
+    organization TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    request_digest BLOB NOT NULL,
+    outcome TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (organization, idempotency_key)
+);
+
+CREATE TABLE ledger (
+    node TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    id BLOB NOT NULL,
+    organization TEXT NOT NULL,
+    owner TEXT,
+    record BLOB,
+    body BLOB NOT NULL,
+    sealed_note BLOB,
+    PRIMARY KEY (node, position)
+);
+CREATE UNIQUE INDEX ledger_by_id ON ledger (id);
+CREATE INDEX ledger_by_owner ON ledger (owner, position) WHERE owner IS NOT NULL;
+CREATE INDEX ledger_by_organization ON ledger (organization, position);
+
+CREATE TABLE ledger_heads (
+    node TEXT PRIMARY KEY,
+    size BIGINT NOT NULL,
+    root BLOB NOT NULL,
+    at BIGINT NOT NULL
+);
+
+-- A committed entry is never changed or removed.
+CREATE TRIGGER ledger_is_append_only_update BEFORE UPDATE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER ledger_is_append_only_delete BEFORE DELETE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;

@@ -1,0 +1,426 @@
+//! The one door: decide → reduce to the granted groups → append to the ledger → commit → disclose.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{
+    Sealed,
+    entry::{Act, Entry, Purpose, RecordRef},
+    journal::{InboxItem, InboxKind, Journal, Logged, Receipt},
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        case_record::{IndexItems, NameForm, RecordFacts, Standing},
+        format::{Document, Element},
+        organization::{OrganizationCode, OrganizationKind},
+        registry::Registry,
+        relation::relation,
+        visibility::{GroupSet, ItemGroup, LegalBasis, Operation, Relation, Situation, VisibilitySettings, visible_groups},
+    },
+    error::Error,
+    identity::{Caller, Role},
+    search::{index::{Findable, Hit}, query::Rank},
+};
+
+/// A value that may leave. Made here alone, and only with the receipt of the entry that accounts for it.
+#[derive(Debug)]
+pub struct Disclosed<T> {
+    value: T,
+    receipt: Receipt,
+}
+
+impl<T> Disclosed<T> {
+    fn new(value: T, receipt: Receipt) -> Self {
+        Self { value, receipt }
+    }
+
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// Ids of the ledger entries that account for it.
+    pub fn entries(&self) -> &[Uuid] {
+        self.receipt.entries()
+    }
+}
+
+/// A decision that a record may be shown: to which relation, which groups, which version. Made here alone.
+pub struct Grant {
+    facts: RecordFacts,
+    relation: Relation,
+    groups: GroupSet,
+    version: i64,
+    basis: LegalBasis,
+    decided_at: u64,
+}
+
+impl Grant {
+    /// The version to read: what was provided for a receiver or former owner, else the current one.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    pub fn relation(&self) -> Relation {
+        self.relation
+    }
+
+    pub fn covers(&self, group: ItemGroup) -> bool {
+        self.groups.contains(group)
+    }
+
+    pub fn owner(&self) -> &OrganizationCode {
+        &self.facts.owner
+    }
+}
+
+/// One item group in a view.
+pub enum Item {
+    Shown(Element),
+    Withheld,
+}
+
+/// A record as one reader may see it.
+pub struct RecordView {
+    pub record: Uuid,
+    pub version: i64,
+    pub owner: OrganizationCode,
+    pub relation: Relation,
+    pub closed: bool,
+    pub serious: bool,
+    /// Whole years on the day of the disclosure.
+    pub age: i32,
+    pub items: Vec<(ItemGroup, Item)>,
+}
+
+/// Whom to call about a child.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Contact {
+    /// The body that owns the record.
+    Owner { organization: OrganizationCode, name: String, desk: String },
+    /// A shielded record: ask through the gateway (`POST /v1/records/{id}/inquiries`).
+    Relay { desk: &'static str },
+}
+
+/// One child found by a search: the four items, and whom to call.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct FoundChild {
+    pub record: Uuid,
+    pub name: String,
+    /// Code of the list `SexCode`.
+    pub sex: String,
+    /// `2018-04-01`, or its known part.
+    pub birth_date: String,
+    pub guardians: Vec<String>,
+    pub contact: Contact,
+    pub rank: Rank,
+    /// Whose name matched, in which written form.
+    pub matched: Vec<Matched>,
+}
+
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct Matched {
+    pub person: &'static str,
+    pub form: NameForm,
+}
+
+/// What decides and accounts for every disclosure of a node.
+#[derive(Clone)]
+pub struct Gate {
+    journal: Journal,
+    registry: Arc<Registry>,
+    clock: Clock,
+}
+
+impl Gate {
+    pub fn new(journal: Journal, registry: Arc<Registry>, clock: Clock) -> Self {
+        Self { journal, registry, clock }
+    }
+
+    /// Decides whether a caller may see a record, and what of it. A refusal is in the ledger before it is told.
+    ///
+    /// # Errors
+    /// [`Error::NotAvailable`], whether the record is hidden or does not exist.
+    pub async fn authorize(
+        &self,
+        caller: &Caller,
+        act: Act,
+        purpose: Purpose,
+        operation: Operation,
+        requested: Uuid,
+        known: Option<(RecordFacts, Standing)>,
+        decided_at: u64,
+    ) -> Result<Grant, Error> {
+        let grant = known.and_then(|(facts, standing)| self.decide(caller, operation, facts, &standing, decided_at));
+        match grant {
+            Some(grant) => Ok(grant),
+            None => {
+                let entry =
+                    Entry::of(caller, act, &self.clock).about(requested).for_purpose(purpose).refused("record_not_available");
+                self.journal.record(decided_at, vec![entry.into()], Vec::new()).await?;
+                Err(Error::NotAvailable)
+            }
+        }
+    }
+
+    fn decide(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        facts: RecordFacts,
+        standing: &Standing,
+        decided_at: u64,
+    ) -> Option<Grant> {
+        let day = self.clock.today_in_japan();
+        let relation = relation(&facts, standing, caller.organization(), &self.registry, day);
+        let provided = match relation {
+            Relation::Receiver | Relation::ReceiverPreview => standing.offered.as_ref().map(|o| &o.provided),
+            Relation::FormerOwner => standing.provided.as_ref(),
+            Relation::Owner
+            | Relation::Counterpart
+            | Relation::Reviewer
+            | Relation::BreakGlass
+            | Relation::Outsider
+            | Relation::Nobody => None,
+        };
+        let settings = self.settings_of(&facts.owner);
+        let groups = visible_groups(
+            operation,
+            &Situation {
+                relation,
+                reader: caller.organization(),
+                reads_reporter: caller.has_role(Role::Caseworker) || caller.has_role(Role::Supervisor),
+                shield: &facts.shield,
+                settings: &settings,
+                provided: provided.map(|provided| provided.groups),
+            },
+        );
+        if groups.is_empty() {
+            return None;
+        }
+        let version = provided.map_or(facts.version, |provided| provided.version);
+        let basis = relation.legal_basis(facts.abuse_case);
+        Some(Grant { facts, relation, groups, version, basis, decided_at })
+    }
+
+    fn settings_of(&self, owner: &OrganizationCode) -> VisibilitySettings {
+        self.journal.memory().directory.organization(owner).map(|o| o.settings).unwrap_or_default()
+    }
+
+    /// Discloses a record's document as far as the grant goes.
+    ///
+    /// # Errors
+    /// The journal could not write the entry, or the decision is out of date.
+    pub async fn disclose_record(
+        &self,
+        caller: &Caller,
+        act: Act,
+        purpose: Purpose,
+        grant: Grant,
+        sealed: Sealed<Document>,
+    ) -> Result<Disclosed<RecordView>, Error> {
+        let receipt = self.account(caller, act, purpose, &grant, grant.groups).await?;
+        let document = sealed.open();
+        let age = IndexItems::of(&document).map_or(0, |items| items.birth_date.age_on(self.clock.today_in_japan()));
+        let Grant { facts, relation, groups, version, .. } = grant;
+        let mut sections: Vec<(ItemGroup, Element)> = document.into_sections();
+        let items = crate::domain::format::sections::SECTIONS
+            .iter()
+            .filter_map(|section| {
+                let group = section.group;
+                if !groups.contains(group) {
+                    return Some((group, Item::Withheld));
+                }
+                let position = sections.iter().position(|(of, _)| *of == group)?;
+                Some((group, Item::Shown(sections.swap_remove(position).1)))
+            })
+            .collect();
+        let view = RecordView {
+            record: facts.id,
+            version,
+            owner: facts.owner,
+            relation,
+            closed: facts.closed,
+            serious: facts.serious,
+            age,
+            items,
+        };
+        Ok(Disclosed::new(view, receipt))
+    }
+
+    /// Discloses something that belongs to one item group of a record: an attachment, a review note.
+    ///
+    /// # Errors
+    /// [`Error::NotAvailable`] where the grant does not cover the group; else as [`Self::disclose_record`].
+    pub async fn disclose_part<T>(
+        &self,
+        caller: &Caller,
+        act: Act,
+        purpose: Purpose,
+        grant: Grant,
+        group: ItemGroup,
+        sealed: Sealed<T>,
+    ) -> Result<Disclosed<T>, Error> {
+        if !grant.covers(group) {
+            let entry = self.entry(caller, act, purpose, &grant).refused("record_not_available");
+            self.journal.record(grant.decided_at, vec![entry.into()], Vec::new()).await?;
+            return Err(Error::NotAvailable);
+        }
+        let receipt = self.account(caller, act, purpose, &grant, GroupSet::of([group])).await?;
+        Ok(Disclosed::new(sealed.open(), receipt))
+    }
+
+    async fn account(
+        &self,
+        caller: &Caller,
+        act: Act,
+        purpose: Purpose,
+        grant: &Grant,
+        groups: GroupSet,
+    ) -> Result<Receipt, Error> {
+        let entry = self.entry(caller, act, purpose, grant).disclosing(groups, grant.basis);
+        let inbox = match grant.relation {
+            Relation::Owner | Relation::Counterpart => Vec::new(),
+            Relation::ReceiverPreview
+            | Relation::Receiver
+            | Relation::FormerOwner
+            | Relation::Reviewer
+            | Relation::BreakGlass
+            | Relation::Outsider
+            | Relation::Nobody => vec![
+                InboxItem::new(grant.facts.owner.clone(), InboxKind::RecordViewed)
+                    .record(grant.facts.id)
+                    .from(caller)
+                    .because_of(&entry),
+            ],
+        };
+        self.journal.record(grant.decided_at, vec![entry.into()], inbox).await
+    }
+
+    fn entry(&self, caller: &Caller, act: Act, purpose: Purpose, grant: &Grant) -> Entry {
+        let facts = &grant.facts;
+        Entry::of(caller, act, &self.clock)
+            .on(&RecordRef { record: facts.id, version: grant.version, owner: facts.owner.clone() })
+            .as_relation(grant.relation)
+            .for_purpose(purpose)
+    }
+
+    /// Whether a record may appear in a caller's national search. Asked of every match before it is counted.
+    pub fn findable(&self, caller: &Caller, facts: &RecordFacts) -> Findable {
+        let own = self.decide(caller, Operation::Search, facts.clone(), &Standing::default(), 0);
+        match own {
+            // Cases other than abuse are found by others only where the owner's ordinance says so.
+            Some(grant) if facts.searchable || matches!(grant.relation, Relation::Owner | Relation::Counterpart) => {
+                Findable::Shown
+            }
+            _ => Findable::Absent,
+        }
+    }
+
+    /// Discloses the hits of a search: one entry for the search, one for each child shown. Owners of what was shown
+    /// or approached are told in the same transaction. The number of entries depends on the visible hits alone.
+    ///
+    /// # Errors
+    /// As [`Self::disclose_record`].
+    pub async fn disclose_hits(
+        &self,
+        caller: &Caller,
+        purpose: Purpose,
+        decided_at: u64,
+        hits: Vec<Sealed<Hit>>,
+        note: Vec<u8>,
+        mut inbox: Vec<InboxItem>,
+    ) -> Result<Disclosed<Vec<FoundChild>>, Error> {
+        let search = Entry::of(caller, Act::Search, &self.clock).for_purpose(purpose).with_note(&note);
+        let search = if hits.is_empty() { search.no_hit() } else { search };
+        inbox.iter_mut().for_each(|item| {
+            item.entry = Some(search.id);
+            item.purpose = Some(purpose);
+        });
+        let mut entries = vec![Logged { entry: search, note: Some(note) }];
+        let mut found = Vec::with_capacity(hits.len());
+        for hit in hits {
+            let facts = &hit.peek().facts;
+            let Some(grant) = self.decide(caller, Operation::Search, facts.clone(), &Standing::default(), decided_at)
+            else {
+                continue;
+            };
+            let entry = self.entry(caller, Act::SearchHit, purpose, &grant).disclosing(grant.groups, grant.basis);
+            if grant.relation == Relation::Outsider {
+                let kind = if facts.shield.active { InboxKind::ShieldApproached } else { InboxKind::RecordFound };
+                inbox.push(InboxItem::new(facts.owner.clone(), kind).record(facts.id).from(caller).because_of(&entry));
+            }
+            entries.push(entry.into());
+            found.push((grant, hit));
+        }
+        let receipt = self.journal.record(decided_at, entries, inbox).await?;
+        let children = found.into_iter().map(|(grant, hit)| self.found_child(caller, &grant, hit.open())).collect();
+        Ok(Disclosed::new(children, receipt))
+    }
+
+    fn found_child(&self, caller: &Caller, grant: &Grant, hit: Hit) -> FoundChild {
+        let Hit { facts, items, rank, matched } = hit;
+        // The owner's name is itself a location.
+        let relayed = facts.shield.active
+            && grant.relation == Relation::Outsider
+            && caller.kind() == OrganizationKind::ChildGuidanceCenter
+            && !facts.shield.named.contains(caller.organization());
+        let contact = if relayed {
+            Contact::Relay { desk: "中継窓口 / relay desk" }
+        } else {
+            let desk = self.journal.memory().directory.organization(&facts.owner).map(|o| o.relay_desk);
+            Contact::Owner {
+                name: self.registry.name(&facts.owner),
+                organization: facts.owner,
+                desk: desk.unwrap_or_default(),
+            }
+        };
+        FoundChild {
+            record: facts.id,
+            name: items.child.written,
+            sex: items.sex,
+            birth_date: items.birth_date.to_iso(),
+            guardians: items.guardians.into_iter().map(|guardian| guardian.written).collect(),
+            contact,
+            rank,
+            matched: matched.into_iter().map(|(person, form)| Matched { person, form }).collect(),
+        }
+    }
+
+    /// Discloses what is not a record but tells of a child: a notice, a transfer's note, an inquiry. The operation
+    /// has decided that the caller is a party to it; the entry says so.
+    ///
+    /// # Errors
+    /// As [`Self::disclose_record`].
+    pub async fn disclose_whole<T>(
+        &self,
+        entry: Entry,
+        basis: LegalBasis,
+        decided_at: u64,
+        sealed: Sealed<T>,
+    ) -> Result<Disclosed<T>, Error> {
+        let entry = entry.disclosing(GroupSet::of([ItemGroup::Index]), basis);
+        let receipt = self.journal.record(decided_at, vec![entry.into()], Vec::new()).await?;
+        Ok(Disclosed::new(sealed.open(), receipt))
+    }
+
+    /// Discloses the owner's own list.
+    ///
+    /// # Errors
+    /// As [`Self::disclose_record`].
+    pub async fn disclose_own<T>(
+        &self,
+        caller: &Caller,
+        act: Act,
+        decided_at: u64,
+        sealed: Sealed<T>,
+    ) -> Result<Disclosed<T>, Error> {
+        let entry = Entry::of(caller, act, &self.clock)
+            .as_relation(Relation::Owner)
+            .disclosing(GroupSet::of([ItemGroup::Index]), LegalBasis::OwnRecord);
+        let receipt = self.journal.record(decided_at, vec![entry.into()], Vec::new()).await?;
+        Ok(Disclosed::new(sealed.open(), receipt))
+    }
+}

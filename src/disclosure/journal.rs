@@ -1,0 +1,656 @@
+//! The one writer of a node.
+//!
+//! Everything durable passes through here. What waits is gathered into one transaction: each effect runs in its own
+//! savepoint, its ledger entries are hashed into the Merkle log in order, the tree head is updated in the same
+//! transaction, and only after the commit are the index and the directory brought up to date and the callers
+//! answered. So a receipt proves a durable entry, and a later search sees every earlier acknowledgement.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use futures_util::future::BoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::{Notify, mpsc, oneshot};
+use uuid::Uuid;
+
+use super::{
+    entry::{Entry, Purpose},
+    merkle::{Frontier, Hash, Tree, leaf_hash},
+};
+use crate::{
+    clock::Clock,
+    domain::organization::OrganizationCode,
+    error::Error,
+    identity::{
+        Caller,
+        directory::{Directory, DirectoryChange},
+    },
+    search::{
+        index::{IndexChange, SearchIndex},
+        standing::{StandingChange, StandingMatches},
+    },
+    store::{self, Store, StoreError, Tx, execute},
+};
+
+/// Most jobs in one transaction; more wait for the next.
+const MOST_IN_BATCH: usize = 512;
+/// Jobs that may wait. Beyond that the caller is told to come back.
+const QUEUE: usize = 2_048;
+
+/// Proof that ledger entries are durable. Made here alone, after a commit.
+#[derive(Debug)]
+pub struct Receipt {
+    entries: Vec<Uuid>,
+}
+
+impl Receipt {
+    /// Ids of the entries, in the order in which they were given.
+    pub fn entries(&self) -> &[Uuid] {
+        &self.entries
+    }
+}
+
+/// What became of a job that was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error("the journal cannot write: nothing was done and nothing was disclosed")]
+    Unavailable,
+    #[error("the journal is full")]
+    Full,
+    #[error("what was decided on has changed; decide again")]
+    Stale,
+}
+
+/// What an organization finds in its inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InboxKind {
+    RecordRegistered,
+    RecordUpdated,
+    RecordClosed,
+    /// One of the organization's records was shown in a search.
+    RecordFound,
+    /// A search came upon one of the organization's shielded records.
+    ShieldApproached,
+    RecordViewed,
+    TransferRequested,
+    TransferOffered,
+    TransferConfirmed,
+    TransferTakenOver,
+    TransferRejected,
+    TransferWithdrawn,
+    TransferExpired,
+    SafetyCheckDone,
+    SafetyCheckOverdue,
+    MissingNotice,
+    MissingNoticeUpdated,
+    MissingNoticeCancelled,
+    NoticeAnswered,
+    /// A registration matches a missing child of the organization.
+    MissingChildRegistered,
+    /// A search matches a missing child of the organization.
+    MissingChildSearched,
+    SeriousCaseDesignated,
+    SeriousCaseReviewed,
+    BreakGlass,
+    InquiryReceived,
+    InquiryAnswered,
+    ShieldLiftAsked,
+}
+
+impl InboxKind {
+    /// The word in the database and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RecordRegistered => "record_registered",
+            Self::RecordUpdated => "record_updated",
+            Self::RecordClosed => "record_closed",
+            Self::RecordFound => "record_found",
+            Self::ShieldApproached => "shield_approached",
+            Self::RecordViewed => "record_viewed",
+            Self::TransferRequested => "transfer_requested",
+            Self::TransferOffered => "transfer_offered",
+            Self::TransferConfirmed => "transfer_confirmed",
+            Self::TransferTakenOver => "transfer_taken_over",
+            Self::TransferRejected => "transfer_rejected",
+            Self::TransferWithdrawn => "transfer_withdrawn",
+            Self::TransferExpired => "transfer_expired",
+            Self::SafetyCheckDone => "safety_check_done",
+            Self::SafetyCheckOverdue => "safety_check_overdue",
+            Self::MissingNotice => "missing_notice",
+            Self::MissingNoticeUpdated => "missing_notice_updated",
+            Self::MissingNoticeCancelled => "missing_notice_cancelled",
+            Self::NoticeAnswered => "notice_answered",
+            Self::MissingChildRegistered => "missing_child_registered",
+            Self::MissingChildSearched => "missing_child_searched",
+            Self::SeriousCaseDesignated => "serious_case_designated",
+            Self::SeriousCaseReviewed => "serious_case_reviewed",
+            Self::BreakGlass => "break_glass",
+            Self::InquiryReceived => "inquiry_received",
+            Self::InquiryAnswered => "inquiry_answered",
+            Self::ShieldLiftAsked => "shield_lift_asked",
+        }
+    }
+}
+
+/// A message to one organization: ids and codes, no record data.
+#[derive(Clone, Debug)]
+pub struct InboxItem {
+    pub to: OrganizationCode,
+    pub kind: InboxKind,
+    pub record: Option<Uuid>,
+    pub subject: Option<Uuid>,
+    pub entry: Option<Uuid>,
+    pub from: Option<Caller>,
+    pub purpose: Option<Purpose>,
+}
+
+impl InboxItem {
+    pub fn new(to: OrganizationCode, kind: InboxKind) -> Self {
+        Self { to, kind, record: None, subject: None, entry: None, from: None, purpose: None }
+    }
+
+    pub fn record(self, record: Uuid) -> Self {
+        Self { record: Some(record), ..self }
+    }
+
+    pub fn subject(self, subject: Uuid) -> Self {
+        Self { subject: Some(subject), ..self }
+    }
+
+    pub fn from(self, caller: &Caller) -> Self {
+        Self { from: Some(caller.clone()), ..self }
+    }
+
+    pub fn because_of(self, entry: &Entry) -> Self {
+        Self { entry: Some(entry.id), purpose: entry.purpose, ..self }
+    }
+}
+
+/// An entry with its sealed note, if it has one.
+pub struct Logged {
+    pub entry: Entry,
+    pub note: Option<Vec<u8>>,
+}
+
+impl From<Entry> for Logged {
+    fn from(entry: Entry) -> Self {
+        Self { entry, note: None }
+    }
+}
+
+/// A change of what the node keeps in memory, made after the commit it belongs to.
+pub enum Change {
+    Index(IndexChange),
+    Directory(DirectoryChange),
+    Standing(StandingChange),
+    /// Something that a decision may have rested on: decisions made before must be made again.
+    Visibility,
+}
+
+/// What an effect did: its answer, its entries, and what follows from it.
+pub struct Effect<T> {
+    pub value: T,
+    pub entries: Vec<Logged>,
+    pub inbox: Vec<InboxItem>,
+    pub changes: Vec<Change>,
+}
+
+impl<T> Effect<T> {
+    pub fn new(value: T, entry: Entry) -> Self {
+        Self { value, entries: vec![entry.into()], inbox: Vec::new(), changes: Vec::new() }
+    }
+
+    pub fn tell(mut self, items: impl IntoIterator<Item = InboxItem>) -> Self {
+        self.inbox.extend(items);
+        self
+    }
+
+    pub fn then(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+}
+
+/// Why an effect was not made, with the entry that says so.
+pub struct Declined {
+    pub error: Error,
+    pub entry: Option<Box<Entry>>,
+}
+
+impl From<Error> for Declined {
+    fn from(error: Error) -> Self {
+        Self { error, entry: None }
+    }
+}
+
+impl From<StoreError> for Declined {
+    fn from(error: StoreError) -> Self {
+        Self { error: Error::from(error), entry: None }
+    }
+}
+
+/// Makes repeating a write harmless: the key and the digest of the request it belongs to.
+#[derive(Clone)]
+pub struct Idempotency {
+    pub key: String,
+    pub digest: Vec<u8>,
+}
+
+/// What one job wants written besides what it did itself.
+struct Prepared {
+    entries: Vec<Logged>,
+    inbox: Vec<InboxItem>,
+    changes: Vec<Change>,
+}
+
+trait Job: Send {
+    /// Runs inside the transaction. Keeps its own answer until [`Job::finish`].
+    fn run<'t>(&'t mut self, tx: &'t mut Tx, clock: &'t Clock) -> BoxFuture<'t, Result<Prepared, Declined>>;
+    /// Whether what it does must be undone if it declines half-way.
+    fn needs_savepoint(&self) -> bool;
+    fn finish(self: Box<Self>, outcome: Result<Receipt, Error>);
+}
+
+struct Work {
+    /// The visibility epoch in which the caller decided.
+    decided_at: u64,
+    job: Box<dyn Job>,
+}
+
+/// Memory that follows the journal.
+pub struct Memory {
+    pub tree: RwLock<Tree>,
+    pub index: SearchIndex,
+    pub directory: Arc<Directory>,
+    pub standing: StandingMatches,
+    pub inboxes: Inboxes,
+    epoch: AtomicU64,
+    healthy: AtomicBool,
+}
+
+/// Latest inbox position of each organization, and who waits for the next.
+#[derive(Default)]
+pub struct Inboxes(Mutex<HashMap<OrganizationCode, (i64, Arc<Notify>)>>);
+
+impl Inboxes {
+    pub fn with_positions(positions: Vec<(OrganizationCode, i64)>) -> Self {
+        Self(Mutex::new(positions.into_iter().map(|(code, at)| (code, (at, Arc::default()))).collect()))
+    }
+
+    /// The latest position of an organization, and what to wait on for the next.
+    pub fn watch(&self, organization: &OrganizationCode) -> (i64, Arc<Notify>) {
+        let mut inboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inboxes.entry(organization.clone()).or_default().clone()
+    }
+
+    fn delivered(&self, organization: &OrganizationCode, position: i64) {
+        let mut inboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (latest, waiting) = inboxes.entry(organization.clone()).or_default();
+        *latest = position;
+        waiting.notify_waiters();
+    }
+}
+
+impl Memory {
+    pub fn new(
+        tree: Tree,
+        index: SearchIndex,
+        directory: Arc<Directory>,
+        standing: StandingMatches,
+        inboxes: Inboxes,
+    ) -> Self {
+        Self {
+            tree: RwLock::new(tree),
+            index,
+            directory,
+            standing,
+            inboxes,
+            epoch: AtomicU64::new(0),
+            healthy: AtomicBool::new(true),
+        }
+    }
+
+    fn apply(&self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Index(change) => self.index.apply(change),
+                Change::Directory(change) => self.directory.apply(change),
+                Change::Standing(change) => self.standing.apply(change),
+                Change::Visibility => {
+                    self.epoch.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        }
+    }
+}
+
+/// Handle to the writer. Clones share it.
+#[derive(Clone)]
+pub struct Journal {
+    queue: mpsc::Sender<Work>,
+    memory: Arc<Memory>,
+}
+
+impl Journal {
+    /// Starts the writer of a node.
+    pub fn start(node: String, store: Store, clock: Clock, memory: Arc<Memory>) -> (Self, tokio::task::JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let writer = Writer { node, store, clock, memory: memory.clone(), waiting, in_doubt: None };
+        let task = tokio::spawn(writer.run());
+        (Self { queue, memory }, task)
+    }
+
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The visibility epoch. Read it before reading what a decision rests on, and hand it back with the decision.
+    pub fn epoch(&self) -> u64 {
+        self.memory.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Whether the last transaction was written.
+    pub fn is_healthy(&self) -> bool {
+        self.memory.healthy.load(Ordering::Relaxed)
+    }
+
+    /// Writes entries and messages that need no other effect.
+    ///
+    /// # Errors
+    /// The journal is full, cannot write, or the decision is out of date.
+    pub async fn record(
+        &self,
+        decided_at: u64,
+        entries: Vec<Logged>,
+        inbox: Vec<InboxItem>,
+    ) -> Result<Receipt, Error> {
+        let (reply, answer) = oneshot::channel();
+        let prepared = Some(Prepared { entries, inbox, changes: Vec::new() });
+        self.send(decided_at, Box::new(Entries { prepared, reply }))?;
+        answer.await.unwrap_or(Err(JournalError::Unavailable.into()))
+    }
+
+    /// Runs an effect in the journal's transaction and answers once it is durable.
+    ///
+    /// # Errors
+    /// The effect's own refusal, or as [`Self::record`].
+    pub async fn write<T, F>(
+        &self,
+        decided_at: u64,
+        caller: &Caller,
+        idempotency: Option<Idempotency>,
+        effect: F,
+    ) -> Result<(T, Receipt), Error>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Effect<T>, Declined>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let idempotency = idempotency.map(|key| (caller.organization().clone(), key));
+        self.send(decided_at, Box::new(EffectJob { effect: Some(effect), idempotency, value: None, reply }))?;
+        answer.await.unwrap_or(Err(JournalError::Unavailable.into()))
+    }
+
+    fn send(&self, decided_at: u64, job: Box<dyn Job>) -> Result<(), Error> {
+        self.queue.try_send(Work { decided_at, job }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => JournalError::Full.into(),
+            mpsc::error::TrySendError::Closed(_) => JournalError::Unavailable.into(),
+        })
+    }
+}
+
+struct Entries {
+    prepared: Option<Prepared>,
+    reply: oneshot::Sender<Result<Receipt, Error>>,
+}
+
+impl Job for Entries {
+    fn run<'t>(&'t mut self, _tx: &'t mut Tx, _clock: &'t Clock) -> BoxFuture<'t, Result<Prepared, Declined>> {
+        let prepared = self.prepared.take().ok_or_else(|| Declined::from(Error::from(JournalError::Unavailable)));
+        Box::pin(async move { prepared })
+    }
+
+    fn needs_savepoint(&self) -> bool {
+        false
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<Receipt, Error>) {
+        // The caller may have gone; the entry stands all the same.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+struct EffectJob<T, F> {
+    effect: Option<F>,
+    idempotency: Option<(OrganizationCode, Idempotency)>,
+    value: Option<T>,
+    reply: oneshot::Sender<Result<(T, Receipt), Error>>,
+}
+
+impl<T, F> Job for EffectJob<T, F>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Effect<T>, Declined>> + Send + 'static,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut Tx, clock: &'t Clock) -> BoxFuture<'t, Result<Prepared, Declined>> {
+        Box::pin(async move {
+            if let Some((organization, idempotency)) = &self.idempotency
+                && let Some((digest, outcome)) =
+                    store::idempotency::outcome_of(tx, organization, &idempotency.key).await?
+            {
+                if digest != idempotency.digest {
+                    return Err(Error::IdempotencyKeyReused.into());
+                }
+                let value = serde_json::from_str(&outcome).map_err(|_| StoreError::Corrupt("idempotency outcome"))?;
+                self.value = Some(value);
+                return Ok(Prepared { entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() });
+            }
+            let effect = self.effect.take().ok_or_else(|| Error::from(JournalError::Unavailable))?;
+            let Effect { value, entries, inbox, changes } = effect(tx).await?;
+            if let Some((organization, idempotency)) = &self.idempotency {
+                let outcome = serde_json::to_string(&value).map_err(|_| StoreError::Corrupt("idempotency outcome"))?;
+                store::idempotency::remember(tx, organization, idempotency, &outcome, clock.now()).await?;
+            }
+            self.value = Some(value);
+            Ok(Prepared { entries, inbox, changes })
+        })
+    }
+
+    fn needs_savepoint(&self) -> bool {
+        true
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<Receipt, Error>) {
+        let answer = match (outcome, self.value) {
+            (Ok(receipt), Some(value)) => Ok((value, receipt)),
+            (Ok(_), None) => Err(JournalError::Unavailable.into()),
+            (Err(error), _) => Err(error),
+        };
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// A batch whose transaction is not known to have been committed or not.
+struct InDoubt {
+    size: u64,
+    root: Hash,
+    leaves: Vec<Hash>,
+    changes: Vec<Change>,
+    inbox: Vec<(OrganizationCode, i64)>,
+}
+
+struct Writer {
+    node: String,
+    store: Store,
+    clock: Clock,
+    memory: Arc<Memory>,
+    waiting: mpsc::Receiver<Work>,
+    in_doubt: Option<InDoubt>,
+}
+
+/// How each job of a batch came out of the transaction.
+enum Ran {
+    Well(Receipt),
+    Not(Error),
+}
+
+impl Writer {
+    async fn run(mut self) {
+        while let Some(first) = self.waiting.recv().await {
+            let mut batch = vec![first];
+            while batch.len() < MOST_IN_BATCH
+                && let Ok(next) = self.waiting.try_recv()
+            {
+                batch.push(next);
+            }
+            self.commit(batch).await;
+        }
+    }
+
+    async fn commit(&mut self, mut batch: Vec<Work>) {
+        let ran = match self.transact(&mut batch).await {
+            Ok(ran) => {
+                self.memory.healthy.store(true, Ordering::Relaxed);
+                ran
+            }
+            Err(error) => {
+                tracing::error!(%error, "the journal could not write");
+                self.memory.healthy.store(false, Ordering::Relaxed);
+                batch.iter().map(|_| Ran::Not(JournalError::Unavailable.into())).collect()
+            }
+        };
+        for (work, ran) in batch.into_iter().zip(ran) {
+            match ran {
+                Ran::Well(receipt) => work.job.finish(Ok(receipt)),
+                Ran::Not(error) => work.job.finish(Err(error)),
+            }
+        }
+    }
+
+    async fn transact(&mut self, batch: &mut [Work]) -> Result<Vec<Ran>, StoreError> {
+        self.resolve_doubt().await?;
+        let mut tx = self.store.write().await?;
+        let mut frontier = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
+        let first_position = frontier.size();
+        let mut epoch = self.memory.epoch.load(Ordering::SeqCst);
+        let mut leaves = Vec::new();
+        let mut changes = Vec::new();
+        let mut inbox: HashMap<OrganizationCode, i64> = HashMap::new();
+        let mut ran = Vec::with_capacity(batch.len());
+        for work in batch {
+            if work.decided_at != epoch {
+                ran.push(Ran::Not(JournalError::Stale.into()));
+                continue;
+            }
+            let outcome = self.run_job(&mut tx, work.job.as_mut()).await?;
+            let (prepared, declined) = match outcome {
+                Ok(prepared) => (prepared, None),
+                Err(Declined { error, entry }) => {
+                    let entries = entry.into_iter().map(|entry| Logged::from(*entry)).collect();
+                    (Prepared { entries, inbox: Vec::new(), changes: Vec::new() }, Some(error))
+                }
+            };
+            let mut ids = Vec::with_capacity(prepared.entries.len());
+            for logged in prepared.entries {
+                let body = logged.entry.to_bytes();
+                let leaf = leaf_hash(&body);
+                let position = frontier.size();
+                store::ledger::append(&mut tx, &self.node, position, &logged.entry, body, logged.note).await?;
+                frontier.push(leaf);
+                leaves.push(leaf);
+                ids.push(logged.entry.id);
+            }
+            for item in prepared.inbox {
+                let next = match inbox.get(&item.to) {
+                    Some(last) => last + 1,
+                    None => self.memory.inboxes.watch(&item.to).0 + 1,
+                };
+                store::inbox::deliver(&mut tx, next, &item, self.clock.now()).await?;
+                inbox.insert(item.to, next);
+            }
+            epoch += prepared.changes.iter().filter(|change| matches!(change, Change::Visibility)).count() as u64;
+            changes.extend(prepared.changes);
+            ran.push(declined.map_or_else(|| Ran::Well(Receipt { entries: ids }), Ran::Not));
+        }
+        let doubt = InDoubt {
+            size: frontier.size(),
+            root: frontier.root(),
+            leaves,
+            changes,
+            inbox: inbox.into_iter().collect(),
+        };
+        if doubt.size > first_position {
+            store::ledger::set_head(&mut tx, &self.node, &frontier, self.clock.now()).await?;
+        }
+        // From here until the answer, nobody knows whether the commit holds.
+        let committed = {
+            self.in_doubt = Some(doubt);
+            tx.commit().await
+        };
+        match committed {
+            Ok(()) => {
+                self.settle();
+                Ok(ran)
+            }
+            Err(error) => {
+                // Failed, or failed but persisted: the head in the database tells.
+                tracing::warn!(%error, "a commit was not confirmed");
+                if self.resolve_doubt().await? { Ok(ran) } else { Err(error) }
+            }
+        }
+    }
+
+    async fn run_job(&self, tx: &mut Tx, job: &mut dyn Job) -> Result<Result<Prepared, Declined>, StoreError> {
+        if !job.needs_savepoint() {
+            return Ok(job.run(tx, &self.clock).await);
+        }
+        execute!(tx, "SAVEPOINT effect")?;
+        let outcome = job.run(tx, &self.clock).await;
+        if outcome.is_err() {
+            execute!(tx, "ROLLBACK TO SAVEPOINT effect")?;
+        }
+        execute!(tx, "RELEASE SAVEPOINT effect")?;
+        Ok(outcome)
+    }
+
+    /// Finds out whether the last unconfirmed commit holds, and brings memory into line if it does.
+    /// Answers whether it holds; `true` where there is nothing in doubt.
+    async fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
+        let Some(doubt) = &self.in_doubt else { return Ok(true) };
+        let mut tx = self.store.write().await?;
+        let head = store::ledger::head(&mut tx, &self.node).await?;
+        let (size, root) = head.unwrap_or((0, super::merkle::empty_root()));
+        if size == doubt.size && root == doubt.root && !doubt.leaves.is_empty() {
+            self.settle();
+            return Ok(true);
+        }
+        self.in_doubt = None;
+        Ok(false)
+    }
+
+    /// Brings memory up to the commit that has just been confirmed.
+    fn settle(&mut self) {
+        let Some(InDoubt { leaves, changes, inbox, .. }) = self.in_doubt.take() else { return };
+        if !leaves.is_empty() {
+            let mut tree = self.memory.tree.write().unwrap_or_else(PoisonError::into_inner);
+            leaves.into_iter().for_each(|leaf| tree.push(leaf));
+        }
+        self.memory.apply(changes);
+        for (organization, position) in inbox {
+            self.memory.inboxes.delivered(&organization, position);
+        }
+    }
+}
+
+impl Frontier {
+    /// Size and root as the head row keeps them.
+    pub fn head(&self) -> (u64, Hash) {
+        (self.size(), self.root())
+    }
+}

@@ -1,0 +1,17 @@
+//! The gate. Not one byte of record data leaves but through here.
+//!
+//! Comes in: a [`Sealed`] value from the store, a caller, facts. Goes out: a [`Disclosed`] value, after the ledger
+//! entry that accounts for it is durable. Never done here: reading requests or writing answers.
+//!
+//! The chain is held by types. Only [`journal::Journal`] makes a [`journal::Receipt`], and only of a committed entry.
+//! Only this room opens a [`Sealed`] value. Only [`gate`] makes a [`Disclosed`] one, and it consumes a receipt.
+
+pub mod checkpoint;
+pub mod entry;
+pub mod gate;
+pub mod journal;
+pub mod merkle;
+mod sealed;
+
+pub use gate::Disclosed;
+pub use sealed::Sealed;

@@ -1,0 +1,89 @@
+//! A document of the national format after it has been validated.
+
+use super::{
+    definition::{Content, Field},
+    sections::SECTIONS,
+};
+use crate::domain::visibility::ItemGroup;
+
+/// One element with its text or its children. Names are those of the definition.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Element {
+    Text { name: &'static str, text: String },
+    Parent { name: &'static str, children: Vec<Element> },
+}
+
+impl Element {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Text { name, .. } | Self::Parent { name, .. } => name,
+        }
+    }
+
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text { text, .. } => Some(text),
+            Self::Parent { .. } => None,
+        }
+    }
+
+    pub fn children(&self) -> &[Element] {
+        match self {
+            Self::Text { .. } => &[],
+            Self::Parent { children, .. } => children,
+        }
+    }
+
+    /// The children with this name, in document order.
+    pub fn each<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
+        self.children().iter().filter(move |child| child.name() == name)
+    }
+
+    /// The first child with this name.
+    pub fn child(&self, name: &str) -> Option<&Element> {
+        self.children().iter().find(|child| child.name() == name)
+    }
+
+    /// The text of the first child with this name.
+    pub fn child_text(&self, name: &str) -> Option<&str> {
+        self.child(name).and_then(Element::text)
+    }
+}
+
+/// A validated record: its sections, each with the item group it belongs to, in document order.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document {
+    sections: Vec<(ItemGroup, Element)>,
+}
+
+impl Document {
+    pub(super) fn new(sections: Vec<(ItemGroup, Element)>) -> Self {
+        Self { sections }
+    }
+
+    pub fn section(&self, group: ItemGroup) -> Option<&Element> {
+        self.sections.iter().find(|(of, _)| *of == group).map(|(_, element)| element)
+    }
+
+    pub fn sections(&self) -> impl Iterator<Item = (ItemGroup, &Element)> {
+        self.sections.iter().map(|(group, element)| (*group, element))
+    }
+
+    /// The sections themselves, to be sorted into shown and withheld.
+    pub fn into_sections(self) -> Vec<(ItemGroup, Element)> {
+        self.sections
+    }
+}
+
+/// The definition of a section by its item group.
+pub fn section_field(group: ItemGroup) -> Option<&'static Field> {
+    SECTIONS.iter().find(|section| section.group == group).map(|section| &section.field)
+}
+
+/// The definition of a child element by its name.
+pub fn child_field(field: &'static Field, name: &str) -> Option<&'static Field> {
+    match field.content {
+        Content::Children(children) => children.iter().find(|child| child.name == name),
+        Content::Text(_) | Content::Code(_) => None,
+    }
+}

@@ -1,0 +1,218 @@
+//! Judges a document tree by the definition, whichever syntax it came in, and names every fault it finds.
+
+use super::{
+    Document, Element,
+    definition::{Content, Field},
+    sections::SECTIONS,
+};
+
+/// A node as it was read, before it is known to mean anything.
+#[derive(Debug)]
+pub struct RawNode {
+    pub name: String,
+    /// Line in the source, from 1; 0 where the syntax does not tell.
+    pub line: u64,
+    pub content: RawContent,
+}
+
+#[derive(Debug)]
+pub enum RawContent {
+    Text(String),
+    Children(Vec<RawNode>),
+    /// Nothing between the tags: the definition says whether that is a text or a parent.
+    Empty,
+}
+
+/// One fault: where, which rule, what to do. Never quotes the document: it may hold names.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Fault {
+    /// Line in the source, from 1; 0 where the syntax does not tell.
+    pub line: u64,
+    /// Path of the element, such as `/childRecord/index/child/birthDate`.
+    pub path: String,
+    /// Stable name of the rule.
+    pub rule: &'static str,
+    pub message_ja: String,
+    pub message_en: String,
+}
+
+/// How the order of elements counts: XML prescribes it, JSON objects have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    Prescribed,
+    Free,
+}
+
+/// A report stops after so many faults: the sender mends these and sends again.
+const MOST_FAULTS: usize = 100;
+
+/// Reads the children of the root into a document, or says everything that is wrong.
+///
+/// # Errors
+/// The faults in document order, at most 100.
+pub fn validate(root: RawNode, order: Order) -> Result<Document, Vec<Fault>> {
+    let mut judge = Judge { faults: Vec::new(), order };
+    let path = format!("/{}", root.name);
+    let fields: Vec<&'static Field> = SECTIONS.iter().map(|section| &section.field).collect();
+    let children = judge.children_of(root, &path, &fields);
+    if !judge.faults.is_empty() {
+        judge.faults.truncate(MOST_FAULTS);
+        return Err(judge.faults);
+    }
+    let sections = children
+        .into_iter()
+        .filter_map(|element| {
+            SECTIONS.iter().find(|s| s.field.name == element.name()).map(|section| (section.group, element))
+        })
+        .collect();
+    Ok(Document::new(sections))
+}
+
+struct Judge {
+    faults: Vec<Fault>,
+    order: Order,
+}
+
+impl Judge {
+    fn fault(&mut self, line: u64, path: &str, rule: &'static str, ja: String, en: String) {
+        self.faults.push(Fault { line, path: path.to_owned(), rule, message_ja: ja, message_en: en });
+    }
+
+    fn children_of(&mut self, node: RawNode, path: &str, fields: &[&'static Field]) -> Vec<Element> {
+        let line = node.line;
+        let nodes = match node.content {
+            RawContent::Children(nodes) => nodes,
+            RawContent::Empty => Vec::new(),
+            RawContent::Text(_) => {
+                self.fault(
+                    line,
+                    path,
+                    "elements_expected",
+                    "文字ではなく下位の項目が必要です。".into(),
+                    "Elements are expected here, not text.".into(),
+                );
+                return Vec::new();
+            }
+        };
+        let mut counts = vec![0_usize; fields.len()];
+        let mut furthest = 0;
+        let mut elements = Vec::new();
+        for child in nodes {
+            let Some(position) = fields.iter().position(|field| field.name == child.name) else {
+                // The name itself is not repeated: a misplaced value may stand in its place.
+                let expected = fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+                self.fault(
+                    child.line,
+                    path,
+                    "unknown_element",
+                    format!("定義のない項目があります。使える項目: {expected}"),
+                    format!("An element that the format does not define. Defined here: {expected}."),
+                );
+                continue;
+            };
+            let (Some(field), Some(count)) = (fields.get(position).copied(), counts.get_mut(position)) else { continue };
+            *count += 1;
+            let index = *count;
+            let child_path = if field.occurs.is_repeatable() {
+                format!("{path}/{}[{index}]", field.name)
+            } else {
+                format!("{path}/{}", field.name)
+            };
+            if self.order == Order::Prescribed && position < furthest {
+                self.fault(
+                    child.line,
+                    &child_path,
+                    "element_order",
+                    "項目の順序が定義と異なります。".into(),
+                    "The element stands after one that must follow it.".into(),
+                );
+            }
+            furthest = furthest.max(position);
+            if index == 2 && !field.occurs.is_repeatable() {
+                self.fault(
+                    child.line,
+                    &child_path,
+                    "element_repeated",
+                    "この項目は1回だけ記載できます。".into(),
+                    "The element may stand only once.".into(),
+                );
+            }
+            if let Some(element) = self.element(child, &child_path, field) {
+                elements.push((position, element));
+            }
+        }
+        for (field, count) in fields.iter().zip(&counts) {
+            if field.occurs.is_mandatory() && *count == 0 {
+                self.fault(
+                    line,
+                    &format!("{path}/{}", field.name),
+                    "element_missing",
+                    format!("必須項目「{}」がありません。", field.japanese),
+                    format!("The mandatory element {} is missing.", field.name),
+                );
+            }
+        }
+        // A stable sort: JSON documents come into the order of the definition, XML ones are in it already.
+        elements.sort_by_key(|(position, _)| *position);
+        elements.into_iter().map(|(_, element)| element).collect()
+    }
+
+    fn element(&mut self, node: RawNode, path: &str, field: &'static Field) -> Option<Element> {
+        match field.content {
+            Content::Children(children) => {
+                let fields: Vec<&'static Field> = children.iter().collect();
+                let children = self.children_of(node, path, &fields);
+                Some(Element::Parent { name: field.name, children })
+            }
+            Content::Text(lexical) => {
+                let line = node.line;
+                let text = self.text_of(node, path)?;
+                if !lexical.accepts(&text) {
+                    let (ja, en) = lexical.rule();
+                    self.fault(
+                        line,
+                        path,
+                        "text_form",
+                        format!("「{}」は{ja}で記載してください。", field.japanese),
+                        format!("{} must be {en}.", field.name),
+                    );
+                    return None;
+                }
+                Some(Element::Text { name: field.name, text })
+            }
+            Content::Code(list) => {
+                let line = node.line;
+                let text = self.text_of(node, path)?;
+                if !list.contains(&text) {
+                    let known = list.codes.iter().map(|(code, ja)| format!("{code}={ja}")).collect::<Vec<_>>().join(", ");
+                    self.fault(
+                        line,
+                        path,
+                        "code_list",
+                        format!("「{}」のコードにありません。使えるコード: {known}", field.japanese),
+                        format!("Not a code of the list {}. Codes: {known}.", list.name),
+                    );
+                    return None;
+                }
+                Some(Element::Text { name: field.name, text })
+            }
+        }
+    }
+
+    fn text_of(&mut self, node: RawNode, path: &str) -> Option<String> {
+        match node.content {
+            RawContent::Text(text) => Some(text),
+            RawContent::Empty => Some(String::new()),
+            RawContent::Children(_) => {
+                self.fault(
+                    node.line,
+                    path,
+                    "text_expected",
+                    "下位の項目ではなく値が必要です。".into(),
+                    "A text is expected here, not elements.".into(),
+                );
+                None
+            }
+        }
+    }
+}

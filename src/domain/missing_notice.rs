@@ -1,0 +1,70 @@
+//! Missing-child notices (行方不明児童・CA情報), with the life cycle of the Common Alerting Protocol.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether a notice is meant (CAP 1.2 `status`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeStatus {
+    Actual,
+    Exercise,
+}
+
+/// What the latest message of a notice is (CAP 1.2 `msgType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeState {
+    Alert,
+    Update,
+    Cancel,
+}
+
+impl NoticeState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Update => "update",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Alert, Self::Update, Self::Cancel].into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// The child a notice is about. No address and no affiliation: a notice goes to every center in the country.
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MissingChild {
+    /// Name as written, 1 to 120 characters.
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kana: Option<String>,
+    /// Code of the list `SexCode`.
+    pub sex: String,
+    /// Any form of date that the national format accepts.
+    pub birth_date: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardians: Vec<String>,
+}
+
+/// The content of a notice.
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeContent {
+    pub status: NoticeStatus,
+    pub child: MissingChild,
+    /// Circumstances and appearance, 1 to 4,000 characters.
+    pub circumstances: String,
+    /// Whom to call, 1 to 200 characters.
+    pub contact: String,
+}
+
+/// What a center answers to a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeAnswer {
+    NotHere,
+    Sighted,
+}

@@ -1,0 +1,15 @@
+//! The rules of the house, without any input or output.
+//!
+//! Comes in: plain values (a document tree, facts about a record, a caller's relation). Goes out: plain values
+//! (a validated document, a decision). Never done here: reading a clock, a database, a socket or a file.
+
+pub mod calendar;
+pub mod case_record;
+pub mod format;
+pub mod missing_notice;
+pub mod organization;
+pub mod registry;
+pub mod relation;
+pub mod staffing;
+pub mod transfer;
+pub mod visibility;

@@ -1,0 +1,98 @@
+//! Who calls: the certificate says which organization and terminal, the officer says which person.
+//!
+//! Comes in: a verified certificate and the headers of a request. Goes out: a [`Caller`]. Both identities are looked
+//! up on every request; revoking either stops the next one. Never done here: deciding about a record.
+
+pub mod certificate;
+pub mod directory;
+pub mod session;
+pub mod verifier;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::organization::{OrganizationCode, OrganizationKind};
+
+/// What a staff member may do. Nothing is allowed that a role does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Viewer,
+    Caseworker,
+    Supervisor,
+    Auditor,
+    UserAdministrator,
+}
+
+impl Role {
+    pub const ALL: [Self; 5] =
+        [Self::Viewer, Self::Caseworker, Self::Supervisor, Self::Auditor, Self::UserAdministrator];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Caseworker => "caseworker",
+            Self::Supervisor => "supervisor",
+            Self::Auditor => "auditor",
+            Self::UserAdministrator => "user_administrator",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// The authenticated caller of one request: organization, terminal and responsible officer.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    organization: OrganizationCode,
+    terminal: String,
+    officer: String,
+    roles: Vec<Role>,
+    request: Uuid,
+}
+
+impl Caller {
+    /// The gateway acting by itself, by the clock or from the operator's console.
+    pub(crate) fn gateway(request: Uuid) -> Self {
+        Self {
+            organization: OrganizationCode::operator(),
+            terminal: "gateway".to_owned(),
+            officer: "gateway".to_owned(),
+            roles: Vec::new(),
+            request,
+        }
+    }
+
+    pub fn organization(&self) -> &OrganizationCode {
+        &self.organization
+    }
+
+    pub fn kind(&self) -> OrganizationKind {
+        self.organization.kind()
+    }
+
+    /// Serial number of the terminal's certificate, lower-case hexadecimal.
+    pub fn terminal(&self) -> &str {
+        &self.terminal
+    }
+
+    /// Id of the staff member within the organization.
+    pub fn officer(&self) -> &str {
+        &self.officer
+    }
+
+    pub fn roles(&self) -> &[Role] {
+        &self.roles
+    }
+
+    pub fn has_role(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// Id of the request, named in every error and ledger entry.
+    pub fn request(&self) -> Uuid {
+        self.request
+    }
+}

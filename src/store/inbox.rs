@@ -1,0 +1,153 @@
+//! Messages to organizations, each with its own count of positions.
+
+use uuid::Uuid;
+
+use super::{StoreError, Tx, execute, fetch_all, fetch_optional};
+use crate::{
+    clock::Timestamp,
+    disclosure::journal::InboxItem,
+    domain::organization::OrganizationCode,
+};
+
+pub(crate) async fn deliver(tx: &mut Tx, position: i64, item: &InboxItem, at: Timestamp) -> Result<(), StoreError> {
+    let from = item.from.as_ref();
+    execute!(
+        tx,
+        "/* deliver */ INSERT INTO inbox (organization, position, at, kind, record, subject, entry,
+             from_organization, from_officer, from_terminal, purpose)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        item.to.as_str(),
+        position,
+        at.as_micros(),
+        item.kind.as_str(),
+        item.record,
+        item.subject,
+        item.entry,
+        from.map(|caller| caller.organization().as_str()),
+        from.map(|caller| caller.officer()),
+        from.map(|caller| caller.terminal()),
+        item.purpose.map(|purpose| purpose.as_str()),
+    )?;
+    Ok(())
+}
+
+/// A message as it is read.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct Message {
+    /// Position in this organization's inbox, from 1.
+    pub position: i64,
+    /// RFC 3339, UTC.
+    pub at: String,
+    pub kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<Uuid>,
+    /// A transfer, notice or inquiry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Uuid>,
+    /// The ledger entry that this message comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_organization: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_officer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_terminal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+}
+
+type Row = (
+    i64,
+    i64,
+    String,
+    Option<Uuid>,
+    Option<Uuid>,
+    Option<Uuid>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
+
+/// Messages of an organization after a position, in order.
+///
+/// # Errors
+/// The database failed.
+pub async fn after(
+    tx: &mut Tx,
+    organization: &OrganizationCode,
+    position: i64,
+    most: i64,
+) -> Result<Vec<Message>, StoreError> {
+    let rows = fetch_all!(
+        tx,
+        Row,
+        "/* inbox_after */ SELECT position, at, kind, record, subject, entry, from_organization, from_officer,
+             from_terminal, purpose
+         FROM inbox WHERE organization = $1 AND position > $2 ORDER BY position LIMIT $3",
+        organization.as_str(),
+        position,
+        most,
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|(position, at, kind, record, subject, entry, from_organization, from_officer, from_terminal, purpose)| {
+            Message {
+                position,
+                at: Timestamp::from_micros(at).to_rfc3339(),
+                kind,
+                record,
+                subject,
+                entry,
+                from_organization,
+                from_officer,
+                from_terminal,
+                purpose,
+            }
+        })
+        .collect())
+}
+
+/// Latest position of every inbox.
+///
+/// # Errors
+/// The database failed.
+pub async fn positions(tx: &mut Tx) -> Result<Vec<(OrganizationCode, i64)>, StoreError> {
+    let rows = fetch_all!(
+        tx,
+        (String, i64),
+        "/* inbox_positions */ SELECT organization, MAX(position) FROM inbox GROUP BY organization"
+    )?;
+    Ok(rows.into_iter().filter_map(|(code, position)| Some((OrganizationCode::parse(&code)?, position))).collect())
+}
+
+/// Position up to which an organization has acknowledged its messages; 0 where none.
+///
+/// # Errors
+/// The database failed.
+pub async fn acknowledged(tx: &mut Tx, organization: &OrganizationCode) -> Result<i64, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "/* inbox_acknowledged */ SELECT position FROM inbox_acknowledged WHERE organization = $1",
+        organization.as_str(),
+    )?;
+    Ok(row.map_or(0, |(position,)| position))
+}
+
+pub(crate) async fn acknowledge(
+    tx: &mut Tx,
+    organization: &OrganizationCode,
+    position: i64,
+) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* acknowledge */ INSERT INTO inbox_acknowledged (organization, position) VALUES ($1, $2)
+         ON CONFLICT (organization) DO UPDATE SET position = excluded.position
+         WHERE inbox_acknowledged.position < excluded.position",
+        organization.as_str(),
+        position,
+    )?;
+    Ok(())
+}

@@ -1,0 +1,315 @@
+//! Serious-case reviews, staffing reports, break-glass and inquiries.
+
+use uuid::Uuid;
+
+use super::{
+    StoreError, Tx, execute, fetch_all, fetch_optional,
+    vault::{Place, Vault},
+};
+use crate::{
+    clock::Timestamp,
+    disclosure::Sealed,
+    domain::{organization::OrganizationCode, staffing::StaffingReport},
+    identity::Caller,
+};
+
+/// A designation or a review note of a serious case.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct SeriousNote {
+    pub id: Uuid,
+    pub organization: String,
+    pub officer: String,
+    /// `designation` or `review`.
+    pub kind: String,
+    /// RFC 3339, UTC.
+    pub at: String,
+    pub note: String,
+}
+
+fn serious_place(id: &Uuid) -> Place<'_> {
+    Place { table: "serious_reviews", row: id, column: "sealed_note" }
+}
+
+pub(crate) async fn add_serious_note(
+    tx: &mut Tx,
+    vault: &Vault,
+    id: Uuid,
+    record: Uuid,
+    caller: &Caller,
+    kind: &str,
+    note: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sealed = vault.seal_text(serious_place(&id), note)?;
+    execute!(
+        tx,
+        "/* add_serious_note */ INSERT INTO serious_reviews (id, record, organization, officer, kind, at, sealed_note)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        id,
+        record,
+        caller.organization().as_str(),
+        caller.officer(),
+        kind,
+        now.as_micros(),
+        sealed,
+    )?;
+    Ok(())
+}
+
+/// The notes of a serious case, oldest first.
+///
+/// # Errors
+/// The database failed, or a note does not open.
+pub async fn serious_notes(tx: &mut Tx, vault: &Vault, record: Uuid) -> Result<Sealed<Vec<SeriousNote>>, StoreError> {
+    let rows = fetch_all!(
+        tx,
+        (Uuid, String, String, String, i64, Vec<u8>),
+        "/* serious_notes */ SELECT id, organization, officer, kind, at, sealed_note FROM serious_reviews
+         WHERE record = $1 ORDER BY id",
+        record,
+    )?;
+    rows.into_iter()
+        .map(|(id, organization, officer, kind, at, sealed)| {
+            let note = vault.unseal_text(serious_place(&id), &sealed)?;
+            Ok(SeriousNote { id, organization, officer, kind, at: Timestamp::from_micros(at).to_rfc3339(), note })
+        })
+        .collect::<Result<_, StoreError>>()
+        .map(Sealed::new)
+}
+
+pub(crate) async fn put_staffing_report(
+    tx: &mut Tx,
+    center: &OrganizationCode,
+    fiscal_year: i64,
+    report: &StaffingReport,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let text = serde_json::to_string(report).map_err(|_| StoreError::Corrupt("staffing report"))?;
+    execute!(
+        tx,
+        "/* put_staffing_report */ INSERT INTO staffing_reports (center, fiscal_year, submitted_at, report)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (center, fiscal_year) DO UPDATE SET submitted_at = excluded.submitted_at,
+             report = excluded.report",
+        center.as_str(),
+        fiscal_year,
+        now.as_micros(),
+        text,
+    )?;
+    Ok(())
+}
+
+/// The reports of a fiscal year: center, time of submission, numbers.
+///
+/// # Errors
+/// The database failed, or a report is damaged.
+pub async fn staffing_reports(
+    tx: &mut Tx,
+    fiscal_year: i64,
+) -> Result<Vec<(String, Timestamp, StaffingReport)>, StoreError> {
+    fetch_all!(
+        tx,
+        (String, i64, String),
+        "/* staffing_reports */ SELECT center, submitted_at, report FROM staffing_reports
+         WHERE fiscal_year = $1 ORDER BY center",
+        fiscal_year,
+    )?
+    .into_iter()
+    .map(|(center, at, report)| {
+        let report = serde_json::from_str(&report).map_err(|_| StoreError::Corrupt("staffing report"))?;
+        Ok((center, Timestamp::from_micros(at), report))
+    })
+    .collect()
+}
+
+/// Opens a record to a center for a while, for a written reason.
+pub(crate) async fn break_glass(
+    tx: &mut Tx,
+    vault: &Vault,
+    id: Uuid,
+    record: Uuid,
+    caller: &Caller,
+    until: Timestamp,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let sealed = vault.seal_text(Place { table: "break_glass", row: &id, column: "sealed_reason" }, reason)?;
+    execute!(
+        tx,
+        "/* break_glass */ INSERT INTO break_glass (record, organization, officer, until_at, id, sealed_reason)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        record,
+        caller.organization().as_str(),
+        caller.officer(),
+        until.as_micros(),
+        id,
+        sealed,
+    )?;
+    Ok(())
+}
+
+/// A break-glass as its reviewers see it.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct BrokenGlass {
+    pub id: Uuid,
+    pub record: Uuid,
+    pub organization: String,
+    pub officer: String,
+    pub until: String,
+    pub reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewed_at: Option<String>,
+}
+
+/// A break-glass by its id, with the reason.
+///
+/// # Errors
+/// The database failed, or the reason does not open.
+pub async fn broken_glass(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option<Sealed<BrokenGlass>>, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        (Uuid, String, String, i64, Option<i64>, Vec<u8>),
+        "/* broken_glass */ SELECT record, organization, officer, until_at, reviewed_at, sealed_reason
+         FROM break_glass WHERE id = $1",
+        id,
+    )?;
+    let Some((record, organization, officer, until, reviewed_at, sealed)) = row else { return Ok(None) };
+    let reason = vault.unseal_text(Place { table: "break_glass", row: &id, column: "sealed_reason" }, &sealed)?;
+    Ok(Some(Sealed::new(BrokenGlass {
+        id,
+        record,
+        organization,
+        officer,
+        until: Timestamp::from_micros(until).to_rfc3339(),
+        reason,
+        reviewed_at: reviewed_at.map(|at| Timestamp::from_micros(at).to_rfc3339()),
+    })))
+}
+
+/// The record that a break-glass opened.
+///
+/// # Errors
+/// The database failed.
+pub async fn glass_record(tx: &mut Tx, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let row =
+        fetch_optional!(tx, (Uuid,), "/* glass_record */ SELECT record FROM break_glass WHERE id = $1", id)?;
+    Ok(row.map(|(record,)| record))
+}
+
+pub(crate) async fn review_glass(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* review_glass */ UPDATE break_glass SET reviewed_at = $2 WHERE id = $1 AND reviewed_at IS NULL",
+        id,
+        now.as_micros(),
+    )?;
+    Ok(())
+}
+
+/// A question to the owner of a shielded record, through the gateway.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct Inquiry {
+    pub id: Uuid,
+    pub record: Uuid,
+    /// The asking center; the owner is not named.
+    pub asker: String,
+    pub at: String,
+    pub question: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+/// The parties of an inquiry.
+pub struct InquiryParties {
+    pub record: Uuid,
+    pub owner: OrganizationCode,
+    pub asker: OrganizationCode,
+}
+
+fn question_place(id: &Uuid) -> Place<'_> {
+    Place { table: "inquiries", row: id, column: "sealed_question" }
+}
+
+fn answer_place(id: &Uuid) -> Place<'_> {
+    Place { table: "inquiries", row: id, column: "sealed_answer" }
+}
+
+pub(crate) async fn ask(
+    tx: &mut Tx,
+    vault: &Vault,
+    id: Uuid,
+    parties: &InquiryParties,
+    question: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sealed = vault.seal_text(question_place(&id), question)?;
+    execute!(
+        tx,
+        "/* ask */ INSERT INTO inquiries (id, record, owner, asker, at, sealed_question)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        id,
+        parties.record,
+        parties.owner.as_str(),
+        parties.asker.as_str(),
+        now.as_micros(),
+        sealed,
+    )?;
+    Ok(())
+}
+
+/// Who asked whom.
+///
+/// # Errors
+/// The database failed, or the row is damaged.
+pub async fn inquiry_parties(tx: &mut Tx, id: Uuid) -> Result<Option<InquiryParties>, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        (Uuid, String, String),
+        "/* inquiry_parties */ SELECT record, owner, asker FROM inquiries WHERE id = $1",
+        id,
+    )?;
+    row.map(|(record, owner, asker)| {
+        let code = |text: &str| OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"));
+        Ok(InquiryParties { record, owner: code(&owner)?, asker: code(&asker)? })
+    })
+    .transpose()
+}
+
+/// An inquiry with question and answer, sealed again for the gate.
+///
+/// # Errors
+/// The database failed, or a text does not open.
+pub async fn inquiry(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option<Sealed<Inquiry>>, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        (Uuid, String, i64, Vec<u8>, Option<Vec<u8>>),
+        "/* inquiry */ SELECT record, asker, at, sealed_question, sealed_answer FROM inquiries WHERE id = $1",
+        id,
+    )?;
+    let Some((record, asker, at, question, answer)) = row else { return Ok(None) };
+    Ok(Some(Sealed::new(Inquiry {
+        id,
+        record,
+        asker,
+        at: Timestamp::from_micros(at).to_rfc3339(),
+        question: vault.unseal_text(question_place(&id), &question)?,
+        answer: answer.map(|sealed| vault.unseal_text(answer_place(&id), &sealed)).transpose()?,
+    })))
+}
+
+pub(crate) async fn answer_inquiry(
+    tx: &mut Tx,
+    vault: &Vault,
+    id: Uuid,
+    answer: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sealed = vault.seal_text(answer_place(&id), answer)?;
+    execute!(
+        tx,
+        "/* answer_inquiry */ UPDATE inquiries SET sealed_answer = $2, answered_at = $3 WHERE id = $1",
+        id,
+        sealed,
+        now.as_micros(),
+    )?;
+    Ok(())
+}

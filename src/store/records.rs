@@ -1,0 +1,439 @@
+//! Case records: facts in the clear, every version sealed under the record's own key.
+
+use uuid::Uuid;
+
+use super::{
+    StoreError, Tx, execute, fetch_all, fetch_optional,
+    vault::{Key, Place, Vault},
+};
+use crate::{
+    clock::Timestamp,
+    disclosure::Sealed,
+    domain::{
+        case_record::{DerivedFacts, IndexItems, Offered, Provided, RecordFacts, Standing},
+        format::{Document, stored},
+        organization::OrganizationCode,
+        visibility::{GroupSet, Shield},
+    },
+    identity::Caller,
+};
+
+/// A record's facts and its wrapped data key.
+pub struct StoredRecord {
+    pub facts: RecordFacts,
+    /// Prefecture whose key wraps the data key.
+    pub prefecture: String,
+    pub sealed_key: Vec<u8>,
+    pub shield_lift_asked_by: Option<String>,
+    pub updated_at: Timestamp,
+}
+
+type Row = (
+    Uuid,
+    String,
+    String,
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    String,
+    i64,
+    String,
+    Option<String>,
+    Vec<u8>,
+    i64,
+);
+
+fn record(row: Row) -> Result<StoredRecord, StoreError> {
+    let (
+        id,
+        prefecture,
+        owner,
+        version,
+        closed,
+        serious,
+        searchable,
+        abuse_case,
+        residence,
+        shielded,
+        named,
+        shield_lift_asked_by,
+        sealed_key,
+        updated_at,
+    ) = row;
+    let code = |text: &str| OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"));
+    let derived = DerivedFacts {
+        residence: code(&residence)?,
+        searchable: searchable != 0,
+        abuse_case: abuse_case != 0,
+        shield: Shield {
+            active: shielded != 0,
+            named: named.split_whitespace().filter_map(OrganizationCode::parse).collect(),
+        },
+    };
+    Ok(StoredRecord {
+        facts: RecordFacts { id, owner: code(&owner)?, version, closed: closed != 0, serious: serious != 0, derived },
+        prefecture,
+        sealed_key,
+        shield_lift_asked_by,
+        updated_at: Timestamp::from_micros(updated_at),
+    })
+}
+
+/// A record by its id.
+///
+/// # Errors
+/// The database failed, or the row is damaged.
+pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<StoredRecord>, StoreError> {
+    fetch_optional!(
+        tx,
+        Row,
+        "/* find_record */ SELECT id, prefecture, owner, version, closed, serious, searchable, abuse_case, residence,
+             shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
+         FROM records WHERE id = $1",
+        id,
+    )?
+    .map(record)
+    .transpose()
+}
+
+/// Records of an owner after an id, by id.
+///
+/// # Errors
+/// As [`find`].
+pub async fn of_owner(
+    tx: &mut Tx,
+    owner: &OrganizationCode,
+    after: Uuid,
+    most: i64,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    fetch_all!(
+        tx,
+        Row,
+        "/* records_of_owner */ SELECT id, prefecture, owner, version, closed, serious, searchable, abuse_case,
+             residence, shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
+         FROM records WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3",
+        owner.as_str(),
+        after,
+        most,
+    )?
+    .into_iter()
+    .map(record)
+    .collect()
+}
+
+/// Every record after an id, by id: for building the index and for wrapping keys anew.
+///
+/// # Errors
+/// As [`find`].
+pub async fn all_after(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<StoredRecord>, StoreError> {
+    fetch_all!(
+        tx,
+        Row,
+        "/* all_records */ SELECT id, prefecture, owner, version, closed, serious, searchable, abuse_case, residence,
+             shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
+         FROM records WHERE id > $1 ORDER BY id LIMIT $2",
+        after,
+        most,
+    )?
+    .into_iter()
+    .map(record)
+    .collect()
+}
+
+/// Records that the ministry may review.
+///
+/// # Errors
+/// As [`find`].
+pub async fn serious(tx: &mut Tx) -> Result<Vec<StoredRecord>, StoreError> {
+    fetch_all!(
+        tx,
+        Row,
+        "/* serious_records */ SELECT id, prefecture, owner, version, closed, serious, searchable, abuse_case,
+             residence, shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
+         FROM records WHERE serious = 1 ORDER BY id"
+    )?
+    .into_iter()
+    .map(record)
+    .collect()
+}
+
+/// What a record is to a reader besides its facts.
+///
+/// # Errors
+/// The database failed.
+pub async fn standing(
+    tx: &mut Tx,
+    id: Uuid,
+    reader: &OrganizationCode,
+    now: Timestamp,
+) -> Result<Standing, StoreError> {
+    let offered = fetch_optional!(
+        tx,
+        (String, Option<i64>, i64),
+        "/* offered */ SELECT state, version, item_groups FROM transfers
+         WHERE record = $1 AND receiver = $2 AND state IN ('offered', 'confirmed') AND expires_at > $3",
+        id,
+        reader.as_str(),
+        now.as_micros(),
+    )?;
+    let provided = fetch_optional!(
+        tx,
+        (i64, i64),
+        "/* provided */ SELECT version, item_groups FROM provisions WHERE record = $1 AND organization = $2",
+        id,
+        reader.as_str(),
+    )?;
+    let broken = fetch_optional!(
+        tx,
+        (i64,),
+        "/* glass */ SELECT MAX(until_at) FROM break_glass WHERE record = $1 AND organization = $2 AND until_at > $3
+         HAVING MAX(until_at) IS NOT NULL",
+        id,
+        reader.as_str(),
+        now.as_micros(),
+    )?;
+    Ok(Standing {
+        offered: offered.and_then(|(state, version, groups)| {
+            Some(Offered {
+                confirmed: state == "confirmed",
+                provided: Provided { version: version?, groups: GroupSet::from_bits(groups) },
+            })
+        }),
+        provided: provided.map(|(version, groups)| Provided { version, groups: GroupSet::from_bits(groups) }),
+        break_glass: broken.is_some(),
+    })
+}
+
+/// Reads and opens one version of a record, sealed again for the gate.
+///
+/// # Errors
+/// The database failed, the version is missing, or it does not open.
+pub async fn version(
+    tx: &mut Tx,
+    vault: &Vault,
+    stored: &StoredRecord,
+    version: i64,
+) -> Result<Sealed<Document>, StoreError> {
+    open_version(tx, vault, stored, version).await.map(Sealed::new)
+}
+
+/// What the index holds of a record.
+///
+/// # Errors
+/// As [`version`].
+pub(crate) async fn index_items(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<IndexItems, StoreError> {
+    let document = open_version(tx, vault, stored, stored.facts.version).await?;
+    IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))
+}
+
+/// What of the record's content a transfer must state truly: whether it has a risk sheet and an urgency.
+///
+/// # Errors
+/// As [`version`].
+pub(crate) async fn assessed(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<(bool, bool), StoreError> {
+    let document = open_version(tx, vault, stored, stored.facts.version).await?;
+    let assessment = document.section(crate::domain::visibility::ItemGroup::Assessment);
+    Ok((
+        assessment.is_some_and(|a| a.child("riskSheet").is_some()),
+        assessment.is_some_and(|a| a.child("urgency").is_some()),
+    ))
+}
+
+async fn open_version(tx: &mut Tx, vault: &Vault, stored: &StoredRecord, version: i64) -> Result<Document, StoreError> {
+    let id = stored.facts.id;
+    let (sealed,) = fetch_optional!(
+        tx,
+        (Vec<u8>,),
+        "/* version */ SELECT sealed_body FROM record_versions WHERE record = $1 AND version = $2",
+        id,
+        version,
+    )?
+    .ok_or(StoreError::Corrupt("record version missing"))?;
+    let key = vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
+    let plain = key.open(body_place(&format!("{id}:{version}")), &sealed)?;
+    stored::from_bytes(&plain).ok_or(StoreError::Corrupt("record body"))
+}
+
+fn body_place(row: &String) -> Place<'_> {
+    Place { table: "record_versions", row, column: "sealed_body" }
+}
+
+/// A new version, sealed and ready to be written inside the journal's transaction.
+pub struct SealedVersion {
+    pub version: i64,
+    pub body: Vec<u8>,
+}
+
+/// Seals a document as a version of a record.
+///
+/// # Errors
+/// The provider refused.
+pub fn seal_version(key: &Key, id: Uuid, version: i64, document: &Document) -> Result<SealedVersion, StoreError> {
+    let body = key.seal(body_place(&format!("{id}:{version}")), &stored::to_bytes(document))?;
+    Ok(SealedVersion { version, body })
+}
+
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    facts: &RecordFacts,
+    sealed_key: &[u8],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* insert_record */ INSERT INTO records (id, prefecture, owner, version, closed, serious, searchable,
+             abuse_case, residence, shielded, shield_named, sealed_key, registered_at, updated_at)
+         VALUES ($1, $2, $3, $4, 0, 0, $5, $6, $7, $8, $9, $10, $11, $11)",
+        facts.id,
+        facts.owner.prefecture(),
+        facts.owner.as_str(),
+        facts.version,
+        i64::from(facts.searchable),
+        i64::from(facts.abuse_case),
+        facts.residence.as_str(),
+        i64::from(facts.shield.active),
+        named(facts),
+        sealed_key,
+        now.as_micros(),
+    )?;
+    Ok(())
+}
+
+/// Writes every fact of a record back.
+pub(crate) async fn update_facts(tx: &mut Tx, facts: &RecordFacts, now: Timestamp) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* update_facts */ UPDATE records SET version = $2, closed = $3, serious = $4, searchable = $5,
+             abuse_case = $6, residence = $7, shielded = $8, shield_named = $9, updated_at = $10 WHERE id = $1",
+        facts.id,
+        facts.version,
+        i64::from(facts.closed),
+        i64::from(facts.serious),
+        i64::from(facts.searchable),
+        i64::from(facts.abuse_case),
+        facts.residence.as_str(),
+        i64::from(facts.shield.active),
+        named(facts),
+        now.as_micros(),
+    )?;
+    Ok(())
+}
+
+/// Hands a record to its new owner, its key wrapped for the owner's prefecture.
+pub(crate) async fn set_owner(
+    tx: &mut Tx,
+    id: Uuid,
+    owner: &OrganizationCode,
+    sealed_key: &[u8],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* set_owner */ UPDATE records SET owner = $2, prefecture = $3, sealed_key = $4, updated_at = $5 WHERE id = $1",
+        id,
+        owner.as_str(),
+        owner.prefecture(),
+        sealed_key,
+        now.as_micros(),
+    )?;
+    Ok(())
+}
+
+pub(crate) async fn set_key(tx: &mut Tx, id: Uuid, sealed_key: &[u8]) -> Result<(), StoreError> {
+    execute!(tx, "/* set_key */ UPDATE records SET sealed_key = $2 WHERE id = $1", id, sealed_key)?;
+    Ok(())
+}
+
+pub(crate) async fn set_shield_lift(tx: &mut Tx, id: Uuid, asked_by: Option<&str>) -> Result<(), StoreError> {
+    execute!(tx, "/* set_shield_lift */ UPDATE records SET shield_lift_asked_by = $2 WHERE id = $1", id, asked_by)?;
+    Ok(())
+}
+
+pub(crate) async fn insert_version(
+    tx: &mut Tx,
+    id: Uuid,
+    sealed: &SealedVersion,
+    caller: &Caller,
+    change: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* insert_version */ INSERT INTO record_versions (record, version, organization, officer, change_kind, at,
+             sealed_body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        id,
+        sealed.version,
+        caller.organization().as_str(),
+        caller.officer(),
+        change,
+        now.as_micros(),
+        sealed.body.as_slice(),
+    )?;
+    Ok(())
+}
+
+/// Remembers what a former owner provided.
+pub(crate) async fn remember_provision(
+    tx: &mut Tx,
+    record: Uuid,
+    organization: &OrganizationCode,
+    provided: &Provided,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* remember_provision */ INSERT INTO provisions (record, organization, version, item_groups, at)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (record, organization) DO UPDATE SET version = excluded.version,
+             item_groups = excluded.item_groups, at = excluded.at",
+        record,
+        organization.as_str(),
+        provided.version,
+        provided.groups.bits(),
+        now.as_micros(),
+    )?;
+    Ok(())
+}
+
+/// One line of a record's history: who changed it, when and how; no content.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct VersionLine {
+    pub version: i64,
+    /// RFC 3339, UTC.
+    pub at: String,
+    pub organization: String,
+    pub officer: String,
+    /// `registered`, `updated`, `closed` or `taken_over`.
+    pub change: String,
+}
+
+/// The versions of a record, oldest first.
+///
+/// # Errors
+/// The database failed.
+pub async fn history(tx: &mut Tx, id: Uuid) -> Result<Vec<VersionLine>, StoreError> {
+    let rows = fetch_all!(
+        tx,
+        (i64, i64, String, String, String),
+        "/* history */ SELECT version, at, organization, officer, change_kind FROM record_versions
+         WHERE record = $1 ORDER BY version",
+        id,
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|(version, at, organization, officer, change)| VersionLine {
+            version,
+            at: Timestamp::from_micros(at).to_rfc3339(),
+            organization,
+            officer,
+            change,
+        })
+        .collect())
+}
+
+fn named(facts: &RecordFacts) -> String {
+    facts.shield.named.iter().map(OrganizationCode::as_str).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,243 @@
+//! Transfers and what they state.
+
+use uuid::Uuid;
+
+use super::{
+    StoreError, Tx, execute, fetch_all, fetch_optional,
+    vault::{Place, Vault},
+};
+use crate::{
+    clock::Timestamp,
+    disclosure::Sealed,
+    domain::{
+        organization::OrganizationCode,
+        transfer::{Completeness, TransferState},
+        visibility::GroupSet,
+    },
+};
+
+/// A transfer as it stands. Ids, codes and times; what people wrote is sealed.
+#[derive(Clone)]
+pub struct Transfer {
+    pub id: Uuid,
+    pub record: Uuid,
+    pub owner: OrganizationCode,
+    pub receiver: OrganizationCode,
+    pub state: TransferState,
+    pub urgent: bool,
+    /// Version of the record that was offered.
+    pub version: Option<i64>,
+    pub groups: GroupSet,
+    pub opened_at: Timestamp,
+    pub offered_at: Option<Timestamp>,
+    pub expires_at: Timestamp,
+    pub safety_due_at: Option<Timestamp>,
+    pub safety_checked_at: Option<Timestamp>,
+    pub escalated_at: Option<Timestamp>,
+}
+
+/// What people wrote to a transfer.
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct TransferNote {
+    /// Why the receiver asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completeness: Option<Completeness>,
+    /// Why it was rejected or withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_reason: Option<String>,
+}
+
+type Row = (
+    Uuid,
+    Uuid,
+    String,
+    String,
+    String,
+    i64,
+    Option<i64>,
+    i64,
+    i64,
+    Option<i64>,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+);
+
+fn transfer(row: Row) -> Result<Transfer, StoreError> {
+    let (
+        id,
+        record,
+        owner,
+        receiver,
+        state,
+        urgent,
+        version,
+        groups,
+        opened_at,
+        offered_at,
+        expires_at,
+        safety_due_at,
+        safety_checked_at,
+        escalated_at,
+    ) = row;
+    let code = |text: &str| OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"));
+    Ok(Transfer {
+        id,
+        record,
+        owner: code(&owner)?,
+        receiver: code(&receiver)?,
+        state: TransferState::parse(&state).ok_or(StoreError::Corrupt("transfer state"))?,
+        urgent: urgent != 0,
+        version,
+        groups: GroupSet::from_bits(groups),
+        opened_at: Timestamp::from_micros(opened_at),
+        offered_at: offered_at.map(Timestamp::from_micros),
+        expires_at: Timestamp::from_micros(expires_at),
+        safety_due_at: safety_due_at.map(Timestamp::from_micros),
+        safety_checked_at: safety_checked_at.map(Timestamp::from_micros),
+        escalated_at: escalated_at.map(Timestamp::from_micros),
+    })
+}
+
+/// A transfer by its id.
+///
+/// # Errors
+/// The database failed, or the row is damaged.
+pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Transfer>, StoreError> {
+    fetch_optional!(
+        tx,
+        Row,
+        "/* find_transfer */ SELECT id, record, owner, receiver, state, urgent, version, item_groups, opened_at,
+             offered_at, expires_at, safety_due_at, safety_checked_at, escalated_at
+         FROM transfers WHERE id = $1",
+        id,
+    )?
+    .map(transfer)
+    .transpose()
+}
+
+/// The open transfer of a record; there is at most one.
+///
+/// # Errors
+/// As [`find`].
+pub async fn open_of_record(tx: &mut Tx, record: Uuid) -> Result<Option<Transfer>, StoreError> {
+    fetch_optional!(
+        tx,
+        Row,
+        "/* open_transfer */ SELECT id, record, owner, receiver, state, urgent, version, item_groups, opened_at,
+             offered_at, expires_at, safety_due_at, safety_checked_at, escalated_at
+         FROM transfers WHERE record = $1 AND state IN ('offered', 'confirmed')",
+        record,
+    )?
+    .map(transfer)
+    .transpose()
+}
+
+/// Transfers to which an organization is a party, newest first.
+///
+/// # Errors
+/// As [`find`].
+pub async fn of_party(tx: &mut Tx, party: &OrganizationCode, most: i64) -> Result<Vec<Transfer>, StoreError> {
+    fetch_all!(
+        tx,
+        Row,
+        "/* transfers_of */ SELECT id, record, owner, receiver, state, urgent, version, item_groups, opened_at,
+             offered_at, expires_at, safety_due_at, safety_checked_at, escalated_at
+         FROM transfers WHERE owner = $1 OR receiver = $1 ORDER BY id DESC LIMIT $2",
+        party.as_str(),
+        most,
+    )?
+    .into_iter()
+    .map(transfer)
+    .collect()
+}
+
+/// Open transfers whose time, or whose safety check's time, has run out.
+///
+/// # Errors
+/// As [`find`].
+pub async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<Transfer>, StoreError> {
+    fetch_all!(
+        tx,
+        Row,
+        "/* due_transfers */ SELECT id, record, owner, receiver, state, urgent, version, item_groups, opened_at,
+             offered_at, expires_at, safety_due_at, safety_checked_at, escalated_at
+         FROM transfers
+         WHERE (state IN ('requested', 'offered', 'confirmed') AND expires_at <= $1)
+            OR (state IN ('offered', 'confirmed', 'taken_over') AND safety_due_at <= $1
+                AND safety_checked_at IS NULL AND escalated_at IS NULL)
+         ORDER BY id",
+        now.as_micros(),
+    )?
+    .into_iter()
+    .map(transfer)
+    .collect()
+}
+
+fn note_place(id: &Uuid) -> Place<'_> {
+    Place { table: "transfers", row: id, column: "sealed_note" }
+}
+
+/// Seals what people wrote.
+///
+/// # Errors
+/// The provider refused.
+pub fn seal_note(vault: &Vault, id: Uuid, note: &TransferNote) -> Result<Vec<u8>, StoreError> {
+    let text = serde_json::to_string(note).map_err(|_| StoreError::Corrupt("transfer note"))?;
+    vault.seal_text(note_place(&id), &text)
+}
+
+pub(crate) async fn open_note(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<TransferNote, StoreError> {
+    let (sealed,) = fetch_optional!(
+        tx,
+        (Vec<u8>,),
+        "/* transfer_note */ SELECT sealed_note FROM transfers WHERE id = $1",
+        id,
+    )?
+    .ok_or(StoreError::Corrupt("transfer"))?;
+    let text = vault.unseal_text(note_place(&id), &sealed)?;
+    serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("transfer note"))
+}
+
+/// What people wrote, sealed again for the gate.
+///
+/// # Errors
+/// The database failed, or it does not open.
+pub async fn note(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Sealed<TransferNote>, StoreError> {
+    open_note(tx, vault, id).await.map(Sealed::new)
+}
+
+/// Writes a transfer, new or changed.
+pub(crate) async fn put(tx: &mut Tx, transfer: &Transfer, sealed_note: &[u8]) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* put_transfer */ INSERT INTO transfers (id, record, owner, receiver, state, urgent, version, item_groups,
+             opened_at, offered_at, expires_at, safety_due_at, safety_checked_at, escalated_at, sealed_note)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, urgent = excluded.urgent, version = excluded.version,
+             item_groups = excluded.item_groups, offered_at = excluded.offered_at, expires_at = excluded.expires_at,
+             safety_due_at = excluded.safety_due_at, safety_checked_at = excluded.safety_checked_at,
+             escalated_at = excluded.escalated_at, sealed_note = excluded.sealed_note",
+        transfer.id,
+        transfer.record,
+        transfer.owner.as_str(),
+        transfer.receiver.as_str(),
+        transfer.state.as_str(),
+        i64::from(transfer.urgent),
+        transfer.version,
+        transfer.groups.bits(),
+        transfer.opened_at.as_micros(),
+        transfer.offered_at.map(Timestamp::as_micros),
+        transfer.expires_at.as_micros(),
+        transfer.safety_due_at.map(Timestamp::as_micros),
+        transfer.safety_checked_at.map(Timestamp::as_micros),
+        transfer.escalated_at.map(Timestamp::as_micros),
+        sealed_note,
+    )?;
+    Ok(())
+}

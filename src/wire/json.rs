@@ -1,0 +1,212 @@
+//! The JSON form of the national format: the same elements, every value a string, repeated elements as arrays.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::{MOST_DEPTH, syntax_fault};
+use crate::domain::format::{
+    Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode,
+    definition::{Content, Field},
+    document::{child_field, section_field},
+    validate,
+    validate::Order,
+};
+use crate::domain::visibility::ItemGroup;
+
+/// Reads and validates a document.
+///
+/// # Errors
+/// A fault of syntax with its line, or every fault of content with its path.
+pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict { depth: 0 }
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| {
+            let line = error.line() as u64;
+            syntax_fault(
+                line,
+                "/",
+                "json_syntax",
+                "JSONとして正しくないか、同じ項目が2回あるか、値が文字列ではありません。",
+                "Not well-formed JSON, a repeated key, a value that is not a string, or nested more than 64 deep.",
+            )
+        })?;
+    let Tree::Object(members) = value else {
+        return Err(syntax_fault(1, "/", "root_element", "最上位はオブジェクトとしてください。", "The top level must be an object."));
+    };
+    let mut sections = Vec::new();
+    let mut format = None;
+    for (name, value) in members {
+        match (name.as_str(), value) {
+            ("format", Tree::Text(text)) => format = Some(text),
+            (_, value) => sections.push((name, value)),
+        }
+    }
+    if format.as_deref() != Some(NAMESPACE) {
+        return Err(syntax_fault(
+            1,
+            "/format",
+            "namespace",
+            &format!("format は {NAMESPACE} としてください。"),
+            &format!("format must be {NAMESPACE}."),
+        ));
+    }
+    let mut faults = Vec::new();
+    let children = sections
+        .into_iter()
+        .flat_map(|(name, value)| {
+            let field = crate::domain::format::sections::SECTIONS.iter().map(|s| &s.field).find(|f| f.name == name);
+            nodes(name, value, field, &format!("/{ROOT}"), &mut faults)
+        })
+        .collect();
+    let root = RawNode { name: ROOT.to_owned(), line: 0, content: RawContent::Children(children) };
+    match validate(root, Order::Free) {
+        Ok(document) if faults.is_empty() => Ok(document),
+        Ok(_) => Err(faults),
+        Err(more) => {
+            faults.extend(more);
+            Err(faults)
+        }
+    }
+}
+
+/// A JSON value as the format allows it: strings, arrays and objects.
+enum Tree {
+    Text(String),
+    Array(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
+}
+
+/// One member of an object as the nodes it stands for: an array is that many elements of one name.
+fn nodes(name: String, value: Tree, field: Option<&'static Field>, path: &str, faults: &mut Vec<Fault>) -> Vec<RawNode> {
+    let repeatable = field.is_some_and(|field| field.occurs.is_repeatable());
+    let wrong = |path: &str, faults: &mut Vec<Fault>, ja: &str, en: &str| {
+        faults.extend(syntax_fault(0, path, "array_or_single", ja, en));
+        Vec::new()
+    };
+    match (value, repeatable) {
+        (Tree::Array(items), true) => {
+            // A mandatory repeated element is missing, not empty, when its array is: the validator says so.
+            items.into_iter().filter_map(|item| node(name.clone(), item, field, path, faults)).collect()
+        }
+        (Tree::Array(_), false) if field.is_some() => wrong(
+            &format!("{path}/{name}"),
+            faults,
+            "この項目は配列にできません。",
+            "This element may not be an array.",
+        ),
+        (_, true) => wrong(
+            &format!("{path}/{name}"),
+            faults,
+            "繰り返しのできる項目は配列としてください。",
+            "An element that may repeat must be an array.",
+        ),
+        (value, false) => node(name, value, field, path, faults).into_iter().collect(),
+    }
+}
+
+fn node(name: String, value: Tree, field: Option<&'static Field>, path: &str, faults: &mut Vec<Fault>) -> Option<RawNode> {
+    let path = format!("{path}/{}", field.map_or("?", |field| field.name));
+    let content = match value {
+        Tree::Text(text) => RawContent::Text(text),
+        Tree::Object(members) => RawContent::Children(
+            members
+                .into_iter()
+                .flat_map(|(child, value)| {
+                    let child_definition = field.and_then(|field| child_field(field, &child));
+                    nodes(child, value, child_definition, &path, faults)
+                })
+                .collect(),
+        ),
+        Tree::Array(_) => {
+            faults.extend(syntax_fault(0, &path, "array_or_single", "配列の中に配列は置けません。", "Arrays may not hold arrays."));
+            return None;
+        }
+    };
+    Some(RawNode { name, line: 0, content })
+}
+
+/// Reads a [`Tree`], refusing repeated keys, other types and too much depth.
+struct Strict {
+    depth: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Tree;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        if self.depth > MOST_DEPTH {
+            return Err(de::Error::custom("too deep"));
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, an array or an object")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Tree, E> {
+        Ok(Tree::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Tree, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = sequence.next_element_seed(Strict { depth: self.depth + 1 })? {
+            items.push(item);
+        }
+        Ok(Tree::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+        let mut members: Vec<(String, Tree)> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if !seen.insert(name.clone()) {
+                return Err(de::Error::custom("repeated key"));
+            }
+            members.push((name, map.next_value_seed(Strict { depth: self.depth + 1 })?));
+        }
+        Ok(Tree::Object(members))
+    }
+}
+
+/// One section as a JSON value.
+pub fn section_value(group: ItemGroup, element: &Element) -> Value {
+    section_field(group).map_or(Value::Null, |field| element_value(field, element))
+}
+
+fn element_value(field: &'static Field, element: &Element) -> Value {
+    let Content::Children(children) = field.content else {
+        return Value::String(element.text().unwrap_or_default().to_owned());
+    };
+    let mut object = Map::new();
+    for child in children {
+        let mut values = element.each(child.name).map(|element| element_value(child, element));
+        if child.occurs.is_repeatable() {
+            let all: Vec<Value> = values.collect();
+            if !all.is_empty() {
+                object.insert(child.name.to_owned(), Value::Array(all));
+            }
+        } else if let Some(one) = values.next() {
+            object.insert(child.name.to_owned(), one);
+        }
+    }
+    Value::Object(object)
+}
+
+/// Writes sections as a document of the JSON form.
+pub fn write<'e>(sections: impl Iterator<Item = (ItemGroup, &'e Element)>) -> Value {
+    let mut object = Map::new();
+    object.insert("format".into(), Value::String(NAMESPACE.to_owned()));
+    for (group, element) in sections {
+        object.insert(element.name().to_owned(), section_value(group, element));
+    }
+    Value::Object(object)
+}

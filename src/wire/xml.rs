@@ -1,0 +1,342 @@
+//! The XML form of the national format: strict reading, plain writing.
+//!
+//! quick-xml gives the events; what XML 1.0 and the format demand beyond them is checked here: one root in the
+//! right namespace, no document type, no attributes but namespace declarations, legal characters only, and caps on
+//! depth and attributes while reading, so that a hostile document costs little.
+
+use quick_xml::{
+    events::{BytesStart, Event},
+    name::ResolveResult,
+    reader::NsReader,
+};
+
+use super::{MOST_DEPTH, syntax_fault};
+use crate::domain::format::{
+    Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode, validate,
+    validate::Order,
+};
+
+/// Most attributes on one element, namespace declarations included.
+pub const MOST_ATTRIBUTES: usize = 256;
+
+/// Reads and validates a document.
+///
+/// # Errors
+/// Every fault found, with line and path. A fault of syntax is reported alone: what follows it cannot be trusted.
+pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = line_at(bytes, error.valid_up_to());
+        syntax_fault(line, "/", "encoding", "文字コードはUTF-8で送ってください。", "The document must be UTF-8.")
+    })?;
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    refuse_illegal_characters(text)?;
+    let root = Reading { text, reader: NsReader::from_str(text), counted: (0, 1) }.root()?;
+    validate(root, Order::Prescribed)
+}
+
+/// XML 1.0 (5th ed.) production 2: characters that no XML document may hold, wherever they stand.
+fn refuse_illegal_characters(text: &str) -> Result<(), Vec<Fault>> {
+    let illegal = |c: char| matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}');
+    match text.find(illegal) {
+        None => Ok(()),
+        Some(offset) => Err(syntax_fault(
+            line_at(text.as_bytes(), offset),
+            "/",
+            "xml_character",
+            "XMLで使えない文字があります。",
+            "A character that XML does not allow.",
+        )),
+    }
+}
+
+fn line_at(bytes: &[u8], offset: usize) -> u64 {
+    let before = bytes.get(..offset).unwrap_or(bytes);
+    1 + before.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+struct Open {
+    node: RawNode,
+    text: String,
+    children: Vec<RawNode>,
+}
+
+impl Open {
+    fn close(self, path: &str) -> Result<RawNode, Vec<Fault>> {
+        let Self { mut node, text, children } = self;
+        let blank = text.chars().all(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
+        node.content = match (children.is_empty(), text.is_empty(), blank) {
+            (true, true, _) => RawContent::Empty,
+            (true, false, _) => RawContent::Text(text),
+            (false, _, true) => RawContent::Children(children),
+            (false, _, false) => {
+                return Err(syntax_fault(
+                    node.line,
+                    path,
+                    "mixed_content",
+                    "項目の間に文字を置くことはできません。",
+                    "Text between elements is not allowed.",
+                ));
+            }
+        };
+        Ok(node)
+    }
+}
+
+struct Reading<'a> {
+    text: &'a str,
+    reader: NsReader<&'a [u8]>,
+    /// Bytes looked at for line ends so far, and the line they end on: each byte is looked at once.
+    counted: (usize, u64),
+}
+
+impl<'a> Reading<'a> {
+    fn root(mut self) -> Result<RawNode, Vec<Fault>> {
+        let mut open: Vec<Open> = Vec::new();
+        let mut root: Option<RawNode> = None;
+        let mut first = true;
+        loop {
+            let at = self.line();
+            let event = self.reader.read_event().map_err(|_| self.not_well_formed())?;
+            match event {
+                Event::Decl(declaration) => {
+                    let utf8 = match declaration.encoding() {
+                        None => true,
+                        Some(Ok(encoding)) => encoding.eq_ignore_ascii_case("utf-8"),
+                        Some(Err(_)) => false,
+                    };
+                    let version = declaration.version().is_ok_and(|version| version.as_ref() == "1.0");
+                    if !first || !utf8 || !version {
+                        return Err(syntax_fault(
+                            at,
+                            "/",
+                            "xml_declaration",
+                            "XML宣言は先頭に1つ、version=\"1.0\" encoding=\"UTF-8\" としてください。",
+                            "The XML declaration stands once, first, as version=\"1.0\" encoding=\"UTF-8\".",
+                        ));
+                    }
+                }
+                Event::DocType(_) => {
+                    return Err(syntax_fault(
+                        at,
+                        "/",
+                        "document_type",
+                        "DOCTYPE宣言は使えません。",
+                        "A document type declaration is not allowed.",
+                    ));
+                }
+                Event::PI(instruction) => {
+                    if instruction.target().eq_ignore_ascii_case("xml") {
+                        return Err(self.not_well_formed());
+                    }
+                }
+                Event::Comment(_) => {}
+                Event::Start(start) => {
+                    if root.is_some() {
+                        return Err(self.second_root(at));
+                    }
+                    let node = self.element(&start, open.is_empty(), at)?;
+                    open.push(Open { node, text: String::new(), children: Vec::new() });
+                    if open.len() > MOST_DEPTH {
+                        return Err(syntax_fault(
+                            at,
+                            &path_of(&open),
+                            "depth",
+                            "入れ子が深すぎます（64段まで）。",
+                            "Elements are nested more than 64 deep.",
+                        ));
+                    }
+                }
+                Event::Empty(start) => {
+                    if root.is_some() {
+                        return Err(self.second_root(at));
+                    }
+                    let node = self.element(&start, open.is_empty(), at)?;
+                    match open.last_mut() {
+                        Some(parent) => parent.children.push(node),
+                        None => root = Some(node),
+                    }
+                }
+                Event::End(_) => {
+                    let path = path_of(&open);
+                    let Some(closed) = open.pop() else { return Err(self.not_well_formed()) };
+                    let node = closed.close(&path)?;
+                    match open.last_mut() {
+                        Some(parent) => parent.children.push(node),
+                        None => root = Some(node),
+                    }
+                }
+                Event::Text(text) => {
+                    if text.contains("]]>") {
+                        return Err(self.not_well_formed());
+                    }
+                    self.append(&mut open, &normalize_line_ends(&text), at)?;
+                }
+                Event::CData(data) => {
+                    if open.is_empty() {
+                        return Err(self.not_well_formed());
+                    }
+                    self.append(&mut open, &normalize_line_ends(&data), at)?;
+                }
+                Event::GeneralRef(reference) => {
+                    let text = match reference.resolve_char_ref().map_err(|_| self.not_well_formed())? {
+                        Some(c) => c.to_string(),
+                        None => {
+                            match &*reference {
+                                "amp" => "&".into(),
+                                "lt" => "<".into(),
+                                "gt" => ">".into(),
+                                "quot" => "\"".into(),
+                                "apos" => "'".into(),
+                                _ => {
+                                    return Err(syntax_fault(
+                                        at,
+                                        &path_of(&open),
+                                        "entity",
+                                        "定義されていない実体参照です。",
+                                        "A reference to an entity that is not defined.",
+                                    ));
+                                }
+                            }
+                        }
+                    };
+                    refuse_illegal_characters(&text).map_err(|_| self.not_well_formed())?;
+                    if open.is_empty() {
+                        return Err(self.not_well_formed());
+                    }
+                    self.append(&mut open, &text, at)?;
+                }
+                Event::Eof => break,
+            }
+            first = false;
+        }
+        if !open.is_empty() {
+            return Err(self.not_well_formed());
+        }
+        root.ok_or_else(|| {
+            syntax_fault(1, "/", "root_element", "文書が空です。", "The document has no root element.")
+        })
+    }
+
+    fn line(&mut self) -> u64 {
+        let (from, line) = self.counted;
+        let to = usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX).min(self.text.len());
+        let passed = self.text.as_bytes().get(from..to).unwrap_or_default();
+        self.counted = (to, line + passed.iter().filter(|byte| **byte == b'\n').count() as u64);
+        self.counted.1
+    }
+
+    fn not_well_formed(&self) -> Vec<Fault> {
+        let offset = usize::try_from(self.reader.error_position()).unwrap_or(usize::MAX);
+        let line = line_at(self.text.as_bytes(), offset).max(1);
+        syntax_fault(line, "/", "well_formed", "XMLとして正しくありません。", "The document is not well-formed XML.")
+    }
+
+    fn second_root(&self, line: u64) -> Vec<Fault> {
+        syntax_fault(line, "/", "single_document", "文書は1つだけ送ってください。", "Only one document may be sent.")
+    }
+
+    fn append(&self, open: &mut [Open], text: &str, line: u64) -> Result<(), Vec<Fault>> {
+        match open.last_mut() {
+            Some(parent) => {
+                parent.text.push_str(text);
+                Ok(())
+            }
+            None if text.trim_matches([' ', '\t', '\n', '\r']).is_empty() => Ok(()),
+            None => Err(syntax_fault(
+                line,
+                "/",
+                "single_document",
+                "ルート要素の外に文字があります。",
+                "There is text outside the root element.",
+            )),
+        }
+    }
+
+    /// Checks name, namespace and attributes of a start tag.
+    fn element(&self, start: &BytesStart<'_>, is_root: bool, line: u64) -> Result<RawNode, Vec<Fault>> {
+        for (count, attribute) in start.attributes().enumerate() {
+            if count >= MOST_ATTRIBUTES {
+                return Err(syntax_fault(line, "/", "attributes", "属性が多すぎます。", "Too many attributes."));
+            }
+            let attribute = attribute.map_err(|_| self.not_well_formed())?;
+            if attribute.value.contains('<') {
+                return Err(self.not_well_formed());
+            }
+            let key = attribute.key.as_ref();
+            let declares_namespace = key == "xmlns" || key.starts_with("xmlns:");
+            if !declares_namespace {
+                return Err(syntax_fault(
+                    line,
+                    "/",
+                    "attribute",
+                    "属性は使えません。",
+                    "The format has no attributes.",
+                ));
+            }
+        }
+        let (namespace, local) = self.reader.resolver().resolve_element(start.name());
+        let local: &str = local.as_ref();
+        let bound = matches!(namespace, ResolveResult::Bound(name) if name.as_ref() == NAMESPACE);
+        if !bound {
+            return Err(syntax_fault(
+                line,
+                "/",
+                "namespace",
+                &format!("名前空間は {NAMESPACE} としてください。"),
+                &format!("Elements must be in the namespace {NAMESPACE}."),
+            ));
+        }
+        if is_root && local != ROOT {
+            return Err(syntax_fault(
+                line,
+                "/",
+                "root_element",
+                &format!("ルート要素は {ROOT} としてください。"),
+                &format!("The root element must be {ROOT}."),
+            ));
+        }
+        Ok(RawNode { name: local.to_owned(), line, content: RawContent::Empty })
+    }
+}
+
+/// XML 1.0 section 2.11.
+fn normalize_line_ends(text: &str) -> String {
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_owned() }
+}
+
+fn path_of(open: &[Open]) -> String {
+    // Names come from the document and are quoted only where they are those of the format.
+    open.iter().fold(String::new(), |path, open| {
+        let known = open.node.name.bytes().all(|b| b.is_ascii_alphanumeric()) && open.node.name.len() <= 32;
+        path + "/" + if known { &open.node.name } else { "?" }
+    })
+}
+
+/// Writes sections as a document, in the order in which they are given.
+pub fn write<'e>(sections: impl Iterator<Item = &'e Element>) -> String {
+    let mut out = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{ROOT} xmlns=\"{NAMESPACE}\">\n");
+    for section in sections {
+        write_element(&mut out, section, 1);
+    }
+    out.push_str("</");
+    out.push_str(ROOT);
+    out.push_str(">\n");
+    out
+}
+
+fn write_element(out: &mut String, element: &Element, depth: usize) {
+    let indent = "  ".repeat(depth);
+    let name = element.name();
+    match element.text() {
+        Some(text) => {
+            out.push_str(&format!("{indent}<{name}>{}</{name}>\n", quick_xml::escape::escape(text)));
+        }
+        None => {
+            out.push_str(&format!("{indent}<{name}>\n"));
+            for child in element.children() {
+                write_element(out, child, depth + 1);
+            }
+            out.push_str(&format!("{indent}</{name}>\n"));
+        }
+    }
+}
