@@ -120,7 +120,10 @@ impl Error {
                 "terminal_not_recognized",
                 "この端末は登録されていません",
                 "This terminal is not registered",
-                ("システム運用者に端末の登録を確認してください。", "Ask the operator whether the terminal is registered."),
+                (
+                    "システム運用者に端末の登録を確認してください。",
+                    "Ask the operator whether the terminal is registered.",
+                ),
             ),
             Self::Unrecognized(Unrecognized::TerminalRevoked) => told(
                 401,
@@ -203,7 +206,10 @@ impl Error {
                 "document_refused",
                 "記録票が全国共通フォーマットに合いません",
                 "The document does not fit the national format",
-                ("faults の各項目を直して送り直してください。何も登録されていません。", "Mend each of the faults and send again; nothing was registered."),
+                (
+                    "faults の各項目を直して送り直してください。何も登録されていません。",
+                    "Mend each of the faults and send again; nothing was registered.",
+                ),
             ),
             Self::Field { field, rule_ja, rule_en } => {
                 let mut told = told(422, "field_refused", "項目が正しくありません", "A field is not right", ("", ""));
@@ -212,8 +218,13 @@ impl Error {
                 told
             }
             Self::Body(what) => {
-                let mut told =
-                    told(400, "body_unreadable", "リクエストの形式が正しくありません", "The request body cannot be read", ("", ""));
+                let mut told = told(
+                    400,
+                    "body_unreadable",
+                    "リクエストの形式が正しくありません",
+                    "The request body cannot be read",
+                    ("", ""),
+                );
                 told.detail_ja = format!("JSONの形式と項目名を確認してください（{what}）。");
                 told.detail_en = format!("Check the JSON and its field names ({what}).");
                 told
@@ -223,7 +234,10 @@ impl Error {
                 "media_type",
                 "この形式は扱えません",
                 "The media type is not supported",
-                ("application/xml または application/json で送ってください。", "Send application/xml or application/json."),
+                (
+                    "application/xml または application/json で送ってください。",
+                    "Send application/xml or application/json.",
+                ),
             ),
             Self::TooLarge { most } => {
                 let mut told = told(413, "too_large", "大きすぎます", "The request is too large", ("", ""));
@@ -243,13 +257,17 @@ impl Error {
                 "if_match_missing",
                 "If-Matchがありません",
                 "If-Match is missing",
-                ("更新する版を If-Match: \"版番号\" で示してください。", "Name the version you change as If-Match: \"VERSION\"."),
+                (
+                    "更新する版を If-Match: \"版番号\" で示してください。",
+                    "Name the version you change as If-Match: \"VERSION\".",
+                ),
             ),
             Self::StaleVersion { sent, current } => {
                 let mut told =
                     told(412, "stale_version", "記録は更新されています", "The record has changed since", ("", ""));
-                told.detail_ja =
-                    format!("送られた版は {sent}、現在の版は {current} です。現在の版を読み直してから更新してください。");
+                told.detail_ja = format!(
+                    "送られた版は {sent}、現在の版は {current} です。現在の版を読み直してから更新してください。"
+                );
                 told.detail_en =
                     format!("You sent version {sent}; the current version is {current}. Read it again, then update.");
                 told
@@ -282,8 +300,7 @@ impl Error {
                 ),
             ),
             Self::TooManyHits { most } => {
-                let mut told =
-                    told(422, "too_many_hits", "該当が多すぎます", "Too many children match", ("", ""));
+                let mut told = told(422, "too_many_hits", "該当が多すぎます", "Too many children match", ("", ""));
                 told.detail_ja = format!("{most}件を超えました。氏名や生年月日を加えて絞り込んでください。");
                 told.detail_en = format!("More than {most}. Narrow down by more of the name or a birth date.");
                 told
@@ -311,12 +328,16 @@ impl Error {
                     ("", ""),
                 );
                 let (part, ja, en) = match fault {
-                    CompletenessFault::ClaimedButAbsent(part) => {
-                        (part, "記録にありません。理由を書いて missing としてください。", "is not in the record; state it as missing, with the reason.")
-                    }
-                    CompletenessFault::ReasonMissing(part) => {
-                        (part, "無い理由を400文字以内で書いてください。", "is missing: write the reason in at most 400 characters.")
-                    }
+                    CompletenessFault::ClaimedButAbsent(part) => (
+                        part,
+                        "記録にありません。理由を書いて missing としてください。",
+                        "is not in the record; state it as missing, with the reason.",
+                    ),
+                    CompletenessFault::ReasonMissing(part) => (
+                        part,
+                        "無い理由を400文字以内で書いてください。",
+                        "is missing: write the reason in at most 400 characters.",
+                    ),
                 };
                 told.detail_ja = format!("{part}: {ja}");
                 told.detail_en = format!("{part} {en}");
@@ -341,7 +362,10 @@ impl Error {
                 "shield_needs_two",
                 "支援措置の解除は2人で行います",
                 "A shield is lifted by two persons",
-                ("申請した人とは別の監督者が承認してください。記録の更新では解除できません。", "A supervisor other than the one who asked must approve; an update cannot lift it."),
+                (
+                    "申請した人とは別の監督者が承認してください。記録の更新では解除できません。",
+                    "A supervisor other than the one who asked must approve; an update cannot lift it.",
+                ),
             ),
             Self::ShieldLiftNotAsked => told(
                 409,
@@ -366,8 +390,7 @@ impl Error {
             ),
             Self::Exists(_) => told(409, "already_exists", "既にあります", "It exists already", ("", "")),
             Self::RateLimited { retry_after_seconds } => {
-                let mut told =
-                    told(429, "rate_limited", "操作が多すぎます", "Too many requests", ("", ""));
+                let mut told = told(429, "rate_limited", "操作が多すぎます", "Too many requests", ("", ""));
                 told.detail_ja = format!("{retry_after_seconds}秒待ってからやり直してください。");
                 told.detail_en = format!("Try again after {retry_after_seconds} seconds.");
                 told
@@ -377,7 +400,10 @@ impl Error {
                 "overloaded",
                 "混み合っています",
                 "The gateway is overloaded",
-                ("Retry-Afterの秒数を待ってからやり直してください。何も行われていません。", "Try again after Retry-After; nothing was done."),
+                (
+                    "Retry-Afterの秒数を待ってからやり直してください。何も行われていません。",
+                    "Try again after Retry-After; nothing was done.",
+                ),
             ),
             Self::Journal(JournalError::Unavailable) => told(
                 503,

@@ -1,1 +1,5 @@
-fn main(){}
+//! The `tsunagi` program; see `tsunagi --help`.
+
+fn main() -> std::process::ExitCode {
+    tsunagi::cli::run()
+}

@@ -40,6 +40,7 @@ CREATE TABLE records (
     prefecture TEXT NOT NULL,
     owner TEXT NOT NULL,
     version BIGINT NOT NULL,
+    owned_since BIGINT NOT NULL,
     closed BIGINT NOT NULL,
     serious BIGINT NOT NULL,
     searchable BIGINT NOT NULL,
@@ -127,6 +128,8 @@ CREATE TABLE notice_centers (
     sealed_details BYTEA,
     PRIMARY KEY (notice, center)
 );
+
+CREATE INDEX notice_centers_by_center ON notice_centers (center, notice);
 
 CREATE TABLE serious_reviews (
     id UUID PRIMARY KEY,

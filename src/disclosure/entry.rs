@@ -152,14 +152,8 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    pub const ALL: [Self; 6] = [
-        Self::NewReport,
-        Self::Casework,
-        Self::Transfer,
-        Self::MissingChild,
-        Self::SeriousCaseReview,
-        Self::Audit,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::NewReport, Self::Casework, Self::Transfer, Self::MissingChild, Self::SeriousCaseReview, Self::Audit];
 
     pub fn as_str(self) -> &'static str {
         match self {

@@ -17,11 +17,16 @@ use crate::{
         organization::{OrganizationCode, OrganizationKind},
         registry::Registry,
         relation::relation,
-        visibility::{GroupSet, ItemGroup, LegalBasis, Operation, Relation, Situation, VisibilitySettings, visible_groups},
+        visibility::{
+            GroupSet, ItemGroup, LegalBasis, Operation, Relation, Situation, VisibilitySettings, visible_groups,
+        },
     },
     error::Error,
     identity::{Caller, Role},
-    search::{index::{Findable, Hit}, query::Rank},
+    search::{
+        index::{Findable, Hit},
+        query::Rank,
+    },
 };
 
 /// A value that may leave. Made here alone, and only with the receipt of the entry that accounts for it.
@@ -57,6 +62,12 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// Asks for an older version.
+    pub fn at_version(mut self, version: i64) -> Self {
+        self.version = version;
+        self
+    }
+
     /// The version to read: what was provided for a receiver or former owner, else the current one.
     pub fn version(&self) -> i64 {
         self.version
@@ -157,8 +168,10 @@ impl Gate {
         match grant {
             Some(grant) => Ok(grant),
             None => {
-                let entry =
-                    Entry::of(caller, act, &self.clock).about(requested).for_purpose(purpose).refused("record_not_available");
+                let entry = Entry::of(caller, act, &self.clock)
+                    .about(requested)
+                    .for_purpose(purpose)
+                    .refused("record_not_available");
                 self.journal.record(decided_at, vec![entry.into()], Vec::new()).await?;
                 Err(Error::NotAvailable)
             }
@@ -218,9 +231,13 @@ impl Gate {
         caller: &Caller,
         act: Act,
         purpose: Purpose,
-        grant: Grant,
+        mut grant: Grant,
         sealed: Sealed<Document>,
     ) -> Result<Disclosed<RecordView>, Error> {
+        if grant.version < grant.facts.owned_since {
+            // A reporter's identity never leaves the owner who received it.
+            grant.groups = grant.groups.without(GroupSet::of([ItemGroup::Reporter]));
+        }
         let receipt = self.account(caller, act, purpose, &grant, grant.groups).await?;
         let document = sealed.open();
         let age = IndexItems::of(&document).map_or(0, |items| items.birth_date.age_on(self.clock.today_in_japan()));

@@ -364,12 +364,7 @@ impl Journal {
     ///
     /// # Errors
     /// The journal is full, cannot write, or the decision is out of date.
-    pub async fn record(
-        &self,
-        decided_at: u64,
-        entries: Vec<Logged>,
-        inbox: Vec<InboxItem>,
-    ) -> Result<Receipt, Error> {
+    pub async fn record(&self, decided_at: u64, entries: Vec<Logged>, inbox: Vec<InboxItem>) -> Result<Receipt, Error> {
         let (reply, answer) = oneshot::channel();
         let prepared = Some(Prepared { entries, inbox, changes: Vec::new() });
         self.send(decided_at, Box::new(Entries { prepared, reply }))?;

@@ -207,7 +207,9 @@ mod tests {
         let pattern = Regex::new(&format!("^(?:{})$", date_pattern())).unwrap();
         let mut seen = 0;
         for year in 1..=70 {
-            for (month, day) in (0..=13).flat_map(|month| [0, 1, 7, 8, 24, 25, 28, 29, 30, 31, 32].map(|day| (month, day))) {
+            for (month, day) in
+                (0..=13).flat_map(|month| [0, 1, 7, 8, 24, 25, 28, 29, 30, 31, 32].map(|day| (month, day)))
+            {
                 for era in &ERAS {
                     let gregorian = era.first.0 + year - 1;
                     let real = Month::try_from(month as u8)
@@ -218,14 +220,18 @@ mod tests {
                         && gregorian >= FIRST_GREGORIAN_MEIJI_YEAR
                         && (gregorian, month as u8, day) >= era.first
                         && (gregorian, month as u8, day) <= era.last;
-                    for text in
-                        [format!("{}{year}.{month}.{day}", era.letter), format!("{}{year}年{month}月{day}日", era.kanji)]
-                    {
+                    for text in [
+                        format!("{}{year}.{month}.{day}", era.letter),
+                        format!("{}{year}年{month}月{day}日", era.kanji),
+                    ] {
                         assert_eq!(pattern.is_match(&text), inside, "{text}");
                         if inside {
                             seen += 1;
                             let parsed = PartialDate::parse(&text).unwrap();
-                            assert_eq!((parsed.year, parsed.month, parsed.day), (gregorian, Some(month as u8), Some(day)));
+                            assert_eq!(
+                                (parsed.year, parsed.month, parsed.day),
+                                (gregorian, Some(month as u8), Some(day))
+                            );
                         }
                     }
                 }

@@ -57,7 +57,8 @@ fn person(element: &Element) -> Option<Person> {
     let mut names = vec![(NameForm::Written, written.clone())];
     let forms = [("kana", NameForm::Kana), ("latin", NameForm::Latin)];
     let mut collect = |of: &Element| {
-        names.extend(forms.iter().filter_map(|(child, form)| of.child_text(child).map(|text| (*form, text.to_owned()))));
+        names
+            .extend(forms.iter().filter_map(|(child, form)| of.child_text(child).map(|text| (*form, text.to_owned()))));
     };
     collect(name);
     element.each("otherName").for_each(&mut collect);
@@ -112,6 +113,8 @@ pub struct RecordFacts {
     pub id: uuid::Uuid,
     pub owner: OrganizationCode,
     pub version: i64,
+    /// The version with which the present owner began. Earlier ones name a reporter to nobody any more.
+    pub owned_since: i64,
     pub closed: bool,
     /// Designated by its owner as a serious case (重大事案).
     pub serious: bool,

@@ -105,7 +105,8 @@ impl fmt::Debug for OrganizationCode {
 impl<'de> Deserialize<'de> for OrganizationCode {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("機関コードではありません / not an organization code"))
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("機関コードではありません / not an organization code"))
     }
 }
 

@@ -74,16 +74,31 @@ impl Registry {
         let mut registry = Self { bodies: HashMap::new(), jurisdictions: HashMap::new() };
         for (line, cells) in rows(governments) {
             let fault = |what| RegistryError { file: "local_governments.csv", line, what };
-            let [code, _prefecture, _kind, name, kana] = cells.as_slice() else { return Err(fault("5 columns expected")) };
+            let [code, _prefecture, _kind, name, kana] = cells.as_slice() else {
+                return Err(fault("5 columns expected"));
+            };
             let code = OrganizationCode::parse(code).ok_or(fault("not an organization code"))?;
             let valid = Validity { from: None, to: None };
-            let body =
-                RegisteredBody { code: code.clone(), name: (*name).into(), kana: (*kana).into(), phone: String::new(), valid };
+            let body = RegisteredBody {
+                code: code.clone(),
+                name: (*name).into(),
+                kana: (*kana).into(),
+                phone: String::new(),
+                valid,
+            };
             registry.bodies.insert(code, body);
         }
-        for (code, name) in [(OrganizationCode::ministry(), "こども家庭庁"), (OrganizationCode::operator(), "システム運用者")] {
+        for (code, name) in
+            [(OrganizationCode::ministry(), "こども家庭庁"), (OrganizationCode::operator(), "システム運用者")]
+        {
             let valid = Validity { from: None, to: None };
-            let body = RegisteredBody { code: code.clone(), name: name.into(), kana: String::new(), phone: String::new(), valid };
+            let body = RegisteredBody {
+                code: code.clone(),
+                name: name.into(),
+                kana: String::new(),
+                phone: String::new(),
+                valid,
+            };
             registry.bodies.insert(code, body);
         }
         for (line, cells) in rows(centers) {
@@ -93,8 +108,13 @@ impl Registry {
             };
             let code = OrganizationCode::parse(code).ok_or(fault("not an organization code"))?;
             let valid = validity(from, to).ok_or(fault("not a date"))?;
-            let body =
-                RegisteredBody { code: code.clone(), name: (*name).into(), kana: String::new(), phone: (*phone).into(), valid };
+            let body = RegisteredBody {
+                code: code.clone(),
+                name: (*name).into(),
+                kana: String::new(),
+                phone: (*phone).into(),
+                valid,
+            };
             registry.bodies.insert(code, body);
         }
         for (line, cells) in rows(jurisdictions) {

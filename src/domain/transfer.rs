@@ -76,7 +76,9 @@ pub fn after(state: TransferState, side: Side, step: Step) -> Option<TransferSta
         (Requested, Side::Owner, Step::Offer) => Some(Offered),
         // The owner declines a request; the receiver declines an offer, even after it has looked closer.
         (Requested, Side::Owner, Step::Reject) | (Offered | Confirmed, Side::Receiver, Step::Reject) => Some(Rejected),
-        (Requested, Side::Receiver, Step::Withdraw) | (Offered | Confirmed, Side::Owner, Step::Withdraw) => Some(Withdrawn),
+        (Requested, Side::Receiver, Step::Withdraw) | (Offered | Confirmed, Side::Owner, Step::Withdraw) => {
+            Some(Withdrawn)
+        }
         (Offered, Side::Receiver, Step::Confirm) => Some(Confirmed),
         (Confirmed, Side::Receiver, Step::TakeOver) => Some(TakenOver),
         (Requested | Offered | Confirmed, Side::Clock, Step::Expire) => Some(Expired),

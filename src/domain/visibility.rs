@@ -238,7 +238,9 @@ pub fn ceiling(group: ItemGroup, relation: Relation) -> bool {
     match group {
         ItemGroup::Index => !matches!(relation, Nobody),
         ItemGroup::Contact => matches!(relation, Owner | Counterpart | Receiver | FormerOwner | BreakGlass),
-        ItemGroup::Affiliation => matches!(relation, Owner | Counterpart | Receiver | FormerOwner | Reviewer | BreakGlass),
+        ItemGroup::Affiliation => {
+            matches!(relation, Owner | Counterpart | Receiver | FormerOwner | Reviewer | BreakGlass)
+        }
         ItemGroup::Case | ItemGroup::Assessment | ItemGroup::Officer => {
             matches!(relation, Owner | Counterpart | ReceiverPreview | Receiver | FormerOwner | Reviewer | BreakGlass)
         }

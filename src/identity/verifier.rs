@@ -102,8 +102,8 @@ fn read_trust(ca_file: &Path, crl_file: Option<&Path>, provider: &Arc<CryptoProv
     let mut subjects = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(&ca_pem) {
         let certificate = certificate.map_err(|_| TrustError::Pem(ca_file.to_owned()))?;
-        let (_, parsed) = x509_parser::parse_x509_certificate(&certificate)
-            .map_err(|_| TrustError::Pem(ca_file.to_owned()))?;
+        let (_, parsed) =
+            x509_parser::parse_x509_certificate(&certificate).map_err(|_| TrustError::Pem(ca_file.to_owned()))?;
         subjects.push(parsed.subject().as_raw().to_vec());
         roots.add(certificate).map_err(|error| TrustError::Unusable(error.to_string()))?;
     }

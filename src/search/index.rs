@@ -68,7 +68,7 @@ pub struct Found {
     /// At most the limit, best first. Empty where there were more.
     pub hits: Vec<Sealed<Hit>>,
     pub too_many: bool,
-    /// Shielded records that the search came upon, shown or not: their owners are told.
+    /// Shielded records that the search came upon and that stay hidden: their owners are told all the same.
     pub approached: Vec<(Uuid, OrganizationCode)>,
 }
 
@@ -124,10 +124,11 @@ impl SearchIndex {
         for slot in inner.candidates(query) {
             let Some(record) = inner.slots.get(slot as usize) else { continue };
             let Some((rank, matched)) = record.answers(query) else { continue };
-            if record.facts.shield.active {
-                approached.push((record.facts.id, record.facts.owner.clone()));
-            }
-            if findable(&record.facts) == Findable::Shown {
+            if findable(&record.facts) == Findable::Absent {
+                if record.facts.shield.active {
+                    approached.push((record.facts.id, record.facts.owner.clone()));
+                }
+            } else {
                 hits.push(Hit { facts: record.facts.clone(), items: record.items.clone(), rank, matched });
                 if hits.len() > most {
                     break;
@@ -138,7 +139,9 @@ impl SearchIndex {
             // The rest is not looked at, and nobody is named; neither is anybody told of an approach.
             return Found { hits: Vec::new(), too_many: true, approached: Vec::new() };
         }
-        hits.sort_by(|a, b| (a.rank, &a.items.child.written, a.facts.id).cmp(&(b.rank, &b.items.child.written, b.facts.id)));
+        hits.sort_by(|a, b| {
+            (a.rank, &a.items.child.written, a.facts.id).cmp(&(b.rank, &b.items.child.written, b.facts.id))
+        });
         Found { hits: hits.into_iter().map(Sealed::new).collect(), too_many: false, approached }
     }
 }

@@ -1,10 +1,7 @@
 //! The criteria of a search.
 
 use super::fold::{FoldedName, fold};
-use crate::domain::{
-    calendar::PartialDate,
-    case_record::NameForm,
-};
+use crate::domain::{calendar::PartialDate, case_record::NameForm};
 
 /// How well a name answers a fragment; better ones come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]

@@ -61,8 +61,7 @@ impl StandingMatches {
     /// Notices, with their issuers, whose child a registered child may be: a whole name in common, and no birth date
     /// that speaks against it.
     pub fn registered(&self, items: &IndexItems) -> Vec<(Uuid, OrganizationCode)> {
-        let names: Vec<FoldedName> =
-            items.child.names.iter().map(|(form, name)| FoldedName::of(*form, name)).collect();
+        let names: Vec<FoldedName> = items.child.names.iter().map(|(form, name)| FoldedName::of(*form, name)).collect();
         self.each(|wanted| {
             wanted.names.iter().any(|name| names.iter().any(|other| other.whole == name.whole))
                 && wanted.birth.is_none_or(|birth| birth.may_equal(items.birth_date))

@@ -36,7 +36,11 @@ pub async fn organizations(tx: &mut Tx) -> Result<Vec<Organization>, StoreError>
     .collect()
 }
 
-pub(crate) async fn put_organization(tx: &mut Tx, organization: &Organization, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn put_organization(
+    tx: &mut Tx,
+    organization: &Organization,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let settings = serde_json::to_string(&organization.settings).map_err(|_| StoreError::Corrupt("settings"))?;
     execute!(
         tx,
@@ -128,8 +132,7 @@ pub async fn staff(tx: &mut Tx, vault: &Vault) -> Result<Vec<StaffMember>, Store
 }
 
 pub(crate) async fn put_staff(tx: &mut Tx, vault: &Vault, staff: &StaffMember) -> Result<(), StoreError> {
-    let sealed_name =
-        vault.seal_text(name_place(&format!("{}:{}", staff.organization, staff.id)), &staff.name)?;
+    let sealed_name = vault.seal_text(name_place(&format!("{}:{}", staff.organization, staff.id)), &staff.name)?;
     execute!(
         tx,
         "/* put_staff */ INSERT INTO staff (organization, id, roles, active, sealed_name, password_hash)

@@ -3,11 +3,7 @@
 use uuid::Uuid;
 
 use super::{StoreError, Tx, execute, fetch_all, fetch_optional};
-use crate::{
-    clock::Timestamp,
-    disclosure::journal::InboxItem,
-    domain::organization::OrganizationCode,
-};
+use crate::{clock::Timestamp, disclosure::journal::InboxItem, domain::organization::OrganizationCode};
 
 pub(crate) async fn deliver(tx: &mut Tx, position: i64, item: &InboxItem, at: Timestamp) -> Result<(), StoreError> {
     let from = item.from.as_ref();
@@ -136,11 +132,7 @@ pub async fn acknowledged(tx: &mut Tx, organization: &OrganizationCode) -> Resul
     Ok(row.map_or(0, |(position,)| position))
 }
 
-pub(crate) async fn acknowledge(
-    tx: &mut Tx,
-    organization: &OrganizationCode,
-    position: i64,
-) -> Result<(), StoreError> {
+pub(crate) async fn acknowledge(tx: &mut Tx, organization: &OrganizationCode, position: i64) -> Result<(), StoreError> {
     execute!(
         tx,
         "/* acknowledge */ INSERT INTO inbox_acknowledged (organization, position) VALUES ($1, $2)

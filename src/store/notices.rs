@@ -150,6 +150,20 @@ pub(crate) async fn address(tx: &mut Tx, notice: Uuid, center: &OrganizationCode
     Ok(())
 }
 
+/// Notices that a center's inbox has not yet handed out.
+///
+/// # Errors
+/// The database failed.
+pub async fn undelivered(tx: &mut Tx, center: &OrganizationCode) -> Result<Vec<Uuid>, StoreError> {
+    let rows = fetch_all!(
+        tx,
+        (Uuid,),
+        "/* undelivered */ SELECT notice FROM notice_centers WHERE center = $1 AND delivered_at IS NULL",
+        center.as_str(),
+    )?;
+    Ok(rows.into_iter().map(|(notice,)| notice).collect())
+}
+
 /// Notes that a center's inbox was fetched up to the notice.
 pub(crate) async fn mark_delivered(
     tx: &mut Tx,

@@ -190,9 +190,18 @@ pub async fn broken_glass(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option
 /// # Errors
 /// The database failed.
 pub async fn glass_record(tx: &mut Tx, id: Uuid) -> Result<Option<Uuid>, StoreError> {
-    let row =
-        fetch_optional!(tx, (Uuid,), "/* glass_record */ SELECT record FROM break_glass WHERE id = $1", id)?;
+    let row = fetch_optional!(tx, (Uuid,), "/* glass_record */ SELECT record FROM break_glass WHERE id = $1", id)?;
     Ok(row.map(|(record,)| record))
+}
+
+/// The body that broke the glass.
+///
+/// # Errors
+/// The database failed.
+pub async fn glass_breaker(tx: &mut Tx, id: Uuid) -> Result<Option<OrganizationCode>, StoreError> {
+    let row =
+        fetch_optional!(tx, (String,), "/* glass_breaker */ SELECT organization FROM break_glass WHERE id = $1", id)?;
+    Ok(row.and_then(|(code,)| OrganizationCode::parse(&code)))
 }
 
 pub(crate) async fn review_glass(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), StoreError> {

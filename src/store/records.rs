@@ -28,22 +28,7 @@ pub struct StoredRecord {
     pub updated_at: Timestamp,
 }
 
-type Row = (
-    Uuid,
-    String,
-    String,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    String,
-    i64,
-    String,
-    Option<String>,
-    Vec<u8>,
-    i64,
-);
+type Row = (Uuid, String, String, i64, i64, i64, i64, i64, i64, String, i64, String, Option<String>, Vec<u8>, i64);
 
 fn record(row: Row) -> Result<StoredRecord, StoreError> {
     let (
@@ -51,6 +36,7 @@ fn record(row: Row) -> Result<StoredRecord, StoreError> {
         prefecture,
         owner,
         version,
+        owned_since,
         closed,
         serious,
         searchable,
@@ -73,7 +59,15 @@ fn record(row: Row) -> Result<StoredRecord, StoreError> {
         },
     };
     Ok(StoredRecord {
-        facts: RecordFacts { id, owner: code(&owner)?, version, closed: closed != 0, serious: serious != 0, derived },
+        facts: RecordFacts {
+            id,
+            owner: code(&owner)?,
+            version,
+            owned_since,
+            closed: closed != 0,
+            serious: serious != 0,
+            derived,
+        },
         prefecture,
         sealed_key,
         shield_lift_asked_by,
@@ -89,7 +83,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<StoredRecord>, StoreEr
     fetch_optional!(
         tx,
         Row,
-        "/* find_record */ SELECT id, prefecture, owner, version, closed, serious, searchable, abuse_case, residence,
+        "/* find_record */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case, residence,
              shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
          FROM records WHERE id = $1",
         id,
@@ -111,7 +105,7 @@ pub async fn of_owner(
     fetch_all!(
         tx,
         Row,
-        "/* records_of_owner */ SELECT id, prefecture, owner, version, closed, serious, searchable, abuse_case,
+        "/* records_of_owner */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case,
              residence, shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
          FROM records WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3",
         owner.as_str(),
@@ -131,7 +125,7 @@ pub async fn all_after(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<Stored
     fetch_all!(
         tx,
         Row,
-        "/* all_records */ SELECT id, prefecture, owner, version, closed, serious, searchable, abuse_case, residence,
+        "/* all_records */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case, residence,
              shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
          FROM records WHERE id > $1 ORDER BY id LIMIT $2",
         after,
@@ -150,7 +144,7 @@ pub async fn serious(tx: &mut Tx) -> Result<Vec<StoredRecord>, StoreError> {
     fetch_all!(
         tx,
         Row,
-        "/* serious_records */ SELECT id, prefecture, owner, version, closed, serious, searchable, abuse_case,
+        "/* serious_records */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case,
              residence, shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
          FROM records WHERE serious = 1 ORDER BY id"
     )?
@@ -228,17 +222,9 @@ pub(crate) async fn index_items(tx: &mut Tx, vault: &Vault, stored: &StoredRecor
     IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))
 }
 
-/// What of the record's content a transfer must state truly: whether it has a risk sheet and an urgency.
-///
-/// # Errors
-/// As [`version`].
-pub(crate) async fn assessed(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<(bool, bool), StoreError> {
-    let document = open_version(tx, vault, stored, stored.facts.version).await?;
-    let assessment = document.section(crate::domain::visibility::ItemGroup::Assessment);
-    Ok((
-        assessment.is_some_and(|a| a.child("riskSheet").is_some()),
-        assessment.is_some_and(|a| a.child("urgency").is_some()),
-    ))
+/// The current version, for changing it inside the journal's transaction.
+pub(crate) async fn current(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<Document, StoreError> {
+    open_version(tx, vault, stored, stored.facts.version).await
 }
 
 async fn open_version(tx: &mut Tx, vault: &Vault, stored: &StoredRecord, version: i64) -> Result<Document, StoreError> {
@@ -283,9 +269,9 @@ pub(crate) async fn insert(
 ) -> Result<(), StoreError> {
     execute!(
         tx,
-        "/* insert_record */ INSERT INTO records (id, prefecture, owner, version, closed, serious, searchable,
+        "/* insert_record */ INSERT INTO records (id, prefecture, owner, version, owned_since, closed, serious, searchable,
              abuse_case, residence, shielded, shield_named, sealed_key, registered_at, updated_at)
-         VALUES ($1, $2, $3, $4, 0, 0, $5, $6, $7, $8, $9, $10, $11, $11)",
+         VALUES ($1, $2, $3, $4, $4, 0, 0, $5, $6, $7, $8, $9, $10, $11, $11)",
         facts.id,
         facts.owner.prefecture(),
         facts.owner.as_str(),
@@ -327,15 +313,18 @@ pub(crate) async fn set_owner(
     id: Uuid,
     owner: &OrganizationCode,
     sealed_key: &[u8],
+    owned_since: i64,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     execute!(
         tx,
-        "/* set_owner */ UPDATE records SET owner = $2, prefecture = $3, sealed_key = $4, updated_at = $5 WHERE id = $1",
+        "/* set_owner */ UPDATE records SET owner = $2, prefecture = $3, sealed_key = $4, owned_since = $5,
+             updated_at = $6 WHERE id = $1",
         id,
         owner.as_str(),
         owner.prefecture(),
         sealed_key,
+        owned_since,
         now.as_micros(),
     )?;
     Ok(())

@@ -193,13 +193,9 @@ pub fn seal_note(vault: &Vault, id: Uuid, note: &TransferNote) -> Result<Vec<u8>
 }
 
 pub(crate) async fn open_note(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<TransferNote, StoreError> {
-    let (sealed,) = fetch_optional!(
-        tx,
-        (Vec<u8>,),
-        "/* transfer_note */ SELECT sealed_note FROM transfers WHERE id = $1",
-        id,
-    )?
-    .ok_or(StoreError::Corrupt("transfer"))?;
+    let (sealed,) =
+        fetch_optional!(tx, (Vec<u8>,), "/* transfer_note */ SELECT sealed_note FROM transfers WHERE id = $1", id,)?
+            .ok_or(StoreError::Corrupt("transfer"))?;
     let text = vault.unseal_text(note_place(&id), &sealed)?;
     serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("transfer note"))
 }

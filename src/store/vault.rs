@@ -144,7 +144,9 @@ impl Vault {
     /// The provider failed.
     pub fn rewrap_all(&self) -> Result<Vec<WrappedKey>, StoreError> {
         let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        keys.iter().map(|((prefecture, generation), key)| self.wrap_prefecture_key(prefecture, *generation, key)).collect()
+        keys.iter()
+            .map(|((prefecture, generation), key)| self.wrap_prefecture_key(prefecture, *generation, key))
+            .collect()
     }
 
     fn wrap_prefecture_key(&self, prefecture: &str, generation: u32, key: &Key) -> Result<WrappedKey, StoreError> {

@@ -35,7 +35,13 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
             )
         })?;
     let Tree::Object(members) = value else {
-        return Err(syntax_fault(1, "/", "root_element", "最上位はオブジェクトとしてください。", "The top level must be an object."));
+        return Err(syntax_fault(
+            1,
+            "/",
+            "root_element",
+            "最上位はオブジェクトとしてください。",
+            "The top level must be an object.",
+        ));
     };
     let mut sections = Vec::new();
     let mut format = None;
@@ -81,7 +87,13 @@ enum Tree {
 }
 
 /// One member of an object as the nodes it stands for: an array is that many elements of one name.
-fn nodes(name: String, value: Tree, field: Option<&'static Field>, path: &str, faults: &mut Vec<Fault>) -> Vec<RawNode> {
+fn nodes(
+    name: String,
+    value: Tree,
+    field: Option<&'static Field>,
+    path: &str,
+    faults: &mut Vec<Fault>,
+) -> Vec<RawNode> {
     let repeatable = field.is_some_and(|field| field.occurs.is_repeatable());
     let wrong = |path: &str, faults: &mut Vec<Fault>, ja: &str, en: &str| {
         faults.extend(syntax_fault(0, path, "array_or_single", ja, en));
@@ -108,7 +120,13 @@ fn nodes(name: String, value: Tree, field: Option<&'static Field>, path: &str, f
     }
 }
 
-fn node(name: String, value: Tree, field: Option<&'static Field>, path: &str, faults: &mut Vec<Fault>) -> Option<RawNode> {
+fn node(
+    name: String,
+    value: Tree,
+    field: Option<&'static Field>,
+    path: &str,
+    faults: &mut Vec<Fault>,
+) -> Option<RawNode> {
     let path = format!("{path}/{}", field.map_or("?", |field| field.name));
     let content = match value {
         Tree::Text(text) => RawContent::Text(text),
@@ -122,7 +140,13 @@ fn node(name: String, value: Tree, field: Option<&'static Field>, path: &str, fa
                 .collect(),
         ),
         Tree::Array(_) => {
-            faults.extend(syntax_fault(0, &path, "array_or_single", "配列の中に配列は置けません。", "Arrays may not hold arrays."));
+            faults.extend(syntax_fault(
+                0,
+                &path,
+                "array_or_single",
+                "配列の中に配列は置けません。",
+                "Arrays may not hold arrays.",
+            ));
             return None;
         }
     };

@@ -4,6 +4,8 @@
 //! the bytes of an answer. Never done here: deciding what may be seen. A raw record cannot be written: the writers
 //! take shown elements only.
 
+pub mod answer;
+pub mod call;
 pub mod json;
 pub mod xml;
 

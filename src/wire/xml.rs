@@ -12,8 +12,7 @@ use quick_xml::{
 
 use super::{MOST_DEPTH, syntax_fault};
 use crate::domain::format::{
-    Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode, validate,
-    validate::Order,
+    Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode, validate, validate::Order,
 };
 
 /// Most attributes on one element, namespace declarations included.
@@ -36,7 +35,8 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
 
 /// XML 1.0 (5th ed.) production 2: characters that no XML document may hold, wherever they stand.
 fn refuse_illegal_characters(text: &str) -> Result<(), Vec<Fault>> {
-    let illegal = |c: char| matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}');
+    let illegal =
+        |c: char| matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}');
     match text.find(illegal) {
         None => Ok(()),
         Some(offset) => Err(syntax_fault(
@@ -180,24 +180,22 @@ impl<'a> Reading<'a> {
                 Event::GeneralRef(reference) => {
                     let text = match reference.resolve_char_ref().map_err(|_| self.not_well_formed())? {
                         Some(c) => c.to_string(),
-                        None => {
-                            match &*reference {
-                                "amp" => "&".into(),
-                                "lt" => "<".into(),
-                                "gt" => ">".into(),
-                                "quot" => "\"".into(),
-                                "apos" => "'".into(),
-                                _ => {
-                                    return Err(syntax_fault(
-                                        at,
-                                        &path_of(&open),
-                                        "entity",
-                                        "定義されていない実体参照です。",
-                                        "A reference to an entity that is not defined.",
-                                    ));
-                                }
+                        None => match &*reference {
+                            "amp" => "&".into(),
+                            "lt" => "<".into(),
+                            "gt" => ">".into(),
+                            "quot" => "\"".into(),
+                            "apos" => "'".into(),
+                            _ => {
+                                return Err(syntax_fault(
+                                    at,
+                                    &path_of(&open),
+                                    "entity",
+                                    "定義されていない実体参照です。",
+                                    "A reference to an entity that is not defined.",
+                                ));
                             }
-                        }
+                        },
                     };
                     refuse_illegal_characters(&text).map_err(|_| self.not_well_formed())?;
                     if open.is_empty() {
@@ -212,9 +210,7 @@ impl<'a> Reading<'a> {
         if !open.is_empty() {
             return Err(self.not_well_formed());
         }
-        root.ok_or_else(|| {
-            syntax_fault(1, "/", "root_element", "文書が空です。", "The document has no root element.")
-        })
+        root.ok_or_else(|| syntax_fault(1, "/", "root_element", "文書が空です。", "The document has no root element."))
     }
 
     fn line(&mut self) -> u64 {

@@ -15,7 +15,8 @@ impl CodeList {
     }
 }
 
-pub const SEX: CodeList = CodeList { name: "SexCode", japanese: "性別", codes: &[("1", "男"), ("2", "女"), ("9", "不明")] };
+pub const SEX: CodeList =
+    CodeList { name: "SexCode", japanese: "性別", codes: &[("1", "男"), ("2", "女"), ("9", "不明")] };
 
 pub const NAME_FORM: CodeList = CodeList {
     name: "NameFormCode",
@@ -97,7 +98,14 @@ pub const METHOD: CodeList = CodeList {
 pub const CLOSE_REASON: CodeList = CodeList {
     name: "CloseReasonCode",
     japanese: "終了理由",
-    codes: &[("1", "改善"), ("2", "転出（市内）"), ("3", "転出（市外）"), ("4", "措置入所"), ("5", "死亡"), ("9", "不明")],
+    codes: &[
+        ("1", "改善"),
+        ("2", "転出（市内）"),
+        ("3", "転出（市外）"),
+        ("4", "措置入所"),
+        ("5", "死亡"),
+        ("9", "不明"),
+    ],
 };
 
 pub const NATIONAL_RANK: CodeList = CodeList {
@@ -139,7 +147,13 @@ pub const ENROLMENT: CodeList = CodeList {
 pub const SHIELD_KIND: CodeList = CodeList {
     name: "ShieldKindCode",
     japanese: "支援措置の種別",
-    codes: &[("1", "DV"), ("2", "ストーカー行為等"), ("3", "児童虐待等"), ("8", "その他これらに準ずる場合"), ("9", "不明")],
+    codes: &[
+        ("1", "DV"),
+        ("2", "ストーカー行為等"),
+        ("3", "児童虐待等"),
+        ("8", "その他これらに準ずる場合"),
+        ("9", "不明"),
+    ],
 };
 
 /// Every list, in the order in which the schemas print them.

@@ -69,6 +69,12 @@ impl Document {
         self.sections.iter().map(|(group, element)| (*group, element))
     }
 
+    /// The document with only those sections whose group is kept.
+    pub fn retain(mut self, keep: impl Fn(ItemGroup) -> bool) -> Self {
+        self.sections.retain(|(group, _)| keep(*group));
+        self
+    }
+
     /// The sections themselves, to be sorted into shown and withheld.
     pub fn into_sections(self) -> Vec<(ItemGroup, Element)> {
         self.sections

@@ -112,10 +112,14 @@ impl Lexical {
             ),
             Self::PartialDate => (
                 "実在する日付、または年月・年まで（例 2018-04-01、2018-04、H30、平成30年4月）".into(),
-                "a date that exists, or its month or year alone, such as 2018-04-01, 2018-04, H30 or 平成30年4月".into(),
+                "a date that exists, or its month or year alone, such as 2018-04-01, 2018-04, H30 or 平成30年4月"
+                    .into(),
             ),
             Self::DateTime => ("日時（例 2018-04-01T09:30）".into(), "date and time, such as 2018-04-01T09:30".into()),
-            Self::Phone => ("電話番号（数字とハイフン、6～20文字）".into(), "a telephone number of 6 to 20 digits and hyphens".into()),
+            Self::Phone => (
+                "電話番号（数字とハイフン、6～20文字）".into(),
+                "a telephone number of 6 to 20 digits and hyphens".into(),
+            ),
             Self::PostalCode => ("郵便番号（例 270-1492）".into(), "a postal code such as 270-1492".into()),
             Self::MunicipalityCode => (
                 "全国地方公共団体コード（検査数字を含む6桁）".into(),
@@ -136,11 +140,12 @@ pub fn is_forbidden(c: char) -> bool {
 
 /// The part of [`FORBIDDEN`] that an XML document can hold at all: other controls are refused by XML itself.
 fn printable_forbidden() -> String {
-    FORBIDDEN.chars().skip_while(|c| *c != '\u{7F}').collect::<String>().replace("\u{FFFF}", "\u{FFFD}").replacen(
-        '\u{7F}',
-        "\r\u{7F}",
-        1,
-    )
+    FORBIDDEN
+        .chars()
+        .skip_while(|c| *c != '\u{7F}')
+        .collect::<String>()
+        .replace("\u{FFFF}", "\u{FFFD}")
+        .replacen('\u{7F}', "\r\u{7F}", 1)
 }
 
 static PATTERNS: LazyLock<HashMap<Lexical, Regex>> = LazyLock::new(|| {

@@ -20,7 +20,8 @@ pub fn xml_schema() -> String {
          <xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" xmlns=\"{NAMESPACE}\" targetNamespace=\"{NAMESPACE}\" \
          elementFormDefault=\"qualified\">\n"
     );
-    let _ = writeln!(out, "  <xs:element name=\"{ROOT}\">\n    {}", annotation("児童記録票（全国共通フォーマット v1）"));
+    let _ =
+        writeln!(out, "  <xs:element name=\"{ROOT}\">\n    {}", annotation("児童記録票（全国共通フォーマット v1）"));
     out.push_str("    <xs:complexType>\n      <xs:sequence>\n");
     for section in SECTIONS {
         write_field(&mut out, &section.field, 4);
@@ -39,11 +40,7 @@ pub fn xml_schema() -> String {
         let _ = writeln!(out, "  <xs:simpleType name=\"{}\">\n    {}", list.name, annotation(list.japanese));
         out.push_str("    <xs:restriction base=\"xs:string\">\n");
         for (code, meaning) in list.codes {
-            let _ = writeln!(
-                out,
-                "      <xs:enumeration value=\"{code}\">{}</xs:enumeration>",
-                annotation(meaning)
-            );
+            let _ = writeln!(out, "      <xs:enumeration value=\"{code}\">{}</xs:enumeration>", annotation(meaning));
         }
         out.push_str("    </xs:restriction>\n  </xs:simpleType>\n");
     }
@@ -141,7 +138,9 @@ pub fn json_schema() -> Value {
 
 fn field_schema(field: &Field) -> Value {
     let one = match field.content {
-        Content::Text(lexical) => json!({ "$ref": format!("#/$defs/{}", lexical.name()), "description": field.japanese }),
+        Content::Text(lexical) => {
+            json!({ "$ref": format!("#/$defs/{}", lexical.name()), "description": field.japanese })
+        }
         Content::Code(list) => json!({ "$ref": format!("#/$defs/{}", list.name), "description": field.japanese }),
         Content::Children(children) => {
             let properties: serde_json::Map<String, Value> =

@@ -6,7 +6,9 @@
 use super::{
     code_lists as codes,
     definition::{Field, Section, code, parent, text},
-    lexical::Lexical::{Date, DateTime, Kana, Line, MunicipalityCode, OrganizationCode, PartialDate, Phone, PostalCode, Text},
+    lexical::Lexical::{
+        Date, DateTime, Kana, Line, MunicipalityCode, OrganizationCode, PartialDate, Phone, PostalCode, Text,
+    },
 };
 use crate::domain::visibility::ItemGroup;
 
@@ -90,8 +92,11 @@ const SCALED: &[Field] = &[
     code("nationalRank", "全国共通の段階", &codes::NATIONAL_RANK),
 ];
 
-const RISK_ITEM: &[Field] =
-    &[text("item", "項目", Line(200)), code("answer", "該当の有無", &codes::YES_NO), text("note", "備考", Line(400)).optional()];
+const RISK_ITEM: &[Field] = &[
+    text("item", "項目", Line(200)),
+    code("answer", "該当の有無", &codes::YES_NO),
+    text("note", "備考", Line(400)).optional(),
+];
 
 const RISK_SHEET: &[Field] = &[
     text("form", "様式の名称", Line(120)),

@@ -110,7 +110,9 @@ impl Judge {
                 );
                 continue;
             };
-            let (Some(field), Some(count)) = (fields.get(position).copied(), counts.get_mut(position)) else { continue };
+            let (Some(field), Some(count)) = (fields.get(position).copied(), counts.get_mut(position)) else {
+                continue;
+            };
             *count += 1;
             let index = *count;
             let child_path = if field.occurs.is_repeatable() {
@@ -184,7 +186,8 @@ impl Judge {
                 let line = node.line;
                 let text = self.text_of(node, path)?;
                 if !list.contains(&text) {
-                    let known = list.codes.iter().map(|(code, ja)| format!("{code}={ja}")).collect::<Vec<_>>().join(", ");
+                    let known =
+                        list.codes.iter().map(|(code, ja)| format!("{code}={ja}")).collect::<Vec<_>>().join(", ");
                     self.fault(
                         line,
                         path,

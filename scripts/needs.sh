@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Installs what the tests need from the system's packages, where it may; says exactly what is missing where not.
+set -euo pipefail
+
+missing=()
+command -v xmllint >/dev/null || missing+=(libxml2-utils)
+command -v cc >/dev/null || missing+=(gcc)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+else
+    echo "Missing system packages: ${missing[*]}" >&2
+    echo "Install them, for example: sudo apt-get install ${missing[*]}" >&2
+    exit 1
+fi

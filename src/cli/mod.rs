@@ -1,0 +1,150 @@
+//! The command line.
+
+pub mod admin;
+pub mod demo;
+pub mod keys;
+pub mod ledger;
+pub mod schemas;
+pub mod serve;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    cli::demo::world::WorldError,
+    domain::organization::OrganizationCode,
+    pki::{Authority, Flaw},
+};
+
+/// Tsunagi 繋ぎ: the gateway for records of children at risk.
+#[derive(Parser)]
+#[command(name = "tsunagi", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API until a signal asks to stop.
+    Serve(ConfigFile),
+    /// Make keyring and database, and register the operator's first terminal and administrator.
+    Init(serve::Init),
+    /// Play the whole story on a gateway of its own.
+    Demo(demo::Options),
+    /// Certificates for development and tests.
+    #[command(subcommand)]
+    Pki(Pki),
+    /// Organizations (operator).
+    #[command(subcommand)]
+    Org(admin::Org),
+    /// Terminals (operator, or a user administrator).
+    #[command(subcommand)]
+    Terminal(admin::Terminal),
+    /// Staff (user administrator).
+    #[command(subcommand)]
+    Staff(admin::Staff),
+    /// Keys at rest.
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// The ledger: fetch evidence, verify it offline.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
+    /// Write the schemas and example documents of the national format.
+    Schemas {
+        /// Directory to write into.
+        #[arg(default_value = "schemas")]
+        directory: PathBuf,
+    },
+}
+
+/// Where the configuration lies.
+#[derive(Args)]
+pub struct ConfigFile {
+    /// Configuration file (TOML); see docs/configuration.md.
+    #[arg(long, default_value = "/etc/tsunagi/tsunagi.toml")]
+    pub config: PathBuf,
+}
+
+/// How a command reaches the gateway.
+#[derive(Args)]
+pub struct Connection {
+    /// Address of the gateway.
+    #[arg(long, default_value = "127.0.0.1:8443")]
+    pub address: SocketAddr,
+    /// Directory with ca.crt, NAME.crt and NAME.key.
+    #[arg(long)]
+    pub certs: PathBuf,
+    /// NAME of the certificate to use.
+    #[arg(long)]
+    pub name: String,
+    /// Id of the responsible officer.
+    #[arg(long)]
+    pub officer: String,
+}
+
+#[derive(Subcommand)]
+enum Pki {
+    /// Make a CA, a server certificate for localhost and an empty revocation list.
+    Create { directory: PathBuf },
+    /// Issue a terminal's certificate; prints its serial.
+    Terminal { directory: PathBuf, name: String, organization: String },
+    /// Publish a revocation list that revokes these serials.
+    Revoke {
+        directory: PathBuf,
+        serials: Vec<String>,
+        /// Days for which the list is valid.
+        #[arg(long, default_value_t = 30)]
+        days: i64,
+    },
+}
+
+/// Runs the program; says what went wrong on standard error.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(file) => serve::serve(&file.config).await,
+            Command::Init(init) => init.run().await,
+            Command::Demo(options) => options.run().await,
+            Command::Pki(pki) => pki.run(),
+            Command::Org(command) => command.run().await,
+            Command::Terminal(command) => command.run().await,
+            Command::Staff(command) => command.run().await,
+            Command::Keys(command) => command.run().await,
+            Command::Ledger(command) => command.run().await,
+            Command::Schemas { directory } => schemas::write(&directory),
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("tsunagi: {error}");
+    ExitCode::FAILURE
+}
+
+impl Pki {
+    fn run(self) -> Result<(), WorldError> {
+        match self {
+            Self::Create { directory } => {
+                Authority::create(&directory)?.issue_server(&["localhost", "127.0.0.1"])?;
+            }
+            Self::Terminal { directory, name, organization } => {
+                let organization = OrganizationCode::parse(&organization)
+                    .ok_or_else(|| WorldError::Unexpected(format!("{organization}: not an organization code")))?;
+                println!("{}", Authority::open(&directory)?.issue_terminal(&name, &organization, Flaw::None)?);
+            }
+            Self::Revoke { directory, serials, days } => Authority::open(&directory)?.publish_list(&serials, days)?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! `tsunagi serve` and `tsunagi init`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    cli::demo::world::WorldError, clock::Clock, config::Config, gateway::Gateway, operations::bootstrap::bootstrap,
+    server::Server, store::keyring::Keyring,
+};
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// The gateway does not start.
+pub async fn serve(config: &Path) -> Result<(), WorldError> {
+    log_to_stderr();
+    let config = Config::load(config, std::env::vars())?;
+    let server = Server::start(config, Clock::system()).await?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    server.stop().await;
+    Ok(())
+}
+
+/// JSON lines; `RUST_LOG` sets how much.
+pub fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // A second start in one process keeps the first subscriber.
+    let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// The first step of a new gateway.
+#[derive(Args)]
+pub struct Init {
+    /// Configuration file (TOML).
+    #[arg(long)]
+    config: PathBuf,
+    /// Serial of the certificate of the operator's first terminal.
+    #[arg(long)]
+    serial: String,
+    /// Id of the operator's first administrator.
+    #[arg(long)]
+    officer: String,
+    /// Name of the operator's first administrator.
+    #[arg(long)]
+    officer_name: String,
+}
+
+impl Init {
+    pub(super) async fn run(self) -> Result<(), WorldError> {
+        let config = Config::load(&self.config, std::env::vars())?;
+        if !config.keyring.exists() {
+            Keyring::create(&config.keyring)?;
+            println!("keyring made: {} (keep a copy apart from the database)", config.keyring.display());
+        }
+        let gateway = Gateway::open(config, Clock::system()).await?;
+        bootstrap(&gateway, &self.serial, &self.officer, &self.officer_name).await?;
+        println!("checkpoint key: {}", gateway.signer.verifier_key());
+        gateway.store.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! Configuration: one TOML file, every key overridable from the environment.
+//!
+//! `TSUNAGI_LIMITS__CONNECTIONS=100` overrides `connections` in `[limits]`. Every key is described in
+//! `docs/configuration.md`.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+/// The whole configuration of a node.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of this node; its ledger is kept under it.
+    pub node: String,
+    /// Origin of the node's log, as checkpoints name it, such as `tsunagi.example/log/node-1`.
+    pub log_origin: String,
+    /// Address of the API (mutual TLS).
+    pub listen: SocketAddr,
+    /// Address of `/livez`, `/readyz` and `/metrics` (plain HTTP; keep it on loopback or the operators' network).
+    pub monitor_listen: SocketAddr,
+    /// `sqlite:PATH` or a `postgres://` URL.
+    pub database: String,
+    /// Keyring file, made by `tsunagi keys create`.
+    pub keyring: PathBuf,
+    pub tls: Tls,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub search: Search,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Server certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Server key, PEM.
+    pub key: PathBuf,
+    /// CA certificates that sign terminals, PEM.
+    pub client_ca: PathBuf,
+    /// Revocation lists of that CA, PEM; left out, the registry of terminals alone revokes.
+    #[serde(default)]
+    pub revocation_list: Option<PathBuf>,
+    /// Seconds between readings of CA and lists.
+    #[serde(default = "Tls::default_reload")]
+    pub reload_seconds: u64,
+    /// Hours after the expiry of a list during which the gateway still serves, alarming; then it refuses.
+    #[serde(default = "Tls::default_grace")]
+    pub expired_list_grace_hours: i64,
+}
+
+impl Tls {
+    fn default_reload() -> u64 {
+        5
+    }
+
+    fn default_grace() -> i64 {
+        72
+    }
+}
+
+/// Bounds on what one caller may take.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Open connections.
+    pub connections: usize,
+    /// Requests being worked on at once; more are answered 503.
+    pub requests_in_flight: usize,
+    pub handshake_seconds: u64,
+    /// Seconds in which the headers of a request must arrive; also how long an idle connection is kept.
+    pub header_seconds: u64,
+    /// Seconds in which the body of a request must arrive.
+    pub body_seconds: u64,
+    /// Headers of one request.
+    pub headers: usize,
+    /// Bytes of all headers of one request.
+    pub header_bytes: usize,
+    /// Bytes of a JSON message.
+    pub message_bytes: usize,
+    /// Bytes of a record.
+    pub record_bytes: usize,
+    /// Bytes of an attachment.
+    pub attachment_bytes: usize,
+    /// Requests a second for one terminal, and how many may come at once.
+    pub terminal_per_second: u32,
+    pub terminal_burst: u32,
+    /// Requests a second for one officer, and how many may come at once.
+    pub officer_per_second: u32,
+    pub officer_burst: u32,
+    /// Wrong passwords an hour for one officer.
+    pub sign_in_failures_per_hour: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4_096,
+            requests_in_flight: 1_024,
+            handshake_seconds: 10,
+            header_seconds: 60,
+            body_seconds: 30,
+            headers: 64,
+            header_bytes: 16_384,
+            message_bytes: 65_536,
+            record_bytes: 2_097_152,
+            attachment_bytes: 10_485_760,
+            terminal_per_second: 100,
+            terminal_burst: 400,
+            officer_per_second: 50,
+            officer_burst: 200,
+            sign_in_failures_per_hour: 10,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Search {
+    /// Most children in one answer; more are answered with the advice to narrow down.
+    pub most_hits: usize,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self { most_hits: 20 }
+    }
+}
+
+/// A mistake in the configuration: where, and what was expected.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{0}: cannot be read: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    #[error("{file}: {what}")]
+    File { file: PathBuf, what: String },
+    #[error("environment variable {variable}: {what}")]
+    Environment { variable: String, what: String },
+}
+
+const PREFIX: &str = "TSUNAGI_";
+
+impl Config {
+    /// Reads the file, then the environment.
+    ///
+    /// # Errors
+    /// The first mistake, with file or variable, key and what was expected.
+    pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(file).map_err(|error| ConfigError::Unreadable(file.to_owned(), error))?;
+        let wrong = |error: toml::de::Error| ConfigError::File { file: file.to_owned(), what: error.to_string() };
+        // The file by itself first: its mistakes are told with line and key.
+        let mut config: Self = toml::from_str(&text).map_err(wrong)?;
+        let mut table: toml::Table = toml::from_str(&text).map_err(wrong)?;
+        for (variable, value) in environment {
+            let Some(key) = variable.strip_prefix(PREFIX) else { continue };
+            let path: Vec<String> = key.to_lowercase().split("__").map(str::to_owned).collect();
+            overlay(&mut table, &path, &value);
+            config = table
+                .clone()
+                .try_into()
+                .map_err(|error: toml::de::Error| ConfigError::Environment { variable, what: error.to_string() })?;
+        }
+        Ok(config)
+    }
+}
+
+fn overlay(table: &mut toml::Table, path: &[String], value: &str) {
+    match path {
+        [] => {}
+        [key] => {
+            let value = value
+                .parse::<i64>()
+                .map(toml::Value::Integer)
+                .or_else(|_| value.parse::<bool>().map(toml::Value::Boolean))
+                .unwrap_or_else(|_| toml::Value::String(value.to_owned()));
+            table.insert(key.clone(), value);
+        }
+        [section, rest @ ..] => {
+            let entry = table.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            if let toml::Value::Table(inner) = entry {
+                overlay(inner, rest, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "node = 'n'\nlog_origin = 'o'\nlisten = '127.0.0.1:1'\nmonitor_listen = '127.0.0.1:2'\n\
+        database = 'sqlite:x'\nkeyring = 'k'\n[tls]\ncertificate = 'c'\nkey = 'k'\nclient_ca = 'a'\n";
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        Config::load(file.path(), environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let config =
+            load(GOOD, &[("TSUNAGI_NODE", "m"), ("TSUNAGI_LIMITS__CONNECTIONS", "7"), ("OTHER", "x")]).unwrap();
+        assert_eq!((config.node.as_str(), config.limits.connections), ("m", 7));
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_place() {
+        let unknown = load(&GOOD.replace("[tls]", "colour = 'red'\n[tls]"), &[]).unwrap_err().to_string();
+        assert!(unknown.contains("colour") && unknown.contains("line 7"), "{unknown}");
+        let wrong = load(&GOOD.replace("127.0.0.1:1", "nowhere"), &[]).unwrap_err().to_string();
+        assert!(wrong.contains("listen"), "{wrong}");
+        let variable = load(GOOD, &[("TSUNAGI_LIMITS__CONNECTIONS", "many")]).unwrap_err().to_string();
+        assert!(variable.contains("TSUNAGI_LIMITS__CONNECTIONS"), "{variable}");
+    }
+}

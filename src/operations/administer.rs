@@ -1,0 +1,408 @@
+//! Administration: organizations, terminals, staff, visibility settings. Revocation stops the next request.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::{declined, written};
+use crate::{
+    disclosure::{
+        entry::{Act, Entry},
+        journal::{Change, Declined, Effect},
+    },
+    domain::{
+        organization::{OrganizationCode, OrganizationKind},
+        visibility::VisibilitySettings,
+    },
+    error::Error,
+    gateway::Gateway,
+    identity::{
+        Role,
+        directory::{DirectoryChange, Organization, StaffMember, Terminal, TerminalKind},
+        session::{SHORTEST_PASSWORD, hash_password},
+    },
+    store::{self, Tx},
+    wire::{
+        answer::{Answer, CarriesNoRecordData},
+        call::Call,
+    },
+};
+
+/// What was administered, by its code, serial or id.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Administered {
+    pub id: String,
+    pub active: bool,
+}
+
+impl CarriesNoRecordData for Administered {}
+
+/// Connects an organization, or changes whom to call.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectOrganization {
+    pub code: OrganizationCode,
+    /// Whom to call about a record: 1 to 200 characters.
+    pub relay_desk: String,
+}
+
+/// `POST /v1/organizations` (operator)
+///
+/// # Errors
+/// The registry does not know the code.
+pub async fn connect_organization(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let ConnectOrganization { code, relay_desk } = call.json()?;
+    written("relay_desk", &relay_desk, 200)?;
+    if gateway.registry.body(&code).is_none() {
+        return Err(Error::NotFound("organization"));
+    }
+    let known = gateway.directory().organization(&code);
+    let organization = Organization {
+        code,
+        active: true,
+        relay_desk,
+        settings: known.as_ref().map(|o| o.settings.clone()).unwrap_or_default(),
+        last_upload_at: known.and_then(|o| o.last_upload_at),
+    };
+    put_organization(gateway, call, Act::OrganizationConnect, organization).await
+}
+
+/// `POST /v1/organizations/{code}/suspend` (operator): nobody of it gets in any more.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn suspend_organization(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let organization = connected(gateway, call.segment("code"))?;
+    put_organization(gateway, call, Act::OrganizationSuspend, Organization { active: false, ..organization }).await
+}
+
+/// `PUT /v1/settings`: an organization tightens or loosens the rows of its own records.
+///
+/// # Errors
+/// [`Error::SettingsUnlawful`] beyond the national floor or ceiling.
+pub async fn change_settings(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let settings: VisibilitySettings = call.json()?;
+    if !settings.is_lawful() {
+        return Err(Error::SettingsUnlawful);
+    }
+    let organization = connected(gateway, call.caller.organization().as_str())?;
+    put_organization(gateway, call, Act::SettingsChange, Organization { settings, ..organization }).await
+}
+
+fn connected(gateway: &Gateway, code: &str) -> Result<Organization, Error> {
+    OrganizationCode::parse(code)
+        .and_then(|code| gateway.directory().organization(&code))
+        .ok_or(Error::NotFound("organization"))
+}
+
+async fn put_organization(
+    gateway: &Arc<Gateway>,
+    call: Call,
+    act: Act,
+    organization: Organization,
+) -> Result<Answer, Error> {
+    let idempotency = call.idempotency()?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let (done, receipt) = gateway
+        .journal
+        .write(call.decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                store::accounts::put_organization(tx, &organization, node.clock.now()).await?;
+                let entry = Entry::of(&call.caller, act, &node.clock).about(&organization.code);
+                let done = Administered { id: organization.code.to_string(), active: organization.active };
+                Ok(Effect::new(done, entry)
+                    .then(Change::Directory(DirectoryChange::Organization(Box::new(organization))))
+                    .then(Change::Visibility))
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::OK, &done).with_entries(receipt.entries()))
+}
+
+/// A connected organization.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct OrganizationLine {
+    pub code: OrganizationCode,
+    pub name: String,
+    pub kana: String,
+    pub kind: OrganizationKind,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct OrganizationLines {
+    pub organizations: Vec<OrganizationLine>,
+}
+
+impl CarriesNoRecordData for OrganizationLines {}
+
+/// `GET /v1/organizations`: who is connected.
+///
+/// # Errors
+/// None of its own.
+pub async fn list_organizations(gateway: &Gateway, _call: Call) -> Result<Answer, Error> {
+    let line = |organization: Organization| OrganizationLine {
+        name: gateway.registry.name(&organization.code),
+        kana: gateway.registry.body(&organization.code).map(|body| body.kana.clone()).unwrap_or_default(),
+        kind: organization.code.kind(),
+        code: organization.code,
+    };
+    let organizations = gateway.directory().organizations().into_iter().map(line).collect();
+    Ok(Answer::message(StatusCode::OK, &OrganizationLines { organizations }))
+}
+
+/// Registers the terminal that holds a certificate.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterTerminal {
+    /// Serial of its certificate, lower-case hexadecimal without leading zeros.
+    pub serial: String,
+    pub organization: OrganizationCode,
+    pub kind: TerminalKind,
+    /// Where it stands: 1 to 120 characters.
+    pub label: String,
+}
+
+/// `POST /v1/terminals` (operator)
+///
+/// # Errors
+/// The organization is not connected; the serial is registered already.
+pub async fn register_terminal(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let RegisterTerminal { serial, organization, kind, label } = call.json()?;
+    written("label", &label, 120)?;
+    let is_serial = !serial.is_empty()
+        && serial.len() <= 40
+        && serial.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if !is_serial {
+        return Err(Error::Field {
+            field: "serial",
+            rule_ja: "証明書のシリアル番号（16進小文字、先頭の0なし）を指定してください",
+            rule_en: "must be a certificate's serial in lower-case hexadecimal without leading zeros",
+        });
+    }
+    connected(gateway, organization.as_str())?;
+    let idempotency = call.idempotency()?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let (done, receipt) = gateway
+        .journal
+        .write(call.decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                // Inside the one writer, memory is the state that is committed.
+                if node.directory().terminal(&serial).is_some() {
+                    return Err(declined(&node, &call, Act::TerminalRegister, None, Error::Exists("terminal")));
+                }
+                let terminal = Terminal { serial, organization, kind, label, active: true };
+                put_terminal(tx, &node, &call, Act::TerminalRegister, terminal).await
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::CREATED, &done).with_entries(receipt.entries()))
+}
+
+/// `POST /v1/terminals/{serial}/revoke`: the operator's, or the organization's own user administrator.
+///
+/// # Errors
+/// [`Error::NotFound`] for a terminal of another organization.
+pub async fn revoke_terminal(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let terminal = gateway
+        .directory()
+        .terminal(call.segment("serial"))
+        .filter(|terminal| administers(&call, &terminal.organization))
+        .ok_or(Error::NotFound("terminal"))?;
+    let idempotency = call.idempotency()?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let (done, receipt) = gateway
+        .journal
+        .write(call.decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let revoked = Terminal { active: false, ..terminal };
+                put_terminal(tx, &node, &call, Act::TerminalRevoke, revoked).await
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::OK, &done).with_entries(receipt.entries()))
+}
+
+async fn put_terminal(
+    tx: &mut Tx,
+    node: &Gateway,
+    call: &Call,
+    act: Act,
+    terminal: Terminal,
+) -> Result<Effect<Administered>, Declined> {
+    store::accounts::put_terminal(tx, &terminal, node.clock.now()).await?;
+    let entry = Entry::of(&call.caller, act, &node.clock).about(&terminal.serial);
+    let done = Administered { id: terminal.serial.clone(), active: terminal.active };
+    Ok(Effect::new(done, entry)
+        .then(Change::Directory(DirectoryChange::Terminal(Box::new(terminal))))
+        .then(Change::Visibility))
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TerminalLine {
+    pub serial: String,
+    pub organization: OrganizationCode,
+    pub kind: TerminalKind,
+    pub label: String,
+    pub active: bool,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TerminalLines {
+    pub terminals: Vec<TerminalLine>,
+}
+
+impl CarriesNoRecordData for TerminalLines {}
+
+/// `GET /v1/terminals`: all for the operator, its own for anybody else.
+///
+/// # Errors
+/// None of its own.
+pub async fn list_terminals(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let of = (call.caller.kind() != OrganizationKind::Operator).then(|| call.caller.organization());
+    let terminals = gateway
+        .directory()
+        .terminals_of(of)
+        .into_iter()
+        .map(|Terminal { serial, organization, kind, label, active }| TerminalLine {
+            serial,
+            organization,
+            kind,
+            label,
+            active,
+        })
+        .collect();
+    Ok(Answer::message(StatusCode::OK, &TerminalLines { terminals }))
+}
+
+/// Registers a staff member, or changes name, roles or password.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterStaff {
+    /// Left out: the caller's own. The operator alone names another, for its first administrator.
+    #[serde(default)]
+    pub organization: Option<OrganizationCode>,
+    /// Id within the organization: 1 to 40 letters, digits, `-` or `_`.
+    pub id: String,
+    pub name: String,
+    pub roles: Vec<Role>,
+    /// For desks: at least 12 characters.
+    #[serde(default)]
+    pub password: Option<String>,
+}
+
+/// `POST /v1/staff`
+///
+/// # Errors
+/// A field that is not right; [`Error::NotFound`] for another organization.
+pub async fn register_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let RegisterStaff { organization, id, name, roles, password } = call.json()?;
+    written("name", &name, 120)?;
+    let is_id =
+        (1..=40).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if !is_id {
+        return Err(Error::Field {
+            field: "id",
+            rule_ja: "英数字・-・_ で1～40文字としてください",
+            rule_en: "must be 1 to 40 letters, digits, - or _",
+        });
+    }
+    let organization = organization.unwrap_or_else(|| call.caller.organization().clone());
+    if !administers(&call, &organization) {
+        return Err(Error::NotFound("organization"));
+    }
+    connected(gateway, organization.as_str())?;
+    let password_hash = match password {
+        None => None,
+        Some(password) if password.chars().count() < SHORTEST_PASSWORD => {
+            return Err(Error::Field {
+                field: "password",
+                rule_ja: "12文字以上としてください",
+                rule_en: "must have at least 12 characters",
+            });
+        }
+        Some(password) => {
+            let hashed = tokio::task::spawn_blocking(move || hash_password(&password)).await.ok().flatten();
+            Some(hashed.ok_or(Error::Overloaded)?)
+        }
+    };
+    let staff = StaffMember { organization, id, name, roles, active: true, password_hash };
+    put_staff(gateway, call, Act::StaffRegister, staff, StatusCode::CREATED).await
+}
+
+/// `POST /v1/staff/{organization}/{id}/revoke`
+///
+/// # Errors
+/// [`Error::NotFound`] for staff of another organization.
+pub async fn revoke_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let staff = OrganizationCode::parse(call.segment("organization"))
+        .filter(|organization| administers(&call, organization))
+        .and_then(|organization| gateway.directory().staff(&organization, call.segment("id")))
+        .ok_or(Error::NotFound("staff"))?;
+    let revoked = StaffMember { active: false, ..staff };
+    put_staff(gateway, call, Act::StaffRevoke, revoked, StatusCode::OK).await
+}
+
+async fn put_staff(
+    gateway: &Arc<Gateway>,
+    call: Call,
+    act: Act,
+    staff: StaffMember,
+    status: StatusCode,
+) -> Result<Answer, Error> {
+    let idempotency = call.idempotency()?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let (done, receipt) = gateway
+        .journal
+        .write(call.decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                store::accounts::put_staff(tx, &node.vault, &staff).await?;
+                let about = format!("{}/{}", staff.organization, staff.id);
+                let entry = Entry::of(&call.caller, act, &node.clock).about(about);
+                let done = Administered { id: staff.id.clone(), active: staff.active };
+                Ok(Effect::new(done, entry)
+                    .then(Change::Directory(DirectoryChange::Staff(Box::new(staff))))
+                    .then(Change::Visibility))
+            })
+        })
+        .await?;
+    Ok(Answer::message(status, &done).with_entries(receipt.entries()))
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct StaffLine {
+    pub id: String,
+    pub name: String,
+    pub roles: Vec<Role>,
+    pub active: bool,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct StaffLines {
+    pub staff: Vec<StaffLine>,
+}
+
+impl CarriesNoRecordData for StaffLines {}
+
+/// `GET /v1/staff`: the caller's own organization's.
+///
+/// # Errors
+/// None of its own.
+pub async fn list_staff(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let staff = gateway
+        .directory()
+        .staff_of(call.caller.organization())
+        .into_iter()
+        .map(|StaffMember { id, name, roles, active, .. }| StaffLine { id, name, roles, active })
+        .collect();
+    Ok(Answer::message(StatusCode::OK, &StaffLines { staff }))
+}
+
+/// The operator administers every organization, a user administrator its own.
+fn administers(call: &Call, organization: &OrganizationCode) -> bool {
+    call.caller.kind() == OrganizationKind::Operator || call.caller.organization() == organization
+}

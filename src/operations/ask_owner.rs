@@ -1,0 +1,132 @@
+//! Asks the owner of a record through the gateway (中継窓口), without learning who the owner is.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{declined, find_record, written};
+use crate::{
+    disclosure::{
+        entry::{Act, Entry, RecordRef},
+        journal::{Effect, InboxItem, InboxKind},
+    },
+    domain::{case_record::RecordFacts, visibility::LegalBasis},
+    error::Error,
+    gateway::Gateway,
+    search::index::Findable,
+    store::{self, oversight::InquiryParties},
+    wire::{
+        answer::{Answer, CarriesNoRecordData},
+        call::Call,
+    },
+};
+
+const LONGEST: usize = 4_000;
+
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InquiryText {
+    /// Question or answer, 1 to 4,000 characters.
+    pub text: String,
+}
+
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Asked {
+    pub inquiry: Uuid,
+}
+
+impl CarriesNoRecordData for Asked {}
+
+/// `POST /v1/records/{id}/inquiries`
+///
+/// # Errors
+/// [`Error::NotAvailable`] for a record that the caller could not have found.
+pub async fn ask_owner(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let idempotency = call.idempotency()?;
+    let InquiryText { text } = call.json()?;
+    written("text", &text, LONGEST)?;
+    let facts = find_record(gateway, &call, id).await?.map(|(stored, _)| stored.facts);
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let decided_at = call.decided_at;
+    let (asked, receipt) = gateway
+        .journal
+        .write(decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
+                let Some(facts) = facts.filter(findable) else {
+                    return Err(declined(&node, &call, Act::Inquire, Some(id), Error::NotAvailable));
+                };
+                let inquiry = node.clock.new_id();
+                let asker = call.caller.organization().clone();
+                let parties = InquiryParties { record: id, owner: facts.owner.clone(), asker };
+                store::oversight::ask(tx, &node.vault, inquiry, &parties, &text, node.clock.now()).await?;
+                let entry = Entry::of(&call.caller, Act::Inquire, &node.clock)
+                    .on(&RecordRef { record: id, version: facts.version, owner: facts.owner.clone() })
+                    .about(inquiry);
+                let told = InboxItem::new(facts.owner, InboxKind::InquiryReceived)
+                    .record(id)
+                    .subject(inquiry)
+                    .from(&call.caller)
+                    .because_of(&entry);
+                Ok(Effect::new(Asked { inquiry }, entry).tell([told]))
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::CREATED, &asked).with_entries(receipt.entries()))
+}
+
+/// `GET /v1/inquiries/{id}`: for the owner and the asker.
+///
+/// # Errors
+/// [`Error::NotFound`] for anybody else.
+pub async fn view_inquiry(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let mut tx = gateway.store.read().await?;
+    let parties = store::oversight::inquiry_parties(&mut tx, id).await?.ok_or(Error::NotFound("inquiry"))?;
+    if ![&parties.owner, &parties.asker].contains(&call.caller.organization()) {
+        return Err(Error::NotFound("inquiry"));
+    }
+    let sealed = store::oversight::inquiry(&mut tx, &gateway.vault, id).await?.ok_or(Error::NotFound("inquiry"))?;
+    drop(tx);
+    let entry = Entry::of(&call.caller, Act::InquiryRead, &gateway.clock).about(id);
+    let disclosed =
+        gateway.gate.disclose_whole(entry, LegalBasis::AbusePreventionArticle13_4, call.decided_at, sealed).await?;
+    Ok(Answer::disclosed(&disclosed))
+}
+
+/// `POST /v1/inquiries/{id}/answer`: the owner decides to answer. The asker does not learn who answered.
+///
+/// # Errors
+/// [`Error::NotFound`] for anybody but the owner.
+pub async fn answer_inquiry(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let idempotency = call.idempotency()?;
+    let InquiryText { text } = call.json()?;
+    written("text", &text, LONGEST)?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let decided_at = call.decided_at;
+    let (asked, receipt) = gateway
+        .journal
+        .write(decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let parties = store::oversight::inquiry_parties(tx, id)
+                    .await?
+                    .filter(|parties| parties.owner == *call.caller.organization());
+                let Some(parties) = parties else {
+                    return Err(declined(&node, &call, Act::InquiryAnswer, Some(id), Error::NotFound("inquiry")));
+                };
+                store::oversight::answer_inquiry(tx, &node.vault, id, &text, node.clock.now()).await?;
+                let entry = Entry::of(&call.caller, Act::InquiryAnswer, &node.clock).about(id);
+                // Without the sender: the owner's name is itself a location.
+                let told = InboxItem::new(parties.asker, InboxKind::InquiryAnswered).subject(id);
+                Ok(Effect::new(Asked { inquiry: id }, entry).tell([told]))
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::OK, &asked).with_entries(receipt.entries()))
+}

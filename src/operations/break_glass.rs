@@ -1,0 +1,148 @@
+//! Emergency access of a center on duty (緊急閲覧): a written reason, the owner told at once, reviewed later.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use time::Duration;
+use uuid::Uuid;
+
+use super::{declined, find_record, written};
+use crate::{
+    disclosure::{
+        entry::{Act, Entry, RecordRef},
+        journal::{Change, Effect, InboxItem, InboxKind},
+    },
+    domain::{case_record::RecordFacts, visibility::LegalBasis},
+    error::Error,
+    gateway::Gateway,
+    search::index::Findable,
+    store,
+    wire::{
+        answer::{Answer, CarriesNoRecordData},
+        call::Call,
+    },
+};
+
+/// How long the record stays open.
+const OPEN_FOR: Duration = Duration::hours(4);
+const LONGEST_REASON: usize = 2_000;
+
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlassRequest {
+    /// Why it cannot wait, 1 to 2,000 characters.
+    pub reason: String,
+}
+
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct GlassBroken {
+    pub break_glass: Uuid,
+    /// RFC 3339, UTC.
+    pub until: String,
+}
+
+impl CarriesNoRecordData for GlassBroken {}
+
+/// `POST /v1/records/{id}/break-glass`
+///
+/// # Errors
+/// [`Error::NotAvailable`] for a record that the caller could not have found.
+pub async fn break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let idempotency = call.idempotency()?;
+    let BreakGlassRequest { reason } = call.json()?;
+    written("reason", &reason, LONGEST_REASON)?;
+    let facts = find_record(gateway, &call, id).await?.map(|(stored, _)| stored.facts);
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let decided_at = call.decided_at;
+    let (broken, receipt) = gateway
+        .journal
+        .write(decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
+                let Some(facts) = facts.filter(findable) else {
+                    return Err(declined(&node, &call, Act::BreakGlass, Some(id), Error::NotAvailable));
+                };
+                let glass = node.clock.new_id();
+                let until = node.clock.now().plus(OPEN_FOR);
+                store::oversight::break_glass(tx, &node.vault, glass, id, &call.caller, until, &reason).await?;
+                let entry = Entry::of(&call.caller, Act::BreakGlass, &node.clock)
+                    .on(&RecordRef { record: id, version: facts.version, owner: facts.owner.clone() })
+                    .about(glass);
+                let told = InboxItem::new(facts.owner, InboxKind::BreakGlass)
+                    .record(id)
+                    .subject(glass)
+                    .from(&call.caller)
+                    .because_of(&entry);
+                let broken = GlassBroken { break_glass: glass, until: until.to_rfc3339() };
+                Ok(Effect::new(broken, entry).tell([told]).then(Change::Visibility))
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::CREATED, &broken).with_entries(receipt.entries()))
+}
+
+/// `GET /v1/break-glass/{id}`: the reason, for the owner and for those who gave it.
+///
+/// # Errors
+/// [`Error::NotFound`] for anybody else.
+pub async fn view_break_glass(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let mut tx = gateway.store.read().await?;
+    let record = store::oversight::glass_record(&mut tx, id).await?.ok_or(Error::NotFound("break-glass"))?;
+    let stored = store::records::find(&mut tx, record).await?.ok_or(Error::NotFound("break-glass"))?;
+    let sealed = store::oversight::broken_glass(&mut tx, &gateway.vault, id).await?;
+    let by_caller = store::oversight::glass_breaker(&mut tx, id).await?.as_ref() == Some(call.caller.organization());
+    drop(tx);
+    let (Some(sealed), true) = (sealed, by_caller || stored.facts.owner == *call.caller.organization()) else {
+        return Err(Error::NotFound("break-glass"));
+    };
+    let entry = Entry::of(&call.caller, Act::BreakGlassReview, &gateway.clock).about(id);
+    let disclosed =
+        gateway.gate.disclose_whole(entry, LegalBasis::AbusePreventionArticle13_4, call.decided_at, sealed).await?;
+    Ok(Answer::disclosed(&disclosed))
+}
+
+/// `POST /v1/break-glass/{id}/review`: a supervisor or auditor of the owner has looked at the reason.
+///
+/// # Errors
+/// [`Error::NotFound`] for anybody but the owner.
+pub async fn review_break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let idempotency = call.idempotency()?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let decided_at = call.decided_at;
+    let (reviewed, receipt) = gateway
+        .journal
+        .write(decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let record = store::oversight::glass_record(tx, id).await?;
+                let stored = match record {
+                    Some(record) => store::records::find(tx, record).await?,
+                    None => None,
+                };
+                match stored {
+                    Some(stored) if stored.facts.owner == *call.caller.organization() => {}
+                    _ => {
+                        let error = Error::NotFound("break-glass");
+                        return Err(declined(&node, &call, Act::BreakGlassReview, Some(id), error));
+                    }
+                }
+                store::oversight::review_glass(tx, id, node.clock.now()).await?;
+                let entry = Entry::of(&call.caller, Act::BreakGlassReview, &node.clock).about(id);
+                Ok(Effect::new(Reviewed { break_glass: id }, entry))
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::OK, &reviewed).with_entries(receipt.entries()))
+}
+
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reviewed {
+    pub break_glass: Uuid,
+}
+
+impl CarriesNoRecordData for Reviewed {}

@@ -1,0 +1,104 @@
+//! What happens by the clock alone: transfers expire, overdue safety checks escalate.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    disclosure::{
+        entry::{Act, Entry, RecordRef},
+        journal::{Change, Effect, InboxItem, InboxKind},
+    },
+    domain::{
+        organization::OrganizationKind,
+        transfer::{Side, Step, after},
+    },
+    error::Error,
+    gateway::Gateway,
+    identity::Caller,
+    store::{self, transfers::Transfer},
+};
+
+#[derive(Serialize, Deserialize)]
+struct Elapsed;
+
+/// Does what is due at this moment; answers for how many transfers something was.
+///
+/// # Errors
+/// The database failed or the journal cannot write; what is still due is done the next time.
+pub async fn elapse(gateway: &Arc<Gateway>) -> Result<usize, Error> {
+    let now = gateway.clock.now();
+    let mut tx = gateway.store.read().await?;
+    let due = store::transfers::due(&mut tx, now).await?;
+    drop(tx);
+    let count = due.len();
+    for transfer in due {
+        elapse_one(gateway, transfer.id).await?;
+    }
+    Ok(count)
+}
+
+async fn elapse_one(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
+    let node = gateway.clone();
+    let clockwork = Caller::gateway(gateway.clock.new_id());
+    gateway
+        .journal
+        .write(gateway.journal.epoch(), &clockwork, None, move |tx| {
+            Box::pin(async move {
+                let transfer = store::transfers::find(tx, id).await?.ok_or(Error::NotFound("transfer"))?;
+                let now = node.clock.now();
+                let note = store::transfers::open_note(tx, &node.vault, id).await?;
+                let sealed = store::transfers::seal_note(&node.vault, id, &note)?;
+                let expired = after(transfer.state, Side::Clock, Step::Expire).filter(|_| transfer.expires_at <= now);
+                let overdue = transfer.safety_due_at.is_some_and(|due| due <= now)
+                    && transfer.safety_checked_at.is_none()
+                    && transfer.escalated_at.is_none();
+                let (act, changed, told) = match expired {
+                    Some(state) => {
+                        let told = [&transfer.owner, &transfer.receiver]
+                            .map(|to| InboxItem::new(to.clone(), InboxKind::TransferExpired));
+                        (Act::TransferExpire, Transfer { state, ..transfer }, told.to_vec())
+                    }
+                    None if overdue => {
+                        let told = escalation(&node, &transfer);
+                        (Act::TransferEscalate, Transfer { escalated_at: Some(now), ..transfer }, told)
+                    }
+                    // Somebody was faster.
+                    None => return Err(Error::TransferStep { state: transfer.state }.into()),
+                };
+                store::transfers::put(tx, &changed, &sealed).await?;
+                let entry = Entry::of_gateway(act, &node.clock).about(id).on(&RecordRef {
+                    record: changed.record,
+                    version: changed.version.unwrap_or(0),
+                    owner: changed.owner.clone(),
+                });
+                let told = told
+                    .into_iter()
+                    .map(|item| item.record(changed.record).subject(id).because_of(&entry))
+                    .collect::<Vec<_>>();
+                Ok(Effect::new(Elapsed, entry).tell(told).then(Change::Visibility))
+            })
+        })
+        .await
+        .map(|_| ())
+        .or_else(|error| match error {
+            Error::TransferStep { .. } => Ok(()),
+            error => Err(error),
+        })
+}
+
+/// Both bodies, and the centers that answer for them.
+fn escalation(node: &Gateway, transfer: &Transfer) -> Vec<InboxItem> {
+    let day = node.clock.today_in_japan();
+    let mut to = vec![transfer.owner.clone(), transfer.receiver.clone()];
+    for body in [&transfer.owner, &transfer.receiver] {
+        if body.kind() == OrganizationKind::Municipality
+            && let Some(center) = node.registry.center_of(body, day)
+            && !to.contains(center)
+        {
+            to.push(center.clone());
+        }
+    }
+    to.into_iter().map(|to| InboxItem::new(to, InboxKind::SafetyCheckOverdue)).collect()
+}

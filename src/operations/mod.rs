@@ -1,0 +1,93 @@
+//! One file for each thing a caller can do.
+//!
+//! Comes in: the gateway and an authorized [`Call`]. Goes out: an [`Answer`]. Each operation reads from top to bottom:
+//! what is asked, who may, what is written in one journal effect, what is answered. Never done here: opening a sealed
+//! value, or writing outside the journal.
+//!
+//! [`Call`]: crate::wire::call::Call
+//! [`Answer`]: crate::wire::answer::Answer
+
+pub mod administer;
+pub mod announce_missing_child;
+pub mod answer_missing_notice;
+pub mod ask_owner;
+pub mod attach_file;
+pub mod bootstrap;
+pub mod break_glass;
+pub mod close_record;
+pub mod elapse;
+pub mod list_records;
+pub mod prove_ledger;
+pub mod read_disclosures;
+pub mod read_inbox;
+pub mod record_rules;
+pub mod register_record;
+pub mod report_staffing;
+pub mod review_serious_case;
+pub mod search_nationwide;
+pub mod shield_record;
+pub mod sign_in;
+pub mod transfer_offer;
+pub mod transfer_steps;
+pub mod update_record;
+pub mod view_missing_notice;
+pub mod view_record;
+pub mod who_am_i;
+
+use uuid::Uuid;
+
+use crate::{
+    disclosure::{
+        entry::{Act, Entry},
+        journal::Declined,
+    },
+    domain::case_record::{RecordFacts, Standing},
+    error::Error,
+    gateway::Gateway,
+    store::{self, StoreError, Tx, records::StoredRecord},
+    wire::call::Call,
+};
+
+/// A record with what it is to the caller; `None` where it does not exist.
+async fn find_record(gateway: &Gateway, call: &Call, id: Uuid) -> Result<Option<(StoredRecord, Standing)>, StoreError> {
+    let mut tx = gateway.store.read().await?;
+    let Some(stored) = store::records::find(&mut tx, id).await? else { return Ok(None) };
+    let standing = store::records::standing(&mut tx, id, call.caller.organization(), gateway.clock.now()).await?;
+    Ok(Some((stored, standing)))
+}
+
+fn known(found: &Option<(StoredRecord, Standing)>) -> Option<(RecordFacts, Standing)> {
+    found.as_ref().map(|(stored, standing)| (stored.facts.clone(), standing.clone()))
+}
+
+/// A record of the caller's own, inside the journal's transaction. Any other declines as not available, and the
+/// ledger says so.
+async fn own_record(tx: &mut Tx, gateway: &Gateway, call: &Call, act: Act, id: Uuid) -> Result<StoredRecord, Declined> {
+    match store::records::find(tx, id).await? {
+        Some(stored) if stored.facts.owner == *call.caller.organization() => Ok(stored),
+        _ => Err(declined(gateway, call, act, Some(id), Error::NotAvailable)),
+    }
+}
+
+/// A refusal with the entry that records it.
+fn declined(gateway: &Gateway, call: &Call, act: Act, about: Option<Uuid>, error: Error) -> Declined {
+    let entry = Entry::of(&call.caller, act, &gateway.clock).refused(error.code());
+    let entry = match about {
+        Some(about) => entry.about(about),
+        None => entry,
+    };
+    Declined { error, entry: Some(Box::new(entry)) }
+}
+
+/// A text that people write: its length in characters, from 1.
+fn written(field: &'static str, text: &str, most: usize) -> Result<(), Error> {
+    let length = text.trim().chars().count();
+    if length == 0 || length > most || text.chars().any(crate::domain::format::lexical::is_forbidden) {
+        return Err(Error::Field {
+            field,
+            rule_ja: "空でなく、長すぎず、制御文字・外字・不可視文字のない文章としてください",
+            rule_en: "must not be empty, too long, or hold control, private-use or invisible characters",
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Reads and acknowledges an organization's inbox. Messages carry ids and codes, no record data.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    disclosure::journal::{Effect, Idempotency},
+    error::Error,
+    gateway::Gateway,
+    store::{self, inbox::Message},
+    wire::{
+        answer::{Answer, CarriesNoRecordData},
+        call::Call,
+    },
+};
+
+/// A page of messages.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Inbox {
+    pub messages: Vec<Message>,
+    /// Give it as `after` next time.
+    pub cursor: i64,
+    /// Position up to which the organization has acknowledged.
+    pub acknowledged: i64,
+}
+
+impl CarriesNoRecordData for Inbox {}
+
+const PAGE: i64 = 100;
+const LONGEST_WAIT: u64 = 30;
+
+#[derive(Serialize, Deserialize)]
+struct Delivered;
+
+/// `GET /v1/inbox?after=POSITION&wait=SECONDS`: waits up to 30 seconds for a message where there is none.
+///
+/// # Errors
+/// The database failed.
+pub async fn read_inbox(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let organization = call.caller.organization();
+    let after = call.number("after")?.unwrap_or(0);
+    let wait = call.number("wait")?.and_then(|wait| u64::try_from(wait).ok()).unwrap_or(0).min(LONGEST_WAIT);
+    wait_for_news(gateway, &call, after, Duration::from_secs(wait)).await;
+    let mut tx = gateway.store.read().await?;
+    let messages = store::inbox::after(&mut tx, organization, after, PAGE).await?;
+    let acknowledged = store::inbox::acknowledged(&mut tx, organization).await?;
+    drop(tx);
+    mark_notices_delivered(gateway, &call, &messages).await?;
+    let cursor = messages.last().map_or(after, |message| message.position);
+    Ok(Answer::message(StatusCode::OK, &Inbox { messages, cursor, acknowledged }))
+}
+
+async fn wait_for_news(gateway: &Gateway, call: &Call, after: i64, wait: Duration) {
+    let (latest, news) = gateway.journal.memory().inboxes.watch(call.caller.organization());
+    let notified = news.notified();
+    tokio::pin!(notified);
+    // Enabled before the second look, so that a delivery in between is not missed.
+    notified.as_mut().enable();
+    let (latest_now, _) = gateway.journal.memory().inboxes.watch(call.caller.organization());
+    if latest.max(latest_now) > after || wait.is_zero() {
+        return;
+    }
+    let _ = tokio::time::timeout(wait, notified).await;
+}
+
+/// The issuer of a notice sees to which centers it was delivered.
+async fn mark_notices_delivered(gateway: &Arc<Gateway>, call: &Call, messages: &[Message]) -> Result<(), Error> {
+    let mut notices: Vec<_> =
+        messages.iter().filter(|message| message.kind == "missing_notice").filter_map(|m| m.subject).collect();
+    let center = call.caller.organization().clone();
+    let mut tx = gateway.store.read().await?;
+    let fresh = store::notices::undelivered(&mut tx, &center).await?;
+    drop(tx);
+    notices.retain(|notice| fresh.contains(notice));
+    if notices.is_empty() {
+        return Ok(());
+    }
+    let now = gateway.clock.now();
+    gateway
+        .journal
+        .write(call.decided_at, &call.caller, None::<Idempotency>, move |tx| {
+            Box::pin(async move {
+                for notice in notices {
+                    store::notices::mark_delivered(tx, notice, &center, now).await?;
+                }
+                Ok(Effect { value: Delivered, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() })
+            })
+        })
+        .await
+        .map(|_| ())
+}
+
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledge {
+    /// Position up to which everything has been dealt with.
+    pub position: i64,
+}
+
+impl CarriesNoRecordData for Acknowledge {}
+
+/// `POST /v1/inbox/acknowledgements`
+///
+/// # Errors
+/// The position lies beyond the latest message.
+pub async fn acknowledge_inbox(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let idempotency = call.idempotency()?;
+    let Acknowledge { position } = call.json()?;
+    let organization = call.caller.organization().clone();
+    let (latest, _) = gateway.journal.memory().inboxes.watch(&organization);
+    if !(0..=latest).contains(&position) {
+        return Err(Error::Field {
+            field: "position",
+            rule_ja: "受信した位置を指定してください",
+            rule_en: "must be the position of a message that was received",
+        });
+    }
+    let (acknowledged, _) = gateway
+        .journal
+        .write(call.decided_at, &call.caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                store::inbox::acknowledge(tx, &organization, position).await?;
+                let value = Acknowledge { position };
+                Ok(Effect { value, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() })
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::OK, &acknowledged))
+}

@@ -1,0 +1,176 @@
+//! Sets a shield (支援措置) at once; lifts it by two persons.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{declined, own_record, register_record::Written};
+use crate::{
+    disclosure::{
+        entry::{Act, Entry, RecordRef},
+        journal::{Change, Declined, Effect, InboxItem, InboxKind},
+    },
+    domain::{
+        case_record::{DerivedFacts, IndexItems, RecordFacts},
+        format::Document,
+        visibility::Relation,
+    },
+    error::Error,
+    gateway::Gateway,
+    search::index::{IndexChange, IndexedRecord},
+    store::{self, StoreError, Tx, records::StoredRecord},
+    wire::{answer::Answer, call::Call, json as json_form},
+};
+
+/// What a shield says.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShieldRequest {
+    /// Code of the list `ShieldKindCode`.
+    pub kind: String,
+    /// First day, in any form of date that the national format accepts.
+    pub since: String,
+    /// Bodies to which address and affiliation may go.
+    #[serde(default)]
+    pub named: Vec<String>,
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// `PUT /v1/records/{id}/shield`
+///
+/// # Errors
+/// The faults of the shield's fields.
+pub async fn set_shield(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let request: ShieldRequest = call.json()?;
+    let mut shield = json!({ "kind": request.kind, "since": request.since });
+    if let Some(object) = shield.as_object_mut() {
+        if !request.named.is_empty() {
+            object.insert("named".into(), json!(request.named));
+        }
+        if let Some(note) = request.note {
+            object.insert("note".into(), json!(note));
+        }
+    }
+    change(gateway, call, id, Act::ShieldSet, Some(shield)).await
+}
+
+/// `POST /v1/records/{id}/shield/lift-approvals`: the second person, who lifts it.
+///
+/// # Errors
+/// [`Error::ShieldLiftNotAsked`]; [`Error::ShieldNeedsTwo`] where the same person asked.
+pub async fn approve_lift(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    change(gateway, call, id, Act::ShieldLift, None).await
+}
+
+/// `POST /v1/records/{id}/shield/lift-requests`: the first person asks.
+///
+/// # Errors
+/// [`Error::NotFound`] where there is no shield.
+pub async fn ask_lift(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let idempotency = call.idempotency()?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let decided_at = call.decided_at;
+    let (written, receipt) = gateway
+        .journal
+        .write(decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let stored = own_record(tx, &node, &call, Act::ShieldLiftAsk, id).await?;
+                if !stored.facts.shield.active {
+                    return Err(declined(&node, &call, Act::ShieldLiftAsk, Some(id), Error::NotFound("shield")));
+                }
+                store::records::set_shield_lift(tx, id, Some(call.caller.officer())).await?;
+                let entry = owner_entry(&node, &call, Act::ShieldLiftAsk, &stored.facts);
+                let told = InboxItem::new(stored.facts.owner.clone(), InboxKind::ShieldLiftAsked)
+                    .record(id)
+                    .from(&call.caller)
+                    .because_of(&entry);
+                Ok(Effect::new(Written { record: id, version: stored.facts.version }, entry).tell([told]))
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::OK, &written).with_entries(receipt.entries()))
+}
+
+fn owner_entry(node: &Gateway, call: &Call, act: Act, facts: &RecordFacts) -> Entry {
+    Entry::of(&call.caller, act, &node.clock)
+        .on(&RecordRef { record: facts.id, version: facts.version, owner: facts.owner.clone() })
+        .as_relation(Relation::Owner)
+}
+
+/// Writes a new version with or without a shield section. What was decided before must be decided anew.
+async fn change(
+    gateway: &Arc<Gateway>,
+    call: Call,
+    id: Uuid,
+    act: Act,
+    shield: Option<Value>,
+) -> Result<Answer, Error> {
+    let idempotency = call.idempotency()?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let decided_at = call.decided_at;
+    let (written, receipt) = gateway
+        .journal
+        .write(decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let stored = own_record(tx, &node, &call, act, id).await?;
+                if shield.is_none() {
+                    may_lift(&node, &call, &stored)?;
+                }
+                let (document, items) = reshielded(tx, &node, &stored, shield).await?;
+                let now = node.clock.now();
+                let version = stored.facts.version + 1;
+                let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
+                let body = store::records::seal_version(&key, id, version, &document)?;
+                let derived = DerivedFacts::of(&document).ok_or(StoreError::Corrupt("record facts"))?;
+                let facts = RecordFacts { version, derived, ..stored.facts };
+                store::records::insert_version(tx, id, &body, &call.caller, "updated", now).await?;
+                store::records::update_facts(tx, &facts, now).await?;
+                store::records::set_shield_lift(tx, id, None).await?;
+                let entry = owner_entry(&node, &call, act, &facts);
+                Ok(Effect::new(Written { record: id, version }, entry)
+                    .then(Change::Index(IndexChange::Put(Box::new(IndexedRecord::new(facts, items)))))
+                    .then(Change::Visibility))
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::OK, &written).with_entries(receipt.entries()).with_version(written.version))
+}
+
+fn may_lift(node: &Gateway, call: &Call, stored: &StoredRecord) -> Result<(), Declined> {
+    let refuse = |error| Err(declined(node, call, Act::ShieldLift, Some(stored.facts.id), error));
+    match stored.shield_lift_asked_by.as_deref() {
+        None => refuse(Error::ShieldLiftNotAsked),
+        Some(asked_by) if asked_by == call.caller.officer() => refuse(Error::ShieldNeedsTwo),
+        Some(_) => Ok(()),
+    }
+}
+
+async fn reshielded(
+    tx: &mut Tx,
+    node: &Gateway,
+    stored: &StoredRecord,
+    shield: Option<Value>,
+) -> Result<(Document, IndexItems), Declined> {
+    let document = store::records::current(tx, &node.vault, stored).await?;
+    let mut value = json_form::write(document.sections());
+    if let Some(object) = value.as_object_mut() {
+        object.remove("shield");
+        if let Some(shield) = shield {
+            object.insert("shield".into(), shield);
+        }
+    }
+    let document =
+        json_form::read(value.to_string().as_bytes()).map_err(|faults| Declined::from(Error::Faults(faults)))?;
+    super::record_rules::check(&document, &node.registry, node.clock.today_in_japan())?;
+    let items = IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))?;
+    Ok((document, items))
+}

@@ -1,0 +1,320 @@
+//! The later steps of a transfer: view, confirm, take over, reject, withdraw, safety check.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    declined,
+    transfer_offer::{entry_of, time_text},
+    written,
+};
+use crate::{
+    disclosure::{
+        entry::Act,
+        journal::{Change, Declined, Effect, InboxItem, InboxKind},
+    },
+    domain::{
+        case_record::{IndexItems, Provided, RecordFacts},
+        format::Document,
+        organization::OrganizationCode,
+        transfer::{Side, Step, TransferState, after},
+        visibility::{GroupSet, ItemGroup, LegalBasis},
+    },
+    error::Error,
+    gateway::Gateway,
+    search::index::{IndexChange, IndexedRecord},
+    store::{self, StoreError, Tx, transfers::Transfer},
+    wire::{
+        answer::{Answer, CarriesNoRecordData},
+        call::Call,
+    },
+};
+
+/// A transfer as its parties see it: ids, states and times.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TransferLine {
+    pub transfer: Uuid,
+    pub record: Uuid,
+    /// Left out for the asker of a shielded record, until it is offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OrganizationCode>,
+    pub receiver: OrganizationCode,
+    pub state: TransferState,
+    pub urgent: bool,
+    /// To be handed over face to face.
+    pub face_to_face: bool,
+    pub opened_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offered_at: Option<String>,
+    pub expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safety_due_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safety_checked_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escalated_at: Option<String>,
+}
+
+impl CarriesNoRecordData for TransferLine {}
+
+/// The transfers of an organization.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TransferLines {
+    pub transfers: Vec<TransferLine>,
+}
+
+impl CarriesNoRecordData for TransferLines {}
+
+impl TransferLine {
+    pub fn of(transfer: &Transfer, names_owner: bool) -> Self {
+        Self {
+            transfer: transfer.id,
+            record: transfer.record,
+            owner: names_owner.then(|| transfer.owner.clone()),
+            receiver: transfer.receiver.clone(),
+            state: transfer.state,
+            urgent: transfer.urgent,
+            face_to_face: transfer.urgent,
+            opened_at: transfer.opened_at.to_rfc3339(),
+            offered_at: time_text(transfer.offered_at),
+            expires_at: transfer.expires_at.to_rfc3339(),
+            safety_due_at: time_text(transfer.safety_due_at),
+            safety_checked_at: time_text(transfer.safety_checked_at),
+            escalated_at: time_text(transfer.escalated_at),
+        }
+    }
+
+    /// As a party sees it: an asker learns the owner once the owner has offered.
+    fn for_party(transfer: &Transfer, party: &OrganizationCode) -> Self {
+        Self::of(transfer, transfer.owner == *party || transfer.offered_at.is_some())
+    }
+}
+
+const MOST_LINES: i64 = 200;
+
+/// `GET /v1/transfers`
+///
+/// # Errors
+/// The database failed.
+pub async fn list_transfers(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let mut tx = gateway.store.read().await?;
+    let party = call.caller.organization();
+    let transfers = store::transfers::of_party(&mut tx, party, MOST_LINES).await?;
+    let transfers = transfers.iter().map(|transfer| TransferLine::for_party(transfer, party)).collect();
+    Ok(Answer::message(StatusCode::OK, &TransferLines { transfers }))
+}
+
+/// `GET /v1/transfers/{id}`: what it states and what people wrote to it. The record itself is read as a record.
+///
+/// # Errors
+/// [`Error::NotFound`] for anybody but its parties.
+pub async fn view_transfer(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let party = call.caller.organization();
+    let mut tx = gateway.store.read().await?;
+    let transfer = store::transfers::find(&mut tx, id)
+        .await?
+        .filter(|transfer| transfer.owner == *party || transfer.receiver == *party)
+        .ok_or(Error::NotFound("transfer"))?;
+    let note = store::transfers::note(&mut tx, &gateway.vault, id).await?;
+    drop(tx);
+    let entry = entry_of(gateway, &call, Act::TransferPreview, &transfer, transfer.version.unwrap_or(0));
+    let disclosed =
+        gateway.gate.disclose_whole(entry, LegalBasis::AbusePreventionArticle13_4, call.decided_at, note).await?;
+    Ok(Answer::disclosed_beside("note", &disclosed, &TransferLine::for_party(&transfer, party)))
+}
+
+/// Why a transfer ends.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndReason {
+    /// 1 to 2,000 characters.
+    pub reason: String,
+}
+
+/// `POST /v1/transfers/{id}/confirm`: it is the child; everything provided may now be read.
+///
+/// # Errors
+/// [`Error::TransferStep`] in another state.
+pub async fn confirm_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    step(gateway, call, Act::TransferConfirm, Step::Confirm, InboxKind::TransferConfirmed, None).await
+}
+
+/// `POST /v1/transfers/{id}/take-over`: the receiver becomes the one owner.
+///
+/// # Errors
+/// [`Error::TransferStep`] in another state.
+pub async fn take_over(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    step(gateway, call, Act::TransferTakeOver, Step::TakeOver, InboxKind::TransferTakenOver, None).await
+}
+
+/// `POST /v1/transfers/{id}/reject`
+///
+/// # Errors
+/// [`Error::TransferStep`] in another state.
+pub async fn reject_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let EndReason { reason } = call.json()?;
+    written("reason", &reason, 2_000)?;
+    step(gateway, call, Act::TransferReject, Step::Reject, InboxKind::TransferRejected, Some(reason)).await
+}
+
+/// `POST /v1/transfers/{id}/withdraw`
+///
+/// # Errors
+/// [`Error::TransferStep`] in another state.
+pub async fn withdraw_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let EndReason { reason } = call.json()?;
+    written("reason", &reason, 2_000)?;
+    step(gateway, call, Act::TransferWithdraw, Step::Withdraw, InboxKind::TransferWithdrawn, Some(reason)).await
+}
+
+async fn step(
+    gateway: &Arc<Gateway>,
+    call: Call,
+    act: Act,
+    step: Step,
+    kind: InboxKind,
+    reason: Option<String>,
+) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let idempotency = call.idempotency()?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let decided_at = call.decided_at;
+    let (line, receipt) = gateway
+        .journal
+        .write(decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let (mut transfer, side) = party_transfer(tx, &node, &call, act, id).await?;
+                let Some(state) = after(transfer.state, side, step) else {
+                    let error = Error::TransferStep { state: transfer.state };
+                    return Err(declined(&node, &call, act, Some(transfer.record), error));
+                };
+                transfer.state = state;
+                let mut note = store::transfers::open_note(tx, &node.vault, id).await?;
+                note.end_reason = reason;
+                let sealed = store::transfers::seal_note(&node.vault, id, &note)?;
+                store::transfers::put(tx, &transfer, &sealed).await?;
+                let mut index = None;
+                if state == TransferState::TakenOver {
+                    index = Some(change_owner(tx, &node, &call, &transfer).await?);
+                }
+                let entry = entry_of(&node, &call, act, &transfer, transfer.version.unwrap_or(0));
+                let other = if side == Side::Owner { &transfer.receiver } else { &transfer.owner };
+                let told = InboxItem::new(other.clone(), kind)
+                    .record(transfer.record)
+                    .subject(id)
+                    .from(&call.caller)
+                    .because_of(&entry);
+                let mut effect = Effect::new(TransferLine::for_party(&transfer, call.caller.organization()), entry)
+                    .tell([told])
+                    .then(Change::Visibility);
+                if let Some(change) = index {
+                    effect = effect.then(Change::Index(change));
+                }
+                Ok(effect)
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::OK, &line).with_entries(receipt.entries()))
+}
+
+/// A transfer of the caller's, and on which side it stands.
+async fn party_transfer(
+    tx: &mut Tx,
+    node: &Gateway,
+    call: &Call,
+    act: Act,
+    id: Uuid,
+) -> Result<(Transfer, Side), Declined> {
+    let party = call.caller.organization();
+    match store::transfers::find(tx, id).await? {
+        Some(transfer) if transfer.owner == *party => Ok((transfer, Side::Owner)),
+        Some(transfer) if transfer.receiver == *party => Ok((transfer, Side::Receiver)),
+        _ => Err(declined(node, call, act, Some(id), Error::NotFound("transfer"))),
+    }
+}
+
+/// Makes the receiver the owner: the one place in which a record changes hands. What was not provided, and the
+/// reporter, stay behind with the former owner's versions.
+async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Transfer) -> Result<IndexChange, Declined> {
+    let id = transfer.record;
+    let stored = store::records::find(tx, id).await?.ok_or(StoreError::Corrupt("record of a transfer"))?;
+    if stored.facts.owner != transfer.owner {
+        return Err(declined(
+            node,
+            call,
+            Act::TransferTakeOver,
+            Some(id),
+            Error::TransferStep { state: transfer.state },
+        ));
+    }
+    let now = node.clock.now();
+    let version = stored.facts.version + 1;
+    let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
+    let document = handed_over(store::records::current(tx, &node.vault, &stored).await?, transfer.groups);
+    let items = IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))?;
+    let body = store::records::seal_version(&key, id, version, &document)?;
+    let sealed_key = node.vault.wrap(transfer.receiver.prefecture(), id, &key)?;
+    let provided = Provided { version: transfer.version.unwrap_or(stored.facts.version), groups: transfer.groups };
+    let facts =
+        RecordFacts { owner: transfer.receiver.clone(), version, owned_since: version, serious: false, ..stored.facts };
+    store::records::insert_version(tx, id, &body, &call.caller, "taken_over", now).await?;
+    store::records::update_facts(tx, &facts, now).await?;
+    store::records::set_owner(tx, id, &facts.owner, &sealed_key, version, now).await?;
+    store::records::remember_provision(tx, id, &transfer.owner, &provided, now).await?;
+    Ok(IndexChange::Put(Box::new(IndexedRecord::new(facts, items))))
+}
+
+/// The sections that pass to the new owner: those provided, and those without which there is no record.
+fn handed_over(document: Document, provided: GroupSet) -> Document {
+    let always = GroupSet::of([ItemGroup::Index, ItemGroup::Contact, ItemGroup::Officer, ItemGroup::Shielded]);
+    let kept = provided.union(always).without(GroupSet::of([ItemGroup::Reporter]));
+    document.retain(|group| kept.contains(group))
+}
+
+/// `POST /v1/transfers/{id}/safety-check`: the receiver has seen the child.
+///
+/// # Errors
+/// [`Error::TransferStep`] where the transfer is not urgent or was never offered.
+pub async fn check_safety(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let idempotency = call.idempotency()?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let decided_at = call.decided_at;
+    let (line, receipt) = gateway
+        .journal
+        .write(decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let act = Act::TransferSafetyCheck;
+                let (mut transfer, side) = party_transfer(tx, &node, &call, act, id).await?;
+                let possible = side == Side::Receiver
+                    && transfer.safety_due_at.is_some()
+                    && matches!(
+                        transfer.state,
+                        TransferState::Offered | TransferState::Confirmed | TransferState::TakenOver
+                    );
+                if !possible {
+                    let error = Error::TransferStep { state: transfer.state };
+                    return Err(declined(&node, &call, act, Some(transfer.record), error));
+                }
+                transfer.safety_checked_at = transfer.safety_checked_at.or(Some(node.clock.now()));
+                let note = store::transfers::open_note(tx, &node.vault, id).await?;
+                let sealed = store::transfers::seal_note(&node.vault, id, &note)?;
+                store::transfers::put(tx, &transfer, &sealed).await?;
+                let entry = entry_of(&node, &call, act, &transfer, transfer.version.unwrap_or(0));
+                let told = InboxItem::new(transfer.owner.clone(), InboxKind::SafetyCheckDone)
+                    .record(transfer.record)
+                    .subject(id)
+                    .from(&call.caller)
+                    .because_of(&entry);
+                Ok(Effect::new(TransferLine::of(&transfer, true), entry).tell([told]))
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::OK, &line).with_entries(receipt.entries()))
+}

@@ -1,0 +1,85 @@
+//! Updates a case record (児童記録票の更新). Every version is kept.
+
+use axum::http::StatusCode;
+
+use super::{
+    declined, own_record, record_rules,
+    register_record::{Written, messages_of_change},
+};
+use crate::{
+    disclosure::{
+        entry::{Act, Entry, RecordRef},
+        journal::{Change, Effect, InboxKind},
+    },
+    domain::{
+        case_record::{DerivedFacts, IndexItems, RecordFacts},
+        visibility::Relation,
+    },
+    error::Error,
+    gateway::Gateway,
+    identity::directory::DirectoryChange,
+    search::index::{IndexChange, IndexedRecord},
+    store::{self, StoreError},
+    wire::{answer::Answer, call::Call},
+};
+
+/// `PUT /v1/records/{id}` with `If-Match: "VERSION"`
+///
+/// # Errors
+/// [`Error::StaleVersion`] with both versions named; the faults of the document.
+pub async fn update_record(gateway: &std::sync::Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let sent = call.if_match()?;
+    let idempotency = call.idempotency()?;
+    let document = call.document().await?;
+    record_rules::check(&document, &gateway.registry, gateway.clock.today_in_japan())?;
+    let (Some(items), Some(derived)) = (IndexItems::of(&document), DerivedFacts::of(&document)) else {
+        return Err(StoreError::Corrupt("a validated document without index or contact").into());
+    };
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let decided_at = call.decided_at;
+    let (written, receipt) = gateway
+        .journal
+        .write(decided_at, &caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let stored = own_record(tx, &node, &call, Act::Update, id).await?;
+                let current = stored.facts.version;
+                let refuse = |error| Err(declined(&node, &call, Act::Update, Some(id), error));
+                if stored.facts.closed {
+                    return refuse(Error::Closed);
+                }
+                if current != sent {
+                    return refuse(Error::StaleVersion { sent, current });
+                }
+                if stored.facts.shield.active && !derived.shield.active {
+                    return refuse(Error::ShieldNeedsTwo);
+                }
+                let now = node.clock.now();
+                let version = current + 1;
+                let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
+                let body = store::records::seal_version(&key, id, version, &document)?;
+                let visibility_changed = derived != stored.facts.derived;
+                let facts = RecordFacts { version, derived, ..stored.facts };
+                store::records::insert_version(tx, id, &body, &call.caller, "updated", now).await?;
+                store::records::update_facts(tx, &facts, now).await?;
+                store::accounts::set_uploaded(tx, &facts.owner, now).await?;
+                let entry = Entry::of(&call.caller, Act::Update, &node.clock)
+                    .on(&RecordRef { record: id, version, owner: facts.owner.clone() })
+                    .as_relation(Relation::Owner);
+                let mut inbox = messages_of_change(&node, &facts, &items, InboxKind::RecordUpdated);
+                inbox.iter_mut().for_each(|item| item.entry = Some(entry.id));
+                let owner = facts.owner.clone();
+                let mut effect = Effect::new(Written { record: id, version }, entry)
+                    .tell(inbox)
+                    .then(Change::Index(IndexChange::Put(Box::new(IndexedRecord::new(facts, items)))))
+                    .then(Change::Directory(DirectoryChange::Uploaded(owner, now)));
+                if visibility_changed {
+                    effect = effect.then(Change::Visibility);
+                }
+                Ok(effect)
+            })
+        })
+        .await?;
+    Ok(Answer::message(StatusCode::OK, &written).with_entries(receipt.entries()).with_version(written.version))
+}

@@ -1,0 +1,87 @@
+//! Views a case record, an older version of it, or its history (児童記録票の閲覧).
+
+use serde::Serialize;
+
+use super::{find_record, known};
+use crate::{
+    disclosure::entry::Act,
+    domain::visibility::{ItemGroup, Operation},
+    error::Error,
+    gateway::Gateway,
+    store::{self, attachments::AttachmentLine, records::VersionLine},
+    wire::{answer::Answer, call::Call},
+};
+
+/// `GET /v1/records/{id}`
+///
+/// # Errors
+/// [`Error::NotAvailable`], whether it is hidden or does not exist.
+pub async fn view_record(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    view(gateway, call, Act::View, Operation::View, None).await
+}
+
+/// `GET /v1/records/{id}/versions/{version}`
+///
+/// # Errors
+/// As [`view_record`]; versions are for the owner and its counterpart.
+pub async fn view_version(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let version = call.segment("version").parse().map_err(|_| Error::NotAvailable)?;
+    view(gateway, call, Act::History, Operation::History, Some(version)).await
+}
+
+async fn view(
+    gateway: &Gateway,
+    call: Call,
+    act: Act,
+    operation: Operation,
+    version: Option<i64>,
+) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let purpose = call.purpose()?;
+    let found = find_record(gateway, &call, id).await?;
+    let of = known(&found).filter(|(facts, _)| version.is_none_or(|v| (1..=facts.version).contains(&v)));
+    let grant = gateway.gate.authorize(&call.caller, act, purpose, operation, id, of, call.decided_at).await?;
+    let grant = match version {
+        Some(version) => grant.at_version(version),
+        None => grant,
+    };
+    let Some((stored, _)) = found else { return Err(Error::NotAvailable) };
+    let mut tx = gateway.store.read().await?;
+    let sealed = store::records::version(&mut tx, &gateway.vault, &stored, grant.version()).await?;
+    drop(tx);
+    let disclosed = gateway.gate.disclose_record(&call.caller, act, purpose, grant, sealed).await?;
+    Ok(Answer::record(&disclosed, call.wants_xml()))
+}
+
+/// The history of a record.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct History {
+    pub versions: Vec<VersionLine>,
+    pub attachments: Vec<AttachmentLine>,
+}
+
+/// `GET /v1/records/{id}/history`
+///
+/// # Errors
+/// As [`view_version`].
+pub async fn view_history(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let purpose = call.purpose()?;
+    let of = known(&find_record(gateway, &call, id).await?);
+    let grant = gateway
+        .gate
+        .authorize(&call.caller, Act::History, purpose, Operation::History, id, of, call.decided_at)
+        .await?;
+    let mut tx = gateway.store.read().await?;
+    let versions = store::records::history(&mut tx, id).await?;
+    let attachments = if grant.covers(ItemGroup::Attachments) {
+        store::attachments::of_record(&mut tx, id).await?
+    } else {
+        Vec::new()
+    };
+    drop(tx);
+    let history = crate::disclosure::Sealed::new(History { versions, attachments });
+    let disclosed =
+        gateway.gate.disclose_part(&call.caller, Act::History, purpose, grant, ItemGroup::Index, history).await?;
+    Ok(Answer::disclosed(&disclosed))
+}

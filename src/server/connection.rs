@@ -1,0 +1,334 @@
+//! From a TCP connection to an answer: handshake, certificate, route, caller, limits, body, operation.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{RawPathParams, Request},
+    http::{HeaderMap, Method, header},
+    response::Response,
+    routing::MethodFilter,
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use super::{
+    Serving, openapi,
+    routes::{Handler, ROUTES, Route},
+};
+use crate::{
+    disclosure::{
+        entry::{Act, Entry},
+        journal::JournalError,
+    },
+    error::Error,
+    identity::{
+        Caller,
+        certificate::TerminalCertificate,
+        directory::{Officer, Unrecognized},
+        session::token_digest,
+    },
+    operations,
+    wire::{answer::Answer, call::Call},
+};
+
+/// Header in which a case system names its responsible officer.
+pub const OFFICER: &str = "tsunagi-officer";
+/// A decision that became stale is made again this often.
+const MOST_DECISIONS: usize = 8;
+
+/// What is known of a connection once its handshake is done.
+#[derive(Clone)]
+struct Peer(Arc<TerminalCertificate>);
+
+/// Accepts connections until the server stops.
+pub(super) async fn accept(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    serving: Arc<Serving>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let slots = Arc::new(Semaphore::new(serving.gateway.config.limits.connections));
+    let router = router(&serving);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|stop| *stop) => return,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // File descriptors may be exhausted: others must close first.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        // Beyond the limit a connection is closed at once: it costs nobody else anything.
+        let Ok(slot) = slots.clone().try_acquire_owned() else {
+            serving.metrics.shed.inc();
+            continue;
+        };
+        let (acceptor, serving, router, stopped) = (acceptor.clone(), serving.clone(), router.clone(), stopped.clone());
+        tokio::spawn(async move {
+            serving.metrics.connections.inc();
+            connection(stream, &acceptor, &serving, router, stopped).await;
+            serving.metrics.connections.dec();
+            drop(slot);
+        });
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    serving: &Serving,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let limits = &serving.gateway.config.limits;
+    let _ = stream.set_nodelay(true);
+    let handshake = timeout(Duration::from_secs(limits.handshake_seconds), acceptor.accept(stream)).await;
+    let Ok(Ok(stream)) = handshake else {
+        serving.metrics.handshake_failures.inc();
+        return;
+    };
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    // The verifier has held it against the profile already; without it there is no connection.
+    let Some(Ok(certificate)) = certificate.map(|certificate| TerminalCertificate::from_der(certificate)) else {
+        serving.metrics.handshake_failures.inc();
+        return;
+    };
+    let peer = Peer(Arc::new(certificate));
+    let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        request.map(Body::new)
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(limits.header_seconds))
+        .max_headers(limits.headers)
+        .max_buf_size(limits.header_bytes.max(8_192));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(64)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(Duration::from_secs(limits.header_seconds))
+        .keep_alive_timeout(Duration::from_secs(limits.header_seconds));
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    tokio::pin!(connection);
+    let stop = async {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let ended = tokio::select! {
+        _ = connection.as_mut() => true,
+        () = stop => false,
+    };
+    if !ended {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+}
+
+/// The router that [`ROUTES`] describes.
+fn router(serving: &Arc<Serving>) -> Router {
+    let in_flight = Arc::new(Semaphore::new(serving.gateway.config.limits.requests_in_flight));
+    let mut router = Router::new();
+    for route in ROUTES {
+        let (serving, in_flight) = (serving.clone(), in_flight.clone());
+        let handler = move |path: RawPathParams, request: Request| {
+            let (serving, in_flight) = (serving.clone(), in_flight.clone());
+            async move { handle(&serving, &in_flight, route, path, request).await }
+        };
+        let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::OPTIONS);
+        router = router.route(route.path, axum::routing::on(filter, handler));
+    }
+    openapi::add_to(router)
+        .fallback(|| async { answer(Answer::problem(&Error::NoSuchRoute, Uuid::now_v7())) })
+        .method_not_allowed_fallback(|| async { answer(Answer::problem(&Error::MethodNotAllowed, Uuid::now_v7())) })
+}
+
+async fn handle(
+    serving: &Arc<Serving>,
+    in_flight: &Semaphore,
+    route: &'static Route,
+    path: RawPathParams,
+    request: Request,
+) -> Response {
+    let started = Instant::now();
+    let id = serving.gateway.clock.new_id();
+    let outcome = match in_flight.try_acquire() {
+        Ok(_slot) => work(serving, route, path, request, id).await,
+        Err(_) => {
+            serving.metrics.shed.inc();
+            Err(Error::Overloaded)
+        }
+    };
+    let answered = outcome.unwrap_or_else(|error| {
+        if let Error::Store(cause) = &error {
+            tracing::error!(request = %id, operation = route.operation, %cause, "internal error");
+        }
+        Answer::problem(&error, id)
+    });
+    serving.metrics.requests.with_label_values(&[route.operation, answered.status.as_str()]).inc();
+    serving.metrics.seconds.with_label_values(&[route.operation]).observe(started.elapsed().as_secs_f64());
+    answer(answered)
+}
+
+fn answer(Answer { status, headers, body }: Answer) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().extend(headers);
+    // Nothing of this is for any cache between here and the officer.
+    response.headers_mut().insert(header::CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn work(
+    serving: &Arc<Serving>,
+    route: &'static Route,
+    path: RawPathParams,
+    request: Request,
+    id: Uuid,
+) -> Result<Answer, Error> {
+    let (parts, body) = request.into_parts();
+    let Some(Peer(certificate)) = parts.extensions.get::<Peer>().cloned() else {
+        return Err(Unrecognized::Terminal.into());
+    };
+    check_lists(serving, &certificate)?;
+    serving.limits.take_terminal(&certificate.serial)?;
+    let path: HashMap<String, String> = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let query = parse_query(parts.uri.query().unwrap_or_default());
+    if let Handler::SignIn = route.handler {
+        let body = read_body(serving, route, body).await?;
+        return sign_in(serving, &certificate, id, &body).await;
+    }
+    // Recognized before the body is read: a stranger's bytes are not worth reading.
+    recognize(serving, route, &certificate, &parts.headers, id).await?;
+    let body = read_body(serving, route, body).await?;
+    for _ in 0..MOST_DECISIONS {
+        let decided_at = serving.gateway.journal.epoch();
+        let caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
+        let call = Call {
+            caller,
+            decided_at,
+            operation: route.operation,
+            path: path.clone(),
+            query: query.clone(),
+            headers: parts.headers.clone(),
+            body: body.clone(),
+        };
+        let outcome = match route.handler {
+            Handler::Operation(operation) => operation(serving.gateway.clone(), call).await,
+            Handler::SignIn => return Err(Error::NoSuchRoute),
+        };
+        match outcome {
+            Err(Error::Journal(JournalError::Stale)) => {}
+            outcome => return outcome,
+        }
+    }
+    Err(JournalError::Stale.into())
+}
+
+/// Revocation lists hold on open connections too; an expired list is tolerated for the configured grace.
+fn check_lists(serving: &Serving, certificate: &TerminalCertificate) -> Result<(), Error> {
+    if serving.verifier.is_revoked(&certificate.serial) {
+        return Err(Unrecognized::TerminalRevoked.into());
+    }
+    let grace = time::Duration::hours(serving.gateway.config.tls.expired_list_grace_hours);
+    let now = serving.gateway.clock.now();
+    match serving.verifier.lists_valid_until() {
+        Some(until) if until.plus(grace) < now => Err(Error::RevocationListExpired),
+        _ => Ok(()),
+    }
+}
+
+/// Who calls, and whether the route is open to them. A refusal of a known caller is in the ledger.
+async fn recognize(
+    serving: &Serving,
+    route: &'static Route,
+    certificate: &TerminalCertificate,
+    headers: &HeaderMap,
+    id: Uuid,
+) -> Result<Caller, Error> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let officer = match (text(OFFICER), text(header::AUTHORIZATION.as_str())) {
+        (_, Some(bearer)) => match bearer.strip_prefix("Bearer ") {
+            Some(token) => Officer::Session(token_digest(token)),
+            None => Officer::Missing,
+        },
+        (Some(officer), None) => Officer::Named(officer),
+        (None, None) => Officer::Missing,
+    };
+    let gateway = &serving.gateway;
+    let caller = gateway.directory().recognize(certificate, &officer, gateway.clock.now(), id)?;
+    if !route.allows(&caller) {
+        let error =
+            Error::NotAllowed { kinds: route.kinds, roles: route.roles.iter().map(|role| role.as_str()).collect() };
+        let entry = Entry::of(&caller, Act::Refused, &gateway.clock).about(route.operation).refused(error.code());
+        gateway.journal.record(gateway.journal.epoch(), vec![entry.into()], Vec::new()).await?;
+        return Err(error);
+    }
+    serving.limits.take_officer(caller.organization(), caller.officer())?;
+    Ok(caller)
+}
+
+async fn sign_in(
+    serving: &Arc<Serving>,
+    certificate: &TerminalCertificate,
+    id: Uuid,
+    body: &[u8],
+) -> Result<Answer, Error> {
+    let officer = serde_json::from_slice::<operations::sign_in::SignIn>(body)
+        .map_err(|_| Error::Body("officer, password".to_owned()))?
+        .officer;
+    serving.limits.take_sign_in(&certificate.organization, &officer)?;
+    operations::sign_in::sign_in(&serving.gateway, certificate, id, body).await
+}
+
+async fn read_body(serving: &Serving, route: &Route, body: Body) -> Result<Bytes, Error> {
+    let limits = &serving.gateway.config.limits;
+    let most = route.body.most(limits);
+    let read = timeout(Duration::from_secs(limits.body_seconds), Limited::new(body, most).collect()).await;
+    match read {
+        Err(_) => Err(Error::TooSlow),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Error::TooLarge { most }),
+        Ok(Err(_)) => Err(Error::Body("the connection broke".to_owned())),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    }
+}
+
+/// `a=1&b=2`. Values of this API are ids, numbers and words: nothing that would need decoding is accepted.
+fn parse_query(query: &str) -> HashMap<String, String> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// For tests and documentation: the method and path of every route.
+pub fn all_routes() -> impl Iterator<Item = (&'static Method, &'static str)> {
+    ROUTES.iter().map(|route| (&route.method, route.path))
+}

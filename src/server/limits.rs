@@ -1,0 +1,70 @@
+//! Limits by caller: so many requests a second for a terminal, and for an officer.
+
+use std::{num::NonZeroU32, time::Instant};
+
+use governor::{
+    DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+};
+
+use crate::{config::Limits, domain::organization::OrganizationCode, error::Error};
+
+/// The limiters of a server.
+pub struct CallerLimits {
+    terminals: DefaultKeyedRateLimiter<String>,
+    officers: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
+    sign_in_failures: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
+}
+
+impl CallerLimits {
+    pub fn new(limits: &Limits) -> Self {
+        let quota =
+            |per_second: u32, burst: u32| Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst));
+        let failures = Quota::per_hour(at_least_one(limits.sign_in_failures_per_hour));
+        Self {
+            terminals: RateLimiter::keyed(quota(limits.terminal_per_second, limits.terminal_burst)),
+            officers: RateLimiter::keyed(quota(limits.officer_per_second, limits.officer_burst)),
+            sign_in_failures: RateLimiter::keyed(failures),
+        }
+    }
+
+    /// Takes one request from a terminal's allowance.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] with the seconds to wait.
+    pub fn take_terminal(&self, serial: &str) -> Result<(), Error> {
+        self.terminals.check_key(&serial.to_owned()).map_err(|wait| limited(&wait))
+    }
+
+    /// Takes one request from an officer's allowance.
+    ///
+    /// # Errors
+    /// As [`Self::take_terminal`].
+    pub fn take_officer(&self, organization: &OrganizationCode, officer: &str) -> Result<(), Error> {
+        self.officers.check_key(&(organization.clone(), officer.to_owned())).map_err(|wait| limited(&wait))
+    }
+
+    /// Takes one try at a password.
+    ///
+    /// # Errors
+    /// As [`Self::take_terminal`].
+    pub fn take_sign_in(&self, organization: &OrganizationCode, officer: &str) -> Result<(), Error> {
+        self.sign_in_failures.check_key(&(organization.clone(), officer.to_owned())).map_err(|wait| limited(&wait))
+    }
+
+    /// Forgets callers that have their whole allowance again.
+    pub fn forget_idle(&self) {
+        self.terminals.retain_recent();
+        self.officers.retain_recent();
+        self.sign_in_failures.retain_recent();
+    }
+}
+
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
+fn limited(wait: &NotUntil<Instant>) -> Error {
+    let wait = wait.wait_time_from(DefaultClock::default().now());
+    Error::RateLimited { retry_after_seconds: wait.as_secs() + 1 }
+}

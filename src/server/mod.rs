@@ -1,0 +1,146 @@
+//! The front of the house: accepts connections, checks certificates and limits, finds the route, answers.
+//!
+//! Comes in: TCP connections. Goes out: the bytes of an [`Answer`]. Never done here: anything that one operation needs
+//! and another does not.
+//!
+//! [`Answer`]: crate::wire::answer::Answer
+
+pub mod connection;
+pub mod limits;
+pub mod monitor;
+pub mod openapi;
+pub mod routes;
+pub mod tls;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    gateway::{Gateway, OpenError},
+    identity::verifier::{TerminalVerifier, TrustError},
+    operations::elapse::elapse,
+};
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    #[error("server certificate: {0}")]
+    Tls(#[from] tls::TlsError),
+    #[error("{address}: {error}")]
+    Listen { address: SocketAddr, error: std::io::Error },
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// What every connection of a server shares.
+pub struct Serving {
+    pub gateway: Arc<Gateway>,
+    pub verifier: TerminalVerifier,
+    pub limits: limits::CallerLimits,
+    pub metrics: monitor::Metrics,
+}
+
+/// A running server. Dropping it does not stop it; [`Server::stop`] does.
+pub struct Server {
+    pub serving: Arc<Serving>,
+    pub address: SocketAddr,
+    pub monitor_address: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// How often the gateway looks at what is due by the clock.
+const TICK: Duration = Duration::from_secs(30);
+/// How long open requests may take to end when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+impl Server {
+    /// Opens the gateway and serves it.
+    ///
+    /// # Errors
+    /// What is wrong with configuration, keys, database or address.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let provider = tls::provider();
+        let verifier =
+            TerminalVerifier::load(&config.tls.client_ca, config.tls.revocation_list.as_deref(), provider.clone())?;
+        let acceptor = tls::acceptor(&config.tls, verifier.clone(), provider)?;
+        let listener = listen(config.listen).await?;
+        let monitor_listener = listen(config.monitor_listen).await?;
+        let (address, monitor_address) =
+            (local(&listener, config.listen), local(&monitor_listener, config.monitor_listen));
+        let gateway = Gateway::open(config, clock).await?;
+        let serving = Arc::new(Serving {
+            limits: limits::CallerLimits::new(&gateway.config.limits),
+            metrics: monitor::Metrics::new()?,
+            gateway,
+            verifier,
+        });
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection::accept(listener, acceptor, serving.clone(), stopped.clone()));
+        tasks.spawn(monitor::serve(monitor_listener, serving.clone(), stopped.clone()));
+        tasks.spawn(reload_trust(serving.clone(), stopped.clone()));
+        tasks.spawn(tick(serving.clone(), stopped));
+        tracing::info!(%address, %monitor_address, "serving");
+        Ok(Self { serving, address, monitor_address, stop, tasks })
+    }
+
+    /// Stops accepting, lets open requests end, closes the database.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        let drained = tokio::time::timeout(DRAIN, async { while self.tasks.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            self.tasks.shutdown().await;
+        }
+        self.serving.gateway.store.close().await;
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
+}
+
+fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(configured)
+}
+
+/// Reads CA and revocation lists again and again. A file that cannot be used leaves the trust in force, and alarms.
+async fn reload_trust(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
+    let every = Duration::from_secs(serving.gateway.config.tls.reload_seconds.max(1));
+    while pause(every, &mut stopped).await {
+        if let Err(error) = serving.verifier.reload() {
+            serving.metrics.trust_reload_failures.inc();
+            tracing::error!(%error, "CA or revocation list cannot be read; the last ones stay in force");
+        }
+        let now = serving.gateway.clock.now();
+        if serving.verifier.lists_valid_until().is_some_and(|until| until < now) {
+            serving.metrics.expired_lists.set(1);
+            tracing::error!("a revocation list has expired; publish a new one");
+        } else {
+            serving.metrics.expired_lists.set(0);
+        }
+    }
+}
+
+async fn tick(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = elapse(&serving.gateway).await {
+            tracing::error!(%error, "what is due by the clock could not be done; it is tried again");
+        }
+        if !pause(TICK, &mut stopped).await {
+            return;
+        }
+    }
+}
+
+/// Waits; `false` once the server stops.
+async fn pause(duration: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
+    tokio::time::timeout(duration, stopped.wait_for(|stop| *stop)).await.is_err()
+}

@@ -1,0 +1,97 @@
+//! For operators: `/livez`, `/readyz`, `/metrics` on a listener of their own. No personal data, no ids.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+use tokio::{net::TcpListener, sync::watch};
+
+use super::Serving;
+
+/// Counters and histograms of a server.
+pub struct Metrics {
+    registry: Registry,
+    /// Requests by operation and status.
+    pub requests: IntCounterVec,
+    /// Seconds by operation.
+    pub seconds: HistogramVec,
+    pub connections: IntGauge,
+    pub handshake_failures: IntCounter,
+    pub shed: IntCounter,
+    pub trust_reload_failures: IntCounter,
+    /// 1 while a revocation list is past its date.
+    pub expired_lists: IntGauge,
+}
+
+impl Metrics {
+    /// # Errors
+    /// A metric's name is not allowed.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let requests =
+            IntCounterVec::new(Opts::new("tsunagi_requests_total", "Requests answered"), &["operation", "status"])?;
+        let seconds = HistogramVec::new(
+            HistogramOpts::new("tsunagi_request_seconds", "Time from headers to answer")
+                .buckets(vec![0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]),
+            &["operation"],
+        )?;
+        let connections = IntGauge::new("tsunagi_connections", "Open connections")?;
+        let handshake_failures = IntCounter::new("tsunagi_handshake_failures_total", "Connections refused in TLS")?;
+        let shed = IntCounter::new("tsunagi_shed_total", "Requests answered 503 because of load")?;
+        let trust_reload_failures =
+            IntCounter::new("tsunagi_trust_reload_failures_total", "CA or revocation list that could not be read")?;
+        let expired_lists = IntGauge::new("tsunagi_revocation_list_expired", "A revocation list is past its date")?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(connections.clone()))?;
+        registry.register(Box::new(handshake_failures.clone()))?;
+        registry.register(Box::new(shed.clone()))?;
+        registry.register(Box::new(trust_reload_failures.clone()))?;
+        registry.register(Box::new(expired_lists.clone()))?;
+        Ok(Self {
+            registry,
+            requests,
+            seconds,
+            connections,
+            handshake_failures,
+            shed,
+            trust_reload_failures,
+            expired_lists,
+        })
+    }
+
+    fn text(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut out) {
+            tracing::error!(%error, "metrics cannot be written");
+        }
+        out
+    }
+}
+
+pub(super) async fn serve(listener: TcpListener, serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
+    let router = Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(|State(serving): State<Arc<Serving>>| async move { serving.metrics.text() }))
+        .with_state(serving);
+    let stop = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+        tracing::error!(%error, "the monitor listener ended");
+    }
+}
+
+/// Ready while the journal writes and the database answers.
+async fn ready(State(serving): State<Arc<Serving>>) -> (StatusCode, &'static str) {
+    let journal = serving.gateway.journal.is_healthy();
+    let database = serving.gateway.store.read().await.is_ok();
+    match (journal, database) {
+        (true, true) => (StatusCode::OK, "ready\n"),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "the journal cannot write\n"),
+        (_, false) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}

@@ -1,0 +1,190 @@
+//! One authenticated request, and typed access to its parts.
+
+use std::collections::HashMap;
+
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::{json, xml};
+use crate::{
+    disclosure::{entry::Purpose, journal::Idempotency},
+    domain::format::Document,
+    error::Error,
+    identity::Caller,
+};
+
+/// Header by which a caller states why it looks.
+pub const PURPOSE: &str = "tsunagi-purpose";
+/// Bodies larger than this are parsed off the async workers.
+const PARSE_ASIDE: usize = 65_536;
+
+/// An authenticated, authorized request on its way to its operation.
+#[derive(Clone)]
+pub struct Call {
+    pub caller: Caller,
+    /// Visibility epoch in which the caller was recognized; decisions are made in it.
+    pub decided_at: u64,
+    /// Name of the operation, part of the idempotency digest.
+    pub operation: &'static str,
+    pub path: HashMap<String, String>,
+    pub query: HashMap<String, String>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Call {
+    /// A path parameter that is an id. An id that cannot be one does not exist.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn id(&self, name: &str) -> Result<Uuid, Error> {
+        self.path.get(name).and_then(|text| Uuid::parse_str(text).ok()).ok_or(Error::NotFound("id"))
+    }
+
+    /// A path parameter as text.
+    pub fn segment(&self, name: &str) -> &str {
+        self.path.get(name).map_or("", String::as_str)
+    }
+
+    /// A query parameter read as a number.
+    ///
+    /// # Errors
+    /// It is there and is not a number.
+    pub fn number(&self, name: &'static str) -> Result<Option<i64>, Error> {
+        self.query
+            .get(name)
+            .map(|text| {
+                text.parse().map_err(|_| Error::Field {
+                    field: name,
+                    rule_ja: "整数で指定してください",
+                    rule_en: "must be a whole number",
+                })
+            })
+            .transpose()
+    }
+
+    /// The body as a JSON message.
+    ///
+    /// # Errors
+    /// Not JSON, or an unknown, missing or mistyped field. The message does not quote values.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let kind = self.content_type();
+        if !kind.is_empty() && kind != "application/json" {
+            return Err(Error::MediaType);
+        }
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let place = format!("line {} column {}", error.line(), error.column());
+            Error::Body(match error.classify() {
+                serde_json::error::Category::Data => format!("{place}: {}", without_values(&error.to_string())),
+                _ => place,
+            })
+        })
+    }
+
+    /// The body as a document of the national format, in XML or JSON as its content type says.
+    ///
+    /// # Errors
+    /// Another content type, or the faults of the document.
+    pub async fn document(&self) -> Result<Document, Error> {
+        let read = match self.content_type().as_str() {
+            "application/xml" | "text/xml" => xml::read,
+            "application/json" => json::read,
+            _ => return Err(Error::MediaType),
+        };
+        let body = self.body.clone();
+        let parsed = if body.len() > PARSE_ASIDE {
+            tokio::task::spawn_blocking(move || read(&body)).await.map_err(|_| Error::Overloaded)?
+        } else {
+            read(&body)
+        };
+        parsed.map_err(Error::Faults)
+    }
+
+    /// Media type of the body without parameters, lower case.
+    pub fn content_type(&self) -> String {
+        let value = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// Whether the caller asks for XML rather than JSON.
+    pub fn wants_xml(&self) -> bool {
+        self.header(header::ACCEPT.as_str()).is_some_and(|accept| {
+            accept.split(',').any(|range| {
+                let range = range.split(';').next().unwrap_or_default().trim();
+                range == "application/xml" || range == "text/xml"
+            })
+        })
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The version in `If-Match: "3"`.
+    ///
+    /// # Errors
+    /// [`Error::IfMatchMissing`] where there is none or it is no version.
+    pub fn if_match(&self) -> Result<i64, Error> {
+        self.header(header::IF_MATCH.as_str())
+            .and_then(|value| value.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok())
+            .ok_or(Error::IfMatchMissing)
+    }
+
+    /// The purpose in `Tsunagi-Purpose`.
+    ///
+    /// # Errors
+    /// It is missing or not one of the list.
+    pub fn purpose(&self) -> Result<Purpose, Error> {
+        self.header(PURPOSE).and_then(Purpose::parse).ok_or(Error::Field {
+            field: "Tsunagi-Purpose",
+            rule_ja: "利用目的を new_report, casework, transfer, missing_child, serious_case_review, audit から示してください",
+            rule_en: "state one of new_report, casework, transfer, missing_child, serious_case_review, audit",
+        })
+    }
+
+    /// The idempotency key with the digest of this request.
+    ///
+    /// # Errors
+    /// [`Error::IdempotencyKeyMissing`] where it is missing or not of its form.
+    pub fn idempotency(&self) -> Result<Idempotency, Error> {
+        let key = self
+            .header("idempotency-key")
+            .filter(|key| (8..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()))
+            .ok_or(Error::IdempotencyKeyMissing)?;
+        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        context.update(self.operation.as_bytes());
+        let mut path: Vec<_> = self.path.iter().collect();
+        path.sort();
+        for (name, value) in path {
+            context.update(name.as_bytes());
+            context.update(&[0]);
+            context.update(value.as_bytes());
+            context.update(&[0]);
+        }
+        context.update(self.header(header::IF_MATCH.as_str()).unwrap_or_default().as_bytes());
+        context.update(&[0]);
+        context.update(&self.body);
+        Ok(Idempotency { key: key.to_owned(), digest: context.finish().as_ref().to_vec() })
+    }
+}
+
+/// serde names fields and quotes values; what it quotes with `"…"` may be a value and is left out.
+fn without_values(message: &str) -> String {
+    let mut out = String::new();
+    let mut inside = false;
+    for c in message.chars() {
+        match c {
+            '"' => {
+                inside = !inside;
+                if inside {
+                    out.push('…');
+                }
+            }
+            c if !inside => out.push(c),
+            _ => {}
+        }
+    }
+    out
+}

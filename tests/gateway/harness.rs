@@ -1,0 +1,118 @@
+//! A gateway in a temporary directory, and the parties of the story.
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tsunagi::{
+    cli::demo::{
+        people::{Family, People},
+        world::{Party, Premises, World},
+    },
+    client::Reply,
+    clock::Clock,
+};
+
+pub const CITY_A: &str = "122327";
+pub const CENTER_A: &str = "120006-04";
+pub const CITY_B: &str = "172014";
+pub const CENTER_B: &str = "172014-01";
+pub const FAR_CENTER: &str = "010006-01";
+pub const FAR_CITY: &str = "012025";
+
+pub const ALL_ROLES: [&str; 5] = ["viewer", "caseworker", "supervisor", "auditor", "user_administrator"];
+
+/// Limits that no test meets by accident.
+pub const GENEROUS: &str = "[limits]\nterminal_per_second = 100000\nterminal_burst = 100000\n\
+officer_per_second = 100000\nofficer_burst = 100000\n";
+
+/// A world that goes with its directory.
+pub struct Stage {
+    pub world: World,
+    pub directory: TempDir,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        Self::with(GENEROUS).await
+    }
+
+    pub async fn with(extra: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let premises = Premises::create(directory.path(), any, any, extra).await.unwrap();
+        let world = World::start(premises, Clock::system()).await.unwrap();
+        Self { world, directory }
+    }
+
+    /// An organization with one terminal and one officer of every role.
+    pub async fn party(&self, name: &str, code: &str) -> Party {
+        self.world.connect(name, code, "o1", &ALL_ROLES).await.unwrap()
+    }
+}
+
+/// A family of which every test knows the names.
+pub fn family(municipality: &str) -> Family {
+    Family {
+        child: "髙橋 花子".into(),
+        child_kana: "タカハシ ハナコ".into(),
+        sex: "2".into(),
+        birth_date: "2018-04-01".into(),
+        guardian: "髙橋 誠".into(),
+        guardian_kana: "タカハシ マコト".into(),
+        former_guardian: Some("渡邊 誠".into()),
+        ..People::seeded(7).family(municipality)
+    }
+}
+
+/// Registers a family; answers the record's id.
+pub async fn register(party: &Party, family: &Family) -> String {
+    let reply = party.client.post("/v1/records").xml(family.to_xml()).send().await.unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    json(&reply)["record"].as_str().unwrap().to_owned()
+}
+
+pub fn json(reply: &Reply) -> Value {
+    reply.json().unwrap_or_else(|_| panic!("not JSON: {}", reply.text()))
+}
+
+/// Asserts a refusal by its stable code.
+pub fn assert_refused(reply: &Reply, status: u16, code: &str) {
+    assert_eq!(reply.status.as_u16(), status, "{}", reply.text());
+    assert_eq!(json(reply)["code"], code);
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+}
+
+/// The messages in a party's inbox.
+pub async fn inbox(party: &Party) -> Vec<Value> {
+    let reply = party.client.get("/v1/inbox").send().await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    json(&reply)["messages"].as_array().unwrap().clone()
+}
+
+/// The kinds of the messages in a party's inbox, in order.
+pub async fn inbox_kinds(party: &Party) -> Vec<String> {
+    inbox(party).await.iter().map(|message| message["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Entries about a party's records, newest first.
+pub async fn disclosures(party: &Party) -> Vec<Value> {
+    let reply = party.client.get("/v1/disclosures").send().await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    json(&reply)["disclosures"].as_array().unwrap().iter().map(|line| line["entry"].clone()).collect()
+}
+
+/// A search by a fragment of the child's name.
+pub async fn search(party: &Party, criteria: Value) -> Reply {
+    let mut body = serde_json::json!({ "purpose": "new_report", "case_reference": "R8-1" });
+    body.as_object_mut().unwrap().extend(criteria.as_object().unwrap().clone());
+    party.client.post("/v1/searches").json(&body).send().await.unwrap()
+}
+
+pub fn children(reply: &Reply) -> Vec<Value> {
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    json(reply)["children"].as_array().unwrap().clone()
+}
+
+/// Views a record for running casework.
+pub async fn view(party: &Party, record: &str) -> Reply {
+    party.client.get(&format!("/v1/records/{record}")).purpose("casework").send().await.unwrap()
+}
