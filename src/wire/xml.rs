@@ -64,11 +64,11 @@ impl Open {
     fn close(self, path: &str) -> Result<RawNode, Vec<Fault>> {
         let Self { mut node, text, children } = self;
         let blank = text.chars().all(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
-        node.content = match (children.is_empty(), text.is_empty(), blank) {
-            (true, true, _) => RawContent::Empty,
-            (true, false, _) => RawContent::Text(text),
-            (false, _, true) => RawContent::Children(children),
-            (false, _, false) => {
+        node.content = match (children.is_empty(), blank) {
+            (true, true) => RawContent::Blank(text),
+            (true, false) => RawContent::Text(text),
+            (false, true) => RawContent::Children(children),
+            (false, false) => {
                 return Err(syntax_fault(
                     node.line,
                     path,
@@ -91,6 +91,7 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn root(mut self) -> Result<RawNode, Vec<Fault>> {
+        self.reader.config_mut().check_comments = true;
         let mut open: Vec<Open> = Vec::new();
         let mut root: Option<RawNode> = None;
         let mut first = true;
@@ -291,7 +292,7 @@ impl<'a> Reading<'a> {
                 &format!("The root element must be {ROOT}."),
             ));
         }
-        Ok(RawNode { name: local.to_owned(), line, content: RawContent::Empty })
+        Ok(RawNode { name: local.to_owned(), line, content: RawContent::Blank(String::new()) })
     }
 }
 

@@ -19,8 +19,8 @@ pub struct RawNode {
 pub enum RawContent {
     Text(String),
     Children(Vec<RawNode>),
-    /// Nothing between the tags: the definition says whether that is a text or a parent.
-    Empty,
+    /// Nothing but white space between the tags: the definition says whether that is a text or a parent.
+    Blank(String),
 }
 
 /// One fault: where, which rule, what to do. Never quotes the document: it may hold names.
@@ -82,7 +82,7 @@ impl Judge {
         let line = node.line;
         let nodes = match node.content {
             RawContent::Children(nodes) => nodes,
-            RawContent::Empty => Vec::new(),
+            RawContent::Blank(_) => Vec::new(),
             RawContent::Text(_) => {
                 self.fault(
                     line,
@@ -204,8 +204,7 @@ impl Judge {
 
     fn text_of(&mut self, node: RawNode, path: &str) -> Option<String> {
         match node.content {
-            RawContent::Text(text) => Some(text),
-            RawContent::Empty => Some(String::new()),
+            RawContent::Text(text) | RawContent::Blank(text) => Some(text),
             RawContent::Children(_) => {
                 self.fault(
                     node.line,

@@ -1,0 +1,157 @@
+//! Certificates, terminals, officers, sessions; story step 8: revocation on an open connection.
+
+use serde_json::json as j;
+use tsunagi::{
+    client::{Client, Credentials},
+    domain::organization::OrganizationCode,
+    pki::{Authority, Flaw},
+};
+
+use crate::harness::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_terminal_is_refused_on_its_open_connection() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    assert_eq!(city.client.get("/v1/session").send().await.unwrap().status, 200);
+    let revoke = format!("/v1/terminals/{}/revoke", city.serial);
+    assert_eq!(stage.world.operator.post(&revoke).send().await.unwrap().status, 200);
+    let next = city.client.get("/v1/session").send().await.unwrap();
+    assert_refused(&next, 401, "terminal_revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_officer_is_refused_on_an_open_connection_and_the_terminal_stays() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    stage.world.add_staff(&city.code, "o2", &["viewer"]).await.unwrap();
+    assert_eq!(city.client.get("/v1/records").send().await.unwrap().status, 200);
+    let revoke = format!("/v1/staff/{CITY_A}/o1/revoke");
+    assert_eq!(stage.world.operator.post(&revoke).send().await.unwrap().status, 200);
+    let next = city.client.get("/v1/records").send().await.unwrap();
+    assert_refused(&next, 401, "officer_not_active");
+    let other = city.client.get("/v1/records").header("tsunagi-officer", "o2").send().await.unwrap();
+    assert_eq!(other.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_list_holds_on_open_connections_and_for_new_ones() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    assert_eq!(city.client.get("/v1/session").send().await.unwrap().status, 200);
+    let serving = stage.world.server.as_ref().unwrap().serving.clone();
+    stage.world.premises.authority.publish_list(&[city.serial.clone()], 30).unwrap();
+    serving.verifier.reload().unwrap();
+    assert_refused(&city.client.get("/v1/session").send().await.unwrap(), 401, "terminal_revoked");
+    let fresh = stage.world.another(&city).unwrap();
+    assert!(fresh.get("/v1/session").send().await.is_err(), "the handshake itself is refused");
+    // A damaged list leaves the last one in force.
+    std::fs::write(
+        stage.directory.path().join("certs/crl.pem"),
+        "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
+    )
+    .unwrap();
+    assert!(serving.verifier.reload().is_err());
+    assert_refused(&city.client.get("/v1/session").send().await.unwrap(), 401, "terminal_revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_list_is_tolerated_for_the_grace_and_then_refuses() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let serving = stage.world.server.as_ref().unwrap().serving.clone();
+    stage.world.premises.authority.publish_list(&[], 1).unwrap();
+    serving.verifier.reload().unwrap();
+    stage.world.clock.advance(time::Duration::hours(24 + 71));
+    assert_eq!(city.client.get("/v1/session").send().await.unwrap().status, 200);
+    stage.world.clock.advance(time::Duration::hours(2));
+    assert_refused(&city.client.get("/v1/session").send().await.unwrap(), 503, "revocation_list_expired");
+    stage.world.premises.authority.publish_list(&[], 300).unwrap();
+    serving.verifier.reload().unwrap();
+    assert_eq!(city.client.get("/v1/session").send().await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_outside_the_profile_get_no_connection() {
+    let stage = Stage::new().await;
+    let city = OrganizationCode::parse(CITY_A).unwrap();
+    let authority = &stage.world.premises.authority;
+    for (name, flaw) in [
+        ("no-eku", Flaw::NoClientAuth),
+        ("no-organization", Flaw::NoOrganization),
+        ("two-organizations", Flaw::TwoOrganizations),
+        ("a-ca", Flaw::IsCa),
+        ("expired", Flaw::Expired),
+    ] {
+        authority.issue_terminal(name, &city, flaw).unwrap();
+        let client = Client::new(stage.world.address, &stage.world.premises.credentials(name), Some("o1")).unwrap();
+        assert!(client.get("/v1/session").send().await.is_err(), "{name}");
+    }
+    // Another CA's certificate, and the server's own.
+    let foreign = tempfile::tempdir().unwrap();
+    Authority::create(foreign.path()).unwrap().issue_terminal("foreign", &city, Flaw::None).unwrap();
+    std::fs::copy(stage.directory.path().join("certs/ca.crt"), foreign.path().join("ca.crt")).unwrap();
+    let credentials = Credentials { directory: foreign.path().to_owned(), name: "foreign".into() };
+    assert!(
+        Client::new(stage.world.address, &credentials, Some("o1")).unwrap().get("/v1/session").send().await.is_err()
+    );
+    let server = stage.world.premises.credentials("server");
+    assert!(Client::new(stage.world.address, &server, Some("o1")).unwrap().get("/v1/session").send().await.is_err());
+    // The twin: the profile's own certificate gets a connection, and is then not registered.
+    authority.issue_terminal("good", &city, Flaw::None).unwrap();
+    let good = Client::new(stage.world.address, &stage.world.premises.credentials("good"), Some("o1")).unwrap();
+    assert_refused(&good.get("/v1/session").send().await.unwrap(), 401, "terminal_not_recognized");
+}
+
+async fn session(client: &Client) -> tsunagi::client::Reply {
+    client.get("/v1/session").without("tsunagi-officer").send().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_names_its_officer_and_a_desk_signs_in() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let nobody = session(&city.client).await;
+    assert_refused(&nobody, 401, "officer_missing");
+    let unknown = city.client.get("/v1/session").header("tsunagi-officer", "nobody").send().await.unwrap();
+    assert_refused(&unknown, 401, "officer_not_active");
+
+    let staff = j!({ "id": "d1", "name": "執務 担当", "roles": ["caseworker"], "password": "correct horse battery" });
+    assert_eq!(city.client.post("/v1/staff").json(&staff).send().await.unwrap().status, 201);
+    let short = j!({ "id": "d2", "name": "執務 担当", "roles": ["viewer"], "password": "short" });
+    assert_refused(&city.client.post("/v1/staff").json(&short).send().await.unwrap(), 422, "field_refused");
+    let serial = stage.world.premises.authority.issue_terminal("desk", &city.code, Flaw::None).unwrap();
+    let terminal = j!({ "serial": serial, "organization": CITY_A, "kind": "desk", "label": "窓口" });
+    assert_eq!(stage.world.operator.post("/v1/terminals").json(&terminal).send().await.unwrap().status, 201);
+    let desk = Client::new(stage.world.address, &stage.world.premises.credentials("desk"), None).unwrap();
+    assert_refused(&session(&desk).await, 401, "officer_missing");
+    let named = desk.get("/v1/session").header("tsunagi-officer", "d1").send().await.unwrap();
+    assert_refused(&named, 401, "officer_missing");
+    let sign_in =
+        |password: &str| desk.post("/v1/sessions").json(&j!({ "officer": "d1", "password": password })).send();
+    assert_refused(&sign_in("wrong password!").await.unwrap(), 401, "officer_not_active");
+    let signed = sign_in("correct horse battery").await.unwrap();
+    assert_eq!(signed.status, 201, "{}", signed.text());
+    let token = json(&signed)["token"].as_str().unwrap().to_owned();
+    let from_machine =
+        city.client.get("/v1/session").header("authorization", &format!("Bearer {token}")).send().await.unwrap();
+    assert_refused(&from_machine, 401, "officer_missing");
+    let signed_in =
+        Client::new(stage.world.address, &stage.world.premises.credentials("desk"), None).unwrap().with_token(token);
+    assert_eq!(json(&signed_in.get("/v1/session").send().await.unwrap())["officer"], "d1");
+    assert_eq!(signed_in.request(axum::http::Method::DELETE, "/v1/sessions").send().await.unwrap().status, 200);
+    assert_refused(&signed_in.get("/v1/session").send().await.unwrap(), 401, "session_invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_organization_and_a_foreign_administrator_get_nowhere() {
+    let stage = Stage::new().await;
+    let (city, other) = (stage.party("city", CITY_A).await, stage.party("other", CITY_B).await);
+    let foreign = other.client.post(&format!("/v1/terminals/{}/revoke", city.serial)).send().await.unwrap();
+    assert_refused(&foreign, 404, "not_found");
+    let foreign = other.client.post(&format!("/v1/staff/{CITY_A}/o1/revoke")).send().await.unwrap();
+    assert_refused(&foreign, 404, "not_found");
+    let suspended = stage.world.operator.post(&format!("/v1/organizations/{CITY_A}/suspend")).send().await.unwrap();
+    assert_eq!(suspended.status, 200, "{}", suspended.text());
+    assert_refused(&city.client.get("/v1/session").send().await.unwrap(), 401, "terminal_not_recognized");
+}

@@ -1,0 +1,134 @@
+//! Story step 3: a center in another prefecture searches the whole country.
+
+use serde_json::json as j;
+
+use crate::harness::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_written_another_way_finds_the_four_items_and_whom_to_call() {
+    let stage = Stage::new().await;
+    let (city, far) = (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await);
+    let record = register(&city, &family(CITY_A)).await;
+    for criteria in [
+        j!({ "child_name": "高橋" }),
+        j!({ "child_name": "たかはし" }),
+        j!({ "child_name": "ﾀｶﾊｼ ﾊﾅ" }),
+        j!({ "child_name": "花子" }),
+        j!({ "guardian_name": "渡辺" }),
+        j!({ "guardian_name": "髙橋誠", "child_name": "花" }),
+        j!({ "child_name": "花", "birth": { "on": "平成30年" } }),
+        j!({ "child_name": "高橋", "birth": { "from": "2018-01-01", "to": "H30.4.1" }, "sex": "2" }),
+    ] {
+        let found = children(&search(&far, criteria.clone()).await);
+        assert_eq!(found.len(), 1, "{criteria}");
+        let child = found[0].as_object().unwrap();
+        let keys: Vec<&str> = child.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["record", "name", "sex", "birth_date", "guardians", "contact", "rank", "matched"]);
+        assert_eq!((&child["record"], &child["name"]), (&j!(record), &j!("髙橋 花子")));
+        assert_eq!(
+            (&child["sex"], &child["birth_date"], &child["guardians"]),
+            (&j!("2"), &j!("2018-04-01"), &j!(["髙橋 誠"]))
+        );
+        assert_eq!(child["contact"]["organization"], CITY_A);
+    }
+    let former = children(&search(&far, j!({ "guardian_name": "渡辺" })).await);
+    assert_eq!(former[0]["matched"], j!([{ "person": "guardian", "form": "former" }]));
+    for criteria in [j!({ "child_name": "鈴木" }), j!({ "child_name": "高橋", "birth": { "on": "2017" } })] {
+        let none = search(&far, criteria).await;
+        assert!(children(&none).is_empty());
+        assert!(json(&none)["coverage"]["organizations_connected"].as_u64().unwrap() >= 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_learns_who_looked_from_where_and_why() {
+    let stage = Stage::new().await;
+    let (city, far) = (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await);
+    let record = register(&city, &family(CITY_A)).await;
+    let reply = search(&far, j!({ "child_name": "高橋" })).await;
+    assert_eq!(children(&reply).len(), 1);
+    assert_eq!(reply.entries().len(), 2, "one entry for the search, one for the child shown");
+
+    let message = &inbox(&city).await[0];
+    assert_eq!((&message["kind"], &message["record"]), (&j!("record_found"), &j!(record)));
+    assert_eq!((&message["from_organization"], &message["from_officer"]), (&j!(FAR_CENTER), &j!("o1")));
+    assert_eq!((&message["from_terminal"], &message["purpose"]), (&j!(far.serial), &j!("new_report")));
+    let entry = &disclosures(&city).await[0];
+    assert_eq!(
+        (&entry["act"], &entry["outcome"], &entry["relation"]),
+        (&j!("search_hit"), &j!("disclosed"), &j!("outsider"))
+    );
+    assert_eq!((&entry["groups"], &entry["id"]), (&j!(["index"]), &j!(reply.entries()[1])));
+    assert_eq!(entry["legal_basis"], "abuse_prevention_act_13_4");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_browses_what_search_alone_may_show() {
+    let stage = Stage::new().await;
+    let (city, other, far) =
+        (stage.party("city", CITY_A).await, stage.party("other", CITY_B).await, stage.party("far", FAR_CENTER).await);
+    let record = register(&city, &family(CITY_A)).await;
+    for outsider in [&other, &far] {
+        assert_refused(&view(outsider, &record).await, 404, "record_not_available");
+        let path = format!("/v1/records/{record}/history");
+        let history = outsider.client.get(&path).purpose("casework").send().await.unwrap();
+        assert_refused(&history, 404, "record_not_available");
+    }
+    let absent = view(&other, "01900000-0000-7000-8000-000000000000").await;
+    assert_refused(&absent, 404, "record_not_available");
+    let refusals = json(&other.client.get("/v1/disclosures?of=by_us").send().await.unwrap());
+    let refused =
+        refusals["disclosures"].as_array().unwrap().iter().filter(|d| d["entry"]["outcome"] == "refused").count();
+    assert_eq!(refused, 3, "a refusal is an entry too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_little_and_too_much_are_refused_without_a_name() {
+    let stage = Stage::with(&format!("{GENEROUS}[search]\nmost_hits = 3\n")).await;
+    let (city, far) = (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await);
+    for _ in 0..4 {
+        register(&city, &family(CITY_A)).await;
+    }
+    let too_many = search(&far, j!({ "child_name": "高橋" })).await;
+    assert_refused(&too_many, 422, "too_many_hits");
+    assert!(!too_many.text().contains("髙橋"));
+    for criteria in
+        [j!({ "child_name": "高" }), j!({ "child_name": "・　" }), j!({ "birth": { "on": "2018-04-01" } }), j!({})]
+    {
+        assert_refused(&search(&far, criteria).await, 422, "search_too_broad");
+    }
+    for (criteria, status) in [
+        (j!({ "child_name": "高橋", "birth": { "on": "2018-02-30" } }), 422),
+        (j!({ "child_name": "高橋\u{1}" }), 422),
+        (j!({ "child_name": "高".repeat(10_000) }), 422),
+        (j!({ "child_name": "" }), 422),
+        (j!({ "colour": "red" }), 400),
+    ] {
+        assert_eq!(search(&far, criteria.clone()).await.status.as_u16(), status, "{criteria}");
+    }
+    let surrogate = r#"{"purpose":"casework","case_reference":"1","child_name":"\ud800"}"#;
+    let reply = far.client.post("/v1/searches").body("application/json", surrogate).send().await.unwrap();
+    assert_refused(&reply, 400, "body_unreadable");
+    assert_eq!(inbox(&city).await.len(), 0, "nobody was named, so nobody is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_abuse_cases_are_found_nationally_unless_an_ordinance_says_so() {
+    let stage = Stage::new().await;
+    let (city, center, far) = (
+        stage.party("city", CITY_A).await,
+        stage.party("center", CENTER_A).await,
+        stage.party("far", FAR_CENTER).await,
+    );
+    let support =
+        family(CITY_A).to_xml().replace("<caseClass>1</caseClass><abuseKind>2</abuseKind>", "<caseClass>2</caseClass>");
+    let registered = city.client.post("/v1/records").xml(support.clone()).send().await.unwrap();
+    assert_eq!(registered.status, 201, "{}", registered.text());
+    assert!(children(&search(&far, j!({ "child_name": "高橋" })).await).is_empty());
+    assert_eq!(children(&search(&center, j!({ "child_name": "高橋" })).await).len(), 1);
+    let path = format!("/v1/records/{}", json(&registered)["record"].as_str().unwrap());
+    let declared = support.replace("<acceptedOn>", "<ordinanceBasis>1</ordinanceBasis><acceptedOn>");
+    assert_eq!(city.client.put(&path).if_match(1).xml(declared).send().await.unwrap().status, 200);
+    assert_eq!(children(&search(&far, j!({ "child_name": "高橋" })).await).len(), 1);
+    assert_eq!(disclosures(&city).await[0]["legal_basis"], "ordinance");
+}

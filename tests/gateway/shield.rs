@@ -1,0 +1,133 @@
+//! Shielded records: address and affiliation leave to nobody, and the owner's name is itself a location.
+
+use serde_json::json as j;
+
+use crate::harness::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shield_takes_effect_at_once_and_is_lifted_by_two_persons() {
+    let stage = Stage::new().await;
+    let (city, center, far, other) = (
+        stage.party("city", CITY_A).await,
+        stage.party("center", CENTER_A).await,
+        stage.party("far", FAR_CENTER).await,
+        stage.party("other", CITY_B).await,
+    );
+    let record = register(&city, &family(CITY_A)).await;
+    let path = format!("/v1/records/{record}");
+    assert_eq!(children(&search(&other, j!({ "child_name": "高橋" })).await).len(), 1);
+    let set =
+        city.client.put(&format!("{path}/shield")).json(&j!({ "kind": "1", "since": "R8.4.1" })).send().await.unwrap();
+    assert_eq!(set.status, 200, "{}", set.text());
+
+    // An outside municipality: absent. An outside center: the four items and a relay desk.
+    let absent = search(&other, j!({ "child_name": "高橋" })).await;
+    assert!(children(&absent).is_empty());
+    let relayed = search(&far, j!({ "child_name": "高橋" })).await;
+    assert_eq!(children(&relayed)[0]["contact"]["kind"], "relay");
+    assert!(!relayed.text().contains(CITY_A) && !relayed.text().contains("白井"), "{}", relayed.text());
+    // The owner is told of both.
+    let told: Vec<_> = inbox(&city).await.into_iter().filter(|m| m["kind"] == "shield_approached").collect();
+    let from: Vec<_> = told.iter().map(|m| m["from_organization"].clone()).collect();
+    assert_eq!(from, [CITY_B, FAR_CENTER]);
+    // The counterpart sees the case, but neither address nor affiliation.
+    let seen = json(&view(&center, &record).await);
+    for group in ["contact", "affiliation", "shielded"] {
+        assert_eq!(seen["items"][group], j!({ "withheld": true }), "{group}");
+    }
+    assert_eq!(seen["items"]["case"]["shown"]["caseClass"], "1");
+
+    // An update cannot lift it, nor one person alone.
+    let without = city.client.put(&path).if_match(2).xml(family(CITY_A).to_xml()).send().await.unwrap();
+    assert_refused(&without, 409, "shield_needs_two");
+    let approve = |client| {
+        let path = format!("{path}/shield/lift-approvals");
+        async move { tsunagi::client::Client::post(client, &path).send().await.unwrap() }
+    };
+    assert_refused(&approve(&city.client).await, 409, "shield_lift_not_asked");
+    let asked = city.client.post(&format!("{path}/shield/lift-requests")).send().await.unwrap();
+    assert_eq!(asked.status, 200, "{}", asked.text());
+    assert_refused(&approve(&city.client).await, 409, "shield_needs_two");
+    stage.world.add_staff(&city.code, "o2", &["supervisor"]).await.unwrap();
+    let second = stage.world.add_terminal("city-2", &city.code, "o2").await.unwrap();
+    let lifted = approve(&second.client).await;
+    assert_eq!(lifted.status, 200, "{}", lifted.text());
+    assert_eq!(children(&search(&other, j!({ "child_name": "高橋" })).await).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_the_owner_names_see_the_address() {
+    let stage = Stage::new().await;
+    let (city, center) = (stage.party("city", CITY_A).await, stage.party("center", CENTER_A).await);
+    let record = register(&city, &family(CITY_A)).await;
+    let shield = j!({ "kind": "1", "since": "R8.4.1", "named": [CENTER_A] });
+    let set = city.client.put(&format!("/v1/records/{record}/shield")).json(&shield).send().await.unwrap();
+    assert_eq!(set.status, 200, "{}", set.text());
+    let seen = json(&view(&center, &record).await);
+    assert!(seen["items"]["contact"]["shown"]["address"].as_str().unwrap().contains("架空町"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inquiry_reaches_the_owner_and_its_answer_does_not_name_it() {
+    let stage = Stage::new().await;
+    let (city, far, other) =
+        (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await, stage.party("other", CITY_B).await);
+    let mut shielded = family(CITY_A);
+    shielded.shield_since = Some("2026-04-01".into());
+    let record = register(&city, &shielded).await;
+    let inquire = format!("/v1/records/{record}/inquiries");
+    let hidden = other.client.post(&inquire).json(&j!({ "text": "当市に転入か" })).send().await.unwrap();
+    assert_refused(&hidden, 404, "record_not_available");
+    let asked = far.client.post(&inquire).json(&j!({ "text": "当所に来所した児童か" })).send().await.unwrap();
+    assert_eq!(asked.status, 201, "{}", asked.text());
+    let inquiry = format!("/v1/inquiries/{}", json(&asked)["inquiry"].as_str().unwrap());
+    assert_eq!(json(&city.client.get(&inquiry).send().await.unwrap())["question"], "当所に来所した児童か");
+    let answered =
+        city.client.post(&format!("{inquiry}/answer")).json(&j!({ "text": "折り返し連絡する" })).send().await;
+    assert_eq!(answered.unwrap().status, 200);
+    let message = inbox(&far).await.pop().unwrap();
+    assert_eq!(message["kind"], "inquiry_answered");
+    assert!(message.get("from_organization").is_none());
+    let read = far.client.get(&inquiry).send().await.unwrap();
+    assert_eq!(json(&read)["answer"], "折り返し連絡する");
+    assert!(!read.text().contains(CITY_A));
+    assert_refused(&other.client.get(&inquiry).send().await.unwrap(), 404, "not_found");
+
+    // Asking for a transfer does not reveal the owner either.
+    let request = j!({ "record": record, "reason": "当所管内に転入した" });
+    let asked = far.client.post("/v1/transfers/requests").json(&request).send().await.unwrap();
+    assert_eq!(asked.status, 201, "{}", asked.text());
+    assert!(!asked.text().contains(CITY_A), "{}", asked.text());
+    let listed = far.client.get("/v1/transfers").send().await.unwrap();
+    assert!(!listed.text().contains(CITY_A), "{}", listed.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn breaking_the_glass_needs_a_reason_and_tells_the_owner_at_once() {
+    let stage = Stage::new().await;
+    let (city, far, other) =
+        (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await, stage.party("other", CITY_B).await);
+    let record = register(&city, &family(CITY_A)).await;
+    let path = format!("/v1/records/{record}/break-glass");
+    let empty = far.client.post(&path).json(&j!({ "reason": " " })).send().await.unwrap();
+    assert_refused(&empty, 422, "field_refused");
+    let city_tries = other.client.post(&path).json(&j!({ "reason": "緊急" })).send().await.unwrap();
+    assert_refused(&city_tries, 403, "not_allowed");
+    let broken = far.client.post(&path).json(&j!({ "reason": "夜間に負傷した児童を保護した" })).send().await.unwrap();
+    assert_eq!(broken.status, 201, "{}", broken.text());
+    let seen = json(&view(&far, &record).await);
+    assert_eq!(seen["relation"], "break_glass");
+    assert!(seen["items"]["contact"]["shown"].is_object());
+    for group in ["support", "reporter", "affiliation"] {
+        assert_eq!(seen["items"][group], j!({ "withheld": true }), "{group}");
+    }
+    let kinds = inbox_kinds(&city).await;
+    assert_eq!(kinds, ["break_glass", "record_viewed"]);
+    let glass = format!("/v1/break-glass/{}", json(&broken)["break_glass"].as_str().unwrap());
+    let reason = json(&city.client.get(&glass).send().await.unwrap());
+    assert_eq!(reason["reason"], "夜間に負傷した児童を保護した");
+    let reviewed = city.client.post(&format!("{glass}/review")).send().await.unwrap();
+    assert_eq!(reviewed.status, 200, "{}", reviewed.text());
+    stage.world.clock.advance(time::Duration::hours(5));
+    assert_refused(&view(&far, &record).await, 404, "record_not_available");
+}
