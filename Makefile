@@ -21,7 +21,7 @@ bench:
 
 # Kills and restarts the gateway N times at random moments under load.
 crash:
-	TSUNAGI_KILLS=$(or $(N),50) cargo test --locked --test gateway -- crash:: --nocapture
+	KILLS=$(or $(N),50) cargo test --locked --test gateway -- crash:: --nocapture
 
 # Writes schemas/ from the definition of the national format.
 schemas:

@@ -43,6 +43,14 @@ impl Timestamp {
     }
 }
 
+/// For `serialize_with`: a moment as RFC 3339.
+///
+/// # Errors
+/// The serializer's own.
+pub fn as_rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.to_rfc3339())
+}
+
 /// The clock of one gateway. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Clock {

@@ -93,8 +93,8 @@ pub struct Limits {
     /// Requests a second for one officer, and how many may come at once.
     pub officer_per_second: u32,
     pub officer_burst: u32,
-    /// Wrong passwords an hour for one officer.
-    pub sign_in_failures_per_hour: u32,
+    /// Tries at signing in an hour for one officer, right or wrong.
+    pub sign_ins_per_hour: u32,
 }
 
 impl Default for Limits {
@@ -114,7 +114,7 @@ impl Default for Limits {
             terminal_burst: 400,
             officer_per_second: 50,
             officer_burst: 200,
-            sign_in_failures_per_hour: 10,
+            sign_ins_per_hour: 20,
         }
     }
 }

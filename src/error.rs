@@ -71,8 +71,8 @@ pub enum Error {
     ShieldNeedsTwo,
     #[error("shield lift not asked for")]
     ShieldLiftNotAsked,
-    #[error("shielded: {0}")]
-    ShieldForbids(&'static str),
+    #[error("the receiver of a shielded record is not named in its shield")]
+    ShieldForbids,
     #[error("settings above the ceiling")]
     SettingsUnlawful,
     #[error("already exists: {0}")]
@@ -130,6 +130,13 @@ impl Error {
                 "terminal_revoked",
                 "この端末は失効しています",
                 "This terminal has been revoked",
+                ("新しい証明書の発行を受けてください。", "Obtain a new certificate."),
+            ),
+            Self::Unrecognized(Unrecognized::CertificateExpired) => told(
+                401,
+                "certificate_expired",
+                "証明書の有効期限が切れています",
+                "The certificate has expired",
                 ("新しい証明書の発行を受けてください。", "Obtain a new certificate."),
             ),
             Self::Unrecognized(Unrecognized::OfficerMissing) => told(
@@ -374,13 +381,16 @@ impl Error {
                 "Nobody has asked to lift the shield",
                 ("先に解除を申請してください。", "Ask first; another supervisor then approves."),
             ),
-            Self::ShieldForbids(what) => {
-                let mut told =
-                    told(409, "shield_forbids", "支援措置により行えません", "The shield forbids this", ("", ""));
-                told.detail_ja = format!("{what}: 住所・所属は通知に載せられません。");
-                told.detail_en = format!("{what}: address and affiliation leave in no notice.");
-                told
-            }
+            Self::ShieldForbids => told(
+                409,
+                "shield_forbids",
+                "支援措置により提供できません",
+                "The shield forbids this",
+                (
+                    "引き継ぐ機関には住所が伝わります。先に支援措置の開示先にその機関を加えてください。",
+                    "Whoever takes the record over learns the address: name that body in the shield first.",
+                ),
+            ),
             Self::SettingsUnlawful => told(
                 422,
                 "settings_unlawful",

@@ -1,7 +1,8 @@
 //! Everything a running node holds, opened in order: keys, store, ledger, memory, journal.
 
-use std::sync::Arc;
+use std::{fs::File, sync::Arc};
 
+use aws_lc_rs::hmac;
 use uuid::Uuid;
 
 use crate::{
@@ -13,14 +14,12 @@ use crate::{
         journal::{Inboxes, Journal, Memory},
         merkle::{Frontier, Tree, empty_root, leaf_hash},
     },
-    domain::{
-        missing_notice::NoticeState,
-        registry::{Registry, RegistryError},
-    },
+    domain::registry::{Registry, RegistryError},
     identity::directory::{Directory, DirectoryChange},
+    operations::announce_missing_child::standing_of,
     search::{
         index::{IndexChange, IndexedRecord, SearchIndex},
-        standing::{StandingChange, StandingMatches, Wanted},
+        standing::StandingMatches,
     },
     store::{
         self, Store, StoreError,
@@ -39,6 +38,10 @@ pub struct Gateway {
     pub journal: Journal,
     pub gate: Gate,
     pub signer: Signer,
+    /// Keys the digests by which a repeated request is known.
+    pub fingerprint: hmac::Key,
+    /// Held while this process serves the database: a second one would serve from stale memory.
+    _lock: Option<File>,
 }
 
 /// Why a node does not start.
@@ -52,6 +55,8 @@ pub enum OpenError {
     Checkpoint(#[from] CheckpointError),
     #[error("database: expected `sqlite:PATH` or a `postgres://` URL")]
     DatabaseUrl,
+    #[error("{path}: another process serves this database, or the lock cannot be taken")]
+    Locked { path: String },
     #[error("the ledger of node {node} does not match its head: {what}. Restore it; do not serve from it")]
     Ledger { node: String, what: &'static str },
 }
@@ -79,9 +84,12 @@ impl Gateway {
     /// # Errors
     /// Keys, database or ledger are not fit to serve from.
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        let lock = lock(&config.database)?;
         let store = open_store(&config.database).await?;
         let keyring = Keyring::load(&config.keyring)?;
         let signer = Signer::from_seed(&config.log_origin, keyring.checkpoint_seed())?;
+        let seed = hmac::Key::new(hmac::HMAC_SHA256, keyring.checkpoint_seed());
+        let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&seed, b"tsunagi request digests").as_ref());
         let registry = Arc::new(Registry::embedded()?);
         let vault = Arc::new(open_vault(&store, keyring).await?);
         let tree = read_ledger(&store, &config.node).await?;
@@ -94,12 +102,24 @@ impl Gateway {
         let memory = Arc::new(Memory::new(tree, index, directory, standing, inboxes));
         let (journal, _writer) = Journal::start(config.node.clone(), store.clone(), clock.clone(), memory);
         let gate = Gate::new(journal.clone(), registry.clone(), clock.clone());
-        Ok(Arc::new(Self { config, clock, store, vault, registry, journal, gate, signer }))
+        Ok(Arc::new(Self { config, clock, store, vault, registry, journal, gate, signer, fingerprint, _lock: lock }))
     }
 
     pub fn directory(&self) -> &Directory {
         &self.journal.memory().directory
     }
+}
+
+/// Takes the lock of a SQLite database, a file beside it; it goes with the process.
+///
+/// # Errors
+/// Another process has it.
+pub fn lock(database: &str) -> Result<Option<File>, OpenError> {
+    let Some(path) = database.strip_prefix("sqlite:") else { return Ok(None) };
+    let path = format!("{path}.lock");
+    let file = File::create(&path).map_err(|_| OpenError::Locked { path: path.clone() })?;
+    file.try_lock().map_err(|_| OpenError::Locked { path })?;
+    Ok(Some(file))
 }
 
 /// Opens the prefecture keys, making those that are missing.
@@ -130,6 +150,9 @@ async fn read_ledger(store: &Store, node: &str) -> Result<Tree, OpenError> {
         for entry in page {
             if entry.position != tree.size() {
                 return Err(fault("an entry is missing"));
+            }
+            if !entry.columns_match() {
+                return Err(fault("the columns of an entry differ from its body"));
             }
             tree.push(leaf_hash(&entry.body));
         }
@@ -179,11 +202,8 @@ async fn read_standing(store: &Store, vault: &Vault) -> Result<StandingMatches, 
     let standing = StandingMatches::default();
     let mut tx = store.read().await?;
     for notice in store::notices::all(&mut tx).await? {
-        if notice.state != NoticeState::Cancel {
-            let content = store::notices::open_content(&mut tx, vault, notice.id).await?;
-            let wanted = Wanted::new(notice.issuer.clone(), &content.child);
-            standing.apply(StandingChange::Put(notice.id, Box::new(wanted)));
-        }
+        let content = store::notices::open_content(&mut tx, vault, notice.id).await?;
+        standing.apply(standing_of(&notice, &content));
     }
     Ok(standing)
 }

@@ -72,6 +72,7 @@ CREATE TABLE attachments (
     media_type TEXT NOT NULL,
     kind TEXT NOT NULL,
     bytes BIGINT NOT NULL,
+    withheld BIGINT NOT NULL,
     at BIGINT NOT NULL,
     sealed_content BYTEA NOT NULL,
     PRIMARY KEY (record, id)
@@ -211,6 +212,7 @@ CREATE TABLE ledger (
     record UUID,
     body BYTEA NOT NULL,
     sealed_note BYTEA,
+    owner_salt BYTEA,
     PRIMARY KEY (node, position)
 );
 CREATE UNIQUE INDEX ledger_by_id ON ledger (id);

@@ -72,6 +72,7 @@ CREATE TABLE attachments (
     media_type TEXT NOT NULL,
     kind TEXT NOT NULL,
     bytes BIGINT NOT NULL,
+    withheld BIGINT NOT NULL,
     at BIGINT NOT NULL,
     sealed_content BLOB NOT NULL,
     PRIMARY KEY (record, id)
@@ -211,6 +212,7 @@ CREATE TABLE ledger (
     record BLOB,
     body BLOB NOT NULL,
     sealed_note BLOB,
+    owner_salt BLOB,
     PRIMARY KEY (node, position)
 );
 CREATE UNIQUE INDEX ledger_by_id ON ledger (id);

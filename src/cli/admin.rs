@@ -56,7 +56,7 @@ pub enum Terminal {
 
 #[derive(Subcommand)]
 pub enum Staff {
-    /// Register a staff member; a password is read from the variable TSUNAGI_PASSWORD.
+    /// Register a staff member; a password is read from the variable STAFF_PASSWORD.
     Register {
         #[command(flatten)]
         connection: Connection,
@@ -85,7 +85,7 @@ pub enum Staff {
 
 impl Connection {
     pub(super) fn client(&self) -> Result<Client, WorldError> {
-        let credentials = Credentials { directory: self.certs.clone(), name: self.name.clone() };
+        let credentials = Credentials { directory: self.certs.clone(), name: self.cert.clone() };
         Ok(Client::new(self.address, &credentials, Some(&self.officer))?)
     }
 }
@@ -145,7 +145,7 @@ impl Staff {
     pub(super) async fn run(self) -> Result<(), WorldError> {
         match self {
             Self::Register { connection, id, name, roles, organization } => {
-                let password = std::env::var("TSUNAGI_PASSWORD").ok();
+                let password = std::env::var("STAFF_PASSWORD").ok();
                 let body = json!({
                     "organization": organization, "id": id, "name": name, "roles": roles, "password": password,
                 });

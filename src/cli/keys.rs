@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{ConfigFile, demo::world::WorldError};
 use crate::{
     config::Config,
-    gateway::open_store,
+    gateway::{lock, open_store},
     store::{self, Store, StoreError, keyring::Keyring, vault::Vault},
 };
 
@@ -29,6 +29,7 @@ impl Keys {
             }
             Self::Rotate(ConfigFile { config }) => {
                 let config = Config::load(&config, std::env::vars())?;
+                let _lock = lock(&config.database)?;
                 let store = open_store(&config.database).await?;
                 let keyring = Keyring::load(&config.keyring)?.rotate(&config.keyring)?;
                 let records = rotate(&store, keyring).await?;

@@ -78,7 +78,7 @@ pub struct Connection {
     pub certs: PathBuf,
     /// NAME of the certificate to use.
     #[arg(long)]
-    pub name: String,
+    pub cert: String,
     /// Id of the responsible officer.
     #[arg(long)]
     pub officer: String,

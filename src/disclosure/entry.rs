@@ -6,12 +6,13 @@
 
 use std::borrow::Cow;
 
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, random_bytes},
     domain::{
         organization::OrganizationCode,
         visibility::{GroupSet, ItemGroup, LegalBasis, Relation},
@@ -50,6 +51,8 @@ pub enum Act {
     NoticeView,
     NoticeAnswer,
     NoticeSearch,
+    /// A registration or update was told to the issuer of a notice that it matches.
+    StandingMatch,
     SeriousDesignate,
     SeriousReview,
     SeriousRead,
@@ -114,6 +117,10 @@ pub struct Entry {
     /// Owner of the record at that moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// In place of an owner whom the actor may not know: SHA-256 of a salt and the owner's code, base64. The salt
+    /// stays with the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_commitment: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relation: Option<Relation>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -179,6 +186,22 @@ pub struct RecordRef {
     pub owner: OrganizationCode,
 }
 
+/// An owner whom the actor of an entry may not know, and the salt of the commitment to it.
+pub struct HiddenOwner {
+    pub owner: OrganizationCode,
+    pub salt: [u8; 16],
+}
+
+impl HiddenOwner {
+    /// What stands in the entry.
+    pub fn commitment(&self) -> String {
+        let mut context = Context::new(&SHA256);
+        context.update(&self.salt);
+        context.update(self.owner.as_str().as_bytes());
+        BASE64_STANDARD.encode(context.finish().as_ref())
+    }
+}
+
 impl Entry {
     /// An act of a caller, done and without record data until said otherwise.
     pub fn of(caller: &Caller, act: Act, clock: &Clock) -> Self {
@@ -195,6 +218,7 @@ impl Entry {
             record: None,
             record_version: None,
             owner: None,
+            owner_commitment: None,
             relation: None,
             groups: Vec::new(),
             legal_basis: None,
@@ -216,6 +240,15 @@ impl Entry {
         self.record_version = Some(record.version);
         self.owner = Some(record.owner.to_string());
         self
+    }
+
+    /// Names a record whose owner the actor may not know. The entry commits to the owner; the row beside it knows.
+    pub fn on_hidden(mut self, record: &RecordRef) -> (Self, HiddenOwner) {
+        let hidden = HiddenOwner { owner: record.owner.clone(), salt: random_bytes().unwrap_or_default() };
+        self.record = Some(record.record);
+        self.record_version = Some(record.version);
+        self.owner_commitment = Some(hidden.commitment());
+        (self, hidden)
     }
 
     pub fn about(mut self, subject: impl ToString) -> Self {
@@ -254,7 +287,7 @@ impl Entry {
 
     /// Commits the entry to a sealed note.
     pub fn with_note(mut self, sealed: &[u8]) -> Self {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, sealed);
+        let digest = digest(&SHA256, sealed);
         self.note = Some(BASE64_STANDARD.encode(digest.as_ref()));
         self
     }

@@ -10,11 +10,11 @@ use super::{
     journal::{InboxItem, InboxKind, Journal, Logged, Receipt},
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     domain::{
         case_record::{IndexItems, NameForm, RecordFacts, Standing},
         format::{Document, Element},
-        organization::{OrganizationCode, OrganizationKind},
+        organization::OrganizationCode,
         registry::Registry,
         relation::relation,
         visibility::{
@@ -27,6 +27,7 @@ use crate::{
         index::{Findable, Hit},
         query::Rank,
     },
+    store::attachments::{Attachment, AttachmentLine},
 };
 
 /// A value that may leave. Made here alone, and only with the receipt of the entry that accounts for it.
@@ -58,6 +59,8 @@ pub struct Grant {
     groups: GroupSet,
     version: i64,
     basis: LegalBasis,
+    /// For a receiver or former owner: what came later was not provided.
+    provided_at: Option<Timestamp>,
     decided_at: u64,
 }
 
@@ -77,12 +80,18 @@ impl Grant {
         self.relation
     }
 
+    /// Whether something added at a moment is covered: a receiver or former owner sees what was provided then.
+    pub fn covers_time(&self, at: Timestamp) -> bool {
+        self.provided_at.is_none_or(|provided_at| at <= provided_at)
+    }
+
     pub fn covers(&self, group: ItemGroup) -> bool {
         self.groups.contains(group)
     }
 
-    pub fn owner(&self) -> &OrganizationCode {
-        &self.facts.owner
+    /// The owner's name is itself a location: of a shielded record it goes to those with a part in it alone.
+    fn hides_owner(&self, reader: &OrganizationCode) -> bool {
+        hides_owner(self.relation, &self.facts, reader)
     }
 }
 
@@ -96,13 +105,16 @@ pub enum Item {
 pub struct RecordView {
     pub record: Uuid,
     pub version: i64,
-    pub owner: OrganizationCode,
+    /// `None` where the owner's name would be a location.
+    pub owner: Option<OrganizationCode>,
     pub relation: Relation,
-    pub closed: bool,
-    pub serious: bool,
+    /// The present state; `None` for a former owner, who sees what it provided as it was.
+    pub closed: Option<bool>,
+    pub serious: Option<bool>,
     /// Whole years on the day of the disclosure.
     pub age: i32,
     pub items: Vec<(ItemGroup, Item)>,
+    pub attachments: Vec<AttachmentLine>,
 }
 
 /// Whom to call about a child.
@@ -215,7 +227,8 @@ impl Gate {
         }
         let version = provided.map_or(facts.version, |provided| provided.version);
         let basis = relation.legal_basis(facts.abuse_case);
-        Some(Grant { facts, relation, groups, version, basis, decided_at })
+        let provided_at = provided.map(|provided| provided.at);
+        Some(Grant { facts, relation, groups, version, basis, provided_at, decided_at })
     }
 
     fn settings_of(&self, owner: &OrganizationCode) -> VisibilitySettings {
@@ -231,15 +244,16 @@ impl Gate {
         caller: &Caller,
         act: Act,
         purpose: Purpose,
-        mut grant: Grant,
+        grant: Grant,
         sealed: Sealed<Document>,
+        attachments: Sealed<Vec<AttachmentLine>>,
     ) -> Result<Disclosed<RecordView>, Error> {
-        if grant.version < grant.facts.owned_since {
-            // A reporter's identity never leaves the owner who received it.
-            grant.groups = grant.groups.without(GroupSet::of([ItemGroup::Reporter]));
-        }
-        let receipt = self.account(caller, act, purpose, &grant, grant.groups).await?;
+        let present = GroupSet::of(sealed.peek().sections().map(|(group, _)| group)).with(ItemGroup::Attachments);
+        let receipt = self.account(caller, act, purpose, &grant, grant.groups.intersection(present)).await?;
         let document = sealed.open();
+        let hides_owner = grant.hides_owner(caller.organization());
+        let attachments = if grant.covers(ItemGroup::Attachments) { attachments.open() } else { Vec::new() };
+        let attachments = attachments.into_iter().filter(|line| grant.covers_time(line.at)).collect();
         let age = IndexItems::of(&document).map_or(0, |items| items.birth_date.age_on(self.clock.today_in_japan()));
         let Grant { facts, relation, groups, version, .. } = grant;
         let mut sections: Vec<(ItemGroup, Element)> = document.into_sections();
@@ -257,12 +271,13 @@ impl Gate {
         let view = RecordView {
             record: facts.id,
             version,
-            owner: facts.owner,
+            owner: (!hides_owner).then_some(facts.owner),
             relation,
-            closed: facts.closed,
-            serious: facts.serious,
+            closed: (relation != Relation::FormerOwner).then_some(facts.closed),
+            serious: (relation != Relation::FormerOwner).then_some(facts.serious),
             age,
             items,
+            attachments,
         };
         Ok(Disclosed::new(view, receipt))
     }
@@ -281,12 +296,29 @@ impl Gate {
         sealed: Sealed<T>,
     ) -> Result<Disclosed<T>, Error> {
         if !grant.covers(group) {
-            let entry = self.entry(caller, act, purpose, &grant).refused("record_not_available");
-            self.journal.record(grant.decided_at, vec![entry.into()], Vec::new()).await?;
+            let logged = self.log(caller, act, purpose, &grant, |entry| entry.refused("record_not_available"));
+            self.journal.record(grant.decided_at, vec![logged], Vec::new()).await?;
             return Err(Error::NotAvailable);
         }
         let receipt = self.account(caller, act, purpose, &grant, GroupSet::of([group])).await?;
         Ok(Disclosed::new(sealed.open(), receipt))
+    }
+
+    /// Discloses an attachment, if it was there when the record was provided.
+    ///
+    /// # Errors
+    /// As [`Self::disclose_part`].
+    pub async fn disclose_attachment(
+        &self,
+        caller: &Caller,
+        purpose: Purpose,
+        mut grant: Grant,
+        sealed: Sealed<Attachment>,
+    ) -> Result<Disclosed<Attachment>, Error> {
+        if !grant.covers_time(sealed.peek().at) {
+            grant.groups = grant.groups.without(GroupSet::of([ItemGroup::Attachments]));
+        }
+        self.disclose_part(caller, Act::ViewAttachment, purpose, grant, ItemGroup::Attachments, sealed).await
     }
 
     async fn account(
@@ -297,7 +329,7 @@ impl Gate {
         grant: &Grant,
         groups: GroupSet,
     ) -> Result<Receipt, Error> {
-        let entry = self.entry(caller, act, purpose, grant).disclosing(groups, grant.basis);
+        let logged = self.log(caller, act, purpose, grant, |entry| entry.disclosing(groups, grant.basis));
         let inbox = match grant.relation {
             Relation::Owner | Relation::Counterpart => Vec::new(),
             Relation::ReceiverPreview
@@ -310,18 +342,33 @@ impl Gate {
                 InboxItem::new(grant.facts.owner.clone(), InboxKind::RecordViewed)
                     .record(grant.facts.id)
                     .from(caller)
-                    .because_of(&entry),
+                    .because_of(&logged.entry),
             ],
         };
-        self.journal.record(grant.decided_at, vec![entry.into()], inbox).await
+        self.journal.record(grant.decided_at, vec![logged], inbox).await
     }
 
-    fn entry(&self, caller: &Caller, act: Act, purpose: Purpose, grant: &Grant) -> Entry {
+    fn log(
+        &self,
+        caller: &Caller,
+        act: Act,
+        purpose: Purpose,
+        grant: &Grant,
+        finish: impl FnOnce(Entry) -> Entry,
+    ) -> Logged {
+        let entry = finish(Entry::of(caller, act, &self.clock).as_relation(grant.relation).for_purpose(purpose));
         let facts = &grant.facts;
-        Entry::of(caller, act, &self.clock)
-            .on(&RecordRef { record: facts.id, version: grant.version, owner: facts.owner.clone() })
-            .as_relation(grant.relation)
-            .for_purpose(purpose)
+        let record = RecordRef { record: facts.id, version: grant.version, owner: facts.owner.clone() };
+        logged(entry, &record, grant.hides_owner(caller.organization()))
+    }
+
+    /// An entry of a caller about a record that it found by search, which does not tell the caller the owner where
+    /// search did not.
+    pub fn log_found(&self, entry: Entry, caller: &Caller, facts: &RecordFacts) -> Logged {
+        let day = self.clock.today_in_japan();
+        let relation = relation(facts, &Standing::default(), caller.organization(), &self.registry, day);
+        let record = RecordRef { record: facts.id, version: facts.version, owner: facts.owner.clone() };
+        logged(entry.as_relation(relation), &record, hides_owner(relation, facts, caller.organization()))
     }
 
     /// Whether a record may appear in a caller's national search. Asked of every match before it is counted.
@@ -356,7 +403,7 @@ impl Gate {
             item.entry = Some(search.id);
             item.purpose = Some(purpose);
         });
-        let mut entries = vec![Logged { entry: search, note: Some(note) }];
+        let mut entries = vec![Logged { entry: search, note: Some(note), hidden_owner: None }];
         let mut found = Vec::with_capacity(hits.len());
         for hit in hits {
             let facts = &hit.peek().facts;
@@ -364,12 +411,15 @@ impl Gate {
             else {
                 continue;
             };
-            let entry = self.entry(caller, Act::SearchHit, purpose, &grant).disclosing(grant.groups, grant.basis);
+            let logged =
+                self.log(caller, Act::SearchHit, purpose, &grant, |entry| entry.disclosing(grant.groups, grant.basis));
             if grant.relation == Relation::Outsider {
                 let kind = if facts.shield.active { InboxKind::ShieldApproached } else { InboxKind::RecordFound };
-                inbox.push(InboxItem::new(facts.owner.clone(), kind).record(facts.id).from(caller).because_of(&entry));
+                inbox.push(
+                    InboxItem::new(facts.owner.clone(), kind).record(facts.id).from(caller).because_of(&logged.entry),
+                );
             }
-            entries.push(entry.into());
+            entries.push(logged);
             found.push((grant, hit));
         }
         let receipt = self.journal.record(decided_at, entries, inbox).await?;
@@ -379,12 +429,7 @@ impl Gate {
 
     fn found_child(&self, caller: &Caller, grant: &Grant, hit: Hit) -> FoundChild {
         let Hit { facts, items, rank, matched } = hit;
-        // The owner's name is itself a location.
-        let relayed = facts.shield.active
-            && grant.relation == Relation::Outsider
-            && caller.kind() == OrganizationKind::ChildGuidanceCenter
-            && !facts.shield.named.contains(caller.organization());
-        let contact = if relayed {
+        let contact = if grant.hides_owner(caller.organization()) {
             Contact::Relay { desk: "中継窓口 / relay desk" }
         } else {
             let desk = self.journal.memory().directory.organization(&facts.owner).map(|o| o.relay_desk);
@@ -423,21 +468,39 @@ impl Gate {
         Ok(Disclosed::new(sealed.open(), receipt))
     }
 
-    /// Discloses the owner's own list.
+    /// Discloses a list: what was done, and an entry for each record or notice on it.
     ///
     /// # Errors
     /// As [`Self::disclose_record`].
-    pub async fn disclose_own<T>(
+    pub async fn disclose_list<T>(
         &self,
-        caller: &Caller,
-        act: Act,
+        listing: Entry,
+        each: Vec<Entry>,
+        basis: LegalBasis,
         decided_at: u64,
         sealed: Sealed<T>,
     ) -> Result<Disclosed<T>, Error> {
-        let entry = Entry::of(caller, act, &self.clock)
-            .as_relation(Relation::Owner)
-            .disclosing(GroupSet::of([ItemGroup::Index]), LegalBasis::OwnRecord);
-        let receipt = self.journal.record(decided_at, vec![entry.into()], Vec::new()).await?;
+        let listing = if each.is_empty() { listing.no_hit() } else { listing };
+        let index = GroupSet::of([ItemGroup::Index]);
+        let each = each.into_iter().map(|entry| entry.disclosing(index, basis));
+        let entries = std::iter::once(listing).chain(each).map(Logged::from).collect();
+        let receipt = self.journal.record(decided_at, entries, Vec::new()).await?;
         Ok(Disclosed::new(sealed.open(), receipt))
+    }
+}
+
+/// The owner's name is itself a location: of a shielded record it is kept from outsiders, former owners and those who
+/// broke the glass, unless the owner named them.
+fn hides_owner(relation: Relation, facts: &RecordFacts, reader: &OrganizationCode) -> bool {
+    let far = matches!(relation, Relation::Outsider | Relation::BreakGlass | Relation::FormerOwner);
+    far && facts.shield.active && !facts.shield.named.contains(reader)
+}
+
+fn logged(entry: Entry, record: &RecordRef, hides_owner: bool) -> Logged {
+    if hides_owner {
+        let (entry, hidden) = entry.on_hidden(record);
+        Logged { entry, note: None, hidden_owner: Some(hidden) }
+    } else {
+        entry.on(record).into()
     }
 }

@@ -19,8 +19,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{
-    entry::{Entry, Purpose},
+    entry::{Entry, HiddenOwner, Purpose},
     merkle::{Frontier, Hash, Tree, leaf_hash},
+    planted::Planted,
 };
 use crate::{
     clock::Clock,
@@ -101,6 +102,8 @@ pub enum InboxKind {
     InquiryReceived,
     InquiryAnswered,
     ShieldLiftAsked,
+    /// The operator registered a terminal for the organization.
+    TerminalRegistered,
 }
 
 impl InboxKind {
@@ -134,6 +137,7 @@ impl InboxKind {
             Self::InquiryReceived => "inquiry_received",
             Self::InquiryAnswered => "inquiry_answered",
             Self::ShieldLiftAsked => "shield_lift_asked",
+            Self::TerminalRegistered => "terminal_registered",
         }
     }
 }
@@ -172,15 +176,16 @@ impl InboxItem {
     }
 }
 
-/// An entry with its sealed note, if it has one.
+/// An entry with what stands beside it: a sealed note, an owner whom the actor may not know.
 pub struct Logged {
     pub entry: Entry,
     pub note: Option<Vec<u8>>,
+    pub hidden_owner: Option<HiddenOwner>,
 }
 
 impl From<Entry> for Logged {
     fn from(entry: Entry) -> Self {
-        Self { entry, note: None }
+        Self { entry, note: None, hidden_owner: None }
     }
 }
 
@@ -202,8 +207,13 @@ pub struct Effect<T> {
 }
 
 impl<T> Effect<T> {
-    pub fn new(value: T, entry: Entry) -> Self {
+    pub fn new(value: T, entry: impl Into<Logged>) -> Self {
         Self { value, entries: vec![entry.into()], inbox: Vec::new(), changes: Vec::new() }
+    }
+
+    pub fn log(mut self, entries: impl IntoIterator<Item = Entry>) -> Self {
+        self.entries.extend(entries.into_iter().map(Logged::from));
+        self
     }
 
     pub fn tell(mut self, items: impl IntoIterator<Item = InboxItem>) -> Self {
@@ -258,8 +268,8 @@ trait Job: Send {
 }
 
 struct Work {
-    /// The visibility epoch in which the caller decided.
-    decided_at: u64,
+    /// The visibility epoch in which the caller decided; `None` for an effect, which decides inside the transaction.
+    decided_at: Option<u64>,
     job: Box<dyn Job>,
 }
 
@@ -341,7 +351,8 @@ impl Journal {
     /// Starts the writer of a node.
     pub fn start(node: String, store: Store, clock: Clock, memory: Arc<Memory>) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let writer = Writer { node, store, clock, memory: memory.clone(), waiting, in_doubt: None };
+        let planted = Planted::from_environment();
+        let writer = Writer { node, store, clock, memory: memory.clone(), waiting, in_doubt: None, planted };
         let task = tokio::spawn(writer.run());
         (Self { queue, memory }, task)
     }
@@ -367,17 +378,17 @@ impl Journal {
     pub async fn record(&self, decided_at: u64, entries: Vec<Logged>, inbox: Vec<InboxItem>) -> Result<Receipt, Error> {
         let (reply, answer) = oneshot::channel();
         let prepared = Some(Prepared { entries, inbox, changes: Vec::new() });
-        self.send(decided_at, Box::new(Entries { prepared, reply }))?;
+        self.send(Some(decided_at), Box::new(Entries { prepared, reply }))?;
         answer.await.unwrap_or(Err(JournalError::Unavailable.into()))
     }
 
-    /// Runs an effect in the journal's transaction and answers once it is durable.
+    /// Runs an effect in the journal's transaction and answers once it is durable. Effects run one after another and
+    /// read what they decide on inside: none needs the epoch.
     ///
     /// # Errors
     /// The effect's own refusal, or as [`Self::record`].
     pub async fn write<T, F>(
         &self,
-        decided_at: u64,
         caller: &Caller,
         idempotency: Option<Idempotency>,
         effect: F,
@@ -388,11 +399,11 @@ impl Journal {
     {
         let (reply, answer) = oneshot::channel();
         let idempotency = idempotency.map(|key| (caller.organization().clone(), key));
-        self.send(decided_at, Box::new(EffectJob { effect: Some(effect), idempotency, value: None, reply }))?;
+        self.send(None, Box::new(EffectJob { effect: Some(effect), idempotency, value: None, reply }))?;
         answer.await.unwrap_or(Err(JournalError::Unavailable.into()))
     }
 
-    fn send(&self, decided_at: u64, job: Box<dyn Job>) -> Result<(), Error> {
+    fn send(&self, decided_at: Option<u64>, job: Box<dyn Job>) -> Result<(), Error> {
         self.queue.try_send(Work { decided_at, job }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => JournalError::Full.into(),
             mpsc::error::TrySendError::Closed(_) => JournalError::Unavailable.into(),
@@ -487,6 +498,7 @@ struct Writer {
     memory: Arc<Memory>,
     waiting: mpsc::Receiver<Work>,
     in_doubt: Option<InDoubt>,
+    planted: Option<Planted>,
 }
 
 /// How each job of a batch came out of the transaction.
@@ -509,26 +521,19 @@ impl Writer {
     }
 
     async fn commit(&mut self, mut batch: Vec<Work>) {
-        let ran = match self.transact(&mut batch).await {
-            Ok(ran) => {
-                self.memory.healthy.store(true, Ordering::Relaxed);
-                ran
-            }
+        let outcome = self.transact(&mut batch).await;
+        self.memory.healthy.store(outcome.is_ok(), Ordering::Relaxed);
+        match outcome {
+            Ok(ran) => answer(batch, ran),
             Err(error) => {
                 tracing::error!(%error, "the journal could not write");
-                self.memory.healthy.store(false, Ordering::Relaxed);
-                batch.iter().map(|_| Ran::Not(JournalError::Unavailable.into())).collect()
-            }
-        };
-        for (work, ran) in batch.into_iter().zip(ran) {
-            match ran {
-                Ran::Well(receipt) => work.job.finish(Ok(receipt)),
-                Ran::Not(error) => work.job.finish(Err(error)),
+                let unavailable = batch.iter().map(|_| Ran::Not(JournalError::Unavailable.into())).collect();
+                answer(batch, unavailable);
             }
         }
     }
 
-    async fn transact(&mut self, batch: &mut [Work]) -> Result<Vec<Ran>, StoreError> {
+    async fn transact(&mut self, batch: &mut Vec<Work>) -> Result<Vec<Ran>, StoreError> {
         self.resolve_doubt().await?;
         let mut tx = self.store.write().await?;
         let mut frontier = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
@@ -538,8 +543,8 @@ impl Writer {
         let mut changes = Vec::new();
         let mut inbox: HashMap<OrganizationCode, i64> = HashMap::new();
         let mut ran = Vec::with_capacity(batch.len());
-        for work in batch {
-            if work.decided_at != epoch {
+        for work in batch.iter_mut() {
+            if work.decided_at.is_some_and(|decided_at| decided_at != epoch) {
                 ran.push(Ran::Not(JournalError::Stale.into()));
                 continue;
             }
@@ -556,10 +561,10 @@ impl Writer {
                 let body = logged.entry.to_bytes();
                 let leaf = leaf_hash(&body);
                 let position = frontier.size();
-                store::ledger::append(&mut tx, &self.node, position, &logged.entry, body, logged.note).await?;
+                ids.push(logged.entry.id);
+                store::ledger::append(&mut tx, &self.node, position, logged, body).await?;
                 frontier.push(leaf);
                 leaves.push(leaf);
-                ids.push(logged.entry.id);
             }
             for item in prepared.inbox {
                 let next = match inbox.get(&item.to) {
@@ -584,10 +589,13 @@ impl Writer {
             store::ledger::set_head(&mut tx, &self.node, &frontier, self.clock.now()).await?;
         }
         // From here until the answer, nobody knows whether the commit holds.
-        let committed = {
-            self.in_doubt = Some(doubt);
-            tx.commit().await
-        };
+        self.in_doubt = Some(doubt);
+        if self.planted == Some(Planted::AnswerBeforeCommit) {
+            self.settle();
+            answer(std::mem::take(batch), std::mem::take(&mut ran));
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let committed = tx.commit().await;
         match committed {
             Ok(()) => {
                 self.settle();
@@ -639,6 +647,15 @@ impl Writer {
         self.memory.apply(changes);
         for (organization, position) in inbox {
             self.memory.inboxes.delivered(&organization, position);
+        }
+    }
+}
+
+fn answer(batch: Vec<Work>, ran: Vec<Ran>) {
+    for (work, ran) in batch.into_iter().zip(ran) {
+        match ran {
+            Ran::Well(receipt) => work.job.finish(Ok(receipt)),
+            Ran::Not(error) => work.job.finish(Err(error)),
         }
     }
 }

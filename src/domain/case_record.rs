@@ -152,4 +152,5 @@ pub struct Offered {
 pub struct Provided {
     pub version: i64,
     pub groups: super::visibility::GroupSet,
+    pub at: crate::clock::Timestamp,
 }

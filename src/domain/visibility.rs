@@ -401,6 +401,10 @@ pub fn visible_groups(operation: Operation, situation: &Situation<'_>) -> GroupS
     }
     if shield.active && *relation != Relation::Owner && !shield.named.contains(reader) {
         groups = groups.without(GroupSet::of(SHIELD_HIDES));
+        if *relation == Relation::BreakGlass {
+            // The officer's desk would name the owner, and that is a location.
+            groups = groups.without(GroupSet::of([ItemGroup::Officer]));
+        }
     }
     if !reads_reporter {
         groups = groups.without(GroupSet::of([ItemGroup::Reporter]));

@@ -7,7 +7,7 @@
 
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use crate::domain::organization::OrganizationCode;
+use crate::{clock::Timestamp, domain::organization::OrganizationCode};
 
 /// Prefix of the organization URI; the organization code follows.
 pub const ORGANIZATION_URI: &str = "urn:tsunagi:organization:";
@@ -18,6 +18,8 @@ pub struct TerminalCertificate {
     pub organization: OrganizationCode,
     /// Serial number, lower-case hexadecimal without leading zeros.
     pub serial: String,
+    /// After this moment the certificate is worth nothing, on open connections either.
+    pub not_after: Timestamp,
 }
 
 /// Why a certificate does not fit the profile.
@@ -63,7 +65,8 @@ impl TerminalCertificate {
             .collect();
         let [code] = uris.as_slice() else { return Err(ProfileFault::OrganizationUri) };
         let organization = OrganizationCode::parse(code).ok_or(ProfileFault::OrganizationCode)?;
-        Ok(Self { organization, serial: serial_text(certificate.raw_serial()) })
+        let not_after = Timestamp::from_micros(certificate.validity().not_after.timestamp().saturating_mul(1_000_000));
+        Ok(Self { organization, serial: serial_text(certificate.raw_serial()), not_after })
     }
 }
 

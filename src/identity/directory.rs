@@ -74,6 +74,9 @@ pub enum DirectoryChange {
     Staff(Box<StaffMember>),
     Session([u8; 32], Box<Session>),
     EndSession([u8; 32]),
+    EndSessionsOf(OrganizationCode, String),
+    /// Forgets sessions whose time has run out.
+    ForgetExpired(Timestamp),
 }
 
 /// Why a caller was not recognized. What it says to the caller is the same for all of them but the officer's.
@@ -85,6 +88,8 @@ pub enum Unrecognized {
     Terminal,
     #[error("terminal_revoked")]
     TerminalRevoked,
+    #[error("certificate_expired")]
+    CertificateExpired,
     #[error("officer_missing")]
     OfficerMissing,
     #[error("officer_not_active")]
@@ -138,6 +143,10 @@ impl Directory {
             DirectoryChange::EndSession(token) => {
                 inner.sessions.remove(&token);
             }
+            DirectoryChange::EndSessionsOf(organization, officer) => {
+                inner.sessions.retain(|_, session| session.organization != organization || session.officer != officer);
+            }
+            DirectoryChange::ForgetExpired(now) => inner.sessions.retain(|_, session| now < session.expires_at),
         }
     }
 

@@ -65,6 +65,11 @@ impl Caller {
         }
     }
 
+    /// Somebody who claims to be an officer and has not proved it: for the entry of a refusal alone.
+    pub(crate) fn unproved(organization: OrganizationCode, terminal: String, officer: String, request: Uuid) -> Self {
+        Self { organization, terminal, officer, roles: Vec::new(), request }
+    }
+
     pub fn organization(&self) -> &OrganizationCode {
         &self.organization
     }

@@ -9,7 +9,7 @@ use super::{declined, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
-        journal::{Change, Declined, Effect},
+        journal::{Change, Declined, Effect, InboxItem, InboxKind},
     },
     domain::{
         organization::{OrganizationCode, OrganizationKind},
@@ -107,7 +107,7 @@ async fn put_organization(
     let caller = call.caller.clone();
     let (done, receipt) = gateway
         .journal
-        .write(call.decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 store::accounts::put_organization(tx, &organization, node.clock.now()).await?;
                 let entry = Entry::of(&call.caller, act, &node.clock).about(&organization.code);
@@ -187,14 +187,17 @@ pub async fn register_terminal(gateway: &Arc<Gateway>, call: Call) -> Result<Ans
     let caller = call.caller.clone();
     let (done, receipt) = gateway
         .journal
-        .write(call.decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 // Inside the one writer, memory is the state that is committed.
                 if node.directory().terminal(&serial).is_some() {
                     return Err(declined(&node, &call, Act::TerminalRegister, None, Error::Exists("terminal")));
                 }
                 let terminal = Terminal { serial, organization, kind, label, active: true };
-                put_terminal(tx, &node, &call, Act::TerminalRegister, terminal).await
+                // The organization learns of every terminal that may speak for it.
+                let told = InboxItem::new(terminal.organization.clone(), InboxKind::TerminalRegistered);
+                let effect = put_terminal(tx, &node, &call, Act::TerminalRegister, terminal).await?;
+                Ok(effect.tell([told.from(&call.caller)]))
             })
         })
         .await?;
@@ -216,7 +219,7 @@ pub async fn revoke_terminal(gateway: &Arc<Gateway>, call: Call) -> Result<Answe
     let caller = call.caller.clone();
     let (done, receipt) = gateway
         .journal
-        .write(call.decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let revoked = Terminal { active: false, ..terminal };
                 put_terminal(tx, &node, &call, Act::TerminalRevoke, revoked).await
@@ -315,8 +318,13 @@ pub async fn register_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
         return Err(Error::NotFound("organization"));
     }
     connected(gateway, organization.as_str())?;
+    let known = gateway.directory().staff(&organization, &id);
+    if organization != *call.caller.organization() {
+        may_appoint(gateway, &organization, &roles, known.is_some())?;
+    }
     let password_hash = match password {
-        None => None,
+        // Names and roles change without the password.
+        None => known.and_then(|staff| staff.password_hash),
         Some(password) if password.chars().count() < SHORTEST_PASSWORD => {
             return Err(Error::Field {
                 field: "password",
@@ -331,6 +339,23 @@ pub async fn register_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
     };
     let staff = StaffMember { organization, id, name, roles, active: true, password_hash };
     put_staff(gateway, call, Act::StaffRegister, staff, StatusCode::CREATED).await
+}
+
+/// The operator runs the system without seeing inside it: in another organization it appoints the first user
+/// administrator, who appoints everybody else, and nobody more.
+fn may_appoint(gateway: &Gateway, organization: &OrganizationCode, roles: &[Role], known: bool) -> Result<(), Error> {
+    let administered = gateway
+        .directory()
+        .staff_of(organization)
+        .iter()
+        .any(|staff| staff.active && staff.roles.contains(&Role::UserAdministrator));
+    if known || administered || roles != [Role::UserAdministrator] {
+        return Err(Error::NotAllowed {
+            kinds: &[OrganizationKind::Municipality, OrganizationKind::ChildGuidanceCenter],
+            roles: vec![Role::UserAdministrator.as_str()],
+        });
+    }
+    Ok(())
 }
 
 /// `POST /v1/staff/{organization}/{id}/revoke`
@@ -358,13 +383,16 @@ async fn put_staff(
     let caller = call.caller.clone();
     let (done, receipt) = gateway
         .journal
-        .write(call.decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 store::accounts::put_staff(tx, &node.vault, &staff).await?;
                 let about = format!("{}/{}", staff.organization, staff.id);
                 let entry = Entry::of(&call.caller, act, &node.clock).about(about);
                 let done = Administered { id: staff.id.clone(), active: staff.active };
+                // A new password or a revocation ends what was signed in with the old one.
+                let ended = DirectoryChange::EndSessionsOf(staff.organization.clone(), staff.id.clone());
                 Ok(Effect::new(done, entry)
+                    .then(Change::Directory(ended))
                     .then(Change::Directory(DirectoryChange::Staff(Box::new(staff))))
                     .then(Change::Visibility))
             })

@@ -72,10 +72,9 @@ pub async fn broadcast_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answ
     check(&content)?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (written, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let now = node.clock.now();
                 let notice = Notice {
@@ -94,11 +93,8 @@ pub async fn broadcast_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answ
                 for item in &told {
                     store::notices::address(tx, notice.id, &item.to).await?;
                 }
-                let wanted = Wanted::new(notice.issuer.clone(), &content.child);
                 let written = NoticeWritten { notice: notice.id, version: 1, state: notice.state, centers: told.len() };
-                Ok(Effect::new(written, entry)
-                    .tell(told)
-                    .then(Change::Standing(StandingChange::Put(notice.id, Box::new(wanted)))))
+                Ok(Effect::new(written, entry).tell(told).then(Change::Standing(standing_of(&notice, &content))))
             })
         })
         .await?;
@@ -129,10 +125,9 @@ async fn follow(gateway: &Arc<Gateway>, call: Call, act: Act, content: Option<No
     let idempotency = call.idempotency()?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (written, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let mut notice = issued_by_caller(tx, &node, &call, act, id).await?;
                 if notice.version != sent {
@@ -141,13 +136,13 @@ async fn follow(gateway: &Arc<Gateway>, call: Call, act: Act, content: Option<No
                 }
                 notice.version += 1;
                 notice.updated_at = node.clock.now();
+                notice.exercise = content.as_ref().map_or(notice.exercise, |c| c.status == NoticeStatus::Exercise);
                 let (kind, standing) = match content {
                     Some(content) => {
                         notice.state = NoticeState::Update;
                         let sealed = store::notices::seal_content(&node.vault, id, &content)?;
                         store::notices::put(tx, &notice, &sealed).await?;
-                        let wanted = Wanted::new(notice.issuer.clone(), &content.child);
-                        (InboxKind::MissingNoticeUpdated, StandingChange::Put(id, Box::new(wanted)))
+                        (InboxKind::MissingNoticeUpdated, standing_of(&notice, &content))
                     }
                     None => {
                         notice.state = NoticeState::Cancel;
@@ -176,6 +171,15 @@ async fn issued_by_caller(tx: &mut Tx, node: &Gateway, call: &Call, act: Act, id
         }
         Some(notice) => Ok(notice),
         None => Err(declined(node, call, act, Some(id), Error::NotFound("notice"))),
+    }
+}
+
+/// An exercise matches nobody: no real record is told of for it.
+pub fn standing_of(notice: &Notice, content: &NoticeContent) -> StandingChange {
+    if notice.exercise || notice.state == NoticeState::Cancel {
+        StandingChange::Remove(notice.id)
+    } else {
+        StandingChange::Put(notice.id, Box::new(Wanted::new(notice.issuer.clone(), &content.child)))
     }
 }
 

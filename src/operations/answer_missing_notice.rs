@@ -53,10 +53,9 @@ pub async fn answer_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer,
     }
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (answered, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let refuse = |error| Err(declined(&node, &call, Act::NoticeAnswer, Some(id), error));
                 let Some(notice) = store::notices::find(tx, id).await? else {

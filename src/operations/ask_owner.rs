@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{declined, find_record, written};
+use super::{declined, refuse_read, written};
 use crate::{
     disclosure::{
-        entry::{Act, Entry, RecordRef},
+        entry::{Act, Entry},
         journal::{Effect, InboxItem, InboxKind},
     },
     domain::{case_record::RecordFacts, visibility::LegalBasis},
@@ -48,14 +48,13 @@ pub async fn ask_owner(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Err
     let idempotency = call.idempotency()?;
     let InquiryText { text } = call.json()?;
     written("text", &text, LONGEST)?;
-    let facts = find_record(gateway, &call, id).await?.map(|(stored, _)| stored.facts);
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (asked, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
+                let facts = store::records::find(tx, id).await?.map(|stored| stored.facts);
                 let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
                 let Some(facts) = facts.filter(findable) else {
                     return Err(declined(&node, &call, Act::Inquire, Some(id), Error::NotAvailable));
@@ -64,15 +63,14 @@ pub async fn ask_owner(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Err
                 let asker = call.caller.organization().clone();
                 let parties = InquiryParties { record: id, owner: facts.owner.clone(), asker };
                 store::oversight::ask(tx, &node.vault, inquiry, &parties, &text, node.clock.now()).await?;
-                let entry = Entry::of(&call.caller, Act::Inquire, &node.clock)
-                    .on(&RecordRef { record: id, version: facts.version, owner: facts.owner.clone() })
-                    .about(inquiry);
+                let entry = Entry::of(&call.caller, Act::Inquire, &node.clock).about(inquiry);
+                let logged = node.gate.log_found(entry, &call.caller, &facts);
                 let told = InboxItem::new(facts.owner, InboxKind::InquiryReceived)
                     .record(id)
                     .subject(inquiry)
                     .from(&call.caller)
-                    .because_of(&entry);
-                Ok(Effect::new(Asked { inquiry }, entry).tell([told]))
+                    .because_of(&logged.entry);
+                Ok(Effect::new(Asked { inquiry }, logged).tell([told]))
             })
         })
         .await?;
@@ -86,12 +84,13 @@ pub async fn ask_owner(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Err
 pub async fn view_inquiry(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
     let mut tx = gateway.store.read().await?;
-    let parties = store::oversight::inquiry_parties(&mut tx, id).await?.ok_or(Error::NotFound("inquiry"))?;
-    if ![&parties.owner, &parties.asker].contains(&call.caller.organization()) {
-        return Err(Error::NotFound("inquiry"));
-    }
-    let sealed = store::oversight::inquiry(&mut tx, &gateway.vault, id).await?.ok_or(Error::NotFound("inquiry"))?;
+    let parties = store::oversight::inquiry_parties(&mut tx, id).await?;
+    let is_party = parties.is_some_and(|p| [&p.owner, &p.asker].contains(&call.caller.organization()));
+    let sealed = if is_party { store::oversight::inquiry(&mut tx, &gateway.vault, id).await? } else { None };
     drop(tx);
+    let Some(sealed) = sealed else {
+        return Err(refuse_read(gateway, &call, Act::InquiryRead, id, Error::NotFound("inquiry")).await);
+    };
     let entry = Entry::of(&call.caller, Act::InquiryRead, &gateway.clock).about(id);
     let disclosed =
         gateway.gate.disclose_whole(entry, LegalBasis::AbusePreventionArticle13_4, call.decided_at, sealed).await?;
@@ -109,10 +108,9 @@ pub async fn answer_inquiry(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
     written("text", &text, LONGEST)?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (asked, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let parties = store::oversight::inquiry_parties(tx, id)
                     .await?

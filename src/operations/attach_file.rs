@@ -12,7 +12,7 @@ use crate::{
         entry::{Act, Entry, RecordRef},
         journal::Effect,
     },
-    domain::visibility::{ItemGroup, Operation, Relation},
+    domain::visibility::{Operation, Relation},
     error::Error,
     gateway::Gateway,
     store::{self, attachments::AttachmentLine},
@@ -58,10 +58,9 @@ pub async fn attach_file(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
     let attachment = gateway.clock.new_id();
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (attached, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let stored = own_record(tx, &node, &call, Act::Attach, id).await?;
                 if stored.facts.closed {
@@ -69,8 +68,8 @@ pub async fn attach_file(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
                 }
                 let sealed = store::attachments::seal(&node.vault, &stored, attachment, &call.body)?;
                 let bytes = i64::try_from(call.body.len()).unwrap_or(i64::MAX);
-                let line = AttachmentLine { id: attachment, media_type, kind, bytes };
-                store::attachments::insert(tx, id, &line, &sealed, node.clock.now()).await?;
+                let line = AttachmentLine { id: attachment, media_type, kind, bytes, at: node.clock.now() };
+                store::attachments::insert(tx, id, &line, &sealed).await?;
                 let entry = Entry::of(&call.caller, Act::Attach, &node.clock)
                     .on(&RecordRef { record: id, version: stored.facts.version, owner: stored.facts.owner })
                     .as_relation(Relation::Owner)
@@ -91,21 +90,20 @@ pub async fn view_attachment(gateway: &Gateway, call: Call) -> Result<Answer, Er
     let attachment = call.id("attachment").map_err(|_| Error::NotAvailable)?;
     let purpose = call.purpose()?;
     let found = find_record(gateway, &call, id).await?;
-    let of = known(&found);
-    let mut sealed = None;
-    if let Some((stored, _)) = &found {
+    let act = Act::ViewAttachment;
+    let mut of = known(&found);
+    if of.is_some() {
         let mut tx = gateway.store.read().await?;
-        sealed = store::attachments::find(&mut tx, &gateway.vault, stored, attachment).await?;
+        let lines = store::attachments::of_record(&mut tx, id).await?;
+        // One that is not there is one that may not be seen.
+        of = of.filter(|_| lines.iter().any(|line| line.id == attachment));
     }
-    let of = of.filter(|_| sealed.is_some());
-    let grant = gateway
-        .gate
-        .authorize(&call.caller, Act::ViewAttachment, purpose, Operation::View, id, of, call.decided_at)
-        .await?;
+    let grant = gateway.gate.authorize(&call.caller, act, purpose, Operation::View, id, of, call.decided_at).await?;
+    let Some((stored, _)) = found else { return Err(Error::NotAvailable) };
+    let mut tx = gateway.store.read().await?;
+    let sealed = store::attachments::find(&mut tx, &gateway.vault, &stored, attachment).await?;
+    drop(tx);
     let Some(sealed) = sealed else { return Err(Error::NotAvailable) };
-    let disclosed = gateway
-        .gate
-        .disclose_part(&call.caller, Act::ViewAttachment, purpose, grant, ItemGroup::Attachments, sealed)
-        .await?;
+    let disclosed = gateway.gate.disclose_attachment(&call.caller, purpose, grant, sealed).await?;
     Ok(Answer::attachment(&disclosed))
 }

@@ -58,7 +58,7 @@ pub async fn bootstrap(gateway: &Arc<Gateway>, serial: &str, officer: &str, name
     let console = Caller::gateway(gateway.clock.new_id());
     gateway
         .journal
-        .write(gateway.journal.epoch(), &console, None::<Idempotency>, move |tx| {
+        .write(&console, None::<Idempotency>, move |tx| {
             Box::pin(async move {
                 let now = node.clock.now();
                 store::accounts::put_organization(tx, &organization, now).await?;

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use time::Duration;
 use uuid::Uuid;
 
-use super::{declined, find_record, written};
+use super::{declined, refuse_read, written};
 use crate::{
     disclosure::{
-        entry::{Act, Entry, RecordRef},
+        entry::{Act, Entry},
         journal::{Change, Effect, InboxItem, InboxKind},
     },
     domain::{case_record::RecordFacts, visibility::LegalBasis},
@@ -53,14 +53,13 @@ pub async fn break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
     let idempotency = call.idempotency()?;
     let BreakGlassRequest { reason } = call.json()?;
     written("reason", &reason, LONGEST_REASON)?;
-    let facts = find_record(gateway, &call, id).await?.map(|(stored, _)| stored.facts);
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (broken, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
+                let facts = store::records::find(tx, id).await?.map(|stored| stored.facts);
                 let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
                 let Some(facts) = facts.filter(findable) else {
                     return Err(declined(&node, &call, Act::BreakGlass, Some(id), Error::NotAvailable));
@@ -68,16 +67,15 @@ pub async fn break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
                 let glass = node.clock.new_id();
                 let until = node.clock.now().plus(OPEN_FOR);
                 store::oversight::break_glass(tx, &node.vault, glass, id, &call.caller, until, &reason).await?;
-                let entry = Entry::of(&call.caller, Act::BreakGlass, &node.clock)
-                    .on(&RecordRef { record: id, version: facts.version, owner: facts.owner.clone() })
-                    .about(glass);
+                let entry = Entry::of(&call.caller, Act::BreakGlass, &node.clock).about(glass);
+                let logged = node.gate.log_found(entry, &call.caller, &facts);
                 let told = InboxItem::new(facts.owner, InboxKind::BreakGlass)
                     .record(id)
                     .subject(glass)
                     .from(&call.caller)
-                    .because_of(&entry);
+                    .because_of(&logged.entry);
                 let broken = GlassBroken { break_glass: glass, until: until.to_rfc3339() };
-                Ok(Effect::new(broken, entry).tell([told]).then(Change::Visibility))
+                Ok(Effect::new(broken, logged).tell([told]).then(Change::Visibility))
             })
         })
         .await?;
@@ -91,13 +89,18 @@ pub async fn break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
 pub async fn view_break_glass(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
     let mut tx = gateway.store.read().await?;
-    let record = store::oversight::glass_record(&mut tx, id).await?.ok_or(Error::NotFound("break-glass"))?;
-    let stored = store::records::find(&mut tx, record).await?.ok_or(Error::NotFound("break-glass"))?;
-    let sealed = store::oversight::broken_glass(&mut tx, &gateway.vault, id).await?;
+    let stored = match store::oversight::glass_record(&mut tx, id).await? {
+        Some(record) => store::records::find(&mut tx, record).await?,
+        None => None,
+    };
+    let is_owner = stored.is_some_and(|stored| stored.facts.owner == *call.caller.organization());
     let by_caller = store::oversight::glass_breaker(&mut tx, id).await?.as_ref() == Some(call.caller.organization());
+    let sealed =
+        if is_owner || by_caller { store::oversight::broken_glass(&mut tx, &gateway.vault, id).await? } else { None };
     drop(tx);
-    let (Some(sealed), true) = (sealed, by_caller || stored.facts.owner == *call.caller.organization()) else {
-        return Err(Error::NotFound("break-glass"));
+    let Some(sealed) = sealed else {
+        let error = Error::NotFound("break-glass");
+        return Err(refuse_read(gateway, &call, Act::BreakGlassReview, id, error).await);
     };
     let entry = Entry::of(&call.caller, Act::BreakGlassReview, &gateway.clock).about(id);
     let disclosed =
@@ -114,10 +117,9 @@ pub async fn review_break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<An
     let idempotency = call.idempotency()?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (reviewed, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let record = store::oversight::glass_record(tx, id).await?;
                 let stored = match record {

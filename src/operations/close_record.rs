@@ -28,10 +28,9 @@ pub async fn close_record(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
     let idempotency = call.idempotency()?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (written, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let stored = own_record(tx, &node, &call, Act::Close, id).await?;
                 let current = stored.facts.version;

@@ -8,11 +8,11 @@ use uuid::Uuid;
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect, InboxItem, InboxKind},
+        journal::{Change, Effect, InboxItem, InboxKind, JournalError},
     },
     domain::{
         organization::OrganizationKind,
-        transfer::{Side, Step, after},
+        transfer::{Side, Step, TransferState, after},
     },
     error::Error,
     gateway::Gateway,
@@ -23,35 +23,56 @@ use crate::{
 #[derive(Serialize, Deserialize)]
 struct Elapsed;
 
-/// Does what is due at this moment; answers for how many transfers something was.
+const MOST_TRIES: usize = 8;
+
+/// Does what is due at this moment; answers for how many transfers something was done.
 ///
 /// # Errors
-/// The database failed or the journal cannot write; what is still due is done the next time.
+/// The database failed. What could not be done stays due and is done the next time.
 pub async fn elapse(gateway: &Arc<Gateway>) -> Result<usize, Error> {
     let now = gateway.clock.now();
     let mut tx = gateway.store.read().await?;
     let due = store::transfers::due(&mut tx, now).await?;
     drop(tx);
-    let count = due.len();
+    let mut count = 0;
     for transfer in due {
-        elapse_one(gateway, transfer.id).await?;
+        // One that cannot be moved now must not keep the others: it stays due, and is tried again.
+        match elapse_one(gateway, transfer.id).await {
+            Ok(()) => count += 1,
+            Err(error) => tracing::error!(transfer = %transfer.id, %error, "a transfer that is due could not be moved"),
+        }
     }
     Ok(count)
 }
 
 async fn elapse_one(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
+    for _ in 0..MOST_TRIES {
+        match try_elapse(gateway, id).await {
+            Err(Error::Journal(JournalError::Stale)) => {}
+            outcome => return outcome,
+        }
+    }
+    Err(JournalError::Stale.into())
+}
+
+async fn try_elapse(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
     let node = gateway.clone();
     let clockwork = Caller::gateway(gateway.clock.new_id());
     gateway
         .journal
-        .write(gateway.journal.epoch(), &clockwork, None, move |tx| {
+        .write(&clockwork, None, move |tx| {
             Box::pin(async move {
                 let transfer = store::transfers::find(tx, id).await?.ok_or(Error::NotFound("transfer"))?;
                 let now = node.clock.now();
                 let note = store::transfers::open_note(tx, &node.vault, id).await?;
                 let sealed = store::transfers::seal_note(&node.vault, id, &note)?;
                 let expired = after(transfer.state, Side::Clock, Step::Expire).filter(|_| transfer.expires_at <= now);
-                let overdue = transfer.safety_due_at.is_some_and(|due| due <= now)
+                let goes_on = matches!(
+                    transfer.state,
+                    TransferState::Offered | TransferState::Confirmed | TransferState::TakenOver
+                );
+                let overdue = goes_on
+                    && transfer.safety_due_at.is_some_and(|due| due <= now)
                     && transfer.safety_checked_at.is_none()
                     && transfer.escalated_at.is_none();
                 let (act, changed, told) = match expired {

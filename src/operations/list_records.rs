@@ -4,7 +4,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    disclosure::{Sealed, entry::Act},
+    disclosure::{
+        Sealed,
+        entry::{Act, Entry, RecordRef},
+    },
+    domain::visibility::{LegalBasis, Relation},
     error::Error,
     gateway::Gateway,
     store,
@@ -68,7 +72,13 @@ pub async fn list_records(gateway: &Gateway, call: Call) -> Result<Answer, Error
         });
     }
     drop(tx);
+    let entry = || Entry::of(&call.caller, Act::ListOwn, &gateway.clock).as_relation(Relation::Owner);
+    let owner = call.caller.organization();
+    let each = records
+        .iter()
+        .map(|line| entry().on(&RecordRef { record: line.record, version: line.version, owner: owner.clone() }))
+        .collect();
     let sealed = Sealed::new(OwnRecords { records, next });
-    let disclosed = gateway.gate.disclose_own(&call.caller, Act::ListOwn, call.decided_at, sealed).await?;
+    let disclosed = gateway.gate.disclose_list(entry(), each, LegalBasis::OwnRecord, call.decided_at, sealed).await?;
     Ok(Answer::disclosed(&disclosed))
 }

@@ -79,6 +79,15 @@ fn declined(gateway: &Gateway, call: &Call, act: Act, about: Option<Uuid>, error
     Declined { error, entry: Some(Box::new(entry)) }
 }
 
+/// A refused read, after the entry that records it is durable.
+async fn refuse_read(gateway: &Gateway, call: &Call, act: Act, about: Uuid, error: Error) -> Error {
+    let entry = Entry::of(&call.caller, act, &gateway.clock).about(about).refused(error.code());
+    match gateway.journal.record(call.decided_at, vec![entry.into()], Vec::new()).await {
+        Ok(_) => error,
+        Err(unwritten) => unwritten,
+    }
+}
+
 /// A text that people write: its length in characters, from 1.
 fn written(field: &'static str, text: &str, most: usize) -> Result<(), Error> {
     let length = text.trim().chars().count();

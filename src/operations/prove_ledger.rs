@@ -9,10 +9,9 @@ use uuid::Uuid;
 
 use crate::{
     disclosure::merkle::Hash,
-    domain::organization::OrganizationCode,
     error::Error,
     gateway::Gateway,
-    store::{self, StoreError, ledger::StoredEntry},
+    store::{self, ledger::StoredEntry},
     wire::{
         answer::{Answer, CarriesNoRecordData, PlainText},
         call::Call,
@@ -85,20 +84,12 @@ pub async fn read_key(gateway: &Gateway, _call: Call) -> Result<Answer, Error> {
 pub async fn prove_inclusion(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let entry = call.query.get("entry").and_then(|text| Uuid::parse_str(text).ok()).ok_or(Error::NotFound("entry"))?;
     let mut tx = gateway.store.read().await?;
-    let (stored, _) = store::ledger::entry(&mut tx, entry).await?.ok_or(Error::NotFound("entry"))?;
+    let stored = store::ledger::entry(&mut tx, entry).await?.filter(|s| s.is_party(call.caller.organization()));
     drop(tx);
-    if !is_party(&stored, call.caller.organization())? {
-        return Err(Error::NotFound("entry"));
-    }
+    let stored = stored.ok_or(Error::NotFound("entry"))?;
     let size = call.number("size")?.and_then(|size| u64::try_from(size).ok());
     let size = size.unwrap_or_else(|| checkpoint(gateway).0);
     Ok(Answer::message(StatusCode::OK, &proved(gateway, stored, size)?))
-}
-
-fn is_party(stored: &StoredEntry, organization: &OrganizationCode) -> Result<bool, Error> {
-    let entry: crate::disclosure::entry::Entry =
-        serde_json::from_slice(&stored.body).map_err(|_| StoreError::Corrupt("ledger entry"))?;
-    Ok(entry.organization == organization.as_str() || entry.owner.as_deref() == Some(organization.as_str()))
 }
 
 fn proved(gateway: &Gateway, stored: StoredEntry, size: u64) -> Result<ProvedEntry, Error> {

@@ -80,7 +80,7 @@ async fn mark_notices_delivered(gateway: &Arc<Gateway>, call: &Call, messages: &
     let now = gateway.clock.now();
     gateway
         .journal
-        .write(call.decided_at, &call.caller, None::<Idempotency>, move |tx| {
+        .write(&call.caller, None::<Idempotency>, move |tx| {
             Box::pin(async move {
                 for notice in notices {
                     store::notices::mark_delivered(tx, notice, &center, now).await?;
@@ -119,7 +119,7 @@ pub async fn acknowledge_inbox(gateway: &Arc<Gateway>, call: Call) -> Result<Ans
     }
     let (acknowledged, _) = gateway
         .journal
-        .write(call.decided_at, &call.caller, Some(idempotency), move |tx| {
+        .write(&call.caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 store::inbox::acknowledge(tx, &organization, position).await?;
                 let value = Acknowledge { position };

@@ -17,7 +17,7 @@ use crate::{
     },
     error::Error,
     gateway::Gateway,
-    identity::directory::DirectoryChange,
+    identity::{Caller, directory::DirectoryChange},
     search::index::{IndexChange, IndexedRecord},
     store::{self, StoreError, vault::Key},
     wire::{
@@ -65,22 +65,18 @@ pub async fn register_record(gateway: &Gateway, call: Call) -> Result<Answer, Er
     let entry = Entry::of(&caller, Act::Register, &gateway.clock)
         .on(&RecordRef { record: id, version: 1, owner: facts.owner.clone() })
         .as_relation(Relation::Owner);
-    let mut inbox = messages_of_change(gateway, &facts, &items, InboxKind::RecordRegistered);
-    inbox.iter_mut().for_each(|item| item.entry = Some(entry.id));
-    if !facts.shield.active {
-        // Who registered a shielded child is itself a location.
-        inbox.iter_mut().for_each(|item| item.from = Some(caller.clone()));
-    }
+    let told = told_of_change(gateway, &caller, &facts, &items, InboxKind::RecordRegistered, &entry);
     let (written, receipt) = gateway
         .journal
-        .write(call.decided_at, &call.caller, Some(idempotency), move |tx| {
+        .write(&call.caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 store::records::insert(tx, &facts, &sealed_key, now).await?;
                 store::records::insert_version(tx, id, &body, &caller, "registered", now).await?;
                 store::accounts::set_uploaded(tx, &facts.owner, now).await?;
                 let owner = facts.owner.clone();
                 Ok(Effect::new(Written { record: id, version: 1 }, entry)
-                    .tell(inbox)
+                    .log(told.entries)
+                    .tell(told.inbox)
                     .then(Change::Index(IndexChange::Put(Box::new(IndexedRecord::new(facts, items)))))
                     .then(Change::Directory(DirectoryChange::Uploaded(owner, now))))
             })
@@ -89,17 +85,36 @@ pub async fn register_record(gateway: &Gateway, call: Call) -> Result<Answer, Er
     Ok(Answer::message(StatusCode::CREATED, &written).with_entries(receipt.entries()).with_version(written.version))
 }
 
-/// Messages that follow a new or changed record: to its counterpart, and to issuers whose missing child it may be.
-pub fn messages_of_change(
+/// Who is told of a new or changed record, and the entries that account for telling.
+pub struct Told {
+    pub inbox: Vec<InboxItem>,
+    pub entries: Vec<Entry>,
+}
+
+/// The counterpart is told of the change; issuers of missing-child notices, of a child that may be theirs. The latter
+/// learn no more than a search would tell them, and the owner sees in the ledger that they were told.
+pub fn told_of_change(
     gateway: &Gateway,
+    caller: &Caller,
     facts: &RecordFacts,
     items: &IndexItems,
     kind: InboxKind,
-) -> Vec<InboxItem> {
+    because: &Entry,
+) -> Told {
     let day = gateway.clock.today_in_japan();
-    let counterpart = counterpart_of(facts, &gateway.registry, day).map(|to| InboxItem::new(to, kind).record(facts.id));
-    let matches = gateway.journal.memory().standing.registered(items).into_iter().map(|(notice, issuer)| {
-        InboxItem::new(issuer, InboxKind::MissingChildRegistered).subject(notice).record(facts.id)
-    });
-    counterpart.into_iter().chain(matches).collect()
+    let mut inbox: Vec<InboxItem> = counterpart_of(facts, &gateway.registry, day)
+        .map(|to| InboxItem::new(to, kind).record(facts.id).from(caller).because_of(because))
+        .into_iter()
+        .collect();
+    let mut entries = Vec::new();
+    let matches = if facts.searchable { gateway.journal.memory().standing.registered(items) } else { Vec::new() };
+    for (notice, issuer) in matches {
+        let record = RecordRef { record: facts.id, version: facts.version, owner: facts.owner.clone() };
+        let entry = Entry::of_gateway(Act::StandingMatch, &gateway.clock).on(&record).about(notice);
+        let item = InboxItem::new(issuer, InboxKind::MissingChildRegistered).subject(notice).record(facts.id);
+        // Who registered a shielded child is itself a location.
+        inbox.push(if facts.shield.active { item } else { item.from(caller) });
+        entries.push(entry);
+    }
+    Told { inbox, entries }
 }

@@ -72,10 +72,9 @@ pub async fn submit_staffing(gateway: &Arc<Gateway>, call: Call) -> Result<Answe
     let report: StaffingReport = call.json()?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (submitted, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 if let Some(field) = report.implausible() {
                     let error =

@@ -55,10 +55,9 @@ pub async fn designate_serious(gateway: &Arc<Gateway>, call: Call) -> Result<Ans
     written("note", &note, LONGEST)?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (value, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let stored = own_record(tx, &node, &call, Act::SeriousDesignate, id).await?;
                 let now = node.clock.now();
@@ -134,10 +133,9 @@ pub async fn review_serious(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
     written("note", &note, LONGEST)?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (value, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let facts = store::records::find(tx, id).await?.map(|stored| stored.facts).filter(|f| f.serious);
                 let Some(facts) = facts else {

@@ -143,7 +143,10 @@ async fn refuse(gateway: &Gateway, call: &Call, request: &SearchRequest, error: 
         .for_purpose(request.purpose)
         .with_note(&note)
         .refused(error.code());
-    gateway.journal.record(call.decided_at, vec![Logged { entry, note: Some(note) }], Vec::new()).await?;
+    gateway
+        .journal
+        .record(call.decided_at, vec![Logged { entry, note: Some(note), hidden_owner: None }], Vec::new())
+        .await?;
     Err(error)
 }
 

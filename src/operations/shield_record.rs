@@ -77,10 +77,9 @@ pub async fn ask_lift(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Erro
     let idempotency = call.idempotency()?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (written, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let stored = own_record(tx, &node, &call, Act::ShieldLiftAsk, id).await?;
                 if !stored.facts.shield.active {
@@ -116,10 +115,9 @@ async fn change(
     let idempotency = call.idempotency()?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (written, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let stored = own_record(tx, &node, &call, act, id).await?;
                 if shield.is_none() {

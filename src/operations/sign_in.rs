@@ -16,7 +16,7 @@ use crate::{
     identity::{
         Caller,
         certificate::TerminalCertificate,
-        directory::{DirectoryChange, Officer, Unrecognized},
+        directory::{DirectoryChange, Officer, Terminal, Unrecognized},
         session::{LASTS, Session, new_token, token_digest, verify_password},
     },
     wire::{
@@ -50,12 +50,10 @@ impl CarriesNoRecordData for SignedIn {}
 pub async fn sign_in(
     gateway: &Arc<Gateway>,
     certificate: &TerminalCertificate,
+    terminal: Terminal,
     request: Uuid,
-    body: &[u8],
+    SignIn { officer, password }: SignIn,
 ) -> Result<Answer, Error> {
-    let terminal = gateway.directory().desk(certificate)?;
-    let SignIn { officer, password } =
-        serde_json::from_slice(body).map_err(|_| Error::Body("officer, password".to_owned()))?;
     let hash = gateway
         .directory()
         .staff(&certificate.organization, &officer)
@@ -65,7 +63,12 @@ pub async fn sign_in(
         .await
         .map_err(|_| Error::Overloaded)?;
     if !right {
-        return Err(Unrecognized::Officer.into());
+        // Claimed, not proved: the entry says that it was refused.
+        let claimed = Caller::unproved(certificate.organization.clone(), terminal.serial, officer, request);
+        let error = Error::from(Unrecognized::Officer);
+        let entry = Entry::of(&claimed, Act::SessionOpen, &gateway.clock).refused(error.code());
+        gateway.journal.record(gateway.journal.epoch(), vec![entry.into()], Vec::new()).await?;
+        return Err(error);
     }
     let (token, digest) = new_token().ok_or(Error::Overloaded)?;
     let now = gateway.clock.now();
@@ -110,7 +113,7 @@ pub async fn sign_out(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Erro
     let caller: Caller = call.caller.clone();
     let (signed_out, _) = gateway
         .journal
-        .write(call.decided_at, &caller, None::<Idempotency>, move |_| {
+        .write(&caller, None::<Idempotency>, move |_| {
             Box::pin(async move {
                 let effect = Effect {
                     value: SignedOut { signed_out: true },

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{declined, find_record, own_record, transfer_steps::TransferLine, written};
+use super::{declined, own_record, transfer_steps::TransferLine, written};
 use crate::{
     clock::Timestamp,
     disclosure::{
@@ -14,6 +14,7 @@ use crate::{
         journal::{Change, Declined, Effect, InboxItem, InboxKind},
     },
     domain::{
+        case_record::RecordFacts,
         organization::{OrganizationCode, OrganizationKind},
         transfer::{Completeness, EXPIRES_AFTER, SAFETY_CHECK_WITHIN, Side, Step, TransferState, after},
         visibility::{GroupSet, ItemGroup, Relation},
@@ -69,16 +70,15 @@ pub async fn request_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answ
     let idempotency = call.idempotency()?;
     let TransferRequest { record, reason } = call.json()?;
     written("reason", &reason, LONGEST)?;
-    let facts = find_record(gateway, &call, record).await?.map(|(stored, _)| stored.facts);
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (line, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let receiver = call.caller.organization().clone();
-                let findable = |facts: &_| node.gate.findable(&call.caller, facts) == Findable::Shown;
+                let facts = store::records::find(tx, record).await?.map(|stored| stored.facts);
+                let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
                 let Some(facts) = facts.filter(findable).filter(|facts| facts.owner != receiver) else {
                     return Err(declined(&node, &call, Act::TransferRequest, Some(record), Error::NotAvailable));
                 };
@@ -102,15 +102,18 @@ pub async fn request_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answ
                 let note = TransferNote { request_reason: Some(reason), ..TransferNote::default() };
                 let sealed = store::transfers::seal_note(&node.vault, transfer.id, &note)?;
                 store::transfers::put(tx, &transfer, &sealed).await?;
-                let entry = entry_of(&node, &call, Act::TransferRequest, &transfer, facts.version);
+                let entry = Entry::of(&call.caller, Act::TransferRequest, &node.clock)
+                    .about(transfer.id)
+                    .for_purpose(Purpose::Transfer);
+                let logged = node.gate.log_found(entry, &call.caller, &facts);
                 let told = InboxItem::new(facts.owner, InboxKind::TransferRequested)
                     .record(record)
                     .subject(transfer.id)
                     .from(&call.caller)
-                    .because_of(&entry);
+                    .because_of(&logged.entry);
                 // The asker may not learn the owner of a shielded record.
-                let line = TransferLine::of(&transfer, !facts.derived.shield.active);
-                Ok(Effect::new(line, entry).tell([told]))
+                let line = TransferLine::of(&transfer, logged.hidden_owner.is_none());
+                Ok(Effect::new(line, logged).tell([told]))
             })
         })
         .await?;
@@ -181,10 +184,9 @@ async fn offer_as(
     }
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (line, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move { make_offer(tx, &node, &call, offer, fresh).await })
         })
         .await?;
@@ -218,6 +220,11 @@ async fn make_offer(
     };
     if store::transfers::open_of_record(tx, transfer.record).await?.is_some() {
         return refuse(Error::TransferOpen);
+    }
+    let shield = &stored.facts.shield;
+    if shield.active && !shield.named.contains(&transfer.receiver) {
+        // Whoever takes the record over has its address: the owner names that body first.
+        return refuse(Error::ShieldForbids);
     }
     let document = store::records::current(tx, &node.vault, &stored).await?;
     let assessment = document.section(ItemGroup::Assessment);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    declined,
+    declined, refuse_read,
     transfer_offer::{entry_of, time_text},
     written,
 };
@@ -117,11 +117,18 @@ pub async fn view_transfer(gateway: &Gateway, call: Call) -> Result<Answer, Erro
     let mut tx = gateway.store.read().await?;
     let transfer = store::transfers::find(&mut tx, id)
         .await?
-        .filter(|transfer| transfer.owner == *party || transfer.receiver == *party)
-        .ok_or(Error::NotFound("transfer"))?;
+        .filter(|transfer| transfer.owner == *party || transfer.receiver == *party);
+    let Some(transfer) = transfer else {
+        drop(tx);
+        return Err(refuse_read(gateway, &call, Act::TransferPreview, id, Error::NotFound("transfer")).await);
+    };
     let note = store::transfers::note(&mut tx, &gateway.vault, id).await?;
     drop(tx);
-    let entry = entry_of(gateway, &call, Act::TransferPreview, &transfer, transfer.version.unwrap_or(0));
+    let mut entry = entry_of(gateway, &call, Act::TransferPreview, &transfer, transfer.version.unwrap_or(0));
+    if transfer.receiver == *party && transfer.offered_at.is_none() {
+        // The asker reads its own request back; until the owner offers, it is not told who that is.
+        (entry.owner, entry.record, entry.record_version) = (None, None, None);
+    }
     let disclosed =
         gateway.gate.disclose_whole(entry, LegalBasis::AbusePreventionArticle13_4, call.decided_at, note).await?;
     Ok(Answer::disclosed_beside("note", &disclosed, &TransferLine::for_party(&transfer, party)))
@@ -183,10 +190,9 @@ async fn step(
     let idempotency = call.idempotency()?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (line, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let (mut transfer, side) = party_transfer(tx, &node, &call, act, id).await?;
                 let Some(state) = after(transfer.state, side, step) else {
@@ -202,13 +208,17 @@ async fn step(
                 if state == TransferState::TakenOver {
                     index = Some(change_owner(tx, &node, &call, &transfer).await?);
                 }
-                let entry = entry_of(&node, &call, act, &transfer, transfer.version.unwrap_or(0));
+                let mut entry = entry_of(&node, &call, act, &transfer, transfer.version.unwrap_or(0));
+                if side == Side::Receiver && transfer.offered_at.is_none() {
+                    (entry.owner, entry.record, entry.record_version) = (None, None, None);
+                }
                 let other = if side == Side::Owner { &transfer.receiver } else { &transfer.owner };
-                let told = InboxItem::new(other.clone(), kind)
-                    .record(transfer.record)
-                    .subject(id)
-                    .from(&call.caller)
-                    .because_of(&entry);
+                let mut told =
+                    InboxItem::new(other.clone(), kind).record(transfer.record).subject(id).because_of(&entry);
+                // An owner that declines before it ever offered is not named: its name may be a location.
+                if side == Side::Receiver || transfer.offered_at.is_some() {
+                    told = told.from(&call.caller);
+                }
                 let mut effect = Effect::new(TransferLine::for_party(&transfer, call.caller.organization()), entry)
                     .tell([told])
                     .then(Change::Visibility);
@@ -259,13 +269,29 @@ async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Trans
     let items = IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))?;
     let body = store::records::seal_version(&key, id, version, &document)?;
     let sealed_key = node.vault.wrap(transfer.receiver.prefecture(), id, &key)?;
-    let provided = Provided { version: transfer.version.unwrap_or(stored.facts.version), groups: transfer.groups };
-    let facts =
-        RecordFacts { owner: transfer.receiver.clone(), version, owned_since: version, serious: false, ..stored.facts };
+    let provided = Provided {
+        version: transfer.version.unwrap_or(stored.facts.version),
+        groups: transfer.groups,
+        at: transfer.offered_at.unwrap_or(now),
+    };
+    if !transfer.groups.contains(ItemGroup::Attachments) {
+        store::attachments::withhold_all(tx, id).await?;
+    }
+    let facts = RecordFacts {
+        owner: transfer.receiver.clone(),
+        version,
+        owned_since: version,
+        // The case goes on where the family is.
+        closed: false,
+        ..stored.facts
+    };
     store::records::insert_version(tx, id, &body, &call.caller, "taken_over", now).await?;
     store::records::update_facts(tx, &facts, now).await?;
     store::records::set_owner(tx, id, &facts.owner, &sealed_key, version, now).await?;
-    store::records::remember_provision(tx, id, &transfer.owner, &provided, now).await?;
+    store::records::set_shield_lift(tx, id, None).await?;
+    store::transfers::readdress_requests(tx, id, &facts.owner).await?;
+    store::oversight::readdress_inquiries(tx, id, &facts.owner).await?;
+    store::records::remember_provision(tx, id, &transfer.owner, &provided).await?;
     Ok(IndexChange::Put(Box::new(IndexedRecord::new(facts, items))))
 }
 
@@ -285,10 +311,9 @@ pub async fn check_safety(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
     let idempotency = call.idempotency()?;
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (line, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let act = Act::TransferSafetyCheck;
                 let (mut transfer, side) = party_transfer(tx, &node, &call, act, id).await?;

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use super::{
     declined, own_record, record_rules,
-    register_record::{Written, messages_of_change},
+    register_record::{Written, told_of_change},
 };
 use crate::{
     disclosure::{
@@ -38,10 +38,9 @@ pub async fn update_record(gateway: &std::sync::Arc<Gateway>, call: Call) -> Res
     };
     let node = gateway.clone();
     let caller = call.caller.clone();
-    let decided_at = call.decided_at;
     let (written, receipt) = gateway
         .journal
-        .write(decided_at, &caller, Some(idempotency), move |tx| {
+        .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let stored = own_record(tx, &node, &call, Act::Update, id).await?;
                 let current = stored.facts.version;
@@ -67,11 +66,11 @@ pub async fn update_record(gateway: &std::sync::Arc<Gateway>, call: Call) -> Res
                 let entry = Entry::of(&call.caller, Act::Update, &node.clock)
                     .on(&RecordRef { record: id, version, owner: facts.owner.clone() })
                     .as_relation(Relation::Owner);
-                let mut inbox = messages_of_change(&node, &facts, &items, InboxKind::RecordUpdated);
-                inbox.iter_mut().for_each(|item| item.entry = Some(entry.id));
+                let told = told_of_change(&node, &call.caller, &facts, &items, InboxKind::RecordUpdated, &entry);
                 let owner = facts.owner.clone();
                 let mut effect = Effect::new(Written { record: id, version }, entry)
-                    .tell(inbox)
+                    .log(told.entries)
+                    .tell(told.inbox)
                     .then(Change::Index(IndexChange::Put(Box::new(IndexedRecord::new(facts, items)))))
                     .then(Change::Directory(DirectoryChange::Uploaded(owner, now)));
                 if visibility_changed {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::written;
+use super::{refuse_read, written};
 use crate::{
     disclosure::{
         Sealed,
@@ -66,7 +66,10 @@ struct Marked;
 pub async fn view_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
     let mut tx = gateway.store.read().await?;
-    let notice = store::notices::find(&mut tx, id).await?.ok_or(Error::NotFound("notice"))?;
+    let Some(notice) = store::notices::find(&mut tx, id).await? else {
+        drop(tx);
+        return Err(refuse_read(gateway, &call, Act::NoticeView, id, Error::NotFound("notice")).await);
+    };
     let sealed = store::notices::content(&mut tx, &gateway.vault, id).await?;
     drop(tx);
     let center = call.caller.organization().clone();
@@ -74,7 +77,7 @@ pub async fn view_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
         let node = gateway.clone();
         gateway
             .journal
-            .write(call.decided_at, &call.caller, None::<Idempotency>, move |tx| {
+            .write(&call.caller, None::<Idempotency>, move |tx| {
                 Box::pin(async move {
                     store::notices::mark_read(tx, id, &center, node.clock.now()).await?;
                     Ok(Effect { value: Marked, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() })
@@ -95,10 +98,11 @@ pub async fn view_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
 pub async fn view_notice_centers(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
     let mut tx = gateway.store.read().await?;
-    let notice = store::notices::find(&mut tx, id)
-        .await?
-        .filter(|notice| notice.issuer == *call.caller.organization())
-        .ok_or(Error::NotFound("notice"))?;
+    let notice = store::notices::find(&mut tx, id).await?.filter(|notice| notice.issuer == *call.caller.organization());
+    let Some(notice) = notice else {
+        drop(tx);
+        return Err(refuse_read(gateway, &call, Act::NoticeView, id, Error::NotFound("notice")).await);
+    };
     let sealed = store::notices::centers(&mut tx, &gateway.vault, id).await?;
     drop(tx);
     let entry = Entry::of(&call.caller, Act::NoticeView, &gateway.clock).about(id).for_purpose(Purpose::MissingChild);
@@ -145,8 +149,13 @@ pub async fn search_notices(gateway: &Gateway, call: Call) -> Result<Answer, Err
         }
     }
     drop(tx);
-    let entry = Entry::of(&call.caller, Act::NoticeSearch, &gateway.clock).for_purpose(Purpose::MissingChild);
+    let most = gateway.config.search.most_hits;
+    if found.len() > most {
+        return Err(Error::TooManyHits { most });
+    }
+    let entry = || Entry::of(&call.caller, Act::NoticeSearch, &gateway.clock).for_purpose(Purpose::MissingChild);
+    let each = found.iter().map(|found| entry().about(found.line.notice)).collect();
     let basis = LegalBasis::AbusePreventionArticle13_4;
-    let disclosed = gateway.gate.disclose_whole(entry, basis, call.decided_at, Sealed::new(found)).await?;
+    let disclosed = gateway.gate.disclose_list(entry(), each, basis, call.decided_at, Sealed::new(found)).await?;
     Ok(Answer::disclosed(&disclosed))
 }

@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use super::{find_record, known};
 use crate::{
-    disclosure::entry::Act,
+    disclosure::{Sealed, entry::Act},
     domain::visibility::{ItemGroup, Operation},
     error::Error,
     gateway::Gateway,
-    store::{self, attachments::AttachmentLine, records::VersionLine},
+    store::{self, records::VersionLine},
     wire::{answer::Answer, call::Call},
 };
 
@@ -39,7 +39,9 @@ async fn view(
     let id = call.id("id")?;
     let purpose = call.purpose()?;
     let found = find_record(gateway, &call, id).await?;
-    let of = known(&found).filter(|(facts, _)| version.is_none_or(|v| (1..=facts.version).contains(&v)));
+    // What an earlier owner did not hand over is in its versions: they are not the present owner's to read.
+    let of =
+        known(&found).filter(|(facts, _)| version.is_none_or(|v| (facts.owned_since..=facts.version).contains(&v)));
     let grant = gateway.gate.authorize(&call.caller, act, purpose, operation, id, of, call.decided_at).await?;
     let grant = match version {
         Some(version) => grant.at_version(version),
@@ -48,8 +50,9 @@ async fn view(
     let Some((stored, _)) = found else { return Err(Error::NotAvailable) };
     let mut tx = gateway.store.read().await?;
     let sealed = store::records::version(&mut tx, &gateway.vault, &stored, grant.version()).await?;
+    let attachments = Sealed::new(store::attachments::of_record(&mut tx, id).await?);
     drop(tx);
-    let disclosed = gateway.gate.disclose_record(&call.caller, act, purpose, grant, sealed).await?;
+    let disclosed = gateway.gate.disclose_record(&call.caller, act, purpose, grant, sealed, attachments).await?;
     Ok(Answer::record(&disclosed, call.wants_xml()))
 }
 
@@ -57,7 +60,6 @@ async fn view(
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct History {
     pub versions: Vec<VersionLine>,
-    pub attachments: Vec<AttachmentLine>,
 }
 
 /// `GET /v1/records/{id}/history`
@@ -74,13 +76,8 @@ pub async fn view_history(gateway: &Gateway, call: Call) -> Result<Answer, Error
         .await?;
     let mut tx = gateway.store.read().await?;
     let versions = store::records::history(&mut tx, id).await?;
-    let attachments = if grant.covers(ItemGroup::Attachments) {
-        store::attachments::of_record(&mut tx, id).await?
-    } else {
-        Vec::new()
-    };
     drop(tx);
-    let history = crate::disclosure::Sealed::new(History { versions, attachments });
+    let history = Sealed::new(History { versions });
     let disclosed =
         gateway.gate.disclose_part(&call.caller, Act::History, purpose, grant, ItemGroup::Index, history).await?;
     Ok(Answer::disclosed(&disclosed))

@@ -67,6 +67,14 @@ pub enum BirthCriterion {
 }
 
 impl BirthCriterion {
+    /// Says enough to stand beside a single character: not a span of more than a year.
+    fn is_narrow(self) -> bool {
+        match self {
+            Self::On(_) => true,
+            Self::Between(from, to) => to.year - from.year <= 1,
+        }
+    }
+
     pub fn admits(self, birth: PartialDate) -> bool {
         match self {
             Self::On(date) => date.may_equal(birth),
@@ -89,9 +97,10 @@ pub struct Query {
 }
 
 impl Query {
-    /// Too little to search on: fewer than two characters of a name, or fewer than one with a birth date.
+    /// Too little to search on: fewer than two characters of a name, or fewer than one with a birth date that is
+    /// known at least to the year.
     pub fn is_too_broad(&self) -> bool {
         let longest = [&self.child, &self.guardian].into_iter().flatten().map(Fragment::len).max().unwrap_or(0);
-        longest < if self.birth.is_some() { 1 } else { 2 }
+        longest < if self.birth.is_some_and(BirthCriterion::is_narrow) { 1 } else { 2 }
     }
 }

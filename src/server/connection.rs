@@ -59,7 +59,7 @@ const MOST_DECISIONS: usize = 8;
 #[derive(Clone)]
 struct Peer(Arc<TerminalCertificate>);
 
-/// Accepts connections until the server stops.
+/// Accepts connections until the server stops, and then until the open ones have ended.
 pub(super) async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
@@ -71,7 +71,7 @@ pub(super) async fn accept(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = stopped.wait_for(|stop| *stop) => break,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -95,6 +95,10 @@ pub(super) async fn accept(
             drop(slot);
         });
     }
+    drop(listener);
+    // Every connection holds a slot: having all of them means that none is open.
+    let all = u32::try_from(serving.gateway.config.limits.connections).unwrap_or(u32::MAX);
+    let _ = slots.acquire_many(all).await;
 }
 
 async fn connection(
@@ -153,10 +157,14 @@ async fn connection(
 
 /// The router that [`ROUTES`] describes.
 fn router(serving: &Arc<Serving>) -> Router {
-    let in_flight = Arc::new(Semaphore::new(serving.gateway.config.limits.requests_in_flight));
+    let limits = &serving.gateway.config.limits;
+    let requests = Arc::new(Semaphore::new(limits.requests_in_flight));
+    // Who waits for news does no work: waiting takes nothing from those who do.
+    let waiting = Arc::new(Semaphore::new(limits.connections));
     let mut router = Router::new();
     for route in ROUTES {
-        let (serving, in_flight) = (serving.clone(), in_flight.clone());
+        let in_flight = if route.operation == "read_inbox" { waiting.clone() } else { requests.clone() };
+        let serving = serving.clone();
         let handler = move |path: RawPathParams, request: Request| {
             let (serving, in_flight) = (serving.clone(), in_flight.clone());
             async move { handle(&serving, &in_flight, route, path, request).await }
@@ -225,7 +233,8 @@ async fn work(
         return sign_in(serving, &certificate, id, &body).await;
     }
     // Recognized before the body is read: a stranger's bytes are not worth reading.
-    recognize(serving, route, &certificate, &parts.headers, id).await?;
+    let caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
+    serving.limits.take_officer(caller.organization(), caller.officer())?;
     let body = read_body(serving, route, body).await?;
     for _ in 0..MOST_DECISIONS {
         let decided_at = serving.gateway.journal.epoch();
@@ -238,6 +247,7 @@ async fn work(
             query: query.clone(),
             headers: parts.headers.clone(),
             body: body.clone(),
+            fingerprint: serving.gateway.fingerprint.clone(),
         };
         let outcome = match route.handler {
             Handler::Operation(operation) => operation(serving.gateway.clone(), call).await,
@@ -251,10 +261,13 @@ async fn work(
     Err(JournalError::Stale.into())
 }
 
-/// Revocation lists hold on open connections too; an expired list is tolerated for the configured grace.
+/// Dates and revocation lists hold on open connections too; an expired list is tolerated for the configured grace.
 fn check_lists(serving: &Serving, certificate: &TerminalCertificate) -> Result<(), Error> {
     if serving.verifier.is_revoked(&certificate.serial) {
         return Err(Unrecognized::TerminalRevoked.into());
+    }
+    if certificate.not_after < serving.gateway.clock.now() {
+        return Err(Unrecognized::CertificateExpired.into());
     }
     let grace = time::Duration::hours(serving.gateway.config.tls.expired_list_grace_hours);
     let now = serving.gateway.clock.now();
@@ -290,7 +303,6 @@ async fn recognize(
         gateway.journal.record(gateway.journal.epoch(), vec![entry.into()], Vec::new()).await?;
         return Err(error);
     }
-    serving.limits.take_officer(caller.organization(), caller.officer())?;
     Ok(caller)
 }
 
@@ -300,11 +312,16 @@ async fn sign_in(
     id: Uuid,
     body: &[u8],
 ) -> Result<Answer, Error> {
-    let officer = serde_json::from_slice::<operations::sign_in::SignIn>(body)
-        .map_err(|_| Error::Body("officer, password".to_owned()))?
-        .officer;
-    serving.limits.take_sign_in(&certificate.organization, &officer)?;
-    operations::sign_in::sign_in(&serving.gateway, certificate, id, body).await
+    let terminal = serving.gateway.directory().desk(certificate)?;
+    let request: operations::sign_in::SignIn =
+        serde_json::from_slice(body).map_err(|_| Error::Body("officer, password".to_owned()))?;
+    // Ids are short (POST /v1/staff): a longer one is nobody's, and is not worth remembering.
+    if request.officer.len() > 40 {
+        return Err(Unrecognized::Officer.into());
+    }
+    serving.limits.take_sign_in(&certificate.organization, &request.officer)?;
+    let _slot = serving.limits.password_slot().await?;
+    operations::sign_in::sign_in(&serving.gateway, certificate, terminal, id, request).await
 }
 
 async fn read_body(serving: &Serving, route: &Route, body: Body) -> Result<Bytes, Error> {

@@ -7,24 +7,31 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use crate::{config::Limits, domain::organization::OrganizationCode, error::Error};
 
 /// The limiters of a server.
 pub struct CallerLimits {
     terminals: DefaultKeyedRateLimiter<String>,
     officers: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
-    sign_in_failures: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
+    sign_ins: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
+    /// Password hashing costs memory and a core: so many at once.
+    passwords: Semaphore,
 }
+
+const PASSWORDS_AT_ONCE: usize = 2;
 
 impl CallerLimits {
     pub fn new(limits: &Limits) -> Self {
         let quota =
             |per_second: u32, burst: u32| Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst));
-        let failures = Quota::per_hour(at_least_one(limits.sign_in_failures_per_hour));
+        let sign_ins = Quota::per_hour(at_least_one(limits.sign_ins_per_hour));
         Self {
             terminals: RateLimiter::keyed(quota(limits.terminal_per_second, limits.terminal_burst)),
             officers: RateLimiter::keyed(quota(limits.officer_per_second, limits.officer_burst)),
-            sign_in_failures: RateLimiter::keyed(failures),
+            sign_ins: RateLimiter::keyed(sign_ins),
+            passwords: Semaphore::new(PASSWORDS_AT_ONCE),
         }
     }
 
@@ -49,14 +56,22 @@ impl CallerLimits {
     /// # Errors
     /// As [`Self::take_terminal`].
     pub fn take_sign_in(&self, organization: &OrganizationCode, officer: &str) -> Result<(), Error> {
-        self.sign_in_failures.check_key(&(organization.clone(), officer.to_owned())).map_err(|wait| limited(&wait))
+        self.sign_ins.check_key(&(organization.clone(), officer.to_owned())).map_err(|wait| limited(&wait))
+    }
+
+    /// Waits for one of the places in which passwords are hashed.
+    ///
+    /// # Errors
+    /// Never while the server runs.
+    pub async fn password_slot(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.passwords.acquire().await.map_err(|_| Error::Overloaded)
     }
 
     /// Forgets callers that have their whole allowance again.
     pub fn forget_idle(&self) {
         self.terminals.retain_recent();
         self.officers.retain_recent();
-        self.sign_in_failures.retain_recent();
+        self.sign_ins.retain_recent();
     }
 }
 

@@ -20,7 +20,10 @@ use crate::{
     clock::Clock,
     config::Config,
     gateway::{Gateway, OpenError},
-    identity::verifier::{TerminalVerifier, TrustError},
+    identity::{
+        directory::DirectoryChange,
+        verifier::{TerminalVerifier, TrustError},
+    },
     operations::elapse::elapse,
 };
 
@@ -134,6 +137,8 @@ async fn tick(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = elapse(&serving.gateway).await {
             tracing::error!(%error, "what is due by the clock could not be done; it is tried again");
         }
+        serving.limits.forget_idle();
+        serving.gateway.directory().apply(DirectoryChange::ForgetExpired(serving.gateway.clock.now()));
         if !pause(TICK, &mut stopped).await {
             return;
         }

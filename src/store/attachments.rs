@@ -12,6 +12,7 @@ use crate::{clock::Timestamp, disclosure::Sealed};
 
 /// The content of one attachment.
 pub struct Attachment {
+    pub at: Timestamp,
     pub media_type: String,
     pub content: Zeroizing<Vec<u8>>,
 }
@@ -24,6 +25,10 @@ pub struct AttachmentLine {
     /// `injury_photo` or `other`.
     pub kind: String,
     pub bytes: i64,
+    /// When it was attached.
+    #[serde(serialize_with = "crate::clock::as_rfc3339")]
+    #[schema(value_type = String)]
+    pub at: Timestamp,
 }
 
 /// Seals a content for its place.
@@ -39,23 +44,18 @@ fn place(row: &String) -> Place<'_> {
     Place { table: "attachments", row, column: "sealed_content" }
 }
 
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    record: Uuid,
-    line: &AttachmentLine,
-    sealed: &[u8],
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub(crate) async fn insert(tx: &mut Tx, record: Uuid, line: &AttachmentLine, sealed: &[u8]) -> Result<(), StoreError> {
     execute!(
         tx,
-        "/* insert_attachment */ INSERT INTO attachments (record, id, media_type, kind, bytes, at, sealed_content)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "/* insert_attachment */ INSERT INTO attachments (record, id, media_type, kind, bytes, withheld, at,
+             sealed_content)
+         VALUES ($1, $2, $3, $4, $5, 0, $6, $7)",
         record,
         line.id,
         line.media_type.as_str(),
         line.kind.as_str(),
         line.bytes,
-        now.as_micros(),
+        line.at.as_micros(),
         sealed,
     )?;
     Ok(())
@@ -68,11 +68,22 @@ pub(crate) async fn insert(
 pub async fn of_record(tx: &mut Tx, record: Uuid) -> Result<Vec<AttachmentLine>, StoreError> {
     let rows = fetch_all!(
         tx,
-        (Uuid, String, String, i64),
-        "/* attachments_of */ SELECT id, media_type, kind, bytes FROM attachments WHERE record = $1 ORDER BY id",
+        (Uuid, String, String, i64, i64),
+        "/* attachments_of */ SELECT id, media_type, kind, bytes, at FROM attachments
+         WHERE record = $1 AND withheld = 0 ORDER BY id",
         record,
     )?;
-    Ok(rows.into_iter().map(|(id, media_type, kind, bytes)| AttachmentLine { id, media_type, kind, bytes }).collect())
+    let line = |(id, media_type, kind, bytes, at)| {
+        let at = Timestamp::from_micros(at);
+        AttachmentLine { id, media_type, kind, bytes, at }
+    };
+    Ok(rows.into_iter().map(line).collect())
+}
+
+/// Withholds every attachment of a record from its new owner: they were not provided.
+pub(crate) async fn withhold_all(tx: &mut Tx, record: Uuid) -> Result<(), StoreError> {
+    execute!(tx, "/* withhold_attachments */ UPDATE attachments SET withheld = 1 WHERE record = $1", record)?;
+    Ok(())
 }
 
 /// One attachment, opened and sealed again for the gate.
@@ -87,13 +98,14 @@ pub async fn find(
 ) -> Result<Option<Sealed<Attachment>>, StoreError> {
     let row = fetch_optional!(
         tx,
-        (String, Vec<u8>),
-        "/* attachment */ SELECT media_type, sealed_content FROM attachments WHERE record = $1 AND id = $2",
+        (i64, String, Vec<u8>),
+        "/* attachment */ SELECT at, media_type, sealed_content FROM attachments
+         WHERE record = $1 AND id = $2 AND withheld = 0",
         stored.facts.id,
         id,
     )?;
-    let Some((media_type, sealed)) = row else { return Ok(None) };
+    let Some((at, media_type, sealed)) = row else { return Ok(None) };
     let key = vault.unwrap_key(&stored.prefecture, stored.facts.id, &stored.sealed_key)?;
     let content = key.open(place(&format!("{}:{id}", stored.facts.id)), &sealed)?;
-    Ok(Some(Sealed::new(Attachment { media_type, content })))
+    Ok(Some(Sealed::new(Attachment { at: Timestamp::from_micros(at), media_type, content })))
 }

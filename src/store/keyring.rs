@@ -34,6 +34,7 @@ impl Keyring {
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         let keyring = Self::with_masters(1, BTreeMap::from([(1, Key::generate()?)]), Key::generate()?)?;
         keyring.write(path, fs::OpenOptions::new().create_new(true))?;
+        sync_directory(path)?;
         Ok(keyring)
     }
 
@@ -74,6 +75,7 @@ impl Keyring {
         let staged = path.with_extension("new");
         keyring.write(&staged, fs::OpenOptions::new().create(true).truncate(true))?;
         fs::rename(&staged, path).map_err(|error| unusable(path, &error.to_string()))?;
+        sync_directory(path)?;
         Ok(keyring)
     }
 
@@ -111,6 +113,14 @@ impl Keyring {
     pub fn checkpoint_seed(&self) -> &[u8] {
         self.checkpoint_seed.bytes()
     }
+}
+
+/// A new name is durable once its directory is: keys in the database may not outlive the file that opens them.
+fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| unusable(path, &error.to_string()))
 }
 
 fn unusable(path: &Path, why: &str) -> StoreError {

@@ -6,7 +6,8 @@ use super::{StoreError, Tx, execute, fetch_all, fetch_optional};
 use crate::{
     clock::Timestamp,
     disclosure::{
-        entry::Entry,
+        entry::{Entry, HiddenOwner},
+        journal::Logged,
         merkle::{Frontier, Hash},
     },
     domain::organization::OrganizationCode,
@@ -17,22 +18,25 @@ pub(crate) async fn append(
     tx: &mut Tx,
     node: &str,
     position: u64,
-    entry: &Entry,
+    logged: Logged,
     body: Vec<u8>,
-    note: Option<Vec<u8>>,
 ) -> Result<(), StoreError> {
+    let Logged { entry, note, hidden_owner } = logged;
+    let (hidden, salt) = hidden_owner.map(|hidden| (hidden.owner.to_string(), hidden.salt.to_vec())).unzip();
     execute!(
         tx,
-        "/* append_entry */ INSERT INTO ledger (node, position, id, organization, owner, record, body, sealed_note)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "/* append_entry */ INSERT INTO ledger (node, position, id, organization, owner, record, body, sealed_note,
+             owner_salt)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         node,
         signed(position),
         entry.id,
         entry.organization.as_ref(),
-        entry.owner.as_deref(),
+        entry.owner.or(hidden),
         entry.record,
         body,
         note,
+        salt,
     )?;
     Ok(())
 }
@@ -65,17 +69,47 @@ pub async fn head(tx: &mut Tx, node: &str) -> Result<Option<(u64, Hash)>, StoreE
     .transpose()
 }
 
-/// One stored entry.
+/// One stored entry, with the columns by which it is found.
 pub struct StoredEntry {
     pub position: u64,
     pub id: Uuid,
     pub body: Vec<u8>,
+    organization: String,
+    owner: Option<String>,
+    record: Option<Uuid>,
+    owner_salt: Option<Vec<u8>>,
 }
 
-type Row = (i64, Uuid, Vec<u8>);
+type Row = (i64, Uuid, Vec<u8>, String, Option<String>, Option<Uuid>, Option<Vec<u8>>);
 
-fn stored((position, id, body): Row) -> StoredEntry {
-    StoredEntry { position: unsigned(position), id, body }
+fn stored((position, id, body, organization, owner, record, owner_salt): Row) -> StoredEntry {
+    StoredEntry { position: unsigned(position), id, body, organization, owner, record, owner_salt }
+}
+
+impl StoredEntry {
+    /// Whether the columns say what the hashed body says: an entry may not be hidden from its owner by a column.
+    pub fn columns_match(&self) -> bool {
+        serde_json::from_slice::<Entry>(&self.body).is_ok_and(|entry| {
+            entry.id == self.id
+                && entry.organization == self.organization
+                && entry.record == self.record
+                && match &entry.owner_commitment {
+                    None => entry.owner == self.owner,
+                    Some(commitment) => self.committed_owner().as_ref() == Some(commitment),
+                }
+        })
+    }
+
+    fn committed_owner(&self) -> Option<String> {
+        let owner = OrganizationCode::parse(self.owner.as_deref()?)?;
+        let salt = self.owner_salt.as_deref()?.try_into().ok()?;
+        Some(HiddenOwner { owner, salt }.commitment())
+    }
+
+    /// The body, if the organization is a party to it: it acted, or it owns the record.
+    pub fn is_party(&self, organization: &OrganizationCode) -> bool {
+        self.organization == organization.as_str() || self.owner.as_deref() == Some(organization.as_str())
+    }
 }
 
 /// Entries of a node from a position on, in order.
@@ -86,7 +120,7 @@ pub async fn entries_from(tx: &mut Tx, node: &str, from: u64, most: u32) -> Resu
     let rows = fetch_all!(
         tx,
         Row,
-        "/* entries_from */ SELECT position, id, body FROM ledger WHERE node = $1 AND position >= $2
+        "/* entries_from */ SELECT position, id, body, organization, owner, record, owner_salt FROM ledger WHERE node = $1 AND position >= $2
          ORDER BY position LIMIT $3",
         node,
         signed(from),
@@ -108,7 +142,7 @@ pub async fn entries_about(
     let rows = fetch_all!(
         tx,
         Row,
-        "/* entries_about */ SELECT position, id, body FROM ledger WHERE owner = $1 AND position < $2
+        "/* entries_about */ SELECT position, id, body, organization, owner, record, owner_salt FROM ledger WHERE owner = $1 AND position < $2
          ORDER BY position DESC LIMIT $3",
         owner.as_str(),
         signed(before),
@@ -131,7 +165,7 @@ pub async fn entries_about_record(
     let rows = fetch_all!(
         tx,
         Row,
-        "/* entries_about_record */ SELECT position, id, body FROM ledger
+        "/* entries_about_record */ SELECT position, id, body, organization, owner, record, owner_salt FROM ledger
          WHERE owner = $1 AND record = $2 AND position < $3 ORDER BY position DESC LIMIT $4",
         owner.as_str(),
         record,
@@ -154,7 +188,7 @@ pub async fn entries_by(
     let rows = fetch_all!(
         tx,
         Row,
-        "/* entries_by */ SELECT position, id, body FROM ledger WHERE organization = $1 AND position < $2
+        "/* entries_by */ SELECT position, id, body, organization, owner, record, owner_salt FROM ledger WHERE organization = $1 AND position < $2
          ORDER BY position DESC LIMIT $3",
         organization.as_str(),
         signed(before),
@@ -163,18 +197,18 @@ pub async fn entries_by(
     Ok(rows.into_iter().map(stored).collect())
 }
 
-/// One entry by its id, with its sealed note.
+/// One entry by its id.
 ///
 /// # Errors
 /// The database failed.
-pub async fn entry(tx: &mut Tx, id: Uuid) -> Result<Option<(StoredEntry, Option<Vec<u8>>)>, StoreError> {
+pub async fn entry(tx: &mut Tx, id: Uuid) -> Result<Option<StoredEntry>, StoreError> {
     let row = fetch_optional!(
         tx,
-        (i64, Uuid, Vec<u8>, Option<Vec<u8>>),
-        "/* entry */ SELECT position, id, body, sealed_note FROM ledger WHERE id = $1",
+        Row,
+        "/* entry */ SELECT position, id, body, organization, owner, record, owner_salt FROM ledger WHERE id = $1",
         id,
     )?;
-    Ok(row.map(|(position, id, body, note)| (stored((position, id, body)), note)))
+    Ok(row.map(stored))
 }
 
 fn signed(position: u64) -> i64 {

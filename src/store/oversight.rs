@@ -305,6 +305,17 @@ pub async fn inquiry(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option<Seal
     })))
 }
 
+/// Questions that wait for an answer follow the record to its new owner.
+pub(crate) async fn readdress_inquiries(tx: &mut Tx, record: Uuid, owner: &OrganizationCode) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* readdress_inquiries */ UPDATE inquiries SET owner = $2 WHERE record = $1 AND answered_at IS NULL",
+        record,
+        owner.as_str(),
+    )?;
+    Ok(())
+}
+
 pub(crate) async fn answer_inquiry(
     tx: &mut Tx,
     vault: &Vault,

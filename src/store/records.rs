@@ -165,8 +165,8 @@ pub async fn standing(
 ) -> Result<Standing, StoreError> {
     let offered = fetch_optional!(
         tx,
-        (String, Option<i64>, i64),
-        "/* offered */ SELECT state, version, item_groups FROM transfers
+        (String, Option<i64>, i64, Option<i64>),
+        "/* offered */ SELECT state, version, item_groups, offered_at FROM transfers
          WHERE record = $1 AND receiver = $2 AND state IN ('offered', 'confirmed') AND expires_at > $3",
         id,
         reader.as_str(),
@@ -174,8 +174,8 @@ pub async fn standing(
     )?;
     let provided = fetch_optional!(
         tx,
-        (i64, i64),
-        "/* provided */ SELECT version, item_groups FROM provisions WHERE record = $1 AND organization = $2",
+        (i64, i64, i64),
+        "/* provided */ SELECT version, item_groups, at FROM provisions WHERE record = $1 AND organization = $2",
         id,
         reader.as_str(),
     )?;
@@ -189,13 +189,16 @@ pub async fn standing(
         now.as_micros(),
     )?;
     Ok(Standing {
-        offered: offered.and_then(|(state, version, groups)| {
-            Some(Offered {
-                confirmed: state == "confirmed",
-                provided: Provided { version: version?, groups: GroupSet::from_bits(groups) },
-            })
+        offered: offered.and_then(|(state, version, groups, at)| {
+            let groups = GroupSet::from_bits(groups);
+            let provided = Provided { version: version?, groups, at: Timestamp::from_micros(at?) };
+            Some(Offered { confirmed: state == "confirmed", provided })
         }),
-        provided: provided.map(|(version, groups)| Provided { version, groups: GroupSet::from_bits(groups) }),
+        provided: provided.map(|(version, groups, at)| Provided {
+            version,
+            groups: GroupSet::from_bits(groups),
+            at: Timestamp::from_micros(at),
+        }),
         break_glass: broken.is_some(),
     })
 }
@@ -370,7 +373,6 @@ pub(crate) async fn remember_provision(
     record: Uuid,
     organization: &OrganizationCode,
     provided: &Provided,
-    now: Timestamp,
 ) -> Result<(), StoreError> {
     execute!(
         tx,
@@ -382,7 +384,7 @@ pub(crate) async fn remember_provision(
         organization.as_str(),
         provided.version,
         provided.groups.bits(),
-        now.as_micros(),
+        provided.at.as_micros(),
     )?;
     Ok(())
 }

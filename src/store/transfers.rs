@@ -208,6 +208,18 @@ pub async fn note(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Sealed<Transfe
     open_note(tx, vault, id).await.map(Sealed::new)
 }
 
+/// Requests that wait for an answer follow the record to its new owner; the new owner's own request has been met.
+pub(crate) async fn readdress_requests(tx: &mut Tx, record: Uuid, owner: &OrganizationCode) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* readdress_requests */ UPDATE transfers SET owner = $2
+         WHERE record = $1 AND state = 'requested' AND receiver <> $2",
+        record,
+        owner.as_str(),
+    )?;
+    Ok(())
+}
+
 /// Writes a transfer, new or changed.
 pub(crate) async fn put(tx: &mut Tx, transfer: &Transfer, sealed_note: &[u8]) -> Result<(), StoreError> {
     execute!(

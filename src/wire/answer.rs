@@ -112,7 +112,7 @@ impl Answer {
 
     /// A disclosed attachment, as it was sent. Never shown inline by a browser.
     pub fn attachment(disclosed: &Disclosed<Attachment>) -> Self {
-        let Attachment { media_type, content } = disclosed.value();
+        let Attachment { media_type, content, .. } = disclosed.value();
         let body = Bytes::copy_from_slice(content);
         let mut answer = Self::new(StatusCode::OK, "application/octet-stream", body).with_entries(disclosed.entries());
         if let Ok(value) = HeaderValue::from_str(media_type) {
@@ -169,5 +169,6 @@ fn record_value(view: &RecordView) -> Value {
         "serious": view.serious,
         "age": view.age,
         "items": items,
+        "attachments": view.attachments,
     })
 }

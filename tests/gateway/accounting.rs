@@ -71,7 +71,9 @@ async fn a_changed_database_does_not_start() {
     world.stop().await;
     let file = directory.path().join("tsunagi.db");
     for tamper in [
-        "UPDATE ledger SET body = replace(CAST(body AS TEXT), '\"register\"', '\"view\"') WHERE position = 4",
+        "UPDATE ledger SET body = replace(CAST(body AS TEXT), '\"register\"', '\"view\"')
+         WHERE CAST(body AS TEXT) LIKE '%\"act\":\"register\"%'",
+        "UPDATE ledger SET owner = NULL WHERE CAST(body AS TEXT) LIKE '%\"act\":\"register\"%'",
         "DELETE FROM ledger WHERE position = (SELECT MAX(position) FROM ledger)",
         "DELETE FROM ledger WHERE position = 2",
     ] {

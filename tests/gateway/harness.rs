@@ -81,11 +81,12 @@ pub fn assert_refused(reply: &Reply, status: u16, code: &str) {
     assert_eq!(reply.header("content-type"), Some("application/problem+json"));
 }
 
-/// The messages in a party's inbox.
+/// The messages in a party's inbox, but for the one that its own terminal was registered.
 pub async fn inbox(party: &Party) -> Vec<Value> {
     let reply = party.client.get("/v1/inbox").send().await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
-    json(&reply)["messages"].as_array().unwrap().clone()
+    let messages = json(&reply)["messages"].as_array().unwrap().clone();
+    messages.into_iter().filter(|message| message["kind"] != "terminal_registered").collect()
 }
 
 /// The kinds of the messages in a party's inbox, in order.

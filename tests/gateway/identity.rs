@@ -24,7 +24,7 @@ async fn a_revoked_terminal_is_refused_on_its_open_connection() {
 async fn a_revoked_officer_is_refused_on_an_open_connection_and_the_terminal_stays() {
     let stage = Stage::new().await;
     let city = stage.party("city", CITY_A).await;
-    stage.world.add_staff(&city.code, "o2", &["viewer"]).await.unwrap();
+    stage.world.add_staff(&city, "o2", &["viewer"]).await.unwrap();
     assert_eq!(city.client.get("/v1/records").send().await.unwrap().status, 200);
     let revoke = format!("/v1/staff/{CITY_A}/o1/revoke");
     assert_eq!(stage.world.operator.post(&revoke).send().await.unwrap().status, 200);

@@ -1,6 +1,7 @@
 //! Black-box tests over real mutual TLS, one file for each part of the story.
 
 mod accounting;
+mod crash;
 mod harness;
 mod identity;
 mod missing_notice;

@@ -48,7 +48,7 @@ async fn a_shield_takes_effect_at_once_and_is_lifted_by_two_persons() {
     let asked = city.client.post(&format!("{path}/shield/lift-requests")).send().await.unwrap();
     assert_eq!(asked.status, 200, "{}", asked.text());
     assert_refused(&approve(&city.client).await, 409, "shield_needs_two");
-    stage.world.add_staff(&city.code, "o2", &["supervisor"]).await.unwrap();
+    stage.world.add_staff(&city, "o2", &["supervisor"]).await.unwrap();
     let second = stage.world.add_terminal("city-2", &city.code, "o2").await.unwrap();
     let lifted = approve(&second.client).await;
     assert_eq!(lifted.status, 200, "{}", lifted.text());

@@ -54,6 +54,8 @@ pub struct Premises {
 
 /// Id of the operator's first administrator.
 pub const OPERATOR_OFFICER: &str = "op1";
+/// Id of each organization's first user administrator.
+pub const ADMINISTRATOR: &str = "admin";
 
 impl Premises {
     /// Makes PKI, keyring, configuration and a database that knows the operator alone.
@@ -145,19 +147,23 @@ impl World {
             .ok_or_else(|| WorldError::Unexpected(format!("{code} is no organization code")))?;
         let connected = json!({ "code": code, "relay_desk": format!("{name} 03-0000-0000") });
         expect(self.operator.post("/v1/organizations").json(&connected).send().await?, 200)?;
-        self.add_staff(&code, officer, roles).await?;
-        self.add_terminal(name, &code, officer).await
+        let first = json!({
+            "organization": code, "id": ADMINISTRATOR, "name": "利用者 管理者", "roles": ["user_administrator"],
+        });
+        expect(self.operator.post("/v1/staff").json(&first).send().await?, 201)?;
+        let party = self.add_terminal(name, &code, officer).await?;
+        self.add_staff(&party, officer, roles).await?;
+        Ok(party)
     }
 
-    /// Registers a staff member without a password.
+    /// Registers a staff member without a password, as the organization's own administrator.
     ///
     /// # Errors
-    /// The operator was refused.
-    pub async fn add_staff(&self, code: &OrganizationCode, officer: &str, roles: &[&str]) -> Result<(), WorldError> {
-        let staff = json!({
-            "organization": code, "id": officer, "name": format!("職員 {officer}"), "roles": roles,
-        });
-        expect(self.operator.post("/v1/staff").json(&staff).send().await?, 201).map(|_| ())
+    /// The administrator was refused.
+    pub async fn add_staff(&self, party: &Party, officer: &str, roles: &[&str]) -> Result<(), WorldError> {
+        let administrator = Client::new(self.address, &self.premises.credentials(&party.name), Some(ADMINISTRATOR))?;
+        let staff = json!({ "id": officer, "name": format!("職員 {officer}"), "roles": roles });
+        expect(administrator.post("/v1/staff").json(&staff).send().await?, 201).map(|_| ())
     }
 
     /// Issues a certificate and registers the terminal that holds it.

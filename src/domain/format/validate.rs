@@ -44,7 +44,7 @@ pub enum Order {
 }
 
 /// A report stops after so many faults: the sender mends these and sends again.
-const MOST_FAULTS: usize = 100;
+pub const MOST_FAULTS: usize = 100;
 
 /// Reads the children of the root into a document, or says everything that is wrong.
 ///
@@ -56,7 +56,6 @@ pub fn validate(root: RawNode, order: Order) -> Result<Document, Vec<Fault>> {
     let fields: Vec<&'static Field> = SECTIONS.iter().map(|section| &section.field).collect();
     let children = judge.children_of(root, &path, &fields);
     if !judge.faults.is_empty() {
-        judge.faults.truncate(MOST_FAULTS);
         return Err(judge.faults);
     }
     let sections = children
@@ -75,7 +74,15 @@ struct Judge {
 
 impl Judge {
     fn fault(&mut self, line: u64, path: &str, rule: &'static str, ja: String, en: String) {
+        if self.is_full() {
+            return;
+        }
         self.faults.push(Fault { line, path: path.to_owned(), rule, message_ja: ja, message_en: en });
+    }
+
+    /// So many faults that looking on would only cost.
+    fn is_full(&self) -> bool {
+        self.faults.len() >= MOST_FAULTS
     }
 
     fn children_of(&mut self, node: RawNode, path: &str, fields: &[&'static Field]) -> Vec<Element> {
@@ -98,6 +105,9 @@ impl Judge {
         let mut furthest = 0;
         let mut elements = Vec::new();
         for child in nodes {
+            if self.is_full() {
+                break;
+            }
             let Some(position) = fields.iter().position(|field| field.name == child.name) else {
                 // The name itself is not repeated: a misplaced value may stand in its place.
                 let expected = fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");

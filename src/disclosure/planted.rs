@@ -1,0 +1,27 @@
+//! Defects planted on purpose, so that the tests which guard a law can show that they would fail.
+//!
+//! They exist in debug builds alone and are asked for by `PLANTED_DEFECT`. A release build has none.
+
+/// A defect that a test plants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// Answers, and only then commits.
+    AnswerBeforeCommit,
+}
+
+impl Planted {
+    /// The defect that was asked for.
+    #[cfg(debug_assertions)]
+    pub fn from_environment() -> Option<Self> {
+        match std::env::var("PLANTED_DEFECT").as_deref() {
+            Ok("answer-before-commit") => Some(Self::AnswerBeforeCommit),
+            _ => None,
+        }
+    }
+
+    /// None: this is a release build.
+    #[cfg(not(debug_assertions))]
+    pub fn from_environment() -> Option<Self> {
+        None
+    }
+}

@@ -1,0 +1,263 @@
+//! Crash test: mixed load on the real program, `kill -9` at random moments, restart; then the books are checked.
+//!
+//! Checked after each kill: every acknowledged registration is there, every acknowledged view and search has its
+//! ledger entry, every record has one owner that an acknowledged transfer explains, and the ledger matches its head.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    process::Stdio,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::{Value, json as j};
+use tokio::process::{Child, Command};
+use tsunagi::{
+    cli::demo::{
+        people::People,
+        world::{OPERATOR_OFFICER, Party, Premises},
+    },
+    client::{Client, Reply},
+    clock::Clock,
+    domain::organization::OrganizationCode,
+    gateway::Gateway,
+    pki::Flaw,
+    store,
+};
+use uuid::Uuid;
+
+use crate::harness::*;
+
+/// What callers were told, to be held against what the database says.
+#[derive(Default)]
+struct Books {
+    /// Records acknowledged, with the key under which each was sent.
+    registered: Vec<(String, Uuid)>,
+    /// Entries named in answers that showed record data.
+    disclosed: Vec<Uuid>,
+    /// Records whose transfer to city B was acknowledged.
+    taken_over: Vec<Uuid>,
+    /// Records whose transfer was begun: their owner may be either.
+    offered: Vec<Uuid>,
+}
+
+fn lock(books: &Mutex<Books>) -> std::sync::MutexGuard<'_, Books> {
+    books.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+struct Running {
+    child: Child,
+    address: SocketAddr,
+}
+
+async fn serve(premises: &Premises, defect: Option<&str>) -> Running {
+    let config = premises.directory.join("tsunagi.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagi"));
+    command.args(["serve", "--config"]).arg(config).env("RUST_LOG", "error").stderr(Stdio::null()).kill_on_drop(true);
+    if let Some(defect) = defect {
+        command.env("PLANTED_DEFECT", defect);
+    }
+    let child = command.spawn().unwrap();
+    let address = premises.config.listen;
+    // Not a guess at how long it takes: `/readyz` answers once the gateway serves.
+    while !is_ready(premises.config.monitor_listen).await {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Running { child, address }
+}
+
+async fn is_ready(monitor: SocketAddr) -> bool {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let Ok(mut stream) = tokio::net::TcpStream::connect(monitor).await else { return false };
+    let mut answer = Vec::new();
+    stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await.is_ok()
+        && stream.read_to_end(&mut answer).await.is_ok()
+        && answer.starts_with(b"HTTP/1.0 200")
+}
+
+fn free_port() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn client(premises: &Premises, address: SocketAddr, name: &str, officer: &str) -> Client {
+    Client::new(address, &premises.credentials(name), Some(officer)).unwrap()
+}
+
+/// Connects an organization through a running gateway.
+async fn connect(premises: &Premises, operator: &Client, name: &str, code: &str) -> Party {
+    let code = OrganizationCode::parse(code).unwrap();
+    let ok = |reply: Reply| assert!(reply.status.is_success(), "{}", reply.text());
+    ok(operator.post("/v1/organizations").json(&j!({ "code": code, "relay_desk": "当直" })).send().await.unwrap());
+    let first = j!({ "organization": code, "id": "admin", "name": "管理者", "roles": ["user_administrator"] });
+    ok(operator.post("/v1/staff").json(&first).send().await.unwrap());
+    let serial = premises.authority.issue_terminal(name, &code, Flaw::None).unwrap();
+    let terminal = j!({ "serial": serial, "organization": code, "kind": "machine", "label": name });
+    ok(operator.post("/v1/terminals").json(&terminal).send().await.unwrap());
+    let administrator = client(premises, premises.config.listen, name, "admin");
+    let staff = j!({ "id": "o1", "name": "職員", "roles": ALL_ROLES });
+    ok(administrator.post("/v1/staff").json(&staff).send().await.unwrap());
+    let client = client(premises, premises.config.listen, name, "o1");
+    Party { code, name: name.into(), serial, officer: "o1".into(), client }
+}
+
+/// One caller's acts until the gateway is gone.
+async fn load(premises: &Premises, address: SocketAddr, seed: u64, books: &Mutex<Books>) {
+    let (a, b) = (client(premises, address, "a", "o1"), client(premises, address, "b", "o1"));
+    let mut people = People::seeded(seed);
+    for turn in 0.. {
+        let family = people.family(CITY_A);
+        let key = format!("crash-{seed}-{turn}");
+        let Ok(reply) = a.post("/v1/records").header("idempotency-key", &key).xml(family.to_xml()).send().await else {
+            return;
+        };
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        let record: Uuid = json(&reply)["record"].as_str().unwrap().parse().unwrap();
+        lock(books).registered.push((key, record));
+        let Ok(reply) = a.get(&format!("/v1/records/{record}")).purpose("casework").send().await else { return };
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        lock(books).disclosed.extend(reply.entries());
+        let criteria = j!({ "purpose": "casework", "case_reference": "1", "child_name": family.child,
+            "guardian_name": family.guardian, "birth": { "on": family.birth_date } });
+        let Ok(reply) = b.post("/v1/searches").json(&criteria).send().await else { return };
+        if reply.status == 200 {
+            assert!(!children(&reply).is_empty(), "an acknowledged registration was not found");
+            lock(books).disclosed.extend(reply.entries());
+        }
+        if turn % 2 == 0 && !transfer(&a, &b, record, books).await {
+            return;
+        }
+    }
+}
+
+/// Hands a record to city B; `false` once the gateway is gone.
+async fn transfer(a: &Client, b: &Client, record: Uuid, books: &Mutex<Books>) -> bool {
+    let missing = j!({ "state": "missing", "reason": "なし" });
+    let offer = j!({ "record": record, "receiver": CITY_B,
+        "completeness": { "photos": missing, "risk_sheet": missing, "urgency": missing } });
+    let Ok(offered) = a.post("/v1/transfers").json(&offer).send().await else { return false };
+    assert_eq!(offered.status, 201, "{}", offered.text());
+    let transfer = json(&offered)["transfer"].as_str().unwrap().to_owned();
+    let Ok(confirmed) = b.post(&format!("/v1/transfers/{transfer}/confirm")).send().await else { return false };
+    assert_eq!(confirmed.status, 200, "{}", confirmed.text());
+    lock(books).offered.push(record);
+    let Ok(taken) = b.post(&format!("/v1/transfers/{transfer}/take-over")).send().await else { return false };
+    assert_eq!(taken.status, 200, "{}", taken.text());
+    lock(books).taken_over.push(record);
+    true
+}
+
+/// Holds the books against the database; answers what is wrong.
+async fn audit(premises: &Premises, books: &Books) -> Vec<String> {
+    // Opening rebuilds the tree from the entries and holds it against the head.
+    let gateway = match Gateway::open(premises.config.clone(), Clock::system()).await {
+        Ok(gateway) => gateway,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut wrong = Vec::new();
+    let mut tx = gateway.store.read().await.unwrap();
+    for (key, record) in &books.registered {
+        match store::records::find(&mut tx, *record).await.unwrap() {
+            None => wrong.push(format!("acknowledged registration lost ({key})")),
+            Some(stored) => {
+                let owner = stored.facts.owner.as_str();
+                let possible = match (books.taken_over.contains(record), books.offered.contains(record)) {
+                    (true, _) => owner == CITY_B,
+                    (false, true) => owner == CITY_A || owner == CITY_B,
+                    (false, false) => owner == CITY_A,
+                };
+                if !possible {
+                    wrong.push(format!("a record has the wrong owner ({key})"));
+                }
+            }
+        }
+    }
+    for entry in &books.disclosed {
+        if store::ledger::entry(&mut tx, *entry).await.unwrap().is_none() {
+            wrong.push("a disclosure without its entry".into());
+        }
+    }
+    drop(tx);
+    gateway.store.close().await;
+    wrong
+}
+
+/// Kills the gateway so many times; answers what was wrong in the end.
+async fn crash(kills: usize, defect: Option<&str>) -> (Vec<String>, Books) {
+    let directory = tempfile::tempdir().unwrap();
+    let premises = Premises::create(directory.path(), free_port(), free_port(), GENEROUS).await.unwrap();
+    let premises = Arc::new(premises);
+    let books = Arc::new(Mutex::new(Books::default()));
+    let mut running = serve(&premises, None).await;
+    let operator = client(&premises, running.address, "operator", OPERATOR_OFFICER);
+    connect(&premises, &operator, "a", CITY_A).await;
+    connect(&premises, &operator, "b", CITY_B).await;
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    for kill in 0..kills {
+        running.child.kill().await.unwrap();
+        running = serve(&premises, defect).await;
+        let callers: Vec<_> = (0..4)
+            .map(|caller| {
+                let (premises, books, address) = (premises.clone(), books.clone(), running.address);
+                let seed = (kill * 10 + caller) as u64;
+                tokio::spawn(async move { load(&premises, address, seed, &books).await })
+            })
+            .collect();
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        // The random moment of the kill: nothing waits for it.
+        tokio::time::sleep(Duration::from_micros(60_000 + random % 240_000)).await;
+        running.child.kill().await.unwrap();
+        let mut wrong = Vec::new();
+        for caller in callers {
+            // A caller stops in a panic where an answer was untrue.
+            if caller.await.is_err() {
+                wrong.push("an answer was untrue".to_owned());
+            }
+        }
+        wrong.extend(audit(&premises, &books.lock().unwrap_or_else(std::sync::PoisonError::into_inner)).await);
+        if !wrong.is_empty() {
+            return (
+                wrong,
+                Arc::into_inner(books).unwrap().into_inner().unwrap_or_else(std::sync::PoisonError::into_inner),
+            );
+        }
+        running = serve(&premises, None).await;
+        retry_last(&premises, running.address, &books).await;
+    }
+    (Vec::new(), Arc::into_inner(books).unwrap().into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+/// A client that got no answer sends again under its key: there is one record, not two.
+async fn retry_last(premises: &Premises, address: SocketAddr, books: &Mutex<Books>) {
+    let Some((key, record)) = lock(books).registered.last().cloned() else { return };
+    let mut parts = key.split('-').skip(1).map(|part| part.parse::<u64>().unwrap());
+    let (seed, turn) = (parts.next().unwrap(), parts.next().unwrap());
+    let mut people = People::seeded(seed);
+    let family = (0..=turn).map(|_| people.family(CITY_A)).last().unwrap();
+    let client = client(premises, address, "a", "o1");
+    let again = client.post("/v1/records").header("idempotency-key", &key).xml(family.to_xml()).send().await.unwrap();
+    assert_eq!((again.status.as_u16(), &json(&again)["record"]), (201, &Value::String(record.to_string())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_and_nothing_disclosed_is_unlogged() {
+    let kills = std::env::var("KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(50);
+    let (wrong, books) = crash(kills, None).await;
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let counts: HashMap<&str, usize> = HashMap::from([
+        ("registrations", books.registered.len()),
+        ("entries", books.disclosed.len()),
+        ("transfers", books.taken_over.len()),
+    ]);
+    println!("{kills} kills: {counts:?}, nothing lost, nothing unlogged");
+    assert!(books.registered.len() > kills && books.disclosed.len() > kills && !books.taken_over.is_empty());
+}
+
+/// The twin: a gateway that answers before it commits is caught.
+#[tokio::test(flavor = "multi_thread")]
+async fn answering_before_the_commit_is_caught() {
+    let (wrong, _) = crash(20, Some("answer-before-commit")).await;
+    assert!(!wrong.is_empty(), "a planted defect went unnoticed");
+}
