@@ -1,0 +1,62 @@
+//! Tells the story as it happens, and keeps count of what held.
+
+use uuid::Uuid;
+
+/// Prints each step: who did what, what they saw, what was withheld, which ledger entry proves it.
+#[derive(Default)]
+pub struct Narrator {
+    held: usize,
+    broken: Vec<String>,
+}
+
+impl Narrator {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn chapter(&mut self, number: u8, title: &str) {
+        println!("\n── {number}. {title}");
+    }
+
+    /// One act: who, and what.
+    pub fn act(&mut self, who: &str, what: &str) {
+        println!("  {who}: {what}");
+    }
+
+    pub fn saw(&mut self, what: &str) {
+        println!("      saw       {what}");
+    }
+
+    pub fn withheld(&mut self, what: &str) {
+        println!("      withheld  {what}");
+    }
+
+    /// The ledger entries that prove the act.
+    pub fn proved_by(&mut self, entries: &[Uuid]) {
+        for entry in entries {
+            println!("      entry     {entry}");
+        }
+    }
+
+    /// An expectation of the story.
+    pub fn expect(&mut self, what: &str, holds: bool) {
+        if holds {
+            self.held += 1;
+            println!("      ✓ {what}");
+        } else {
+            println!("      ✗ {what}");
+            self.broken.push(what.to_owned());
+        }
+    }
+
+    pub fn all_held(&self) -> bool {
+        self.broken.is_empty() && self.held > 0
+    }
+
+    pub fn sum_up(&self) {
+        println!("\n{} expectations held, {} did not.", self.held, self.broken.len());
+        for broken in &self.broken {
+            println!("  ✗ {broken}");
+        }
+    }
+}
