@@ -8,7 +8,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use time::{Date, Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::{Date, Duration, OffsetDateTime, UtcOffset, macros::format_description};
 use uuid::Uuid;
 
 /// A moment, in microseconds since 1970-01-01T00:00:00Z.
@@ -28,9 +28,11 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.whole_microseconds()).unwrap_or(i64::MAX)))
     }
 
-    /// RFC 3339 in UTC, such as `2026-04-01T09:30:00.123456Z`.
+    /// RFC 3339 in UTC, always with six digits of a second: `2026-04-01T09:30:00.123456Z`. A text whose length
+    /// depended on the moment would be a length that says something.
     pub fn to_rfc3339(self) -> String {
-        self.utc().format(&Rfc3339).unwrap_or_default()
+        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+        self.utc().format(&format).unwrap_or_default()
     }
 
     /// The calendar day in Japan (UTC+9, without daylight saving time).

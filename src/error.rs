@@ -43,6 +43,8 @@ pub enum Error {
     MediaType,
     #[error("body too large")]
     TooLarge { most: usize },
+    #[error("headers too large")]
+    HeadersTooLarge,
     #[error("request took too long")]
     TooSlow,
     #[error("If-Match missing")]
@@ -252,6 +254,13 @@ impl Error {
                 told.detail_en = format!("At most {most} bytes.");
                 told
             }
+            Self::HeadersTooLarge => told(
+                431,
+                "headers_too_large",
+                "ヘッダーが大きすぎます",
+                "The headers of the request are too large",
+                ("ヘッダーを減らして送ってください。", "Send fewer or shorter headers."),
+            ),
             Self::TooSlow => told(
                 408,
                 "too_slow",

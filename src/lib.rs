@@ -15,3 +15,7 @@ pub mod search;
 pub mod server;
 pub mod store;
 pub mod wire;
+
+#[cfg(any(tsunagi_cheats = "types", tsunagi_cheats = "fields"))]
+#[path = "../tests/compile_fail/cheats.rs"]
+mod cheats;

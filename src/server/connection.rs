@@ -224,6 +224,10 @@ async fn work(
     let Some(Peer(certificate)) = parts.extensions.get::<Peer>().cloned() else {
         return Err(Unrecognized::Terminal.into());
     };
+    let header_bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if header_bytes > serving.gateway.config.limits.header_bytes {
+        return Err(Error::HeadersTooLarge);
+    }
     check_lists(serving, &certificate)?;
     serving.limits.take_terminal(&certificate.serial)?;
     let path: HashMap<String, String> = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
+    path::Path,
     process::Stdio,
     sync::{Arc, Mutex},
     time::Duration,
@@ -46,15 +47,48 @@ fn lock(books: &Mutex<Books>) -> std::sync::MutexGuard<'_, Books> {
     books.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-struct Running {
+/// The real program, serving.
+pub struct Running {
     child: Child,
     address: SocketAddr,
 }
 
-async fn serve(premises: &Premises, defect: Option<&str>) -> Running {
+impl Running {
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    pub async fn stop(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+pub async fn premises(directory: &Path) -> Premises {
+    Premises::create(directory, free_port(), free_port(), GENEROUS).await.unwrap()
+}
+
+pub fn operator(premises: &Premises, running: &Running) -> Client {
+    client(premises, running.address, "operator", OPERATOR_OFFICER)
+}
+
+pub async fn serve(premises: &Premises, defect: Option<&str>) -> Running {
+    spawn(premises, defect, "error", Stdio::null()).await
+}
+
+/// Serves with every log line there is, into a file.
+pub async fn serve_logging(premises: &Premises, log: &Path) -> Running {
+    spawn(premises, None, "trace", std::fs::File::create(log).unwrap().into()).await
+}
+
+async fn spawn(premises: &Premises, defect: Option<&str>, level: &str, stderr: Stdio) -> Running {
     let config = premises.directory.join("tsunagi.toml");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagi"));
-    command.args(["serve", "--config"]).arg(config).env("RUST_LOG", "error").stderr(Stdio::null()).kill_on_drop(true);
+    // A write beyond the limit of a file fails; it does not end the process.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\""])
+        .arg(env!("CARGO_BIN_EXE_tsunagi"))
+        .arg(config);
+    command.env("RUST_LOG", level).stderr(stderr).kill_on_drop(true);
     if let Some(defect) = defect {
         command.env("PLANTED_DEFECT", defect);
     }
@@ -67,7 +101,7 @@ async fn serve(premises: &Premises, defect: Option<&str>) -> Running {
     Running { child, address }
 }
 
-async fn is_ready(monitor: SocketAddr) -> bool {
+pub async fn is_ready(monitor: SocketAddr) -> bool {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let Ok(mut stream) = tokio::net::TcpStream::connect(monitor).await else { return false };
     let mut answer = Vec::new();
@@ -85,7 +119,7 @@ fn client(premises: &Premises, address: SocketAddr, name: &str, officer: &str) -
 }
 
 /// Connects an organization through a running gateway.
-async fn connect(premises: &Premises, operator: &Client, name: &str, code: &str) -> Party {
+pub async fn connect(premises: &Premises, operator: &Client, name: &str, code: &str) -> Party {
     let code = OrganizationCode::parse(code).unwrap();
     let ok = |reply: Reply| assert!(reply.status.is_success(), "{}", reply.text());
     ok(operator.post("/v1/organizations").json(&j!({ "code": code, "relay_desk": "当直" })).send().await.unwrap());
@@ -185,11 +219,10 @@ async fn audit(premises: &Premises, books: &Books) -> Vec<String> {
 /// Kills the gateway so many times; answers what was wrong in the end.
 async fn crash(kills: usize, defect: Option<&str>) -> (Vec<String>, Books) {
     let directory = tempfile::tempdir().unwrap();
-    let premises = Premises::create(directory.path(), free_port(), free_port(), GENEROUS).await.unwrap();
-    let premises = Arc::new(premises);
+    let premises = Arc::new(premises(directory.path()).await);
     let books = Arc::new(Mutex::new(Books::default()));
     let mut running = serve(&premises, None).await;
-    let operator = client(&premises, running.address, "operator", OPERATOR_OFFICER);
+    let operator = operator(&premises, &running);
     connect(&premises, &operator, "a", CITY_A).await;
     connect(&premises, &operator, "b", CITY_B).await;
     let mut random = 0x2545_F491_4F6C_DD1D_u64;

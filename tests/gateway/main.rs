@@ -1,13 +1,19 @@
 //! Black-box tests over real mutual TLS, one file for each part of the story.
 
 mod accounting;
+mod at_rest;
 mod crash;
+mod fail_closed;
+mod gate_by_construction;
 mod harness;
 mod identity;
+mod limits;
 mod missing_notice;
 mod national_format;
 mod oversight;
 mod register_and_update;
 mod search;
 mod shield;
+mod tables;
 mod transfer;
+mod two_worlds;

@@ -7,11 +7,7 @@ use super::{
     people::{Family, People},
     world::{Party, World, WorldError, expect},
 };
-use crate::{
-    cli::ledger::verify,
-    client::Reply,
-    operations::prove_ledger::Evidence,
-};
+use crate::{cli::ledger::verify, client::Reply, operations::prove_ledger::Evidence};
 
 /// The parties of the story.
 pub struct Cast {
@@ -132,7 +128,8 @@ async fn register(cast: &Cast, narrator: &mut Narrator) -> Result<String, WorldE
     narrator.expect("refused with line, path and rule; nothing registered", refused.status.as_u16() == 422);
 
     let document = family().to_xml();
-    let send = || cast.city_a.client.post("/v1/records").header("idempotency-key", "story-000001").xml(document.clone());
+    let send =
+        || cast.city_a.client.post("/v1/records").header("idempotency-key", "story-000001").xml(document.clone());
     let registered = expect(send().send().await?, 201)?;
     let record = text(&body(&registered), "/record").to_owned();
     narrator.act("city A", &format!("registers the record {record}"));
@@ -416,7 +413,10 @@ async fn revoke(world: &World, cast: &Cast, narrator: &mut Narrator) -> Result<(
     narrator.proved_by(&revoked.entries());
     let next = lost.client.get("/v1/session").send().await?;
     narrator.saw(text(&body(&next), "/code"));
-    narrator.expect("its next request on the open connection is refused", text(&body(&next), "/code") == "terminal_revoked");
+    narrator.expect(
+        "its next request on the open connection is refused",
+        text(&body(&next), "/code") == "terminal_revoked",
+    );
 
     world.add_staff(&cast.city_b, "leaver", &["viewer"]).await?;
     let leaver = cast.city_b.client.get("/v1/records").header("tsunagi-officer", "leaver");

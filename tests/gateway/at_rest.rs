@@ -1,0 +1,142 @@
+//! A stolen database tells nothing: no planted name is in the database files, the WAL or the logs, in any encoding.
+
+use std::{fs, path::Path};
+
+use encoding_rs::SHIFT_JIS;
+use serde_json::json as j;
+
+use crate::{crash, harness::*};
+
+/// Texts that are nowhere else in the program, its registry or its messages.
+const PLANTED: &[&str] =
+    &["龘靐 齉", "リュウダイ ドウ", "靁䨻 爩", "驫鸜町", "通告麤者", "鱻職員", "龖見つけた", "虪理由", "齾照会"];
+
+fn encodings(text: &str) -> Vec<Vec<u8>> {
+    let utf16 = |of: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(of).collect::<Vec<u8>>();
+    let mut all = vec![text.as_bytes().to_vec(), utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)];
+    let (shift_jis, _, unmappable) = SHIFT_JIS.encode(text);
+    if !unmappable {
+        all.push(shift_jis.into_owned());
+    }
+    let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    all.push(escaped.into_bytes());
+    all
+}
+
+/// Files below a directory that hold a text in any encoding; keys and certificates aside.
+fn holders(directory: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
+        let bytes = fs::read(&path).unwrap();
+        let holds = |needle: &Vec<u8>| bytes.windows(needle.len()).any(|window| window == needle.as_slice());
+        if encodings(text).iter().any(holds) {
+            found.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_planted_name_is_in_database_wal_or_logs() {
+    let directory = tempfile::tempdir().unwrap();
+    let premises = crash::premises(directory.path()).await;
+    let log = directory.path().join("log.txt");
+    let mut running = crash::serve_logging(&premises, &log).await;
+    let operator = crash::operator(&premises, &running);
+    let city = crash::connect(&premises, &operator, "a", CITY_A).await;
+    let far = crash::connect(&premises, &operator, "far", FAR_CENTER).await;
+    let staff =
+        j!({ "id": "planted", "name": PLANTED[5], "roles": ["caseworker"], "password": "correct horse battery" });
+    assert_eq!(operator_of(&premises, "a").post("/v1/staff").json(&staff).send().await.unwrap().status, 201);
+    let mut planted = family(CITY_A);
+    (planted.child, planted.child_kana) = (PLANTED[0].into(), PLANTED[1].into());
+    (planted.guardian, planted.address) = (PLANTED[2].into(), PLANTED[3].into());
+    let document = planted.to_xml().replace("匿名 通告者", PLANTED[4]);
+    let reply = city.client.post("/v1/records").xml(document.clone()).send().await.unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let record = json(&reply)["record"].as_str().unwrap().to_owned();
+    assert_eq!(children(&search(&far, j!({ "child_name": PLANTED[0] })).await).len(), 1);
+    assert_eq!(view(&city, &record).await.status, 200);
+    let update =
+        city.client.put(&format!("/v1/records/{record}")).if_match(1).xml(document.clone()).send().await.unwrap();
+    assert_eq!(update.status, 200);
+    // Refusals must not carry it into a log either.
+    city.client.post("/v1/records").xml(document.replace("<sex>2", "<sex>龘靐 齉")).send().await.unwrap();
+    search(&far, j!({ "child_name": PLANTED[0], "birth": { "on": PLANTED[0] } })).await;
+    far.client.post("/v1/searches").json(&j!({ "purpose": PLANTED[0] })).send().await.unwrap();
+    let notice = j!({ "status": "actual", "child": { "name": PLANTED[0], "sex": "2", "birth_date": "2018" },
+        "circumstances": PLANTED[6], "contact": "03" });
+    let sent = far.client.post("/v1/missing-notices").json(&notice).send().await.unwrap();
+    assert_eq!(sent.status, 201, "{}", sent.text());
+    let asked = far
+        .client
+        .post("/v1/transfers/requests")
+        .json(&j!({ "record": record, "reason": PLANTED[7] }))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(asked.status, 201, "{}", asked.text());
+    let asked = far
+        .client
+        .post(&format!("/v1/records/{record}/inquiries"))
+        .json(&j!({ "text": PLANTED[8] }))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(asked.status, 201, "{}", asked.text());
+
+    let files: Vec<_> =
+        fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    for needed in ["tsunagi.db", "tsunagi.db-wal", "log.txt"] {
+        assert!(files.iter().any(|file| file == needed), "{needed} is not among {files:?}");
+    }
+    assert!(fs::metadata(&log).unwrap().len() > 10_000, "the log is not at its most talkative");
+    for text in PLANTED {
+        assert_eq!(holders(directory.path(), text), Vec::<String>::new(), "{text}");
+    }
+    // The twin: the same look finds what is in the clear, and a planted leak in each encoding.
+    assert!(holders(directory.path(), FAR_CENTER).contains(&"tsunagi.db-wal".to_owned()));
+    for (number, leak) in encodings(PLANTED[2]).into_iter().enumerate() {
+        let file = format!("leak-{number}");
+        fs::write(directory.path().join(&file), [b"..", leak.as_slice(), b".."].concat()).unwrap();
+        assert_eq!(holders(directory.path(), PLANTED[2]), [file.clone()]);
+        fs::remove_file(directory.path().join(file)).unwrap();
+    }
+    running.stop().await;
+}
+
+fn operator_of(premises: &tsunagi::cli::demo::world::Premises, name: &str) -> tsunagi::client::Client {
+    tsunagi::client::Client::new(premises.config.listen, &premises.credentials(name), Some("admin")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_rotate_and_everything_still_opens() {
+    use tsunagi::{cli::keys::rotate, clock::Clock, gateway::Gateway, store::keyring::Keyring};
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let record = register(&city, &family(CITY_A)).await;
+    let config = stage.world.premises.config.clone();
+    let Stage { world, directory } = stage;
+    world.stop().await;
+    drop(city);
+    let old = fs::read(&config.keyring).unwrap();
+    let store = tsunagi::gateway::open_store(&config.database).await.unwrap();
+    let keyring = Keyring::load(&config.keyring).unwrap().rotate(&config.keyring).unwrap();
+    assert_eq!(rotate(&store, keyring).await.unwrap(), 1);
+    store.close().await;
+    let gateway = Gateway::open(config.clone(), Clock::system()).await.unwrap();
+    let mut tx = gateway.store.read().await.unwrap();
+    let stored = tsunagi::store::records::find(&mut tx, record.parse().unwrap()).await.unwrap().unwrap();
+    assert!(tsunagi::store::records::version(&mut tx, &gateway.vault, &stored, 1).await.is_ok());
+    drop(tx);
+    gateway.store.close().await;
+    drop(gateway);
+    // The old keyring opens nothing any more.
+    fs::write(&config.keyring, old).unwrap();
+    assert!(Gateway::open(config, Clock::system()).await.is_err());
+    drop(directory);
+}

@@ -1,0 +1,112 @@
+//! The journal cannot write: not a byte of record data leaves, the error says so, and it recovers.
+
+use serde_json::json as j;
+use tokio::process::Command;
+
+use crate::{crash, harness::*};
+
+/// Statements against the database of a running gateway, from beside it.
+async fn beside(stage: &Stage, sql: &'static str) {
+    let file = stage.directory.path().join("tsunagi.db");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    sqlx::query(sql).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+async fn ready(stage: &Stage) -> bool {
+    crash::is_ready(stage.world.server.as_ref().unwrap().monitor_address).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aborting_ledger_discloses_nothing_and_recovers() {
+    let stage = Stage::new().await;
+    let (city, center, far) = (
+        stage.party("city", CITY_A).await,
+        stage.party("center", CENTER_A).await,
+        stage.party("far", FAR_CENTER).await,
+    );
+    let record = register(&city, &family(CITY_A)).await;
+    assert!(ready(&stage).await);
+    beside(&stage, "CREATE TRIGGER planted BEFORE INSERT ON ledger BEGIN SELECT RAISE(ABORT, 'planted'); END").await;
+    let own = city.client.get("/v1/records").send().await.unwrap();
+    let created = city
+        .client
+        .post("/v1/records")
+        .header("idempotency-key", "while-broken")
+        .xml(family(CITY_A).to_xml())
+        .send()
+        .await
+        .unwrap();
+    let history = city.client.get(&format!("/v1/records/{record}/history")).purpose("casework").send().await.unwrap();
+    let hidden = view(&far, &record).await;
+    for reply in
+        [view(&center, &record).await, search(&far, j!({ "child_name": "高橋" })).await, own, created, history, hidden]
+    {
+        assert_refused(&reply, 503, "journal_unavailable");
+        assert_eq!(reply.header("retry-after"), Some("1"));
+        assert!(!reply.text().contains("髙橋") && !reply.text().contains("花子"), "{}", reply.text());
+    }
+    assert!(!ready(&stage).await, "/readyz says so");
+    assert!(inbox(&city).await.is_empty());
+    beside(&stage, "DROP TRIGGER planted").await;
+    assert_eq!(view(&center, &record).await.status, 200);
+    assert!(ready(&stage).await);
+    assert_eq!(
+        children(&search(&far, j!({ "child_name": "高橋" })).await).len(),
+        1,
+        "the refused registration left nothing"
+    );
+    let again = city
+        .client
+        .post("/v1/records")
+        .header("idempotency-key", "while-broken")
+        .xml(family(CITY_A).to_xml())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(again.status, 201, "the same request succeeds afterwards: {}", again.text());
+}
+
+/// The twin: with the entry not in the way, the same requests do disclose.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_requests_disclose_while_the_ledger_writes() {
+    let stage = Stage::new().await;
+    let (city, center) = (stage.party("city", CITY_A).await, stage.party("center", CENTER_A).await);
+    let record = register(&city, &family(CITY_A)).await;
+    assert!(view(&center, &record).await.text().contains("髙橋"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_discloses_nothing_and_recovers() {
+    let directory = tempfile::tempdir().unwrap();
+    let premises = crash::premises(directory.path()).await;
+    let mut running = crash::serve(&premises, None).await;
+    let operator = crash::operator(&premises, &running);
+    let city = crash::connect(&premises, &operator, "a", CITY_A).await;
+    let record = register(&city, &family(CITY_A)).await;
+    let prlimit = |limit: String| {
+        let pid = running.pid().to_string();
+        async move {
+            let status =
+                Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}")]).status().await.unwrap();
+            assert!(status.success());
+        }
+    };
+    // No file of the gateway may grow beyond what the WAL is now: the disk is full.
+    let wal = std::fs::metadata(directory.path().join("tsunagi.db-wal")).unwrap().len();
+    prlimit(format!("{wal}:unlimited")).await;
+    let mut refused = None;
+    for _ in 0..200 {
+        let reply = view(&city, &record).await;
+        if reply.status != 200 {
+            refused = Some(reply);
+            break;
+        }
+    }
+    let refused = refused.expect("the disk was never full");
+    assert_refused(&refused, 503, "journal_unavailable");
+    assert!(!refused.text().contains("花子"));
+    prlimit("unlimited".into()).await;
+    assert_eq!(view(&city, &record).await.status, 200, "it recovers without a restart");
+    running.stop().await;
+}

@@ -1,0 +1,207 @@
+//! No hidden item is an oracle: two databases that differ only in what a caller may not see answer that caller alike,
+//! byte for byte, totals, order, paging and errors included.
+
+use std::collections::HashMap;
+
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, TestRunner},
+};
+use regex::Regex;
+use serde_json::{Value, json as j};
+use tsunagi::{
+    cli::demo::{people::Family, world::Party},
+    client::Reply,
+};
+
+use crate::harness::*;
+
+/// One thing a caller may try.
+#[derive(Clone, Debug)]
+enum Act {
+    Search { child: String, guardian: Option<String>, birth: Option<String>, sex: Option<String> },
+    View,
+    History,
+    Version,
+    Attachment,
+    AskTransfer,
+    Inquire,
+    Disclosures,
+    Inbox,
+    Transfers,
+    Checkpoint,
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    let fragment = prop::sample::select(vec![
+        "髙橋",
+        "高橋",
+        "花子",
+        "ハナコ",
+        "たかはし",
+        "ﾀｶﾊｼ",
+        "子",
+        "鈴木",
+        "早乙女",
+        "タカ",
+        "木",
+        "花",
+        "佐藤",
+        "高",
+        "ン",
+    ]);
+    let guardian = prop::option::of(prop::sample::select(vec!["誠", "髙橋", "渡辺", "マコト"]));
+    let birth = prop::option::of(prop::sample::select(vec!["2018", "H30.4", "2018-04-01", "2019"]));
+    let sex = prop::option::of(prop::sample::select(vec!["1", "2"]));
+    prop_oneof![
+        6 => (fragment, guardian, birth, sex).prop_map(|(child, guardian, birth, sex)| Act::Search {
+            child: child.to_owned(),
+            guardian: guardian.map(str::to_owned),
+            birth: birth.map(str::to_owned),
+            sex: sex.map(str::to_owned),
+        }),
+        1 => Just(Act::View), 1 => Just(Act::History), 1 => Just(Act::Version), 1 => Just(Act::Attachment),
+        1 => Just(Act::AskTransfer), 1 => Just(Act::Inquire), 1 => Just(Act::Disclosures), 1 => Just(Act::Inbox),
+        1 => Just(Act::Transfers), 1 => Just(Act::Checkpoint),
+    ]
+}
+
+/// Does it; `hidden` is the id of a record that this caller may not see, or of none at all.
+async fn perform(caller: &Party, act: &Act, hidden: &str) -> Reply {
+    let client = &caller.client;
+    let record = format!("/v1/records/{hidden}");
+    let request = match act {
+        Act::Search { child, guardian, birth, sex } => {
+            let mut body = j!({ "purpose": "casework", "case_reference": "1", "child_name": child });
+            let fields = [
+                ("guardian_name", guardian.clone().map(Value::from)),
+                ("birth", birth.clone().map(|on| j!({ "on": on }))),
+                ("sex", sex.clone().map(Value::from)),
+            ];
+            for (name, value) in fields {
+                if let Some(value) = value {
+                    body[name] = value;
+                }
+            }
+            client.post("/v1/searches").json(&body)
+        }
+        Act::View => client.get(&record).purpose("casework"),
+        Act::History => client.get(&format!("{record}/history")).purpose("casework"),
+        Act::Version => client.get(&format!("{record}/versions/1")).purpose("casework"),
+        Act::Attachment => client.get(&format!("{record}/attachments/{hidden}")).purpose("casework"),
+        Act::AskTransfer => client.post("/v1/transfers/requests").json(&j!({ "record": hidden, "reason": "転入" })),
+        Act::Inquire => client.post(&format!("{record}/inquiries")).json(&j!({ "text": "照会" })),
+        Act::Disclosures => client.get("/v1/disclosures?of=by_us"),
+        Act::Inbox => client.get("/v1/inbox"),
+        Act::Transfers => client.get("/v1/transfers"),
+        Act::Checkpoint => client.get("/v1/ledger/checkpoint"),
+    };
+    request.send().await.unwrap()
+}
+
+/// Everything an answer says, with what is random — ids, times, serials, hashes — numbered by first appearance.
+struct Normal {
+    random: Regex,
+    seen: HashMap<String, usize>,
+}
+
+impl Normal {
+    fn new() -> Self {
+        let random = [
+            "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+            r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z",
+            r"[A-Za-z, ]+\d\d:\d\d:\d\d GMT",
+            "[0-9a-f]{31,32}",
+            "[A-Za-z0-9+/]{40,}=*",
+        ];
+        Self { random: Regex::new(&random.join("|")).unwrap(), seen: HashMap::new() }
+    }
+
+    fn of(&mut self, reply: &Reply) -> String {
+        let mut headers: Vec<String> = reply
+            .headers
+            .iter()
+            .filter(|(name, _)| *name != "date")
+            .map(|(name, value)| format!("{name}: {value:?}"))
+            .collect();
+        headers.sort();
+        let whole = format!("{}\n{}\n\n{}", reply.status, headers.join("\n"), reply.text());
+        let seen = &mut self.seen;
+        self.random
+            .replace_all(&whole, |found: &regex::Captures<'_>| {
+                let next = seen.len();
+                format!("#{}", seen.entry(found[0].to_owned()).or_insert(next))
+            })
+            .into_owned()
+    }
+}
+
+/// A stage on which one record is hidden from an outside city: shielded, or of a class that national search does not
+/// cover. The two worlds differ in its content alone.
+async fn stage(hidden: &str, content: &Family) -> (Stage, Party, String) {
+    let stage = Stage::new().await;
+    let (owner, caller) = (stage.party("owner", CITY_A).await, stage.party("caller", CITY_B).await);
+    let mut visible = family(CITY_A);
+    (visible.child, visible.child_kana) = ("鈴木 桃子".into(), "スズキ モモコ".into());
+    register(&owner, &visible).await;
+    let mut content = content.clone();
+    let document = match hidden {
+        "shielded" => {
+            content.shield_since = Some("2026-04-01".into());
+            content.to_xml()
+        }
+        "not covered" => {
+            content.to_xml().replace("<caseClass>1</caseClass><abuseKind>2</abuseKind>", "<caseClass>2</caseClass>")
+        }
+        _ => content.to_xml(),
+    };
+    let reply = owner.client.post("/v1/records").xml(document).send().await.unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let record = json(&reply)["record"].as_str().unwrap().to_owned();
+    (stage, caller, record)
+}
+
+/// Plays the same acts in two worlds; answers the first on which they differ.
+async fn difference(hidden: &str, acts: &[Act]) -> Option<String> {
+    let mut unrelated = family(CITY_A);
+    (unrelated.child, unrelated.child_kana) = ("五十嵐 樹".into(), "イガラシ イツキ".into());
+    (unrelated.guardian, unrelated.guardian_kana) = ("五十嵐 彩".into(), "イガラシ アヤ".into());
+    unrelated.former_guardian = None;
+    unrelated.birth_date = "2011-11-11".into();
+    unrelated.sex = "1".into();
+    let (_one_stage, one, one_hidden) = stage(hidden, &family(CITY_A)).await;
+    let (_other_stage, other, _) = stage(hidden, &unrelated).await;
+    let absent = "01900000-0000-7000-8000-000000000000";
+    let (mut one_normal, mut other_normal) = (Normal::new(), Normal::new());
+    for act in acts {
+        let a = one_normal.of(&perform(&one, act, &one_hidden).await);
+        let b = other_normal.of(&perform(&other, act, absent).await);
+        if a != b {
+            return Some(format!("{act:?}\n{a}\n----\n{b}"));
+        }
+    }
+    None
+}
+
+fn random_acts(count: usize) -> Vec<Act> {
+    let acts =
+        prop::collection::vec(acts(), count).new_tree(&mut TestRunner::new(Config::default())).unwrap().current();
+    println!("{acts:?}");
+    acts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_worlds_that_differ_in_a_hidden_record_answer_alike() {
+    for hidden in ["shielded", "not covered"] {
+        let acts = random_acts(150);
+        let differs = difference(hidden, &acts).await;
+        assert!(differs.is_none(), "{hidden}: {}", differs.unwrap());
+    }
+}
+
+/// The twin: a record that is not hidden makes the two worlds differ.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visible_record_is_noticed() {
+    assert!(difference("visible", &random_acts(60)).await.is_some());
+}
