@@ -24,7 +24,10 @@ use tokio::{net::TcpStream, sync::Mutex};
 use tokio_rustls::TlsConnector;
 use uuid::Uuid;
 
-use crate::server::{connection::OFFICER, tls};
+use crate::{
+    clock::unclocked_id,
+    server::{connection::OFFICER, tls},
+};
 
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +92,7 @@ impl Client {
             insert(&mut headers, header::AUTHORIZATION, &format!("Bearer {token}"));
         }
         if method != Method::GET {
-            insert(&mut headers, HeaderName::from_static("idempotency-key"), &Uuid::now_v7().to_string());
+            insert(&mut headers, HeaderName::from_static("idempotency-key"), &unclocked_id().to_string());
         }
         RequestBuilder { client: self, method, path: path.to_owned(), headers, body: Bytes::new() }
     }

@@ -1,4 +1,5 @@
 //! Time and randomness. Everything that needs either takes it from here, so that a test can hold the time.
+#![allow(clippy::disallowed_methods, reason = "the one place that may ask the system")]
 
 use std::{
     sync::{
@@ -83,6 +84,16 @@ impl Clock {
     pub fn new_id(&self) -> Uuid {
         Uuid::now_v7()
     }
+}
+
+/// An identifier where there is no clock at hand: an answer before any gateway is asked, a client's key.
+pub fn unclocked_id() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// The system's time, for certificates of the development PKI.
+pub fn utc_now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
 }
 
 /// Random bytes from the operating system's generator by way of the TLS library's provider.

@@ -12,10 +12,10 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams,
     SanType, SerialNumber,
 };
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use crate::{
-    clock::random_bytes,
+    clock::{random_bytes, utc_now},
     domain::organization::OrganizationCode,
     identity::certificate::{ORGANIZATION_URI, serial_text},
 };
@@ -150,7 +150,7 @@ impl Authority {
     /// # Errors
     /// A serial is not one, or the file cannot be written.
     pub fn publish_list(&self, serials: &[String], valid_days: i64) -> Result<(), PkiError> {
-        let now = OffsetDateTime::now_utc();
+        let now = utc_now();
         let revoked_certs = serials
             .iter()
             .map(|serial| {
@@ -179,7 +179,7 @@ fn params(name: &str, days: i64) -> Result<CertificateParams, PkiError> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    let now = OffsetDateTime::now_utc();
+    let now = utc_now();
     params.not_before = now - Duration::days(2);
     params.not_after = now + Duration::days(days);
     Ok(params)

@@ -282,6 +282,9 @@ pub struct Memory {
     pub inboxes: Inboxes,
     epoch: AtomicU64,
     healthy: AtomicBool,
+    /// Transactions that were committed, and entries in them.
+    commits: AtomicU64,
+    entries: AtomicU64,
 }
 
 /// Latest inbox position of each organization, and who waits for the next.
@@ -323,6 +326,8 @@ impl Memory {
             inboxes,
             epoch: AtomicU64::new(0),
             healthy: AtomicBool::new(true),
+            commits: AtomicU64::new(0),
+            entries: AtomicU64::new(0),
         }
     }
 
@@ -364,6 +369,11 @@ impl Journal {
     /// The visibility epoch. Read it before reading what a decision rests on, and hand it back with the decision.
     pub fn epoch(&self) -> u64 {
         self.memory.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Transactions committed since the start, and ledger entries in them.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.memory.commits.load(Ordering::Relaxed), self.memory.entries.load(Ordering::Relaxed))
     }
 
     /// Whether the last transaction was written.
@@ -640,6 +650,8 @@ impl Writer {
     /// Brings memory up to the commit that has just been confirmed.
     fn settle(&mut self) {
         let Some(InDoubt { leaves, changes, inbox, .. }) = self.in_doubt.take() else { return };
+        self.memory.commits.fetch_add(1, Ordering::Relaxed);
+        self.memory.entries.fetch_add(leaves.len() as u64, Ordering::Relaxed);
         if !leaves.is_empty() {
             let mut tree = self.memory.tree.write().unwrap_or_else(PoisonError::into_inner);
             leaves.into_iter().for_each(|leaf| tree.push(leaf));

@@ -200,6 +200,9 @@ impl Directory {
     }
 
     /// A desk terminal in force, for signing in.
+    ///
+    /// # Errors
+    /// Which of the identities is not in force.
     pub fn desk(&self, certificate: &TerminalCertificate) -> Result<Terminal, Unrecognized> {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let active = inner.organizations.get(&certificate.organization).is_some_and(|o| o.active);

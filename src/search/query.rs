@@ -42,7 +42,7 @@ impl Fragment {
         if name.whole == self.0 {
             return Some(Rank::Exact);
         }
-        if name.parts.iter().any(|part| *part == self.0) {
+        if name.parts.contains(&self.0) {
             return Some(Rank::WholeName);
         }
         if name.whole.starts_with(&self.0) || name.parts.iter().any(|part| part.starts_with(&self.0)) {

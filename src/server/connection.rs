@@ -35,6 +35,7 @@ use super::{
     routes::{Handler, ROUTES, Route},
 };
 use crate::{
+    clock::unclocked_id,
     disclosure::{
         entry::{Act, Entry},
         journal::JournalError,
@@ -173,8 +174,8 @@ fn router(serving: &Arc<Serving>) -> Router {
         router = router.route(route.path, axum::routing::on(filter, handler));
     }
     openapi::add_to(router)
-        .fallback(|| async { answer(Answer::problem(&Error::NoSuchRoute, Uuid::now_v7())) })
-        .method_not_allowed_fallback(|| async { answer(Answer::problem(&Error::MethodNotAllowed, Uuid::now_v7())) })
+        .fallback(|| async { answer(Answer::problem(&Error::NoSuchRoute, unclocked_id())) })
+        .method_not_allowed_fallback(|| async { answer(Answer::problem(&Error::MethodNotAllowed, unclocked_id())) })
 }
 
 async fn handle(

@@ -21,6 +21,8 @@ pub struct Metrics {
     pub handshake_failures: IntCounter,
     pub shed: IntCounter,
     pub trust_reload_failures: IntCounter,
+    journal_commits: IntGauge,
+    journal_entries: IntGauge,
     /// 1 while a revocation list is past its date.
     pub expired_lists: IntGauge,
 }
@@ -43,6 +45,10 @@ impl Metrics {
         let trust_reload_failures =
             IntCounter::new("tsunagi_trust_reload_failures_total", "CA or revocation list that could not be read")?;
         let expired_lists = IntGauge::new("tsunagi_revocation_list_expired", "A revocation list is past its date")?;
+        let journal_commits = IntGauge::new("tsunagi_journal_commits", "Transactions committed since the start")?;
+        let journal_entries = IntGauge::new("tsunagi_journal_entries", "Ledger entries committed since the start")?;
+        registry.register(Box::new(journal_commits.clone()))?;
+        registry.register(Box::new(journal_entries.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(connections.clone()))?;
@@ -58,11 +64,15 @@ impl Metrics {
             handshake_failures,
             shed,
             trust_reload_failures,
+            journal_commits,
+            journal_entries,
             expired_lists,
         })
     }
 
-    fn text(&self) -> Vec<u8> {
+    fn text(&self, (commits, entries): (u64, u64)) -> Vec<u8> {
+        self.journal_commits.set(i64::try_from(commits).unwrap_or(i64::MAX));
+        self.journal_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
         let mut out = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut out) {
             tracing::error!(%error, "metrics cannot be written");
@@ -72,11 +82,17 @@ impl Metrics {
 }
 
 pub(super) async fn serve(listener: TcpListener, serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
-    let router = Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(|State(serving): State<Arc<Serving>>| async move { serving.metrics.text() }))
-        .with_state(serving);
+    let router =
+        Router::new()
+            .route("/livez", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route(
+                "/metrics",
+                get(|State(serving): State<Arc<Serving>>| async move {
+                    serving.metrics.text(serving.gateway.journal.counts())
+                }),
+            )
+            .with_state(serving);
     let stop = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };

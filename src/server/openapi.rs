@@ -1,4 +1,262 @@
 //! The OpenAPI 3.1 document, made from the route table and the types, and a page to read it offline.
-pub fn add_to(router: axum::Router) -> axum::Router {
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    Router,
+    extract::Path,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::{Map, Value, json};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::routes::{BodyKind, ROUTES, Route};
+use crate::{
+    disclosure::{entry, gate},
+    domain::{format::publish::json_schema, missing_notice, staffing, visibility},
+    operations as ops, store,
+};
+
+/// Adds `/openapi.json` and `/docs/` to a router.
+pub(super) fn add_to(router: Router) -> Router {
     router
+        .route("/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.to_string()) }))
+        .route("/docs/", get(|| swagger("index.html".to_owned())))
+        .route("/docs/{*path}", get(|Path(path): Path<String>| swagger(path)))
+}
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
+
+/// Swagger UI, served from this program: nothing is loaded from elsewhere.
+async fn swagger(path: String) -> Response {
+    let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
+    match utoipa_swagger_ui::serve(&path, config) {
+        Ok(Some(file)) => ([(header::CONTENT_TYPE, file.content_type)], file.bytes.into_owned()).into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Collects the schemas of types with everything they refer to.
+#[derive(Default)]
+struct Schemas(Map<String, Value>);
+
+impl Schemas {
+    fn add<T: ToSchema + PartialSchema>(mut self) -> Self {
+        let mut inner = Vec::new();
+        T::schemas(&mut inner);
+        inner.push((T::name().into_owned(), T::schema()));
+        for (name, schema) in inner {
+            self.0.insert(name, serde_json::to_value(schema).unwrap_or(Value::Null));
+        }
+        self
+    }
+}
+
+/// The whole document.
+pub fn document() -> Value {
+    let mut schemas = Schemas::default()
+        .add::<ops::sign_in::SignIn>()
+        .add::<ops::sign_in::SignedIn>()
+        .add::<ops::sign_in::SignedOut>()
+        .add::<ops::who_am_i::WhoAmI>()
+        .add::<ops::register_record::Written>()
+        .add::<ops::list_records::OwnRecords>()
+        .add::<ops::view_record::History>()
+        .add::<ops::attach_file::Attached>()
+        .add::<ops::shield_record::ShieldRequest>()
+        .add::<ops::break_glass::BreakGlassRequest>()
+        .add::<ops::break_glass::GlassBroken>()
+        .add::<ops::break_glass::Reviewed>()
+        .add::<store::oversight::BrokenGlass>()
+        .add::<ops::ask_owner::InquiryText>()
+        .add::<ops::ask_owner::Asked>()
+        .add::<store::oversight::Inquiry>()
+        .add::<ops::search_nationwide::SearchRequest>()
+        .add::<ops::search_nationwide::SearchFacts>()
+        .add::<gate::FoundChild>()
+        .add::<ops::transfer_offer::TransferRequest>()
+        .add::<ops::transfer_offer::TransferOffer>()
+        .add::<ops::transfer_steps::TransferLine>()
+        .add::<ops::transfer_steps::TransferLines>()
+        .add::<ops::transfer_steps::EndReason>()
+        .add::<store::transfers::TransferNote>()
+        .add::<missing_notice::NoticeContent>()
+        .add::<ops::announce_missing_child::NoticeWritten>()
+        .add::<ops::answer_missing_notice::AnswerRequest>()
+        .add::<ops::answer_missing_notice::Answered>()
+        .add::<ops::view_missing_notice::NoticeLine>()
+        .add::<ops::view_missing_notice::NoticeSearch>()
+        .add::<ops::view_missing_notice::FoundNotice>()
+        .add::<store::notices::CenterState>()
+        .add::<ops::read_inbox::Inbox>()
+        .add::<ops::read_inbox::Acknowledge>()
+        .add::<ops::read_disclosures::Disclosures>()
+        .add::<entry::Entry>()
+        .add::<ops::prove_ledger::ProvedEntry>()
+        .add::<ops::prove_ledger::Consistency>()
+        .add::<ops::prove_ledger::Evidence>()
+        .add::<ops::review_serious_case::SeriousText>()
+        .add::<ops::review_serious_case::SeriousWritten>()
+        .add::<ops::review_serious_case::SeriousCases>()
+        .add::<store::oversight::SeriousNote>()
+        .add::<staffing::StaffingReport>()
+        .add::<ops::report_staffing::Submitted>()
+        .add::<ops::report_staffing::StaffingReports>()
+        .add::<ops::administer::ConnectOrganization>()
+        .add::<ops::administer::Administered>()
+        .add::<ops::administer::OrganizationLines>()
+        .add::<ops::administer::RegisterTerminal>()
+        .add::<ops::administer::TerminalLines>()
+        .add::<ops::administer::RegisterStaff>()
+        .add::<ops::administer::StaffLines>()
+        .add::<visibility::VisibilitySettings>()
+        .0;
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let list = |name: &str| json!({ "type": "array", "items": reference(name) });
+    let joined = |parts: Vec<Value>| json!({ "allOf": parts });
+    let beside =
+        |name: &str, data: Value| json!({ "type": "object", "properties": { name: data }, "required": [name] });
+    // Answers that the writers put together rather than a type.
+    for (name, schema) in [
+        ("Problem", problem_schema()),
+        ("RecordView", record_view_schema()),
+        ("SearchAnswer", joined(vec![beside("children", list("FoundChild")), reference("SearchFacts")])),
+        ("TransferView", joined(vec![beside("note", reference("TransferNote")), reference("TransferLine")])),
+        ("NoticeView", joined(vec![beside("content", reference("NoticeContent")), reference("NoticeLine")])),
+        ("NoticeCenters", joined(vec![beside("centers", list("CenterState")), reference("NoticeLine")])),
+        ("FoundNotices", list("FoundNotice")),
+        ("SeriousNotes", list("SeriousNote")),
+        ("NationalFormat", national_format()),
+    ] {
+        schemas.insert(name.to_owned(), schema);
+    }
+    let mut paths = Map::new();
+    for route in ROUTES {
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(route.method.as_str().to_lowercase(), operation(route));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tsunagi 繋ぎ",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "要保護児童等に関する情報共有 API。相互TLSが必要です。 / Mutual TLS is required.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "terminal": { "type": "mutualTLS" },
+                "session": { "type": "http", "scheme": "bearer" },
+                "officer": { "type": "apiKey", "in": "header", "name": "Tsunagi-Officer" },
+            },
+        },
+        "security": [{ "terminal": [], "officer": [] }, { "terminal": [], "session": [] }],
+    })
+}
+
+fn operation(route: &Route) -> Value {
+    let schema = |name: &str| json!({ "schema": { "$ref": format!("#/components/schemas/{name}") } });
+    let mut parameters: Vec<Value> = route
+        .path
+        .split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    if route.method != axum::http::Method::GET {
+        parameters
+            .push(header_parameter("Idempotency-Key", route.operation != "sign_in" && route.operation != "sign_out"));
+    }
+    if route.summary.1.contains("If-Match") {
+        parameters.push(header_parameter("If-Match", true));
+    }
+    let mut operation = json!({
+        "operationId": route.operation,
+        "summary": format!("{} / {}", route.summary.0, route.summary.1),
+        "description": format!(
+            "kinds: {}; roles: {}",
+            route.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "),
+            route.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", "),
+        ),
+        "parameters": parameters,
+        "responses": {
+            "default": {
+                "description": "RFC 9457",
+                "content": { "application/problem+json": schema("Problem") },
+            },
+        },
+    });
+    let content = match route.response {
+        Some("File") => json!({ "application/octet-stream": {} }),
+        Some("Text") => json!({ "text/plain": {} }),
+        Some("RecordView") => json!({ "application/json": schema("RecordView"), "application/xml": {} }),
+        Some(name) => json!({ "application/json": schema(name) }),
+        None => json!({}),
+    };
+    if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+        responses.insert("2XX".into(), json!({ "description": "OK", "content": content }));
+    }
+    let request = match (route.request, route.body) {
+        (_, BodyKind::Empty) | (None, _) => None,
+        (Some("File"), _) => Some(json!({ "image/jpeg": {}, "image/png": {}, "application/pdf": {} })),
+        (Some("NationalFormat"), _) => {
+            Some(json!({ "application/xml": {}, "application/json": schema("NationalFormat") }))
+        }
+        (Some(name), _) => Some(json!({ "application/json": schema(name) })),
+    };
+    if let (Some(content), Some(object)) = (request, operation.as_object_mut()) {
+        object.insert("requestBody".into(), json!({ "required": true, "content": content }));
+    }
+    operation
+}
+
+fn header_parameter(name: &str, required: bool) -> Value {
+    json!({ "name": name, "in": "header", "required": required, "schema": { "type": "string" } })
+}
+
+fn problem_schema() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "required": ["type", "title", "status", "code", "request_id", "title_ja"],
+        "properties": {
+            "type": text, "title": text, "status": { "type": "integer" }, "detail": text, "instance": text,
+            "code": text, "title_ja": text, "detail_ja": text, "request_id": text,
+            "faults": { "type": "array", "items": { "type": "object" } },
+        },
+    })
+}
+
+fn record_view_schema() -> Value {
+    let item = json!({ "oneOf": [
+        { "type": "object", "properties": { "shown": { "type": "object" } }, "required": ["shown"] },
+        { "type": "object", "properties": { "withheld": { "const": true } }, "required": ["withheld"] },
+    ] });
+    json!({
+        "type": "object",
+        "required": ["record", "version", "relation", "age", "items"],
+        "properties": {
+            "record": { "type": "string", "format": "uuid" },
+            "version": { "type": "integer" },
+            "owner": { "type": ["string", "null"] },
+            "relation": { "type": "string" },
+            "closed": { "type": ["boolean", "null"] },
+            "serious": { "type": ["boolean", "null"] },
+            "age": { "type": "integer" },
+            "items": { "type": "object", "additionalProperties": item },
+            "attachments": { "type": "array", "items": { "type": "object" } },
+        },
+    })
+}
+
+/// The JSON schema of the national format, with its definitions reachable inside this document.
+fn national_format() -> Value {
+    let text = json_schema().to_string().replace("#/$defs/", "#/components/schemas/NationalFormat/$defs/");
+    serde_json::from_str(&text).unwrap_or(Value::Null)
 }

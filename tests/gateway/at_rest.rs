@@ -103,7 +103,7 @@ async fn no_planted_name_is_in_database_wal_or_logs() {
     for (number, leak) in encodings(PLANTED[2]).into_iter().enumerate() {
         let file = format!("leak-{number}");
         fs::write(directory.path().join(&file), [b"..", leak.as_slice(), b".."].concat()).unwrap();
-        assert_eq!(holders(directory.path(), PLANTED[2]), [file.clone()]);
+        assert_eq!(holders(directory.path(), PLANTED[2]), std::slice::from_ref(&file));
         fs::remove_file(directory.path().join(file)).unwrap();
     }
     running.stop().await;

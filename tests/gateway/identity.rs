@@ -40,7 +40,7 @@ async fn a_revocation_list_holds_on_open_connections_and_for_new_ones() {
     let city = stage.party("city", CITY_A).await;
     assert_eq!(city.client.get("/v1/session").send().await.unwrap().status, 200);
     let serving = stage.world.server.as_ref().unwrap().serving.clone();
-    stage.world.premises.authority.publish_list(&[city.serial.clone()], 30).unwrap();
+    stage.world.premises.authority.publish_list(std::slice::from_ref(&city.serial), 30).unwrap();
     serving.verifier.reload().unwrap();
     assert_refused(&city.client.get("/v1/session").send().await.unwrap(), 401, "terminal_revoked");
     let fresh = stage.world.another(&city).unwrap();

@@ -1,4 +1,5 @@
 //! Black-box tests over real mutual TLS, one file for each part of the story.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 mod accounting;
 mod at_rest;
@@ -10,6 +11,7 @@ mod identity;
 mod limits;
 mod missing_notice;
 mod national_format;
+mod openapi;
 mod oversight;
 mod register_and_update;
 mod search;
