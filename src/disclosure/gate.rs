@@ -232,7 +232,7 @@ impl Gate {
     }
 
     fn settings_of(&self, owner: &OrganizationCode) -> VisibilitySettings {
-        self.journal.memory().directory.organization(owner).map(|o| o.settings).unwrap_or_default()
+        self.journal.memory().directory.settings_of(owner)
     }
 
     /// Discloses a record's document as far as the grant goes.

@@ -35,7 +35,7 @@ use crate::{
         index::{IndexChange, SearchIndex},
         standing::{StandingChange, StandingMatches},
     },
-    store::{self, Store, StoreError, Tx, execute},
+    store::{self, Store, StoreError, Tx, execute, ledger::Appended},
 };
 
 /// Most jobs in one transaction; more wait for the next.
@@ -553,6 +553,7 @@ impl Writer {
         let mut changes = Vec::new();
         let mut inbox: HashMap<OrganizationCode, i64> = HashMap::new();
         let mut ran = Vec::with_capacity(batch.len());
+        let (mut appended, mut messages) = (Vec::new(), Vec::new());
         for work in batch.iter_mut() {
             if work.decided_at.is_some_and(|decided_at| decided_at != epoch) {
                 ran.push(Ran::Not(JournalError::Stale.into()));
@@ -572,7 +573,7 @@ impl Writer {
                 let leaf = leaf_hash(&body);
                 let position = frontier.size();
                 ids.push(logged.entry.id);
-                store::ledger::append(&mut tx, &self.node, position, logged, body).await?;
+                appended.push(Appended { position, logged, body });
                 frontier.push(leaf);
                 leaves.push(leaf);
             }
@@ -581,13 +582,15 @@ impl Writer {
                     Some(last) => last + 1,
                     None => self.memory.inboxes.watch(&item.to).0 + 1,
                 };
-                store::inbox::deliver(&mut tx, next, &item, self.clock.now()).await?;
-                inbox.insert(item.to, next);
+                inbox.insert(item.to.clone(), next);
+                messages.push((next, item));
             }
             epoch += prepared.changes.iter().filter(|change| matches!(change, Change::Visibility)).count() as u64;
             changes.extend(prepared.changes);
             ran.push(declined.map_or_else(|| Ran::Well(Receipt { entries: ids }), Ran::Not));
         }
+        store::ledger::append(&mut tx, &self.node, appended).await?;
+        store::inbox::deliver(&mut tx, messages, self.clock.now()).await?;
         let doubt = InDoubt {
             size: frontier.size(),
             root: frontier.root(),

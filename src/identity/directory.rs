@@ -221,6 +221,12 @@ impl Directory {
         self.0.read().unwrap_or_else(PoisonError::into_inner).organizations.get(code).cloned()
     }
 
+    /// An organization's own visibility settings; none where it is not connected.
+    pub fn settings_of(&self, code: &OrganizationCode) -> VisibilitySettings {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        inner.organizations.get(code).map(|organization| organization.settings.clone()).unwrap_or_default()
+    }
+
     pub fn terminal(&self, serial: &str) -> Option<Terminal> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).terminals.get(serial).cloned()
     }

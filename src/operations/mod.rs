@@ -51,9 +51,10 @@ use crate::{
 /// A record with what it is to the caller; `None` where it does not exist.
 async fn find_record(gateway: &Gateway, call: &Call, id: Uuid) -> Result<Option<(StoredRecord, Standing)>, StoreError> {
     let mut tx = gateway.store.read().await?;
-    let Some(stored) = store::records::find(&mut tx, id).await? else { return Ok(None) };
+    let stored = store::records::find(&mut tx, id).await?;
+    // Asked for a record that does not exist too: both take the same time.
     let standing = store::records::standing(&mut tx, id, call.caller.organization(), gateway.clock.now()).await?;
-    Ok(Some((stored, standing)))
+    Ok(stored.map(|stored| (stored, standing)))
 }
 
 fn known(found: &Option<(StoredRecord, Standing)>) -> Option<(RecordFacts, Standing)> {

@@ -64,7 +64,9 @@ pub struct Coverage {
 /// What stands beside the children of an answer.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SearchFacts {
-    pub coverage: Coverage,
+    /// Where nothing was found: what that covers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 impl CarriesNoRecordData for SearchFacts {}
@@ -105,7 +107,8 @@ pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, 
     let note = sealed_note(gateway, caller, &request)?;
     let disclosed =
         gateway.gate.disclose_hits(caller, request.purpose, call.decided_at, found.hits, note, inbox).await?;
-    Ok(Answer::disclosed_beside("children", &disclosed, &SearchFacts { coverage: coverage(gateway) }))
+    let coverage = disclosed.value().is_empty().then(|| coverage(gateway));
+    Ok(Answer::disclosed_beside("children", &disclosed, &SearchFacts { coverage }))
 }
 
 fn query(request: &SearchRequest) -> Result<Query, Error> {

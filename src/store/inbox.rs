@@ -2,28 +2,39 @@
 
 use uuid::Uuid;
 
-use super::{StoreError, Tx, execute, fetch_all, fetch_optional};
+use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk};
 use crate::{clock::Timestamp, disclosure::journal::InboxItem, domain::organization::OrganizationCode};
 
-pub(crate) async fn deliver(tx: &mut Tx, position: i64, item: &InboxItem, at: Timestamp) -> Result<(), StoreError> {
-    let from = item.from.as_ref();
-    execute!(
-        tx,
-        "/* deliver */ INSERT INTO inbox (organization, position, at, kind, record, subject, entry,
-             from_organization, from_officer, from_terminal, purpose)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        item.to.as_str(),
-        position,
-        at.as_micros(),
-        item.kind.as_str(),
-        item.record,
-        item.subject,
-        item.entry,
-        from.map(|caller| caller.organization().as_str()),
-        from.map(|caller| caller.officer()),
-        from.map(|caller| caller.terminal()),
-        item.purpose.map(|purpose| purpose.as_str()),
-    )?;
+const DELIVER: &str = "/* deliver */ INSERT INTO inbox (organization, position, at, kind, record, subject, entry,
+     from_organization, from_officer, from_terminal, purpose)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const DELIVER_16: &str = include_str!("sql/deliver_16_messages.sql");
+
+/// Delivers messages, each with its position in its own inbox. The journal alone calls this.
+pub(crate) async fn deliver(tx: &mut Tx, messages: Vec<(i64, InboxItem)>, at: Timestamp) -> Result<(), StoreError> {
+    for_each_chunk!(tx, messages, DELIVER_16, DELIVER, |query, message| {
+        let (position, item) = message;
+        let (organization, officer, terminal) = match &item.from {
+            Some(caller) => (
+                Some(caller.organization().to_string()),
+                Some(caller.officer().to_owned()),
+                Some(caller.terminal().to_owned()),
+            ),
+            None => (None, None, None),
+        };
+        query
+            .bind(item.to.to_string())
+            .bind(position)
+            .bind(at.as_micros())
+            .bind(item.kind.as_str())
+            .bind(item.record)
+            .bind(item.subject)
+            .bind(item.entry)
+            .bind(organization)
+            .bind(officer)
+            .bind(terminal)
+            .bind(item.purpose.map(|purpose| purpose.as_str()))
+    });
     Ok(())
 }
 

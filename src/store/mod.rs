@@ -111,7 +111,34 @@ macro_rules! fetch_all {
     };
 }
 
-pub(crate) use {execute, fetch_all, fetch_optional};
+/// Rows in one statement of [`for_each_chunk!`].
+pub(crate) const CHUNK: usize = 16;
+
+/// Runs a statement for every sixteen items, and another for each that is left; `$bind` binds one item's columns.
+macro_rules! for_each_chunk {
+    ($tx:expr, $items:expr, $sixteen:expr, $one:expr, |$query:ident, $item:ident| $bind:expr) => {
+        match $tx {
+            $crate::store::Tx::Sqlite(tx) => for_each_chunk!(@on tx, $items, $sixteen, $one, $query, $item, $bind),
+            $crate::store::Tx::Postgres(tx) => for_each_chunk!(@on tx, $items, $sixteen, $one, $query, $item, $bind),
+        }
+    };
+    (@on $tx:ident, $items:expr, $sixteen:expr, $one:expr, $query:ident, $item:ident, $bind:expr) => {{
+        let mut items = $items.into_iter();
+        while items.len() >= $crate::store::CHUNK {
+            let mut $query = sqlx::query($sixteen);
+            for $item in items.by_ref().take($crate::store::CHUNK) {
+                $query = $bind;
+            }
+            $query.execute(&mut **$tx).await?;
+        }
+        for $item in items {
+            let $query = sqlx::query($one);
+            $bind.execute(&mut **$tx).await?;
+        }
+    }};
+}
+
+pub(crate) use {execute, fetch_all, fetch_optional, for_each_chunk};
 
 /// An open database: one connection that writes, several that read.
 #[derive(Clone)]

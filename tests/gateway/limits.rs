@@ -120,17 +120,18 @@ async fn until(city: &Party, wanted: impl Fn(u16) -> bool) -> Reply {
 async fn overload_is_answered_and_costs_nobody_else() {
     let stage = Stage::with(&format!("{GENEROUS}requests_in_flight = 1\nbody_seconds = 5\n")).await;
     let city = stage.party("city", CITY_A).await;
-    // One request holds the only place: its body never comes.
+    // One request holds the only place: its body never comes. `100 Continue` says that the gateway has begun to read it.
     let mut holding = raw(&stage).await;
-    let head = "POST /v1/searches HTTP/1.1\r\nHost: localhost\r\nTsunagi-Officer: o1\r\nContent-Length: 100\r\n\r\n{";
+    let head = "POST /v1/searches HTTP/1.1\r\nHost: localhost\r\nTsunagi-Officer: o1\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n";
     holding.write_all(head.as_bytes()).await.unwrap();
-    holding.flush().await.unwrap();
-    // Until the gateway has begun to read it.
-    let bound = Duration::from_secs(20);
-    let reply = tokio::time::timeout(bound, until(&city, |status| status != 200)).await.expect("never overloaded");
+    let mut begun = [0; 12];
+    holding.read_exact(&mut begun).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 100");
+    let reply = city.client.get("/v1/session").send().await.unwrap();
     assert_refused(&reply, 503, "overloaded");
     assert_eq!(reply.header("retry-after"), Some("1"));
     drop(holding);
+    let bound = Duration::from_secs(20);
     tokio::time::timeout(bound, until(&city, |status| status == 200)).await.expect("it does not recover");
 }
 

@@ -15,6 +15,7 @@ mod openapi;
 mod oversight;
 mod register_and_update;
 mod search;
+mod settings;
 mod shield;
 mod tables;
 mod transfer;

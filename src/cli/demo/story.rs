@@ -109,7 +109,8 @@ async fn message(party: &Party, kind: &str) -> Result<Option<Value>, WorldError>
 }
 
 async fn view(party: &Party, record: &str) -> Result<Reply, WorldError> {
-    Ok(party.client.get(&format!("/v1/records/{record}")).purpose("casework").send().await?)
+    let purpose = if party.name == "ministry" { "serious_case_review" } else { "casework" };
+    Ok(party.client.get(&format!("/v1/records/{record}")).purpose(purpose).send().await?)
 }
 
 async fn register(cast: &Cast, narrator: &mut Narrator) -> Result<String, WorldError> {
