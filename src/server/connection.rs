@@ -238,14 +238,19 @@ async fn work(
         return sign_in(serving, &certificate, id, &body).await;
     }
     // Recognized before the body is read: a stranger's bytes are not worth reading.
-    let caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
+    let mut known_at = serving.gateway.journal.epoch();
+    let mut caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
     serving.limits.take_officer(caller.organization(), caller.officer())?;
     let body = read_body(serving, route, body).await?;
     for _ in 0..MOST_DECISIONS {
+        // A revocation opens a new epoch: who was recognized in this one still is.
         let decided_at = serving.gateway.journal.epoch();
-        let caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
+        if decided_at != known_at {
+            caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
+            known_at = decided_at;
+        }
         let call = Call {
-            caller,
+            caller: caller.clone(),
             decided_at,
             operation: route.operation,
             path: path.clone(),
