@@ -11,8 +11,9 @@ use crate::{
     disclosure::{
         checkpoint::{CheckpointError, Signer},
         gate::Gate,
-        journal::{Inboxes, Journal, Memory},
+        journal::{Journal, Memory},
         merkle::{Frontier, Tree, empty_root, leaf_hash},
+        messages::Inboxes,
     },
     domain::registry::{Registry, RegistryError},
     identity::directory::{Directory, DirectoryChange},

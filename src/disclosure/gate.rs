@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::{
     Sealed,
     entry::{Act, Entry, Purpose, RecordRef},
-    journal::{InboxItem, InboxKind, Journal, Logged, Receipt},
+    journal::{Journal, Logged, Receipt},
+    messages::{InboxItem, InboxKind},
 };
 use crate::{
     clock::{Clock, Timestamp},

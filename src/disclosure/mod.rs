@@ -11,6 +11,7 @@ pub mod entry;
 pub mod gate;
 pub mod journal;
 pub mod merkle;
+pub mod messages;
 mod planted;
 mod sealed;
 

@@ -9,7 +9,8 @@ use super::{declined, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
-        journal::{Change, Declined, Effect, InboxItem, InboxKind},
+        journal::{Change, Declined, Effect},
+        messages::{InboxItem, InboxKind},
     },
     domain::{
         organization::{OrganizationCode, OrganizationKind},

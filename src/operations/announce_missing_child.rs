@@ -10,7 +10,8 @@ use super::{declined, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, Purpose},
-        journal::{Change, Declined, Effect, InboxItem, InboxKind},
+        journal::{Change, Declined, Effect},
+        messages::{InboxItem, InboxKind},
     },
     domain::{
         calendar::PartialDate,

@@ -10,7 +10,8 @@ use super::{declined, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, Purpose},
-        journal::{Effect, InboxItem, InboxKind},
+        journal::Effect,
+        messages::{InboxItem, InboxKind},
     },
     domain::missing_notice::{NoticeAnswer, NoticeState},
     error::Error,

@@ -10,7 +10,8 @@ use super::{declined, refuse_read, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
-        journal::{Effect, InboxItem, InboxKind},
+        journal::Effect,
+        messages::{InboxItem, InboxKind},
     },
     domain::{case_record::RecordFacts, visibility::LegalBasis},
     error::Error,

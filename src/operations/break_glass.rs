@@ -11,7 +11,8 @@ use super::{declined, refuse_read, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
-        journal::{Change, Effect, InboxItem, InboxKind},
+        journal::{Change, Effect},
+        messages::{InboxItem, InboxKind},
     },
     domain::{case_record::RecordFacts, visibility::LegalBasis},
     error::Error,

@@ -8,7 +8,8 @@ use super::{declined, own_record, register_record::Written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect, InboxItem, InboxKind},
+        journal::{Change, Effect},
+        messages::{InboxItem, InboxKind},
     },
     domain::{case_record::RecordFacts, relation::counterpart_of, visibility::Relation},
     error::Error,

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect, InboxItem, InboxKind, JournalError},
+        journal::{Change, Effect, JournalError},
+        messages::{InboxItem, InboxKind},
     },
     domain::{
         organization::OrganizationKind,

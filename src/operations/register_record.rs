@@ -8,7 +8,8 @@ use super::record_rules;
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect, InboxItem, InboxKind},
+        journal::{Change, Effect},
+        messages::{InboxItem, InboxKind},
     },
     domain::{
         case_record::{DerivedFacts, IndexItems, RecordFacts},

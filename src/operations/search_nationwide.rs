@@ -6,7 +6,8 @@ use super::written;
 use crate::{
     disclosure::{
         entry::{Act, Entry, Purpose},
-        journal::{InboxItem, InboxKind, Logged},
+        journal::Logged,
+        messages::{InboxItem, InboxKind},
     },
     domain::{calendar::PartialDate, registry::Registry},
     error::Error,

@@ -11,7 +11,8 @@ use super::{declined, own_record, register_record::Written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Declined, Effect, InboxItem, InboxKind},
+        journal::{Change, Declined, Effect},
+        messages::{InboxItem, InboxKind},
     },
     domain::{
         case_record::{DerivedFacts, IndexItems, RecordFacts},

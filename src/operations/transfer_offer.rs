@@ -11,7 +11,8 @@ use crate::{
     clock::Timestamp,
     disclosure::{
         entry::{Act, Entry, Purpose, RecordRef},
-        journal::{Change, Declined, Effect, InboxItem, InboxKind},
+        journal::{Change, Declined, Effect},
+        messages::{InboxItem, InboxKind},
     },
     domain::{
         case_record::RecordFacts,

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     disclosure::{
         entry::Act,
-        journal::{Change, Declined, Effect, InboxItem, InboxKind},
+        journal::{Change, Declined, Effect},
+        messages::{InboxItem, InboxKind},
     },
     domain::{
         case_record::{IndexItems, Provided, RecordFacts},

@@ -9,7 +9,8 @@ use super::{
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect, InboxKind},
+        journal::{Change, Effect},
+        messages::InboxKind,
     },
     domain::{
         case_record::{DerivedFacts, IndexItems, RecordFacts},

@@ -32,7 +32,8 @@ use uuid::Uuid;
 
 use super::{
     Serving, openapi,
-    routes::{Handler, ROUTES, Route},
+    route::{Handler, Route},
+    routes::ROUTES,
 };
 use crate::{
     clock::unclocked_id,

@@ -9,6 +9,7 @@ pub mod connection;
 pub mod limits;
 pub mod monitor;
 pub mod openapi;
+pub mod route;
 pub mod routes;
 pub mod tls;
 

@@ -12,7 +12,10 @@ use axum::{
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::routes::{BodyKind, ROUTES, Route};
+use super::{
+    route::{BodyKind, Route},
+    routes::ROUTES,
+};
 use crate::{
     disclosure::{entry, gate},
     domain::{format::publish::json_schema, missing_notice, staffing, visibility},

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk};
-use crate::{clock::Timestamp, disclosure::journal::InboxItem, domain::organization::OrganizationCode};
+use crate::{clock::Timestamp, disclosure::messages::InboxItem, domain::organization::OrganizationCode};
 
 const DELIVER: &str = "/* deliver */ INSERT INTO inbox (organization, position, at, kind, record, subject, entry,
      from_organization, from_officer, from_terminal, purpose)

@@ -11,7 +11,7 @@ use tsunagi::{
         organization::OrganizationCode,
         visibility::{GroupSet, ItemGroup, Operation, Relation, Shield, Situation, VisibilitySettings, visible_groups},
     },
-    server::routes::{BodyKind, ROUTES},
+    server::{route::BodyKind, routes::ROUTES},
 };
 
 use crate::harness::*;
