@@ -7,4 +7,3 @@ if cargo nextest --version >/dev/null 2>&1; then
 else
     cargo test --locked
 fi
-cargo test --locked --doc
