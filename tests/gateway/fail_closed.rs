@@ -2,6 +2,7 @@
 
 use serde_json::json as j;
 use tokio::process::Command;
+use tsunagi::client::Reply;
 
 use crate::{crash, harness::*};
 
@@ -76,37 +77,65 @@ async fn the_same_requests_disclose_while_the_ledger_writes() {
     assert!(view(&center, &record).await.text().contains("髙橋"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_discloses_nothing_and_recovers() {
+/// Views a record while the disk is full. Answers the first refusal, and how many of the ledger entries that answers
+/// with record data named are not in the ledger.
+async fn full_disk(defect: Option<&str>) -> (Option<Reply>, usize) {
     let directory = tempfile::tempdir().unwrap();
     let premises = crash::premises(directory.path()).await;
-    let mut running = crash::serve(&premises, None).await;
+    let mut running = crash::serve(&premises, defect).await;
     let operator = crash::operator(&premises, &running);
     let city = crash::connect(&premises, &operator, "a", CITY_A).await;
     let record = register(&city, &family(CITY_A)).await;
     let prlimit = |limit: String| {
         let pid = running.pid().to_string();
         async move {
-            let status =
-                Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}")]).status().await.unwrap();
+            let limit = format!("--fsize={limit}");
+            let status = Command::new("prlimit").args(["--pid", &pid, &limit]).status().await.unwrap();
             assert!(status.success());
         }
     };
+    // Whatever it answers, its entry waits for the one writer: the registration is durable then, in a defective gateway too.
+    view(&city, &record).await;
     // No file of the gateway may grow beyond what the WAL is now: the disk is full.
     let wal = std::fs::metadata(directory.path().join("tsunagi.db-wal")).unwrap().len();
     prlimit(format!("{wal}:unlimited")).await;
-    let mut refused = None;
-    for _ in 0..200 {
+    let (mut refused, mut named) = (None, Vec::new());
+    for _ in 0..20 {
         let reply = view(&city, &record).await;
-        if reply.status != 200 {
-            refused = Some(reply);
-            break;
+        if reply.status == 200 {
+            named.extend(reply.entries());
+        } else {
+            refused.get_or_insert(reply);
         }
     }
+    prlimit("unlimited".into()).await;
+    if defect.is_none() {
+        assert_eq!(view(&city, &record).await.status, 200, "it recovers without a restart");
+    }
+    let file = directory.path().join("tsunagi.db");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    let mut unlogged = 0;
+    for entry in named {
+        let found = sqlx::query("SELECT 1 FROM ledger WHERE id = $1").bind(entry).fetch_optional(&pool).await.unwrap();
+        unlogged += usize::from(found.is_none());
+    }
+    pool.close().await;
+    running.stop().await;
+    (refused, unlogged)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_discloses_nothing_and_recovers() {
+    let (refused, unlogged) = full_disk(None).await;
     let refused = refused.expect("the disk was never full");
     assert_refused(&refused, 503, "journal_unavailable");
     assert!(!refused.text().contains("花子"));
-    prlimit("unlimited".into()).await;
-    assert_eq!(view(&city, &record).await.status, 200, "it recovers without a restart");
-    running.stop().await;
+    assert_eq!(unlogged, 0);
+}
+
+/// The twin: a gateway that answers before it commits discloses without an entry, and is caught.
+#[tokio::test(flavor = "multi_thread")]
+async fn answering_before_the_commit_is_caught_on_a_full_disk() {
+    let (_, unlogged) = full_disk(Some("answer-before-commit")).await;
+    assert!(unlogged > 0, "a planted defect went unnoticed");
 }

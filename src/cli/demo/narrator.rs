@@ -39,7 +39,7 @@ impl Narrator {
     }
 
     /// An expectation of the story.
-    pub fn expect(&mut self, what: &str, holds: bool) {
+    pub fn holds(&mut self, what: &str, holds: bool) {
         if holds {
             self.held += 1;
             println!("      ✓ {what}");

@@ -126,7 +126,7 @@ async fn register(cast: &Cast, narrator: &mut Narrator) -> Result<String, WorldE
         text(&fault, "/faults/0/path"),
         text(&fault, "/faults/0/message_ja"),
     ));
-    narrator.expect("refused with line, path and rule; nothing registered", refused.status.as_u16() == 422);
+    narrator.holds("refused with line, path and rule; nothing registered", refused.status.as_u16() == 422);
 
     let document = family().to_xml();
     let send =
@@ -136,17 +136,17 @@ async fn register(cast: &Cast, narrator: &mut Narrator) -> Result<String, WorldE
     narrator.act("city A", &format!("registers the record {record}"));
     narrator.proved_by(&registered.entries());
     let again = expect(send().send().await?, 201)?;
-    narrator.expect("sent again under its Idempotency-Key, it is registered once", body(&again) == body(&registered));
+    narrator.holds("sent again under its Idempotency-Key, it is registered once", body(&again) == body(&registered));
 
     let notice = message(&cast.center_a, "record_registered").await?;
     let told = notice.is_some_and(|notice| notice.get("record").and_then(Value::as_str).is_some());
-    narrator.expect("the center's inbox says so", told);
+    narrator.holds("the center's inbox says so", told);
     let opened = expect(view(&cast.center_a, &record).await?, 200)?;
     narrator.act("center A", "opens it as counterpart");
     narrator.saw(&shown(&body(&opened)).join(", "));
     narrator.withheld(&withheld(&body(&opened)).join(", "));
     narrator.proved_by(&opened.entries());
-    narrator.expect("the reporter is withheld", withheld(&body(&opened)).iter().any(|group| group == "reporter"));
+    narrator.holds("the reporter is withheld", withheld(&body(&opened)).iter().any(|group| group == "reporter"));
     Ok(record)
 }
 
@@ -160,10 +160,10 @@ async fn update(cast: &Cast, narrator: &mut Narrator, record: &str) -> Result<()
     let stale = cast.city_a.client.put(&path).if_match(1).xml(changed).send().await?;
     narrator.act("city A", "updates version 1 once more");
     narrator.saw(text(&body(&stale), "/detail"));
-    narrator.expect("the stale version is refused", stale.status.as_u16() == 412);
+    narrator.holds("the stale version is refused", stale.status.as_u16() == 412);
     let history = cast.city_a.client.get(&format!("{path}/history")).purpose("casework").send().await?;
     let versions = body(&history).get("versions").and_then(Value::as_array).map_or(0, Vec::len);
-    narrator.expect("history has both versions", versions == 2);
+    narrator.holds("history has both versions", versions == 2);
     Ok(())
 }
 
@@ -196,7 +196,7 @@ async fn search(cast: &Cast, narrator: &mut Narrator, record: &str) -> Result<()
         }
         narrator.proved_by(reply.entries().get(..2).unwrap_or_default());
         let hit = children.iter().any(|child| text(child, "/record") == record);
-        narrator.expect("the child is found", hit);
+        narrator.holds("the child is found", hit);
     }
     let told = message(&cast.city_a, "record_found").await?.unwrap_or_default();
     let who = format!(
@@ -208,11 +208,11 @@ async fn search(cast: &Cast, narrator: &mut Narrator, record: &str) -> Result<()
     );
     narrator.act("city A", "finds in its inbox who looked");
     narrator.saw(&who);
-    narrator.expect("with officer, terminal and purpose", text(&told, "/from_officer") == cast.far_center.officer);
+    narrator.holds("with officer, terminal and purpose", text(&told, "/from_officer") == cast.far_center.officer);
     let browse = view(&cast.city_b, record).await?;
     narrator.act("city B", "tries to open city A's record");
     narrator.withheld(text(&body(&browse), "/code"));
-    narrator.expect("cities do not browse each other", browse.status.as_u16() == 404);
+    narrator.holds("cities do not browse each other", browse.status.as_u16() == 404);
     Ok(())
 }
 
@@ -240,7 +240,7 @@ async fn transfer(cast: &Cast, narrator: &mut Narrator, record: &str) -> Result<
     let refused = cast.city_a.client.post(&offer_path).json(&untrue).send().await?;
     narrator.act("city A", "offers and claims photos that there are not");
     narrator.saw(text(&body(&refused), "/detail_ja"));
-    narrator.expect("an untrue completeness is refused", refused.status.as_u16() == 422);
+    narrator.holds("an untrue completeness is refused", refused.status.as_u16() == 422);
     let offer = json!({ "urgent": true, "message": "対面で引き継ぎます",
         "completeness": { "photos": missing, "risk_sheet": included, "urgency": included } });
     let offered = expect(cast.city_a.client.post(&offer_path).json(&offer).send().await?, 201)?;
@@ -251,7 +251,7 @@ async fn transfer(cast: &Cast, narrator: &mut Narrator, record: &str) -> Result<
     narrator.act("city B", "previews");
     narrator.saw(&shown(&body(&preview)).join(", "));
     narrator.withheld(&withheld(&body(&preview)).join(", "));
-    narrator.expect("the address waits for the confirmation", withheld(&body(&preview)).iter().any(|g| g == "contact"));
+    narrator.holds("the address waits for the confirmation", withheld(&body(&preview)).iter().any(|g| g == "contact"));
     expect(step(&cast.city_b, &transfer, "confirm").await?, 200)?;
     let confirmed = expect(view(&cast.city_b, record).await?, 200)?;
     narrator.act("city B", "confirms and reads what was provided");
@@ -261,11 +261,11 @@ async fn transfer(cast: &Cast, narrator: &mut Narrator, record: &str) -> Result<
     narrator.act("city B", "has seen the child, and takes the record over");
     narrator.proved_by(&taken.entries());
     let owner = body(&expect(view(&cast.city_b, record).await?, 200)?);
-    narrator.expect("city B owns it", text(&owner, "/relation") == "owner");
+    narrator.holds("city B owns it", text(&owner, "/relation") == "owner");
     let former = body(&expect(view(&cast.city_a, record).await?, 200)?);
-    narrator.expect("city A sees what it provided, as it was", text(&former, "/relation") == "former_owner");
+    narrator.holds("city A sees what it provided, as it was", text(&former, "/relation") == "former_owner");
     let late = step(&cast.city_a, &transfer, "offer").await?;
-    narrator.expect("nothing moves an ended transfer", !late.status.is_success());
+    narrator.holds("nothing moves an ended transfer", !late.status.is_success());
 
     narrator.act("city A", "offers another record on its own; city B rejects it");
     let other = expect(cast.city_a.client.post("/v1/records").xml(family().to_xml()).send().await?, 201)?;
@@ -274,7 +274,7 @@ async fn transfer(cast: &Cast, narrator: &mut Narrator, record: &str) -> Result<
     let offered = expect(cast.city_a.client.post("/v1/transfers").json(&offer).send().await?, 201)?;
     let path = format!("/v1/transfers/{}/reject", text(&body(&offered), "/transfer"));
     let rejected = cast.city_b.client.post(&path).json(&json!({ "reason": "別の児童だった" })).send().await?;
-    narrator.expect("rejected; city A still owns it", text(&body(&rejected), "/state") == "rejected");
+    narrator.holds("rejected; city A still owns it", text(&body(&rejected), "/state") == "rejected");
     Ok(())
 }
 
@@ -303,9 +303,9 @@ async fn missing_child(cast: &Cast, narrator: &mut Narrator) -> Result<(), World
         count("read_at"),
         count("answered_at")
     ));
-    narrator.expect("one has answered", count("answered_at") == 1);
+    narrator.holds("one has answered", count("answered_at") == 1);
     let peek = cast.far_center.client.get(&format!("{path}/centers")).send().await?;
-    narrator.expect("only the issuer sees the answers", peek.status.as_u16() == 404);
+    narrator.holds("only the issuer sees the answers", peek.status.as_u16() == 404);
 
     let mut found = family();
     (found.child, found.child_kana, found.birth_date) =
@@ -313,24 +313,24 @@ async fn missing_child(cast: &Cast, narrator: &mut Narrator) -> Result<(), World
     expect(cast.city_b.client.post("/v1/records").xml(found.to_xml().replace(CITY_A, "172014")).send().await?, 201)?;
     narrator.act("city B", "registers a child of that name and birth date");
     let alerted = message(&cast.center_a, "missing_child_registered").await?.is_some();
-    narrator.expect("the issuer is alerted", alerted);
+    narrator.holds("the issuer is alerted", alerted);
     let criteria = json!({ "purpose": "new_report", "case_reference": "R8-9", "child_name": "さおとめりん" });
     expect(cast.far_center.client.post("/v1/searches").json(&criteria).send().await?, 200)?;
     let alerted = message(&cast.center_a, "missing_child_searched").await?.is_some();
-    narrator.expect("a search that matches alerts the issuer too", alerted);
+    narrator.holds("a search that matches alerts the issuer too", alerted);
     expect(cast.center_a.client.put(&path).if_match(1).json(&notice).send().await?, 200)?;
     expect(cast.center_a.client.post(&format!("{path}/cancel")).if_match(2).send().await?, 200)?;
     let searched = cast.far_center.client.post("/v1/missing-notices/searches").json(&json!({ "name": "早乙女" }));
     let old = body(&searched.send().await?);
     narrator.act("center A", "updates and cancels it");
-    narrator.expect("an old notice is still found by centers", text(&old, "/0/state") == "cancel");
+    narrator.holds("an old notice is still found by centers", text(&old, "/0/state") == "cancel");
     Ok(())
 }
 
 async fn oversight(cast: &Cast, narrator: &mut Narrator, record: &str) -> Result<(), WorldError> {
     narrator.chapter(6, "A serious case before the ministry; the yearly staffing report");
     let before = view(&cast.ministry, record).await?;
-    narrator.expect("the ministry reads no record that was not put before it", before.status.as_u16() == 404);
+    narrator.holds("the ministry reads no record that was not put before it", before.status.as_u16() == 404);
     let note = json!({ "note": "重大な被害があった" });
     let path = format!("/v1/records/{record}/serious");
     let designated = expect(cast.city_b.client.post(&path).json(&note).send().await?, 201)?;
@@ -344,7 +344,7 @@ async fn oversight(cast: &Cast, narrator: &mut Narrator, record: &str) -> Result
     let review = json!({ "note": "引き継ぎの経過を検証した" });
     let path = format!("/v1/serious-cases/{record}/reviews");
     let reviewed = cast.ministry.client.post(&path).json(&review).send().await?;
-    narrator.expect("and writes a review note", reviewed.status.as_u16() == 201);
+    narrator.holds("and writes a review note", reviewed.status.as_u16() == 201);
 
     let report = json!({ "child_welfare_officers": 31, "supervising_officers": 5, "psychologists": 12, "doctors": 2,
         "public_health_nurses": 3, "lawyers": 1, "shelter_staff": 20 });
@@ -354,7 +354,7 @@ async fn oversight(cast: &Cast, narrator: &mut Narrator, record: &str) -> Result
     narrator.act("ministry", "lists the staffing reports");
     narrator.saw(&format!("{} submitted, {} missing", count("submitted"), count("missing")));
     let csv = expect(cast.ministry.client.get("/v1/staffing-reports/2026/export").send().await?, 200)?;
-    narrator.expect("and exports them", csv.text().contains(cast.center_a.code.as_str()));
+    narrator.holds("and exports them", csv.text().contains(cast.center_a.code.as_str()));
     Ok(())
 }
 
@@ -391,15 +391,15 @@ async fn account(cast: &Cast, narrator: &mut Narrator) -> Result<(), WorldError>
                 verified.entries.len(),
                 verified.checkpoint.size
             ));
-            narrator.expect("inclusion and consistency hold", !verified.entries.is_empty());
+            narrator.holds("inclusion and consistency hold", !verified.entries.is_empty());
         }
-        Err(refuted) => narrator.expect(&format!("inclusion and consistency hold: {refuted}"), false),
+        Err(refuted) => narrator.holds(&format!("inclusion and consistency hold: {refuted}"), false),
     }
     let mut edited = evidence;
     if let [first, second, ..] = edited.entries.as_mut_slice() {
         std::mem::swap(&mut first.entry, &mut second.entry);
     }
-    narrator.expect("edited evidence is refuted", verify(&key, &edited, None).is_err());
+    narrator.holds("edited evidence is refuted", verify(&key, &edited, None).is_err());
     Ok(())
 }
 
@@ -414,10 +414,8 @@ async fn revoke(world: &World, cast: &Cast, narrator: &mut Narrator) -> Result<(
     narrator.proved_by(&revoked.entries());
     let next = lost.client.get("/v1/session").send().await?;
     narrator.saw(text(&body(&next), "/code"));
-    narrator.expect(
-        "its next request on the open connection is refused",
-        text(&body(&next), "/code") == "terminal_revoked",
-    );
+    narrator
+        .holds("its next request on the open connection is refused", text(&body(&next), "/code") == "terminal_revoked");
 
     world.add_staff(&cast.city_b, "leaver", &["viewer"]).await?;
     let leaver = cast.city_b.client.get("/v1/records").header("tsunagi-officer", "leaver");
@@ -427,6 +425,6 @@ async fn revoke(world: &World, cast: &Cast, narrator: &mut Narrator) -> Result<(
     narrator.act("operator", "revokes an officer");
     let next = cast.city_b.client.get("/v1/records").header("tsunagi-officer", "leaver").send().await?;
     narrator.saw(text(&body(&next), "/code"));
-    narrator.expect("the officer's next request is refused", next.status.as_u16() == 401);
+    narrator.holds("the officer's next request is refused", next.status.as_u16() == 401);
     Ok(())
 }
