@@ -122,13 +122,15 @@ impl Default for Limits {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Search {
-    /// Most children in one answer; more are answered with the advice to narrow down.
+    /// Most children that a search may find; more are answered with the advice to narrow down.
     pub most_hits: usize,
+    /// Most children on one page of an answer.
+    pub page_hits: usize,
 }
 
 impl Default for Search {
     fn default() -> Self {
-        Self { most_hits: 20 }
+        Self { most_hits: 50, page_hits: 20 }
     }
 }
 

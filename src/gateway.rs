@@ -19,7 +19,8 @@ use crate::{
     identity::directory::{Directory, DirectoryChange},
     operations::announce_missing_child::standing_of,
     search::{
-        index::{IndexChange, IndexedRecord, SearchIndex},
+        index::{IndexChange, SearchIndex},
+        records::PackedRecord,
         standing::StandingMatches,
     },
     store::{
@@ -194,7 +195,7 @@ async fn build_index(store: &Store, vault: &Vault) -> Result<SearchIndex, StoreE
         after = last.facts.id;
         for stored in page {
             let items = store::records::index_items(&mut tx, vault, &stored).await?;
-            index.apply(IndexChange::Put(Box::new(IndexedRecord::new(stored.facts, items))));
+            index.apply(IndexChange::Put(Box::new(PackedRecord::new(stored.facts, &items))));
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     identity::{Caller, Role},
     search::{
         index::{Findable, Hit},
-        query::Rank,
+        pattern::Rank,
     },
     store::attachments::{Attachment, AttachmentLine},
 };
@@ -142,6 +142,20 @@ pub struct FoundChild {
     pub rank: Rank,
     /// Whose name matched, in which written form.
     pub matched: Vec<Matched>,
+}
+
+/// The children that a search shows, best first.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct FoundChildren {
+    pub children: Vec<FoundChild>,
+    /// Weaker hits, apart from the others: one kana of the name is wrong, missing or too many.
+    pub near_misses: Vec<FoundChild>,
+}
+
+impl FoundChildren {
+    pub fn is_empty(&self) -> bool {
+        self.children.is_empty() && self.near_misses.is_empty()
+    }
 }
 
 #[derive(serde::Serialize, utoipa::ToSchema)]
@@ -397,7 +411,7 @@ impl Gate {
         hits: Vec<Sealed<Hit>>,
         note: Vec<u8>,
         mut inbox: Vec<InboxItem>,
-    ) -> Result<Disclosed<Vec<FoundChild>>, Error> {
+    ) -> Result<Disclosed<FoundChildren>, Error> {
         let search = Entry::of(caller, Act::Search, &self.clock).for_purpose(purpose).with_note(&note);
         let search = if hits.is_empty() { search.no_hit() } else { search };
         inbox.iter_mut().for_each(|item| {
@@ -424,12 +438,13 @@ impl Gate {
             found.push((grant, hit));
         }
         let receipt = self.journal.record(decided_at, entries, inbox).await?;
-        let children = found.into_iter().map(|(grant, hit)| self.found_child(caller, &grant, hit.open())).collect();
-        Ok(Disclosed::new(children, receipt))
+        let found = found.into_iter().map(|(grant, hit)| self.found_child(caller, &grant, hit.open()));
+        let (near_misses, children) = found.partition(|child| child.rank == Rank::NearMiss);
+        Ok(Disclosed::new(FoundChildren { children, near_misses }, receipt))
     }
 
     fn found_child(&self, caller: &Caller, grant: &Grant, hit: Hit) -> FoundChild {
-        let Hit { facts, items, rank, matched } = hit;
+        let Hit { facts, child, guardians, sex, birth_date, rank, matched } = hit;
         let contact = if grant.hides_owner(caller.organization()) {
             Contact::Relay { desk: "中継窓口 / relay desk" }
         } else {
@@ -442,13 +457,13 @@ impl Gate {
         };
         FoundChild {
             record: facts.id,
-            name: items.child.written,
-            sex: items.sex,
-            birth_date: items.birth_date.to_iso(),
-            guardians: items.guardians.into_iter().map(|guardian| guardian.written).collect(),
+            name: child,
+            sex: sex.to_string(),
+            birth_date: birth_date.to_iso(),
+            guardians,
             contact,
             rank,
-            matched: matched.into_iter().map(|(person, form)| Matched { person, form }).collect(),
+            matched: matched.into_iter().map(|(role, form)| Matched { person: role.as_str(), form }).collect(),
         }
     }
 

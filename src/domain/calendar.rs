@@ -21,7 +21,7 @@ const ERAS: [Era; 5] = [
 const FIRST_GREGORIAN_MEIJI_YEAR: i32 = 1873;
 
 /// A date of which the day, or the month and day, may be unknown. Ordered by year, month, day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PartialDate {
     pub year: i32,
     pub month: Option<u8>,

@@ -8,7 +8,9 @@ use super::{
 };
 
 /// How a name came to be: which form of it stands here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum NameForm {
     Written,
@@ -21,20 +23,21 @@ pub enum NameForm {
 }
 
 /// A person with every written form of the name. No `Debug`: it is personal data.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Person {
     /// The name as its owner wrote it.
     pub written: String,
     pub names: Vec<(NameForm, String)>,
 }
 
-/// The four items by which a child is found.
-#[derive(Clone, PartialEq, Eq)]
+/// What a record is found by: the four items and, by its owner alone, the names of relatives.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct IndexItems {
     pub child: Person,
     pub sex: String,
     pub birth_date: PartialDate,
     pub guardians: Vec<Person>,
+    pub relatives: Vec<Person>,
 }
 
 impl IndexItems {
@@ -47,6 +50,10 @@ impl IndexItems {
             sex: child.child_text("sex")?.to_owned(),
             birth_date: PartialDate::parse(child.child_text("birthDate")?)?,
             guardians: index.each("guardian").filter_map(person).collect(),
+            relatives: document
+                .section(ItemGroup::Family)
+                .map(|family| family.each("relative").filter_map(person).collect())
+                .unwrap_or_default(),
         })
     }
 }

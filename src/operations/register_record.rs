@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     gateway::Gateway,
     identity::{Caller, directory::DirectoryChange},
-    search::index::{IndexChange, IndexedRecord},
+    search::{index::IndexChange, records::PackedRecord},
     store::{self, StoreError, vault::Key},
     wire::{
         answer::{Answer, CarriesNoRecordData},
@@ -78,7 +78,7 @@ pub async fn register_record(gateway: &Gateway, call: Call) -> Result<Answer, Er
                 Ok(Effect::new(Written { record: id, version: 1 }, entry)
                     .log(told.entries)
                     .tell(told.inbox)
-                    .then(Change::Index(IndexChange::Put(Box::new(IndexedRecord::new(facts, items)))))
+                    .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
                     .then(Change::Directory(DirectoryChange::Uploaded(owner, now))))
             })
         })

@@ -4,16 +4,20 @@ use serde::{Deserialize, Serialize};
 
 use super::written;
 use crate::{
+    clock::Clock,
     disclosure::{
         entry::{Act, Entry, Purpose},
         journal::Logged,
         messages::{InboxItem, InboxKind},
     },
-    domain::{calendar::PartialDate, registry::Registry},
+    domain::{calendar::PartialDate, format::code_lists::SEX, registry::Registry},
     error::Error,
     gateway::Gateway,
     identity::Caller,
-    search::query::{BirthCriterion, Fragment, Query},
+    search::{
+        pattern::Pattern,
+        query::{BirthCriterion, NearMisses, Query},
+    },
     store::vault::{CENTRAL, Place},
     wire::{
         answer::{Answer, CarriesNoRecordData},
@@ -21,7 +25,7 @@ use crate::{
     },
 };
 
-/// What is known of the child.
+/// What is known of the child. In a name `?` stands for one unknown character and `*` for any number.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchRequest {
@@ -35,19 +39,42 @@ pub struct SearchRequest {
     /// Fragment of a guardian's name in any written form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guardian_name: Option<String>,
+    /// Fragment of a relative's name in any written form. Answered from the searcher's own records alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub birth: Option<BirthRequest>,
     /// Code of the list `SexCode`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sex: Option<String>,
+    /// Whether readings with one kana wrong, missing or too many are looked for: `if_none` (where nothing else is
+    /// found), `always` or `never`.
+    #[serde(default)]
+    pub near_misses: NearMisses,
+    /// Page of the answer, from 1. Each page is a search of its own: authorized, run and logged anew.
+    #[serde(default = "first_page")]
+    pub page: usize,
+}
+
+fn first_page() -> usize {
+    1
 }
 
 /// What is known of the birth date, in any form the national format accepts.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum BirthRequest {
-    On { on: String },
-    Between { from: String, to: String },
+    On {
+        on: String,
+    },
+    Between {
+        from: String,
+        to: String,
+    },
+    /// Whole years lived today, 0 to 120.
+    Aged {
+        age: u8,
+    },
 }
 
 /// What "no hit" covered.
@@ -65,6 +92,12 @@ pub struct Coverage {
 /// What stands beside the children of an answer.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SearchFacts {
+    /// More near misses than the limit: none is named; narrow down.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub too_many_near_misses: bool,
+    /// Where there is more: the page to ask for next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page: Option<usize>,
     /// Where nothing was found: what that covers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
@@ -73,6 +106,7 @@ pub struct SearchFacts {
 impl CarriesNoRecordData for SearchFacts {}
 
 const LONGEST_NAME: usize = 120;
+const OLDEST: u8 = 120;
 
 /// `POST /v1/searches`
 ///
@@ -80,14 +114,18 @@ const LONGEST_NAME: usize = 120;
 /// [`Error::TooBroad`], [`Error::TooManyHits`]; a search that could not be completed is an error, never an empty list.
 pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let request: SearchRequest = call.json()?;
-    let query = query(&request)?;
+    let query = query(&request, &gateway.clock)?;
     let memory = gateway.journal.memory();
     let caller = &call.caller;
-    let most = gateway.config.search.most_hits;
-    if query.is_too_broad() {
+    let config = &gateway.config.search;
+    let Some(query) = query.filter(|query| !query.is_too_broad()) else {
         return refuse(gateway, &call, &request, Error::TooBroad).await;
-    }
-    let found = memory.index.search(&query, most, |facts| gateway.gate.findable(caller, facts));
+    };
+    let most = config.most_hits;
+    // A search of many candidates must not hold up the others on this thread.
+    let found = tokio::task::block_in_place(|| {
+        memory.index.search(&query, caller.organization(), most, |facts| gateway.gate.findable(caller, facts))
+    });
     if found.too_many {
         return refuse(gateway, &call, &request, Error::TooManyHits { most }).await;
     }
@@ -106,38 +144,85 @@ pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, 
         .map(|(record, owner)| InboxItem::new(owner, InboxKind::ShieldApproached).record(record).from(caller));
     inbox.extend(hidden.filter(|item| item.to != *caller.organization()));
     let note = sealed_note(gateway, caller, &request)?;
-    let disclosed =
-        gateway.gate.disclose_hits(caller, request.purpose, call.decided_at, found.hits, note, inbox).await?;
-    let coverage = disclosed.value().is_empty().then(|| coverage(gateway));
-    Ok(Answer::disclosed_beside("children", &disclosed, &SearchFacts { coverage }))
+    let nothing_found = found.hits.is_empty() && found.near.is_empty();
+    let mut hits = found.hits.into_iter().chain(found.near).skip((request.page - 1).saturating_mul(config.page_hits));
+    let page = hits.by_ref().take(config.page_hits).collect();
+    let next_page = hits.next().map(|_| request.page + 1);
+    let disclosed = gateway.gate.disclose_hits(caller, request.purpose, call.decided_at, page, note, inbox).await?;
+    let facts = SearchFacts {
+        too_many_near_misses: found.too_many_near,
+        next_page,
+        coverage: nothing_found.then(|| coverage(gateway)),
+    };
+    Ok(Answer::disclosed_among(&disclosed, &facts))
 }
 
-fn query(request: &SearchRequest) -> Result<Query, Error> {
+/// The criteria of a request; `None` where a name holds no letter that is known.
+fn query(request: &SearchRequest, clock: &Clock) -> Result<Option<Query>, Error> {
     written("case_reference", &request.case_reference, 80)?;
-    for (field, name) in [("child_name", &request.child_name), ("guardian_name", &request.guardian_name)] {
+    let mut patterns = [None, None, None];
+    for ((field, name), pattern) in [
+        ("child_name", &request.child_name),
+        ("guardian_name", &request.guardian_name),
+        ("relative_name", &request.relative_name),
+    ]
+    .into_iter()
+    .zip(&mut patterns)
+    {
         if let Some(name) = name {
             written(field, name, LONGEST_NAME)?;
+            *pattern = Pattern::of(name);
+            if pattern.is_none() {
+                return Ok(None);
+            }
         }
     }
-    let fragment = |name: &Option<String>| name.as_deref().map(Fragment::of).filter(|f| !f.is_empty());
-    let date = |text: &String| {
-        PartialDate::parse(text).ok_or(Error::Field {
-            field: "birth",
-            rule_ja: "日付・年月・年（西暦または元号）で指定してください",
-            rule_en: "must be a date, a month or a year, in the Gregorian calendar or an era",
-        })
+    let [child, guardian, relative] = patterns;
+    if request.page == 0 {
+        return Err(field("page", "1以上の整数で指定してください", "must be 1 or more"));
+    }
+    let sex = request.sex.as_deref().map(|sex| {
+        let known = SEX.codes.iter().any(|(code, _)| *code == sex);
+        sex.bytes().next().filter(|_| known).ok_or(field(
+            "sex",
+            "性別コードで指定してください",
+            "must be a code of SexCode",
+        ))
+    });
+    Ok(Some(Query {
+        child,
+        guardian,
+        relative,
+        birth: request.birth.as_ref().map(|birth| birth_criterion(birth, clock)).transpose()?,
+        sex: sex.transpose()?,
+        near_misses: request.near_misses,
+    }))
+}
+
+fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion, Error> {
+    let date = |text: &str| {
+        PartialDate::parse(text).ok_or(field(
+            "birth",
+            "日付・年月・年（西暦または元号）で指定してください",
+            "must be a date, a month or a year, in the Gregorian calendar or an era",
+        ))
     };
-    let birth = match &request.birth {
-        None => None,
-        Some(BirthRequest::On { on }) => Some(BirthCriterion::On(date(on)?)),
-        Some(BirthRequest::Between { from, to }) => Some(BirthCriterion::Between(date(from)?, date(to)?)),
-    };
-    Ok(Query {
-        child: fragment(&request.child_name),
-        guardian: fragment(&request.guardian_name),
-        birth,
-        sex: request.sex.clone(),
-    })
+    match birth {
+        BirthRequest::On { on } => Ok(BirthCriterion::on(date(on)?)),
+        BirthRequest::Between { from, to } => BirthCriterion::between(date(from)?, date(to)?).ok_or(field(
+            "birth",
+            "終わりの日は始めの日以後としてください",
+            "must not end before it begins",
+        )),
+        BirthRequest::Aged { age } if *age > OLDEST => {
+            Err(field("birth", "年齢は0から120までで指定してください", "an age must be 0 to 120"))
+        }
+        BirthRequest::Aged { age } => Ok(BirthCriterion::aged(*age, clock.today_in_japan())),
+    }
+}
+
+fn field(field: &'static str, rule_ja: &'static str, rule_en: &'static str) -> Error {
+    Error::Field { field, rule_ja, rule_en }
 }
 
 /// A refused search is in the ledger like any other.

@@ -21,7 +21,7 @@ use crate::{
     },
     error::Error,
     gateway::Gateway,
-    search::index::{IndexChange, IndexedRecord},
+    search::{index::IndexChange, records::PackedRecord},
     store::{self, StoreError, Tx, records::StoredRecord},
     wire::{answer::Answer, call::Call, json as json_form},
 };
@@ -136,7 +136,7 @@ async fn change(
                 store::records::set_shield_lift(tx, id, None).await?;
                 let entry = owner_entry(&node, &call, act, &facts);
                 Ok(Effect::new(Written { record: id, version }, entry)
-                    .then(Change::Index(IndexChange::Put(Box::new(IndexedRecord::new(facts, items)))))
+                    .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
                     .then(Change::Visibility))
             })
         })

@@ -26,7 +26,7 @@ use crate::{
     },
     error::Error,
     gateway::Gateway,
-    search::index::{IndexChange, IndexedRecord},
+    search::{index::IndexChange, records::PackedRecord},
     store::{self, StoreError, Tx, transfers::Transfer},
     wire::{
         answer::{Answer, CarriesNoRecordData},
@@ -293,7 +293,7 @@ async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Trans
     store::transfers::readdress_requests(tx, id, &facts.owner).await?;
     store::oversight::readdress_inquiries(tx, id, &facts.owner).await?;
     store::records::remember_provision(tx, id, &transfer.owner, &provided).await?;
-    Ok(IndexChange::Put(Box::new(IndexedRecord::new(facts, items))))
+    Ok(IndexChange::Put(Box::new(PackedRecord::new(facts, &items))))
 }
 
 /// The sections that pass to the new owner: those provided, and those without which there is no record.

@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     gateway::Gateway,
     identity::directory::DirectoryChange,
-    search::index::{IndexChange, IndexedRecord},
+    search::{index::IndexChange, records::PackedRecord},
     store::{self, StoreError},
     wire::{answer::Answer, call::Call},
 };
@@ -72,7 +72,7 @@ pub async fn update_record(gateway: &std::sync::Arc<Gateway>, call: Call) -> Res
                 let mut effect = Effect::new(Written { record: id, version }, entry)
                     .log(told.entries)
                     .tell(told.inbox)
-                    .then(Change::Index(IndexChange::Put(Box::new(IndexedRecord::new(facts, items)))))
+                    .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
                     .then(Change::Directory(DirectoryChange::Uploaded(owner, now)));
                 if visibility_changed {
                     effect = effect.then(Change::Visibility);

@@ -20,7 +20,7 @@ use crate::{
     },
     error::Error,
     gateway::Gateway,
-    search::{fold::FoldedName, query::Fragment},
+    search::{fold::FoldedName, pattern::Pattern},
     store::{self, notices::Notice},
     wire::{
         answer::{Answer, CarriesNoRecordData},
@@ -133,10 +133,7 @@ pub struct FoundNotice {
 pub async fn search_notices(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let NoticeSearch { name } = call.json()?;
     written("name", &name, 120)?;
-    let fragment = Fragment::of(&name);
-    if fragment.len() < 2 {
-        return Err(Error::TooBroad);
-    }
+    let fragment = Pattern::of(&name).filter(|fragment| fragment.letters() >= 2).ok_or(Error::TooBroad)?;
     let mut tx = gateway.store.read().await?;
     let mut found = Vec::new();
     for notice in store::notices::all(&mut tx).await? {

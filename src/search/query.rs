@@ -1,106 +1,172 @@
 //! The criteria of a search.
 
-use super::fold::{FoldedName, fold};
-use crate::domain::{calendar::PartialDate, case_record::NameForm};
+use time::Date;
 
-/// How well a name answers a fragment; better ones come first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Rank {
-    /// The whole name.
-    Exact,
-    /// The whole family or given name.
-    WholeName,
-    Prefix,
-    Fragment,
+use super::pattern::Pattern;
+use crate::domain::calendar::PartialDate;
+
+/// What is known of the birth date: the first and the last day that it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BirthCriterion {
+    first: Day,
+    last: Day,
 }
 
-/// A folded fragment of a name.
-#[derive(Clone)]
-pub struct Fragment(String);
+/// A day as a number that orders as days do: year, month and day in bits. Zero where month or day is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(u32);
 
-impl Fragment {
-    pub fn of(text: &str) -> Self {
-        Self(fold(text))
+impl Day {
+    fn new(year: i32, month: u8, day: u8) -> Self {
+        Self((u32::try_from(year).unwrap_or(0) << 9) | u32::from(month) << 5 | u32::from(day))
     }
 
-    pub fn text(&self) -> &str {
-        &self.0
+    /// A date of which month or day may be unknown, in one number.
+    pub fn packed(date: PartialDate) -> u32 {
+        Self::first_of(date).0
     }
 
-    /// Length in folded characters: what is really there to search on.
-    pub fn len(&self) -> usize {
-        self.0.chars().count()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The best rank of one form of a name, if it answers at all.
-    pub fn rank(&self, name: &FoldedName) -> Option<Rank> {
-        if name.whole == self.0 {
-            return Some(Rank::Exact);
+    /// Reads what [`Self::packed`] made.
+    pub fn unpacked(packed: u32) -> PartialDate {
+        let known = |bits: u32| u8::try_from(bits).ok().filter(|bits| *bits > 0);
+        PartialDate {
+            year: i32::try_from(packed >> 9).unwrap_or(0),
+            month: known(packed >> 5 & 0xF),
+            day: known(packed & 0x1F),
         }
-        if name.parts.contains(&self.0) {
-            return Some(Rank::WholeName);
-        }
-        if name.whole.starts_with(&self.0) || name.parts.iter().any(|part| part.starts_with(&self.0)) {
-            return Some(Rank::Prefix);
-        }
-        name.whole.contains(&self.0).then_some(Rank::Fragment)
     }
 
-    /// The best rank among the forms of one person, and the form that gave it.
-    pub fn best(&self, names: &[FoldedName]) -> Option<(Rank, NameForm)> {
-        names.iter().filter_map(|name| self.rank(name).map(|rank| (rank, name.form))).min()
+    fn first_of(date: PartialDate) -> Self {
+        Self::new(date.year, date.month.unwrap_or(0), date.day.unwrap_or(0))
     }
-}
 
-/// What is known of the birth date.
-#[derive(Clone, Copy)]
-pub enum BirthCriterion {
-    /// A day, a month or a year, as far as it is written.
-    On(PartialDate),
-    /// From and to, both included.
-    Between(PartialDate, PartialDate),
+    fn last_of(date: PartialDate) -> Self {
+        Self::new(date.year, date.month.unwrap_or(15), date.day.unwrap_or(31))
+    }
+
+    fn year(self) -> i32 {
+        i32::try_from(self.0 >> 9).unwrap_or(0)
+    }
+
+    fn month(self) -> u32 {
+        self.0 >> 5 & 0xF
+    }
 }
 
 impl BirthCriterion {
-    /// Says enough to stand beside a single character: not a span of more than a year.
-    fn is_narrow(self) -> bool {
-        match self {
-            Self::On(_) => true,
-            Self::Between(from, to) => to.year - from.year <= 1,
-        }
+    /// A day, a month or a year, as far as it is written.
+    pub fn on(date: PartialDate) -> Self {
+        Self { first: Day::first_of(date), last: Day::last_of(date) }
     }
 
-    pub fn admits(self, birth: PartialDate) -> bool {
-        match self {
-            Self::On(date) => date.may_equal(birth),
-            Self::Between(from, to) => {
-                let first = (birth.year, birth.month.unwrap_or(12), birth.day.unwrap_or(31));
-                let last = (birth.year, birth.month.unwrap_or(1), birth.day.unwrap_or(1));
-                first >= (from.year, from.month.unwrap_or(1), from.day.unwrap_or(1))
-                    && last <= (to.year, to.month.unwrap_or(12), to.day.unwrap_or(31))
-            }
-        }
+    /// From and to, both included. `None` where the end lies before the beginning.
+    pub fn between(from: PartialDate, to: PartialDate) -> Option<Self> {
+        let criterion = Self { first: Day::first_of(from), last: Day::last_of(to) };
+        (criterion.first <= criterion.last).then_some(criterion)
     }
+
+    /// Whole years lived on a day.
+    pub fn aged(years: u8, today: Date) -> Self {
+        let birthday = |years: i32| Day::new(today.year() - years, u8::from(today.month()), today.day());
+        // The day after the birthday one year earlier; it need not exist to be the first.
+        Self { first: Day(birthday(i32::from(years) + 1).0 + 1), last: birthday(i32::from(years)) }
+    }
+
+    /// Says enough to stand beside a single character: not a span of more than a year.
+    fn is_narrow(self) -> bool {
+        self.last.year() - self.first.year() <= 1
+    }
+
+    /// Whether a birth date, given what it leaves open, may be one of the days.
+    pub fn admits(self, birth: PartialDate) -> bool {
+        Day::first_of(birth) <= self.last && Day::last_of(birth) >= self.first
+    }
+
+    /// Years that it may be.
+    pub(super) fn years(self) -> std::ops::RangeInclusive<i32> {
+        self.first.year()..=self.last.year()
+    }
+
+    /// The months that it may be, where it is known to lie within one year.
+    pub(super) fn months(self) -> Option<(i32, std::ops::RangeInclusive<u32>)> {
+        (self.first.year() == self.last.year())
+            .then(|| (self.first.year(), self.first.month().max(1)..=self.last.month().min(12)))
+    }
+}
+
+/// Whether names one kana away are looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NearMisses {
+    /// Where nothing else is found.
+    #[default]
+    IfNone,
+    Always,
+    Never,
 }
 
 /// A search, ready to run.
+#[derive(Clone, Default)]
 pub struct Query {
-    pub child: Option<Fragment>,
-    pub guardian: Option<Fragment>,
+    pub child: Option<Pattern>,
+    pub guardian: Option<Pattern>,
+    /// Among records that the caller owns alone.
+    pub relative: Option<Pattern>,
     pub birth: Option<BirthCriterion>,
-    pub sex: Option<String>,
+    /// Code of the list `SexCode`.
+    pub sex: Option<u8>,
+    pub near_misses: NearMisses,
 }
 
 impl Query {
-    /// Too little to search on: fewer than two characters of a name, or fewer than one with a birth date that is
-    /// known at least to the year.
+    /// Too little to search on: fewer than two known characters of a name, or fewer than one with a birth date that
+    /// is known at least to the year.
     pub fn is_too_broad(&self) -> bool {
-        let longest = [&self.child, &self.guardian].into_iter().flatten().map(Fragment::len).max().unwrap_or(0);
+        let patterns = [&self.child, &self.guardian, &self.relative];
+        let longest = patterns.into_iter().flatten().map(Pattern::letters).max().unwrap_or(0);
         longest < if self.birth.is_some_and(BirthCriterion::is_narrow) { 1 } else { 2 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Month;
+
+    use super::*;
+
+    fn date(text: &str) -> PartialDate {
+        PartialDate::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_birth_date_is_admitted_given_what_either_side_leaves_open() {
+        for (criterion, birth, admitted) in [
+            ("2018-04-01", "2018-04-01", true),
+            ("2018-04-01", "2018-04-02", false),
+            ("2018-04", "2018-04-30", true),
+            ("2018-04-05", "2018-04", true),
+            ("2018-04-05", "2018", true),
+            ("2018-04-05", "2018-05", false),
+            ("平成30年", "2018-12-31", true),
+            ("H30.4", "2018-05-01", false),
+        ] {
+            assert_eq!(BirthCriterion::on(date(criterion)).admits(date(birth)), admitted, "{criterion} {birth}");
+            assert_eq!(Day::unpacked(Day::packed(date(birth))), date(birth));
+        }
+        let between = BirthCriterion::between(date("2017"), date("2018-04")).unwrap();
+        assert!(between.admits(date("2017-01-01")) && between.admits(date("2018-04-30")));
+        assert!(!between.admits(date("2018-05-01")) && between.admits(date("2018")));
+        assert!(BirthCriterion::between(date("2018"), date("2017")).is_none());
+    }
+
+    #[test]
+    fn an_age_changes_on_the_birthday() {
+        let today = Date::from_calendar_date(2026, Month::March, 1).unwrap();
+        let eight = BirthCriterion::aged(8, today);
+        for (birth, admitted) in
+            [("2018-03-01", true), ("2018-03-02", false), ("2017-03-02", true), ("2017-03-01", false), ("2017", true)]
+        {
+            assert_eq!(eight.admits(date(birth)), admitted, "{birth}");
+        }
     }
 }

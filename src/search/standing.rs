@@ -63,7 +63,7 @@ impl StandingMatches {
     pub fn registered(&self, items: &IndexItems) -> Vec<(Uuid, OrganizationCode)> {
         let names: Vec<FoldedName> = items.child.names.iter().map(|(form, name)| FoldedName::of(*form, name)).collect();
         self.each(|wanted| {
-            wanted.names.iter().any(|name| names.iter().any(|other| other.whole == name.whole))
+            wanted.names.iter().any(|name| names.iter().any(|other| other.shares_key(name)))
                 && wanted.birth.is_none_or(|birth| birth.may_equal(items.birth_date))
         })
     }

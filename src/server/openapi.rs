@@ -79,6 +79,7 @@ pub fn document() -> Value {
         .add::<store::oversight::Inquiry>()
         .add::<ops::search_nationwide::SearchRequest>()
         .add::<ops::search_nationwide::SearchFacts>()
+        .add::<gate::FoundChildren>()
         .add::<gate::FoundChild>()
         .add::<ops::transfer_offer::TransferRequest>()
         .add::<ops::transfer_offer::TransferOffer>()
@@ -126,7 +127,7 @@ pub fn document() -> Value {
     for (name, schema) in [
         ("Problem", problem_schema()),
         ("RecordView", record_view_schema()),
-        ("SearchAnswer", joined(vec![beside("children", list("FoundChild")), reference("SearchFacts")])),
+        ("SearchAnswer", joined(vec![reference("FoundChildren"), reference("SearchFacts")])),
         ("TransferView", joined(vec![beside("note", reference("TransferNote")), reference("TransferLine")])),
         ("NoticeView", joined(vec![beside("content", reference("NoticeContent")), reference("NoticeLine")])),
         ("NoticeCenters", joined(vec![beside("centers", list("CenterState")), reference("NoticeLine")])),

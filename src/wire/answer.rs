@@ -90,6 +90,17 @@ impl Answer {
         })
     }
 
+    /// Disclosed data as one JSON object with facts that carry no record data.
+    pub fn disclosed_among<T: Serialize, F: CarriesNoRecordData>(disclosed: &Disclosed<T>, facts: &F) -> Self {
+        Self::disclosed_with(disclosed, |data| {
+            let mut value = json!(data);
+            if let (Value::Object(object), Value::Object(facts)) = (&mut value, json!(facts)) {
+                object.extend(facts);
+            }
+            value
+        })
+    }
+
     fn disclosed_with<T>(disclosed: &Disclosed<T>, render: impl FnOnce(&T) -> Value) -> Self {
         let body = render(disclosed.value()).to_string();
         Self::new(StatusCode::OK, JSON, body).with_entries(disclosed.entries())

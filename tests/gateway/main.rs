@@ -9,6 +9,7 @@ mod gate_by_construction;
 mod harness;
 mod identity;
 mod limits;
+mod matching;
 mod missing_notice;
 mod national_format;
 mod openapi;

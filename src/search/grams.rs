@@ -1,0 +1,80 @@
+//! Grams: the short runs of letters by which names are looked up, each with its posting.
+//!
+//! Every letter and every pair of letters is a gram; three light letters (kana, Latin) too, since there are few of
+//! them and pairs alone would be in too many names.
+
+use hashbrown::HashMap;
+
+use super::{
+    posting::{AnyOf, Posting},
+    symbol::{Symbol, unpack},
+};
+
+/// Up to three letters in one number, 18 bits each.
+pub type Gram = u64;
+
+fn gram(letters: &[Symbol]) -> Gram {
+    letters.iter().fold(0, |gram, letter| gram << 18 | u64::from(letter.number()))
+}
+
+/// Adds the grams of a name's key: over its letters run together.
+pub fn collect(key: &[u8], letters: &mut Vec<Symbol>, grams: &mut Vec<Gram>) {
+    letters.clear();
+    letters.extend(unpack(key).filter(|symbol| *symbol != Symbol::BOUNDARY));
+    grams.extend(letters.iter().map(|letter| gram(&[*letter])));
+    grams.extend(letters.windows(2).map(gram));
+    grams.extend(letters.windows(3).filter(|three| three.iter().all(|letter| letter.is_light())).map(gram));
+}
+
+/// The postings of one role.
+#[derive(Default)]
+pub struct Grams(HashMap<Gram, Posting>);
+
+impl Grams {
+    pub fn insert(&mut self, gram: Gram, slot: u32) {
+        self.0.entry(gram).or_default().insert(slot);
+    }
+
+    pub fn remove(&mut self, gram: Gram, slot: u32) {
+        if let Some(posting) = self.0.get_mut(&gram) {
+            posting.remove(slot);
+        }
+    }
+
+    /// The conditions that a run of known letters sets: each gram of it must be there. `None` where one is nowhere.
+    pub fn conditions<'a>(&'a self, run: &[Symbol], conditions: &mut Vec<AnyOf<'a>>) -> Option<()> {
+        let light = |letters: &[Symbol]| letters.iter().all(|letter| letter.is_light());
+        if run.len() == 1 {
+            conditions.push(self.any_of(run, true)?);
+            return Some(());
+        }
+        for (at, three) in run.windows(3).enumerate().filter(|(_, three)| light(three)) {
+            conditions.push(self.any_of(three, at == 0)?);
+        }
+        for (at, two) in run.windows(2).enumerate() {
+            let before = at.checked_sub(1).and_then(|at| run.get(at..at + 3)).is_some_and(light);
+            let after = run.get(at..at + 3).is_some_and(light);
+            if !before && !after {
+                conditions.push(self.any_of(two, at == 0)?);
+            }
+        }
+        Some(())
+    }
+
+    /// A vowel at the beginning of a run may be within a long one.
+    fn any_of(&self, letters: &[Symbol], begins_run: bool) -> Option<AnyOf<'_>> {
+        let mut postings: Vec<&Posting> = self.0.get(&gram(letters)).into_iter().collect();
+        if let Some((first, rest)) = letters.split_first()
+            && begins_run
+            && first.is_vowel()
+        {
+            let long: Vec<Symbol> = std::iter::once(Symbol::LONG).chain(rest.iter().copied()).collect();
+            postings.extend(self.0.get(&gram(&long)));
+        }
+        (!postings.is_empty()).then(|| AnyOf::new(postings))
+    }
+
+    pub fn shrink(&mut self) {
+        self.0.values_mut().for_each(Posting::shrink);
+    }
+}

@@ -1,0 +1,400 @@
+//! Records as the index keeps them: a short header each, and their names packed one after another.
+
+use std::collections::HashMap;
+
+use hashbrown::HashTable;
+use uuid::Uuid;
+
+use super::{
+    fold::FoldedName,
+    query::Day,
+    symbol::{Symbol, readable, unpack},
+};
+use crate::domain::{
+    calendar::PartialDate,
+    case_record::{DerivedFacts, IndexItems, NameForm, Person, RecordFacts},
+    organization::OrganizationCode,
+    visibility::Shield,
+};
+
+/// Whose name it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    Child,
+    Guardian,
+    /// Found by the owner alone.
+    Relative,
+}
+
+impl Role {
+    pub const ALL: [Self; 3] = [Self::Child, Self::Guardian, Self::Relative];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Child => "child",
+            Self::Guardian => "guardian",
+            Self::Relative => "relative",
+        }
+    }
+}
+
+/// A record, folded and packed, ready to be put in.
+pub struct PackedRecord {
+    pub facts: RecordFacts,
+    pub(super) birth: u32,
+    pub(super) sex: u8,
+    pub(super) text: Vec<u8>,
+}
+
+impl PackedRecord {
+    pub fn new(facts: RecordFacts, items: &IndexItems) -> Self {
+        let mut text = Vec::with_capacity(96);
+        pack_person(Role::Child, &items.child, &mut text);
+        items.guardians.iter().for_each(|guardian| pack_person(Role::Guardian, guardian, &mut text));
+        items.relatives.iter().for_each(|relative| pack_person(Role::Relative, relative, &mut text));
+        let sex = items.sex.bytes().next().unwrap_or(0);
+        Self { facts, birth: Day::packed(items.birth_date), sex, text }
+    }
+
+    pub(super) fn people(&self) -> People<'_> {
+        People(&self.text)
+    }
+}
+
+/// How the name is shown: in full, or by its first key, whose letters it has.
+const IN_FULL: u8 = 0;
+const WIDE_SPACE: u8 = 1;
+const SPACE: u8 = 2;
+
+fn pack_person(role: Role, person: &Person, text: &mut Vec<u8>) {
+    let names: Vec<FoldedName> = person.names.iter().map(|(form, name)| FoldedName::of(*form, name)).collect();
+    let keys: Vec<(NameForm, &Vec<u8>)> =
+        names.iter().flat_map(|name| name.keys.iter().map(|key| (name.form, key))).collect();
+    text.push(role as u8);
+    if role != Role::Relative {
+        let first = keys.first().map(|(_, key)| key.as_slice()).unwrap_or_default();
+        let shown = [(WIDE_SPACE, "\u{3000}"), (SPACE, " ")]
+            .into_iter()
+            .find(|(_, space)| as_written(first, space) == person.written)
+            .map_or(IN_FULL, |(shown, _)| shown);
+        text.push(shown);
+        if shown == IN_FULL {
+            put_bytes(person.written.as_bytes(), text);
+        }
+    }
+    let count = keys.len().min(usize::from(u8::MAX));
+    // At most 255.
+    text.push(count as u8);
+    for (form, key) in keys.into_iter().take(count) {
+        text.push(form as u8);
+        put_bytes(key, text);
+    }
+}
+
+fn as_written(key: &[u8], space: &str) -> String {
+    readable(unpack(key)).replace(Symbol::BOUNDARY.to_char(), space)
+}
+
+/// Length in seven-bit groups, then the bytes.
+fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut length = bytes.len();
+    while length >= 0x80 {
+        out.push((length & 0x7F) as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+    out.extend_from_slice(bytes);
+}
+
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let mut length = 0_usize;
+    for shift in (0..28).step_by(7) {
+        let byte = take_byte(rest)?;
+        length |= usize::from(byte & 0x7F) << shift;
+        if byte < 0x80 {
+            let (taken, after) = rest.split_at_checked(length)?;
+            *rest = after;
+            return Some(taken);
+        }
+    }
+    None
+}
+
+fn take_byte(rest: &mut &[u8]) -> Option<u8> {
+    let (byte, after) = rest.split_first()?;
+    *rest = after;
+    Some(*byte)
+}
+
+/// The people of a packed record, read as they come.
+#[derive(Clone, Copy)]
+pub struct People<'a>(&'a [u8]);
+
+/// One of them.
+pub struct PackedPerson<'a> {
+    pub role: Role,
+    shown: u8,
+    in_full: &'a [u8],
+    keys: &'a [u8],
+    count: u8,
+}
+
+impl<'a> Iterator for People<'a> {
+    type Item = PackedPerson<'a>;
+
+    fn next(&mut self) -> Option<PackedPerson<'a>> {
+        let rest = &mut self.0;
+        let role = take_byte(rest)?;
+        let role = Role::ALL.get(usize::from(role)).copied()?;
+        let shown = if role == Role::Relative { WIDE_SPACE } else { take_byte(rest)? };
+        let in_full = if shown == IN_FULL { take_bytes(rest)? } else { &[] };
+        let count = take_byte(rest)?;
+        let keys = *rest;
+        for _ in 0..count {
+            take_byte(rest)?;
+            take_bytes(rest)?;
+        }
+        Some(PackedPerson { role, shown, in_full, keys, count })
+    }
+}
+
+impl<'a> PackedPerson<'a> {
+    /// The search keys of every form.
+    pub fn keys(&self) -> impl Iterator<Item = (NameForm, &'a [u8])> + use<'a> {
+        let mut rest = self.keys;
+        (0..self.count).map_while(move |_| {
+            let form = take_byte(&mut rest)?;
+            Some((FORMS.get(usize::from(form)).copied()?, take_bytes(&mut rest)?))
+        })
+    }
+
+    /// The name as its owner wrote it.
+    pub fn written(&self) -> String {
+        if self.shown == IN_FULL {
+            return String::from_utf8_lossy(self.in_full).into_owned();
+        }
+        let space = if self.shown == WIDE_SPACE { "\u{3000}" } else { " " };
+        self.keys().next().map(|(_, key)| as_written(key, space)).unwrap_or_default()
+    }
+}
+
+const FORMS: [NameForm; 7] = [
+    NameForm::Written,
+    NameForm::Kana,
+    NameForm::Latin,
+    NameForm::Alias,
+    NameForm::Former,
+    NameForm::Second,
+    NameForm::Joint,
+];
+
+/// What is kept of a record besides its names: 44 bytes.
+#[derive(Clone, Copy, Default)]
+struct Header {
+    id: [u8; 16],
+    text: u32,
+    version: u32,
+    owned_since: u32,
+    birth: u32,
+    /// Places in the list of organizations.
+    owner: u32,
+    residence: u32,
+    sex: u8,
+    flags: u8,
+}
+
+const CLOSED: u8 = 1;
+const SERIOUS: u8 = 2;
+const SEARCHABLE: u8 = 4;
+const ABUSE: u8 = 8;
+const SHIELDED: u8 = 16;
+
+/// Every record, by slot.
+#[derive(Default)]
+pub struct Records {
+    headers: Vec<Header>,
+    texts: Texts,
+    organizations: Vec<OrganizationCode>,
+    places: HashMap<OrganizationCode, u32>,
+    /// Organizations named by the owners of shielded records.
+    named: HashMap<u32, Vec<OrganizationCode>>,
+    slots: HashTable<u32>,
+}
+
+impl Records {
+    /// Number of records.
+    pub fn count(&self) -> usize {
+        self.headers.len()
+    }
+
+    pub fn slot_of(&self, id: Uuid) -> Option<u32> {
+        let headers = &self.headers;
+        self.slots.find(hash_of(id.as_bytes()), |slot| is_at(headers, *slot, id)).copied()
+    }
+
+    /// Puts a record in, over its older self if there is one, and says at which slot. Its older names are read with
+    /// [`Self::people`] before.
+    pub fn put(&mut self, record: &PackedRecord) -> u32 {
+        let text = self.texts.push(&record.text);
+        let slot = self.slot_of(record.facts.id).unwrap_or_else(|| self.add_slot(record.facts.id));
+        let header = self.header_of(slot, &record.facts);
+        if let Some(here) = self.headers.get_mut(slot as usize) {
+            *here = Header { text, birth: record.birth, sex: record.sex, ..header };
+        }
+        slot
+    }
+
+    /// Writes the facts of a record that is known.
+    pub fn put_facts(&mut self, facts: &RecordFacts) {
+        let Some(slot) = self.slot_of(facts.id) else { return };
+        let header = self.header_of(slot, facts);
+        if let Some(here) = self.headers.get_mut(slot as usize) {
+            *here = Header { text: here.text, birth: here.birth, sex: here.sex, ..header };
+        }
+    }
+
+    fn add_slot(&mut self, id: Uuid) -> u32 {
+        let slot = u32::try_from(self.headers.len()).unwrap_or(u32::MAX);
+        self.headers.push(Header { id: *id.as_bytes(), ..Header::default() });
+        let headers = &self.headers;
+        let hash = |slot: &u32| headers.get(*slot as usize).map_or(0, |header| hash_of(&header.id));
+        self.slots.insert_unique(hash_of(id.as_bytes()), slot, hash);
+        slot
+    }
+
+    fn header_of(&mut self, slot: u32, facts: &RecordFacts) -> Header {
+        if facts.shield.named.is_empty() {
+            self.named.remove(&slot);
+        } else {
+            self.named.insert(slot, facts.shield.named.clone());
+        }
+        let flags = [
+            (facts.closed, CLOSED),
+            (facts.serious, SERIOUS),
+            (facts.searchable, SEARCHABLE),
+            (facts.abuse_case, ABUSE),
+            (facts.shield.active, SHIELDED),
+        ];
+        let number = |version: i64| u32::try_from(version).unwrap_or(u32::MAX);
+        Header {
+            id: *facts.id.as_bytes(),
+            version: number(facts.version),
+            owned_since: number(facts.owned_since),
+            owner: self.place(&facts.owner),
+            residence: self.place(&facts.residence),
+            flags: flags.into_iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag),
+            ..Header::default()
+        }
+    }
+
+    fn place(&mut self, organization: &OrganizationCode) -> u32 {
+        if let Some(place) = self.places.get(organization) {
+            return *place;
+        }
+        let place = u32::try_from(self.organizations.len()).unwrap_or(u32::MAX);
+        self.organizations.push(organization.clone());
+        self.places.insert(organization.clone(), place);
+        place
+    }
+
+    /// The facts of a record.
+    pub fn facts(&self, slot: u32) -> Option<RecordFacts> {
+        let header = self.headers.get(slot as usize)?;
+        let set = |flag: u8| header.flags & flag != 0;
+        let organization = |place: u32| self.organizations.get(place as usize).cloned();
+        Some(RecordFacts {
+            id: Uuid::from_bytes(header.id),
+            owner: organization(header.owner)?,
+            version: i64::from(header.version),
+            owned_since: i64::from(header.owned_since),
+            closed: set(CLOSED),
+            serious: set(SERIOUS),
+            derived: DerivedFacts {
+                residence: organization(header.residence)?,
+                searchable: set(SEARCHABLE),
+                abuse_case: set(ABUSE),
+                shield: Shield { active: set(SHIELDED), named: self.named.get(&slot).cloned().unwrap_or_default() },
+            },
+        })
+    }
+
+    pub fn is_owned_by(&self, slot: u32, organization: &OrganizationCode) -> bool {
+        let place = self.headers.get(slot as usize).map(|header| header.owner);
+        place.is_some_and(|place| self.organizations.get(place as usize) == Some(organization))
+    }
+
+    pub fn birth(&self, slot: u32) -> u32 {
+        self.headers.get(slot as usize).map_or(0, |header| header.birth)
+    }
+
+    pub fn birth_date(&self, slot: u32) -> PartialDate {
+        Day::unpacked(self.birth(slot))
+    }
+
+    /// Code of the list `SexCode`.
+    pub fn sex(&self, slot: u32) -> u8 {
+        self.headers.get(slot as usize).map_or(0, |header| header.sex)
+    }
+
+    pub fn people(&self, slot: u32) -> People<'_> {
+        People(self.headers.get(slot as usize).and_then(|header| self.texts.at(header.text)).unwrap_or_default())
+    }
+
+    /// Asks memory for the names of some records at once, so that waiting for one hides the waiting for the others.
+    pub fn prefetch(&self, slots: &[u32]) {
+        let offsets = slots.iter().filter_map(|slot| self.headers.get(*slot as usize)).map(|header| header.text);
+        let first_bytes = offsets.map(|text| u32::from(self.texts.byte(text))).sum::<u32>();
+        std::hint::black_box(first_bytes);
+    }
+
+    /// Gives back memory kept for growth.
+    pub fn shrink(&mut self) {
+        self.headers.shrink_to_fit();
+    }
+}
+
+fn is_at(headers: &[Header], slot: u32, id: Uuid) -> bool {
+    headers.get(slot as usize).is_some_and(|header| header.id == *id.as_bytes())
+}
+
+/// Ids are random in their lower half (RFC 9562 section 5.7).
+fn hash_of(id: &[u8; 16]) -> u64 {
+    let lower = id.last_chunk::<8>().map_or(0, |lower| u64::from_le_bytes(*lower));
+    lower.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// Packed names, one after another in pages that never move.
+#[derive(Default)]
+struct Texts {
+    pages: Vec<Vec<u8>>,
+}
+
+const PAGE_BITS: u32 = 20;
+const PAGE: usize = 1 << PAGE_BITS;
+
+impl Texts {
+    /// Keeps a text and says where: page and offset in one number.
+    fn push(&mut self, text: &[u8]) -> u32 {
+        let full = self.pages.last().is_none_or(|page| page.len() + text.len() + 4 > PAGE);
+        if full {
+            self.pages.push(Vec::with_capacity(PAGE));
+        }
+        let page = u32::try_from(self.pages.len()).unwrap_or(u32::MAX) - 1;
+        let Some(last) = self.pages.last_mut() else { return 0 };
+        let offset = u32::try_from(last.len()).unwrap_or(u32::MAX);
+        put_bytes(text, last);
+        page << PAGE_BITS | offset
+    }
+
+    fn at(&self, text: u32) -> Option<&[u8]> {
+        take_bytes(&mut self.from(text)?)
+    }
+
+    fn from(&self, text: u32) -> Option<&[u8]> {
+        self.pages.get((text >> PAGE_BITS) as usize)?.get(text as usize & (PAGE - 1)..)
+    }
+
+    fn byte(&self, text: u32) -> u8 {
+        self.from(text).and_then(|rest| rest.first()).copied().unwrap_or(0)
+    }
+}
