@@ -1,15 +1,14 @@
 //! Organizations and their codes.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 /// Code of an organization: a 6-digit 全国地方公共団体コード, that of a center with a two-digit suffix
 /// (`120006-01`), or one of `ministry` and `operator`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, utoipa::ToSchema)]
 #[schema(value_type = String, example = "122319")]
-pub struct OrganizationCode(String);
+pub struct OrganizationCode(Arc<str>);
 
 /// Kinds of organization (機関).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
@@ -41,20 +40,20 @@ impl OrganizationCode {
     /// Reads a code and checks its form and check digit; `None` if it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let local = match text {
-            "ministry" | "operator" => return Some(Self(text.to_owned())),
+            "ministry" | "operator" => return Some(Self(text.into())),
             _ => text.split_once('-').map_or(Some(text), |(base, suffix)| {
                 (suffix.len() == 2 && suffix.bytes().all(|b| b.is_ascii_digit())).then_some(base)
             })?,
         };
-        has_valid_check_digit(local).then(|| Self(text.to_owned()))
+        has_valid_check_digit(local).then(|| Self(text.into()))
     }
 
     pub fn ministry() -> Self {
-        Self("ministry".to_owned())
+        Self("ministry".into())
     }
 
     pub fn operator() -> Self {
-        Self("operator".to_owned())
+        Self("operator".into())
     }
 
     pub fn as_str(&self) -> &str {
@@ -99,6 +98,12 @@ impl fmt::Display for OrganizationCode {
 impl fmt::Debug for OrganizationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Serialize for OrganizationCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -10,12 +10,19 @@ use super::{
     symbol::{Symbol, unpack},
 };
 
-/// Up to three letters in one number, 18 bits each.
+/// One letter or two of 18 bits each, or three of 7 bits, above two bits that say how many: 38 bits.
 pub type Gram = u64;
 
 fn gram(letters: &[Symbol]) -> Gram {
-    letters.iter().fold(0, |gram, letter| gram << 18 | u64::from(letter.number()))
+    let width = if letters.len() == 3 { 7 } else { 18 };
+    let joined = letters.iter().fold(0, |gram, letter| gram << width | u64::from(letter.number()));
+    joined << 2 | (letters.len() as u64 & 3)
 }
+
+/// Bits in which a slot's place in a run is put below its gram, to sort both as one number.
+const PLACE_BITS: u32 = 20;
+/// Records that can be put in together.
+pub const MOST_TOGETHER: usize = 1 << PLACE_BITS;
 
 /// Adds the grams of a name's key: over its letters run together.
 pub fn collect(key: &[u8], letters: &mut Vec<Symbol>, grams: &mut Vec<Gram>) {
@@ -26,6 +33,11 @@ pub fn collect(key: &[u8], letters: &mut Vec<Symbol>, grams: &mut Vec<Gram>) {
     grams.extend(letters.windows(3).filter(|three| three.iter().all(|letter| letter.is_light())).map(gram));
 }
 
+/// A gram above the place of a record among those put in together.
+pub fn placed(gram: Gram, place: usize) -> u64 {
+    gram << PLACE_BITS | place as u64
+}
+
 /// The postings of one role.
 #[derive(Default)]
 pub struct Grams(HashMap<Gram, Posting>);
@@ -33,6 +45,17 @@ pub struct Grams(HashMap<Gram, Posting>);
 impl Grams {
     pub fn insert(&mut self, gram: Gram, slot: u32) {
         self.0.entry(gram).or_default().insert(slot);
+    }
+
+    /// Puts many in: grams in any order, each above the place of its slot in an ascending list.
+    pub fn insert_all(&mut self, mut placed: Vec<u64>, slots: &[u32]) {
+        placed.sort_unstable();
+        for run in placed.chunk_by(|a, b| a >> PLACE_BITS == b >> PLACE_BITS) {
+            let Some(first) = run.first() else { continue };
+            let posting = self.0.entry(first >> PLACE_BITS).or_default();
+            let places = run.iter().map(|placed| placed & (MOST_TOGETHER as u64 - 1));
+            places.filter_map(|place| slots.get(place as usize)).for_each(|slot| posting.insert(*slot));
+        }
     }
 
     pub fn remove(&mut self, gram: Gram, slot: u32) {

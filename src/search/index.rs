@@ -1,12 +1,11 @@
 //! The index in memory: grams of folded names to records. A hit costs no database read.
 
 use std::{
-    collections::HashSet,
     ops::ControlFlow,
     sync::{PoisonError, RwLock},
 };
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::{
@@ -22,7 +21,7 @@ use crate::{
     disclosure::Sealed,
     domain::{
         calendar::PartialDate,
-        case_record::{NameForm, RecordFacts},
+        case_record::{IndexItems, NameForm, RecordFacts},
         organization::OrganizationCode,
     },
 };
@@ -103,9 +102,25 @@ impl SearchIndex {
         }
     }
 
+    /// Folds and packs many records, on two threads.
+    pub fn pack(records: Vec<(RecordFacts, IndexItems)>) -> Vec<PackedRecord> {
+        let mut first = records;
+        let second = first.split_off(first.len() / 2);
+        let pack = |records: Vec<(RecordFacts, IndexItems)>| -> Vec<PackedRecord> {
+            records.into_iter().map(|(facts, items)| PackedRecord::new(facts, &items)).collect()
+        };
+        std::thread::scope(|scope| {
+            let second = scope.spawn(move || pack(second));
+            let mut packed = pack(first);
+            packed.extend(second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            packed
+        })
+    }
+
     /// Puts many records in, roles side by side: for building the index.
     pub fn put_all(&self, records: &[PackedRecord]) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).put_all(records);
+        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        records.chunks(grams::MOST_TOGETHER).for_each(|records| inner.put_all(records));
     }
 
     /// Gives back memory kept for growth, after the index is built.
@@ -139,7 +154,7 @@ impl SearchIndex {
         let criteria = search.criteria();
         let mut found = Found::default();
         match search.run(&criteria) {
-            Some(hits) => found.hits = sorted(hits),
+            Some(matches) => found.hits = inner.hits(matches),
             None => return Found { too_many: true, ..Found::default() },
         }
         let looks_near = match query.near_misses {
@@ -149,18 +164,13 @@ impl SearchIndex {
         };
         if looks_near {
             match search.run_near(&criteria) {
-                Some(hits) => found.near = sorted(hits),
+                Some(matches) => found.near = inner.hits(matches),
                 None => found.too_many_near = true,
             }
         }
         found.approached = search.approached;
         found
     }
-}
-
-fn sorted(mut hits: Vec<Hit>) -> Vec<Sealed<Hit>> {
-    hits.sort_by(|a, b| (a.rank, &a.child, a.facts.id).cmp(&(b.rank, &b.child, b.facts.id)));
-    hits.into_iter().map(Sealed::new).collect()
 }
 
 /// What one person's name is asked for.
@@ -202,7 +212,7 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
     }
 
     /// Matches of the criteria; `None` where there are more than the limit.
-    fn run(&mut self, criteria: &Criteria<'_>) -> Option<Vec<Hit>> {
+    fn run(&mut self, criteria: &Criteria<'_>) -> Option<Vec<Match>> {
         let mut hits = Vec::new();
         for runs in combinations(criteria) {
             let Some(conditions) = self.inner.conditions(&runs, self.query.birth) else { continue };
@@ -212,7 +222,7 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
     }
 
     /// Matches with one of the criteria a kana away.
-    fn run_near(&mut self, criteria: &Criteria<'_>) -> Option<Vec<Hit>> {
+    fn run_near(&mut self, criteria: &Criteria<'_>) -> Option<Vec<Match>> {
         let mut hits = Vec::new();
         for (at, (role, wanted)) in criteria.iter().enumerate() {
             let Wanted::Pattern(pattern) = wanted else { continue };
@@ -230,7 +240,7 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
         Some(hits)
     }
 
-    fn collect(&mut self, conditions: Vec<AnyOf<'_>>, criteria: &Criteria<'_>, hits: &mut Vec<Hit>) -> Option<()> {
+    fn collect(&mut self, conditions: Vec<AnyOf<'_>>, criteria: &Criteria<'_>, hits: &mut Vec<Match>) -> Option<()> {
         let mut unpacked = Unpacked::default();
         let mut enough = false;
         intersect(conditions, |slots| {
@@ -251,7 +261,7 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
         (!enough).then_some(())
     }
 
-    fn look_at(&mut self, slot: u32, criteria: &Criteria<'_>, unpacked: &mut Unpacked, hits: &mut Vec<Hit>) {
+    fn look_at(&mut self, slot: u32, criteria: &Criteria<'_>, unpacked: &mut Unpacked, hits: &mut Vec<Match>) {
         let records = &self.inner.records;
         if self.query.birth.is_some_and(|birth| !birth.admits(records.birth_date(slot))) {
             return;
@@ -274,18 +284,19 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
             }
             return;
         }
-        let shown = |role: Role| records.people(slot).filter(move |person| person.role == role).map(|p| p.written());
-        hits.push(Hit {
-            facts,
-            child: shown(Role::Child).next().unwrap_or_default(),
-            guardians: shown(Role::Guardian).collect(),
-            sex: char::from(sex),
-            birth_date: records.birth_date(slot),
-            rank,
-            matched,
-        });
+        hits.push(Match { slot, rank, matched });
     }
 }
+
+/// A record that answers, and that the caller may be shown.
+struct Match {
+    slot: u32,
+    rank: Rank,
+    matched: Matched,
+}
+
+/// Who answered each criterion, in which form.
+type Matched = [Option<(Role, NameForm)>; 3];
 
 /// Code of the list `SexCode`: not known.
 const SEX_UNKNOWN: u8 = b'9';
@@ -293,11 +304,7 @@ const SEX_UNKNOWN: u8 = b'9';
 const PREFETCHED: usize = 16;
 
 /// The worst rank among the criteria, each at its best, and who answered in which form.
-fn answers(
-    people: People<'_>,
-    criteria: &Criteria<'_>,
-    unpacked: &mut Unpacked,
-) -> Option<(Rank, Vec<(Role, NameForm)>)> {
+fn answers(people: People<'_>, criteria: &Criteria<'_>, unpacked: &mut Unpacked) -> Option<(Rank, Matched)> {
     let mut best: [Option<(Rank, NameForm)>; 3] = [None; 3];
     for person in people {
         for (at, (role, wanted)) in best.iter_mut().zip(criteria) {
@@ -312,11 +319,11 @@ fn answers(
         }
     }
     let mut rank = Rank::Exact;
-    let mut matched = Vec::with_capacity(criteria.len());
-    for (best, (role, _)) in best.into_iter().zip(criteria) {
+    let mut matched = [None; 3];
+    for ((best, matched), (role, _)) in best.into_iter().zip(&mut matched).zip(criteria) {
         let (this, form) = best?;
         rank = rank.max(this);
-        matched.push((*role, form));
+        *matched = Some((*role, form));
     }
     Some((rank, matched))
 }
@@ -342,6 +349,27 @@ fn combinations(criteria: &Criteria<'_>) -> Vec<Runs> {
 }
 
 impl Inner {
+    /// What is shown of the matches, best first.
+    fn hits(&self, matches: Vec<Match>) -> Vec<Sealed<Hit>> {
+        let mut hits: Vec<Hit> = matches.into_iter().filter_map(|found| self.hit(found)).collect();
+        hits.sort_by(|a, b| (a.rank, &a.child, a.facts.id).cmp(&(b.rank, &b.child, b.facts.id)));
+        hits.into_iter().map(Sealed::new).collect()
+    }
+
+    fn hit(&self, Match { slot, rank, matched }: Match) -> Option<Hit> {
+        let records = &self.records;
+        let written = |role: Role| records.people(slot).filter(move |person| person.role == role).map(|p| p.written());
+        Some(Hit {
+            facts: records.facts(slot)?,
+            child: written(Role::Child).next()?,
+            guardians: written(Role::Guardian).collect(),
+            sex: char::from(records.sex(slot)),
+            birth_date: records.birth_date(slot),
+            rank,
+            matched: matched.into_iter().flatten().collect(),
+        })
+    }
+
     fn put(&mut self, record: &PackedRecord) {
         if let Some(slot) = self.records.slot_of(record.facts.id) {
             for (role, grams) in Role::ALL.into_iter().zip(grams_of(self.records.people(slot))) {
@@ -402,17 +430,16 @@ impl Inner {
 }
 
 fn fill(grams: &mut Grams, role: Role, records: &[&PackedRecord], slots: &[u32]) {
-    let mut all = Vec::new();
-    let mut letters = Vec::new();
-    for (record, slot) in records.iter().zip(slots) {
+    let mut placed = Vec::new();
+    let (mut all, mut letters) = (Vec::new(), Vec::new());
+    for (place, record) in records.iter().enumerate() {
         all.clear();
         for person in record.people().filter(|person| person.role == role) {
             person.keys().for_each(|(_, key)| grams::collect(key, &mut letters, &mut all));
         }
-        all.sort_unstable();
-        all.dedup();
-        all.iter().for_each(|gram| grams.insert(*gram, *slot));
+        placed.extend(all.iter().map(|gram| grams::placed(*gram, place)));
     }
+    grams.insert_all(placed, slots);
 }
 
 fn grams_of(people: People<'_>) -> [Vec<Gram>; 3] {

@@ -313,9 +313,14 @@ impl Records {
                 residence: organization(header.residence)?,
                 searchable: set(SEARCHABLE),
                 abuse_case: set(ABUSE),
-                shield: Shield { active: set(SHIELDED), named: self.named.get(&slot).cloned().unwrap_or_default() },
+                shield: self.shield(slot, set(SHIELDED)),
             },
         })
+    }
+
+    fn shield(&self, slot: u32, active: bool) -> Shield {
+        let named = if active { self.named.get(&slot).cloned().unwrap_or_default() } else { Vec::new() };
+        Shield { active, named }
     }
 
     pub fn is_owned_by(&self, slot: u32, organization: &OrganizationCode) -> bool {
