@@ -15,17 +15,17 @@ use crate::{
         merkle::{Frontier, Tree, empty_root, leaf_hash},
         messages::Inboxes,
     },
-    domain::registry::{Registry, RegistryError},
+    domain::{
+        case_record::{IndexItems, RecordFacts},
+        registry::{Registry, RegistryError},
+    },
     identity::directory::{Directory, DirectoryChange},
     operations::announce_missing_child::standing_of,
-    search::{
-        index::{IndexChange, SearchIndex},
-        records::PackedRecord,
-        standing::StandingMatches,
-    },
+    search::{index::SearchIndex, records::PackedRecord, standing::StandingMatches},
     store::{
         self, Store, StoreError,
         keyring::Keyring,
+        records::IndexRow,
         vault::{CENTRAL, Vault},
     },
 };
@@ -65,6 +65,7 @@ pub enum OpenError {
 
 /// Rows read at a time while memory is built.
 const PAGE: i64 = 1_000;
+const INDEX_PAGE: i64 = 32_768;
 
 /// Opens the database that a configuration names.
 ///
@@ -185,19 +186,39 @@ async fn read_directory(store: &Store, vault: &Vault) -> Result<Directory, Store
     Ok(directory)
 }
 
-async fn build_index(store: &Store, vault: &Vault) -> Result<SearchIndex, StoreError> {
-    let index = SearchIndex::default();
+/// Builds the index from the sealed index items of every record: pages are read while the one before is opened.
+async fn build_index(store: &Store, vault: &Arc<Vault>) -> Result<SearchIndex, StoreError> {
+    let index = Arc::new(SearchIndex::default());
     let mut tx = store.read().await?;
     let mut after = Uuid::nil();
+    let mut filling: Option<tokio::task::JoinHandle<Result<(), StoreError>>> = None;
     loop {
-        let page = store::records::all_after(&mut tx, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(index) };
-        after = last.facts.id;
-        for stored in page {
-            let items = store::records::index_items(&mut tx, vault, &stored).await?;
-            index.apply(IndexChange::Put(Box::new(PackedRecord::new(stored.facts, &items))));
+        let page = store::records::index_rows(&mut tx, after, INDEX_PAGE).await?;
+        if let Some(filled) = filling.take() {
+            filled.await.map_err(|_| StoreError::Corrupt("index"))??;
         }
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        let (index, vault) = (index.clone(), vault.clone());
+        filling = Some(tokio::task::spawn_blocking(move || fill_index(&index, &vault, page)));
     }
+    Arc::into_inner(index).ok_or(StoreError::Corrupt("index"))
+}
+
+fn fill_index(index: &SearchIndex, vault: &Vault, mut page: Vec<IndexRow>) -> Result<(), StoreError> {
+    let second = page.split_off(page.len() / 2);
+    let pack = |rows: Vec<IndexRow>| -> Result<Vec<PackedRecord>, StoreError> {
+        let packed = |(facts, items): (RecordFacts, IndexItems)| PackedRecord::new(facts, &items);
+        rows.into_iter().map(|row| row.open(vault).map(packed)).collect()
+    };
+    let (first, second) = std::thread::scope(|scope| {
+        let second = scope.spawn(|| pack(second));
+        (pack(page), second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let mut packed = first?;
+    packed.extend(second?);
+    index.put_all(&packed);
+    Ok(())
 }
 
 async fn read_standing(store: &Store, vault: &Vault) -> Result<StandingMatches, StoreError> {

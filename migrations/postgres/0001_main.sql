@@ -50,6 +50,8 @@ CREATE TABLE records (
     shield_named TEXT NOT NULL,
     shield_lift_asked_by TEXT,
     sealed_key BYTEA NOT NULL,
+    -- What the search index is built from, under the record's own key.
+    sealed_index BYTEA NOT NULL,
     registered_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );

@@ -60,7 +60,7 @@ pub async fn register_record(gateway: &Gateway, call: Call) -> Result<Answer, Er
     };
     let key = Key::generate()?;
     let sealed_key = gateway.vault.wrap(facts.owner.prefecture(), id, &key)?;
-    let body = store::records::seal_version(&key, id, 1, &document)?;
+    let body = store::records::seal_version(&key, id, 1, &document, &items)?;
 
     let now = gateway.clock.now();
     let entry = Entry::of(&caller, Act::Register, &gateway.clock)
@@ -71,7 +71,7 @@ pub async fn register_record(gateway: &Gateway, call: Call) -> Result<Answer, Er
         .journal
         .write(&call.caller, Some(idempotency), move |tx| {
             Box::pin(async move {
-                store::records::insert(tx, &facts, &sealed_key, now).await?;
+                store::records::insert(tx, &facts, &sealed_key, &body, now).await?;
                 store::records::insert_version(tx, id, &body, &caller, "registered", now).await?;
                 store::accounts::set_uploaded(tx, &facts.owner, now).await?;
                 let owner = facts.owner.clone();

@@ -128,7 +128,7 @@ async fn change(
                 let now = node.clock.now();
                 let version = stored.facts.version + 1;
                 let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-                let body = store::records::seal_version(&key, id, version, &document)?;
+                let body = store::records::seal_version(&key, id, version, &document, &items)?;
                 let derived = DerivedFacts::of(&document).ok_or(StoreError::Corrupt("record facts"))?;
                 let facts = RecordFacts { version, derived, ..stored.facts };
                 store::records::insert_version(tx, id, &body, &call.caller, "updated", now).await?;

@@ -268,7 +268,7 @@ async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Trans
     let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
     let document = handed_over(store::records::current(tx, &node.vault, &stored).await?, transfer.groups);
     let items = IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))?;
-    let body = store::records::seal_version(&key, id, version, &document)?;
+    let body = store::records::seal_version(&key, id, version, &document, &items)?;
     let sealed_key = node.vault.wrap(transfer.receiver.prefecture(), id, &key)?;
     let provided = Provided {
         version: transfer.version.unwrap_or(stored.facts.version),

@@ -58,7 +58,7 @@ pub async fn update_record(gateway: &std::sync::Arc<Gateway>, call: Call) -> Res
                 let now = node.clock.now();
                 let version = current + 1;
                 let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-                let body = store::records::seal_version(&key, id, version, &document)?;
+                let body = store::records::seal_version(&key, id, version, &document, &items)?;
                 let visibility_changed = derived != stored.facts.derived;
                 let facts = RecordFacts { version, derived, ..stored.facts };
                 store::records::insert_version(tx, id, &body, &call.caller, "updated", now).await?;

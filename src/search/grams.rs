@@ -33,18 +33,42 @@ pub fn collect(key: &[u8], letters: &mut Vec<Symbol>, grams: &mut Vec<Gram>) {
     grams.extend(letters.windows(3).filter(|three| three.iter().all(|letter| letter.is_light())).map(gram));
 }
 
+/// Neighbouring grams are spread over the tables.
+fn table_of(gram: Gram) -> usize {
+    (gram.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize
+}
+
 /// A gram above the place of a record among those put in together.
 pub fn placed(gram: Gram, place: usize) -> u64 {
     gram << PLACE_BITS | place as u64
 }
 
-/// The postings of one role.
-#[derive(Default)]
-pub struct Grams(HashMap<Gram, Posting>);
+/// The postings of one role. Many small tables: none of them stops the searches for long when it grows.
+pub struct Grams(Vec<HashMap<Gram, Posting>>);
+
+const TABLES: u64 = 64;
+
+impl Default for Grams {
+    fn default() -> Self {
+        Self((0..TABLES).map(|_| HashMap::new()).collect())
+    }
+}
 
 impl Grams {
-    pub fn insert(&mut self, gram: Gram, slot: u32) {
-        self.0.entry(gram).or_default().insert(slot);
+    fn posting(&self, gram: Gram) -> Option<&Posting> {
+        self.0.get(table_of(gram))?.get(&gram)
+    }
+
+    /// Puts a slot into each posting. Their ends are asked of memory together first, so that waiting for one hides
+    /// the waiting for the others.
+    pub fn insert(&mut self, grams: &[Gram], slot: u32) {
+        let ends = grams.iter().filter_map(|gram| self.posting(*gram)).map(Posting::end);
+        std::hint::black_box(ends.fold(0, u32::wrapping_add));
+        for gram in grams {
+            if let Some(table) = self.0.get_mut(table_of(*gram)) {
+                table.entry(*gram).or_default().insert(slot);
+            }
+        }
     }
 
     /// Puts many in: grams in any order, each above the place of its slot in an ascending list.
@@ -52,14 +76,17 @@ impl Grams {
         placed.sort_unstable();
         for run in placed.chunk_by(|a, b| a >> PLACE_BITS == b >> PLACE_BITS) {
             let Some(first) = run.first() else { continue };
-            let posting = self.0.entry(first >> PLACE_BITS).or_default();
+            let gram = first >> PLACE_BITS;
+            let Some(posting) = self.0.get_mut(table_of(gram)).map(|table| table.entry(gram).or_default()) else {
+                continue;
+            };
             let places = run.iter().map(|placed| placed & (MOST_TOGETHER as u64 - 1));
             places.filter_map(|place| slots.get(place as usize)).for_each(|slot| posting.insert(*slot));
         }
     }
 
     pub fn remove(&mut self, gram: Gram, slot: u32) {
-        if let Some(posting) = self.0.get_mut(&gram) {
+        if let Some(posting) = self.0.get_mut(table_of(gram)).and_then(|table| table.get_mut(&gram)) {
             posting.remove(slot);
         }
     }
@@ -86,18 +113,14 @@ impl Grams {
 
     /// A vowel at the beginning of a run may be within a long one.
     fn any_of(&self, letters: &[Symbol], begins_run: bool) -> Option<AnyOf<'_>> {
-        let mut postings: Vec<&Posting> = self.0.get(&gram(letters)).into_iter().collect();
+        let mut postings: Vec<&Posting> = self.posting(gram(letters)).into_iter().collect();
         if let Some((first, rest)) = letters.split_first()
             && begins_run
             && first.is_vowel()
         {
             let long: Vec<Symbol> = std::iter::once(Symbol::LONG).chain(rest.iter().copied()).collect();
-            postings.extend(self.0.get(&gram(&long)));
+            postings.extend(self.posting(gram(&long)));
         }
         (!postings.is_empty()).then(|| AnyOf::new(postings))
-    }
-
-    pub fn shrink(&mut self) {
-        self.0.values_mut().for_each(Posting::shrink);
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     disclosure::Sealed,
     domain::{
         calendar::PartialDate,
-        case_record::{IndexItems, NameForm, RecordFacts},
+        case_record::{NameForm, RecordFacts},
         organization::OrganizationCode,
     },
 };
@@ -102,32 +102,10 @@ impl SearchIndex {
         }
     }
 
-    /// Folds and packs many records, on two threads.
-    pub fn pack(records: Vec<(RecordFacts, IndexItems)>) -> Vec<PackedRecord> {
-        let mut first = records;
-        let second = first.split_off(first.len() / 2);
-        let pack = |records: Vec<(RecordFacts, IndexItems)>| -> Vec<PackedRecord> {
-            records.into_iter().map(|(facts, items)| PackedRecord::new(facts, &items)).collect()
-        };
-        std::thread::scope(|scope| {
-            let second = scope.spawn(move || pack(second));
-            let mut packed = pack(first);
-            packed.extend(second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            packed
-        })
-    }
-
     /// Puts many records in, roles side by side: for building the index.
     pub fn put_all(&self, records: &[PackedRecord]) {
         let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
         records.chunks(grams::MOST_TOGETHER).for_each(|records| inner.put_all(records));
-    }
-
-    /// Gives back memory kept for growth, after the index is built.
-    pub fn shrink(&self) {
-        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        inner.records.shrink();
-        [Role::Child, Role::Guardian, Role::Relative].into_iter().for_each(|role| inner.grams_mut(role).shrink());
     }
 
     /// Number of records.
@@ -379,7 +357,7 @@ impl Inner {
         }
         let slot = self.records.put(record);
         for (role, grams) in Role::ALL.into_iter().zip(grams_of(record.people())) {
-            grams.iter().for_each(|gram| self.grams_mut(role).insert(*gram, slot));
+            self.grams_mut(role).insert(&grams, slot);
         }
         self.births.insert(slot, self.records.birth_date(slot));
         add_readings(&mut self.readings, record);

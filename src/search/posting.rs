@@ -58,6 +58,18 @@ impl Posting {
         self.len() == 0
     }
 
+    /// The last slot, or its lower half: reading it brings the end of the set into the cache.
+    pub fn end(&self) -> u32 {
+        match self {
+            Self::List(list) => list.last().copied().unwrap_or(0),
+            Self::Chunks(chunks) => match chunks.last().map(|chunk| &chunk.set) {
+                Some(ChunkSet::Array(array)) => array.last().copied().map_or(0, u32::from),
+                Some(ChunkSet::Bits(bits)) => bits.count,
+                None => 0,
+            },
+        }
+    }
+
     /// Adds a slot, most cheaply at the end.
     pub fn insert(&mut self, slot: u32) {
         match self {
@@ -66,9 +78,12 @@ impl Posting {
                     Some(last) if *last == slot => return,
                     Some(last) if *last > slot => match list.binary_search(&slot) {
                         Ok(_) => return,
-                        Err(at) => list.insert(at, slot),
+                        Err(at) => {
+                            make_room(list);
+                            list.insert(at, slot);
+                        }
                     },
-                    _ => list.push(slot),
+                    _ => push(list, slot),
                 }
                 if list.len() > MOST_IN_LIST {
                     *self = Self::Chunks(chunked(list));
@@ -109,19 +124,6 @@ impl Posting {
                 {
                     chunk.set.remove(low);
                 }
-            }
-        }
-    }
-
-    /// Gives back memory kept for growth.
-    pub fn shrink(&mut self) {
-        match self {
-            Self::List(list) => list.shrink_to_fit(),
-            Self::Chunks(chunks) => {
-                if let Some(last) = chunks.last_mut() {
-                    last.set.shrink();
-                }
-                chunks.shrink_to_fit();
             }
         }
     }
@@ -208,8 +210,9 @@ impl ChunkSet {
         match self {
             Self::Array(array) => {
                 if array.last().is_some_and(|last| *last < low) {
-                    array.push(low);
+                    push(array, low);
                 } else if let Err(at) = array.binary_search(&low) {
+                    make_room(array);
                     array.insert(at, low);
                 }
                 if array.len() > MOST_IN_ARRAY {
@@ -434,6 +437,18 @@ fn common_in_chunk(few: &[u32], mut many: &[u16], out: &mut Vec<u32>) {
         if rest.next_if_eq(&&low).is_some() {
             out.push(*slot);
         }
+    }
+}
+
+fn push<T>(list: &mut Vec<T>, item: T) {
+    make_room(list);
+    list.push(item);
+}
+
+/// Grows by an eighth rather than to twice the size: millions of lists keep less in reserve.
+fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 8 + 2);
     }
 }
 

@@ -212,13 +212,13 @@ const SHIELDED: u8 = 16;
 /// Every record, by slot.
 #[derive(Default)]
 pub struct Records {
-    headers: Vec<Header>,
+    headers: Headers,
     texts: Texts,
     organizations: Vec<OrganizationCode>,
     places: HashMap<OrganizationCode, u32>,
     /// Organizations named by the owners of shielded records.
     named: HashMap<u32, Vec<OrganizationCode>>,
-    slots: HashTable<u32>,
+    slots: Slots,
 }
 
 impl Records {
@@ -228,8 +228,7 @@ impl Records {
     }
 
     pub fn slot_of(&self, id: Uuid) -> Option<u32> {
-        let headers = &self.headers;
-        self.slots.find(hash_of(id.as_bytes()), |slot| is_at(headers, *slot, id)).copied()
+        self.slots.find(&self.headers, id)
     }
 
     /// Puts a record in, over its older self if there is one, and says at which slot. Its older names are read with
@@ -238,7 +237,7 @@ impl Records {
         let text = self.texts.push(&record.text);
         let slot = self.slot_of(record.facts.id).unwrap_or_else(|| self.add_slot(record.facts.id));
         let header = self.header_of(slot, &record.facts);
-        if let Some(here) = self.headers.get_mut(slot as usize) {
+        if let Some(here) = self.headers.at_mut(slot) {
             *here = Header { text, birth: record.birth, sex: record.sex, ..header };
         }
         slot
@@ -248,17 +247,14 @@ impl Records {
     pub fn put_facts(&mut self, facts: &RecordFacts) {
         let Some(slot) = self.slot_of(facts.id) else { return };
         let header = self.header_of(slot, facts);
-        if let Some(here) = self.headers.get_mut(slot as usize) {
+        if let Some(here) = self.headers.at_mut(slot) {
             *here = Header { text: here.text, birth: here.birth, sex: here.sex, ..header };
         }
     }
 
     fn add_slot(&mut self, id: Uuid) -> u32 {
-        let slot = u32::try_from(self.headers.len()).unwrap_or(u32::MAX);
-        self.headers.push(Header { id: *id.as_bytes(), ..Header::default() });
-        let headers = &self.headers;
-        let hash = |slot: &u32| headers.get(*slot as usize).map_or(0, |header| hash_of(&header.id));
-        self.slots.insert_unique(hash_of(id.as_bytes()), slot, hash);
+        let slot = self.headers.push(Header { id: *id.as_bytes(), ..Header::default() });
+        self.slots.insert(&self.headers, slot, id);
         slot
     }
 
@@ -299,7 +295,7 @@ impl Records {
 
     /// The facts of a record.
     pub fn facts(&self, slot: u32) -> Option<RecordFacts> {
-        let header = self.headers.get(slot as usize)?;
+        let header = self.headers.at(slot)?;
         let set = |flag: u8| header.flags & flag != 0;
         let organization = |place: u32| self.organizations.get(place as usize).cloned();
         Some(RecordFacts {
@@ -324,12 +320,12 @@ impl Records {
     }
 
     pub fn is_owned_by(&self, slot: u32, organization: &OrganizationCode) -> bool {
-        let place = self.headers.get(slot as usize).map(|header| header.owner);
+        let place = self.headers.at(slot).map(|header| header.owner);
         place.is_some_and(|place| self.organizations.get(place as usize) == Some(organization))
     }
 
     pub fn birth(&self, slot: u32) -> u32 {
-        self.headers.get(slot as usize).map_or(0, |header| header.birth)
+        self.headers.at(slot).map_or(0, |header| header.birth)
     }
 
     pub fn birth_date(&self, slot: u32) -> PartialDate {
@@ -338,34 +334,84 @@ impl Records {
 
     /// Code of the list `SexCode`.
     pub fn sex(&self, slot: u32) -> u8 {
-        self.headers.get(slot as usize).map_or(0, |header| header.sex)
+        self.headers.at(slot).map_or(0, |header| header.sex)
     }
 
     pub fn people(&self, slot: u32) -> People<'_> {
-        People(self.headers.get(slot as usize).and_then(|header| self.texts.at(header.text)).unwrap_or_default())
+        People(self.headers.at(slot).and_then(|header| self.texts.at(header.text)).unwrap_or_default())
     }
 
     /// Asks memory for the names of some records at once, so that waiting for one hides the waiting for the others.
     pub fn prefetch(&self, slots: &[u32]) {
-        let offsets = slots.iter().filter_map(|slot| self.headers.get(*slot as usize)).map(|header| header.text);
+        let offsets = slots.iter().filter_map(|slot| self.headers.at(*slot)).map(|header| header.text);
         let first_bytes = offsets.map(|text| u32::from(self.texts.byte(text))).sum::<u32>();
         std::hint::black_box(first_bytes);
     }
+}
 
-    /// Gives back memory kept for growth.
-    pub fn shrink(&mut self) {
-        self.headers.shrink_to_fit();
+/// Headers in pages that never move: growing by one record never copies the others.
+#[derive(Default)]
+struct Headers {
+    pages: Vec<Vec<Header>>,
+}
+
+const HEADERS: usize = 1 << 16;
+
+impl Headers {
+    fn len(&self) -> usize {
+        self.pages.last().map_or(0, |last| (self.pages.len() - 1) * HEADERS + last.len())
+    }
+
+    fn at(&self, slot: u32) -> Option<&Header> {
+        self.pages.get(slot as usize / HEADERS)?.get(slot as usize % HEADERS)
+    }
+
+    fn at_mut(&mut self, slot: u32) -> Option<&mut Header> {
+        self.pages.get_mut(slot as usize / HEADERS)?.get_mut(slot as usize % HEADERS)
+    }
+
+    fn push(&mut self, header: Header) -> u32 {
+        let slot = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        if self.pages.last().is_none_or(|last| last.len() == HEADERS) {
+            self.pages.push(Vec::with_capacity(HEADERS));
+        }
+        if let Some(last) = self.pages.last_mut() {
+            last.push(header);
+        }
+        slot
     }
 }
 
-fn is_at(headers: &[Header], slot: u32, id: Uuid) -> bool {
-    headers.get(slot as usize).is_some_and(|header| header.id == *id.as_bytes())
+/// Slots by id. Many small tables: none of them stops the searches for long when it grows.
+struct Slots(Vec<HashTable<u32>>);
+
+const SLOT_TABLES: usize = 1 << 10;
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self((0..SLOT_TABLES).map(|_| HashTable::new()).collect())
+    }
 }
 
-/// Ids are random in their lower half (RFC 9562 section 5.7).
+impl Slots {
+    fn find(&self, headers: &Headers, id: Uuid) -> Option<u32> {
+        let hash = hash_of(id.as_bytes());
+        let is_it = |slot: &u32| headers.at(*slot).is_some_and(|header| header.id == *id.as_bytes());
+        self.0.get(hash as usize % SLOT_TABLES)?.find(hash, is_it).copied()
+    }
+
+    fn insert(&mut self, headers: &Headers, slot: u32, id: Uuid) {
+        let hash = hash_of(id.as_bytes());
+        if let Some(table) = self.0.get_mut(hash as usize % SLOT_TABLES) {
+            table.insert_unique(hash, slot, |slot| headers.at(*slot).map_or(0, |header| hash_of(&header.id)));
+        }
+    }
+}
+
+/// Ids are random in their lower half (RFC 9562 section 5.7). The low bits choose the table, the high ones the place.
 fn hash_of(id: &[u8; 16]) -> u64 {
     let lower = id.last_chunk::<8>().map_or(0, |lower| u64::from_le_bytes(*lower));
-    lower.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    (lower ^ lower >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(16)
 }
 
 /// Packed names, one after another in pages that never move.

@@ -48,30 +48,38 @@ fn record(row: Row) -> Result<StoredRecord, StoreError> {
         sealed_key,
         updated_at,
     ) = row;
-    let code = |text: &str| OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"));
-    let derived = DerivedFacts {
-        residence: code(&residence)?,
-        searchable: searchable != 0,
-        abuse_case: abuse_case != 0,
-        shield: Shield {
-            active: shielded != 0,
-            named: named.split_whitespace().filter_map(OrganizationCode::parse).collect(),
-        },
-    };
+    let facts = record_facts(
+        id,
+        (owner, version, owned_since, closed, serious, searchable, abuse_case, residence, shielded, named),
+    )?;
     Ok(StoredRecord {
-        facts: RecordFacts {
-            id,
-            owner: code(&owner)?,
-            version,
-            owned_since,
-            closed: closed != 0,
-            serious: serious != 0,
-            derived,
-        },
+        facts,
         prefecture,
         sealed_key,
         shield_lift_asked_by,
         updated_at: Timestamp::from_micros(updated_at),
+    })
+}
+
+fn record_facts(id: Uuid, row: FactsRow) -> Result<RecordFacts, StoreError> {
+    let (owner, version, owned_since, closed, serious, searchable, abuse_case, residence, shielded, named) = row;
+    let code = |text: &str| OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"));
+    Ok(RecordFacts {
+        id,
+        owner: code(&owner)?,
+        version,
+        owned_since,
+        closed: closed != 0,
+        serious: serious != 0,
+        derived: DerivedFacts {
+            residence: code(&residence)?,
+            searchable: searchable != 0,
+            abuse_case: abuse_case != 0,
+            shield: Shield {
+                active: shielded != 0,
+                named: named.split_whitespace().filter_map(OrganizationCode::parse).collect(),
+            },
+        },
     })
 }
 
@@ -225,6 +233,73 @@ pub(crate) async fn index_items(tx: &mut Tx, vault: &Vault, stored: &StoredRecor
     IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))
 }
 
+/// A record as the index reads it at start: its facts, and what it is found by, still sealed.
+pub struct IndexRow {
+    pub id: Uuid,
+    prefecture: String,
+    facts: FactsRow,
+    sealed_key: Vec<u8>,
+    sealed_index: Vec<u8>,
+}
+
+type FactsRow = (String, i64, i64, i64, i64, i64, i64, String, i64, String);
+type IndexColumns = (Uuid, String, String, i64, i64, i64, i64, i64, i64, String, i64, String, Vec<u8>, Vec<u8>);
+
+/// Every record after an id, by id: for building the index.
+///
+/// # Errors
+/// The database failed.
+pub async fn index_rows(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<IndexRow>, StoreError> {
+    let rows = fetch_all!(
+        tx,
+        IndexColumns,
+        "/* index_rows */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case, residence,
+             shielded, shield_named, sealed_key, sealed_index
+         FROM records WHERE id > $1 ORDER BY id LIMIT $2",
+        after,
+        most,
+    )?;
+    Ok(rows.into_iter().map(IndexRow::new).collect())
+}
+
+/// One record for the index.
+///
+/// # Errors
+/// The database failed.
+pub async fn index_row(tx: &mut Tx, id: Uuid) -> Result<Option<IndexRow>, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        IndexColumns,
+        "/* index_row */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case, residence,
+             shielded, shield_named, sealed_key, sealed_index
+         FROM records WHERE id = $1",
+        id,
+    )?;
+    Ok(row.map(IndexRow::new))
+}
+
+impl IndexRow {
+    fn new(row: IndexColumns) -> Self {
+        let (id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case, ..) = row;
+        let (.., residence, shielded, named, sealed_key, sealed_index) = row;
+        let facts = (owner, version, owned_since, closed, serious, searchable, abuse_case, residence, shielded, named);
+        Self { id, prefecture, facts, sealed_key, sealed_index }
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// It is damaged, or does not open.
+    pub fn open(self, vault: &Vault) -> Result<(RecordFacts, IndexItems), StoreError> {
+        let Self { id, prefecture, facts, sealed_key, sealed_index } = self;
+        let facts = record_facts(id, facts)?;
+        let key = vault.unwrap_key(&prefecture, id, &sealed_key)?;
+        let plain = key.open(index_place(&row_of(id, facts.version)), &sealed_index)?;
+        let items = postcard::from_bytes(&plain).map_err(|_| StoreError::Corrupt("index items"))?;
+        Ok((facts, items))
+    }
+}
+
 /// The current version, for changing it inside the journal's transaction.
 pub(crate) async fn current(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<Document, StoreError> {
     open_version(tx, vault, stored, stored.facts.version).await
@@ -241,40 +316,60 @@ async fn open_version(tx: &mut Tx, vault: &Vault, stored: &StoredRecord, version
     )?
     .ok_or(StoreError::Corrupt("record version missing"))?;
     let key = vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-    let plain = key.open(body_place(&format!("{id}:{version}")), &sealed)?;
+    let plain = key.open(body_place(&row_of(id, version)), &sealed)?;
     stored::from_bytes(&plain).ok_or(StoreError::Corrupt("record body"))
+}
+
+fn row_of(id: Uuid, version: i64) -> String {
+    format!("{id}:{version}")
 }
 
 fn body_place(row: &String) -> Place<'_> {
     Place { table: "record_versions", row, column: "sealed_body" }
 }
 
+/// Bound to the version: what an older version was found by does not open for a newer one.
+fn index_place(row: &String) -> Place<'_> {
+    Place { table: "records", row, column: "sealed_index" }
+}
+
 /// A new version, sealed and ready to be written inside the journal's transaction.
 pub struct SealedVersion {
     pub version: i64,
     pub body: Vec<u8>,
+    /// What the record is found by.
+    pub index: Vec<u8>,
 }
 
 /// Seals a document as a version of a record.
 ///
 /// # Errors
 /// The provider refused.
-pub fn seal_version(key: &Key, id: Uuid, version: i64, document: &Document) -> Result<SealedVersion, StoreError> {
-    let body = key.seal(body_place(&format!("{id}:{version}")), &stored::to_bytes(document))?;
-    Ok(SealedVersion { version, body })
+pub fn seal_version(
+    key: &Key,
+    id: Uuid,
+    version: i64,
+    document: &Document,
+    items: &IndexItems,
+) -> Result<SealedVersion, StoreError> {
+    let row = row_of(id, version);
+    let body = key.seal(body_place(&row), &stored::to_bytes(document))?;
+    let items = postcard::to_stdvec(items).map_err(|_| StoreError::Corrupt("index items"))?;
+    Ok(SealedVersion { version, body, index: key.seal(index_place(&row), &items)? })
 }
 
 pub(crate) async fn insert(
     tx: &mut Tx,
     facts: &RecordFacts,
     sealed_key: &[u8],
+    sealed: &SealedVersion,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     execute!(
         tx,
         "/* insert_record */ INSERT INTO records (id, prefecture, owner, version, owned_since, closed, serious, searchable,
-             abuse_case, residence, shielded, shield_named, sealed_key, registered_at, updated_at)
-         VALUES ($1, $2, $3, $4, $4, 0, 0, $5, $6, $7, $8, $9, $10, $11, $11)",
+             abuse_case, residence, shielded, shield_named, sealed_key, registered_at, updated_at, sealed_index)
+         VALUES ($1, $2, $3, $4, $4, 0, 0, $5, $6, $7, $8, $9, $10, $11, $11, $12)",
         facts.id,
         facts.owner.prefecture(),
         facts.owner.as_str(),
@@ -286,6 +381,7 @@ pub(crate) async fn insert(
         named(facts),
         sealed_key,
         now.as_micros(),
+        sealed.index.as_slice(),
     )?;
     Ok(())
 }
@@ -333,6 +429,12 @@ pub(crate) async fn set_owner(
     Ok(())
 }
 
+/// Writes what a new version is found by.
+async fn set_index(tx: &mut Tx, id: Uuid, sealed: &SealedVersion) -> Result<(), StoreError> {
+    execute!(tx, "/* set_index */ UPDATE records SET sealed_index = $2 WHERE id = $1", id, sealed.index.as_slice(),)?;
+    Ok(())
+}
+
 pub(crate) async fn set_key(tx: &mut Tx, id: Uuid, sealed_key: &[u8]) -> Result<(), StoreError> {
     execute!(tx, "/* set_key */ UPDATE records SET sealed_key = $2 WHERE id = $1", id, sealed_key)?;
     Ok(())
@@ -343,6 +445,7 @@ pub(crate) async fn set_shield_lift(tx: &mut Tx, id: Uuid, asked_by: Option<&str
     Ok(())
 }
 
+/// Writes a version, and of a version after the first what the record is found by from now on.
 pub(crate) async fn insert_version(
     tx: &mut Tx,
     id: Uuid,
@@ -351,6 +454,9 @@ pub(crate) async fn insert_version(
     change: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    if sealed.version > 1 {
+        set_index(tx, id, sealed).await?;
+    }
     execute!(
         tx,
         "/* insert_version */ INSERT INTO record_versions (record, version, organization, officer, change_kind, at,
