@@ -33,7 +33,8 @@ const SECONDS: f64 = 3.0;
 const CITY: &str = "122327";
 const FAR: &str = "010006-01";
 const LIMITS: &str = "[limits]\nterminal_per_second = 1000000\nterminal_burst = 1000000\nofficer_per_second = 1000000\n\
-officer_burst = 1000000\n";
+officer_burst = 1000000\n[search]\nofficer_per_hour = 1000000000\nofficer_burst = 1000000000\n\
+organization_per_hour = 1000000000\norganization_burst = 1000000000\n";
 
 /// Latencies of one line of the table.
 struct Line {

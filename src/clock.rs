@@ -41,6 +41,11 @@ impl Timestamp {
         self.utc().to_offset(UtcOffset::from_hms(9, 0, 0).unwrap_or(UtcOffset::UTC)).date()
     }
 
+    /// The hour of the day in Japan, 0 to 23.
+    pub fn hour_in_japan(self) -> u8 {
+        self.utc().to_offset(UtcOffset::from_hms(9, 0, 0).unwrap_or(UtcOffset::UTC)).hour()
+    }
+
     fn utc(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }

@@ -126,11 +126,24 @@ pub struct Search {
     pub most_hits: usize,
     /// Most children on one page of an answer.
     pub page_hits: usize,
+    /// Searches an hour for one officer, and how many may come at once.
+    pub officer_per_hour: u32,
+    pub officer_burst: u32,
+    /// Searches an hour for one organization, and how many may come at once.
+    pub organization_per_hour: u32,
+    pub organization_burst: u32,
 }
 
 impl Default for Search {
     fn default() -> Self {
-        Self { most_hits: 50, page_hits: 20 }
+        Self {
+            most_hits: 50,
+            page_hits: 20,
+            officer_per_hour: 120,
+            officer_burst: 60,
+            organization_per_hour: 1_200,
+            organization_burst: 300,
+        }
     }
 }
 

@@ -81,6 +81,8 @@ pub enum Error {
     Exists(&'static str),
     #[error("rate limited")]
     RateLimited { retry_after_seconds: u64 },
+    #[error("search budget used up")]
+    SearchBudget { retry_after_seconds: u64 },
     #[error("overloaded")]
     Overloaded,
     #[error(transparent)]
@@ -414,6 +416,18 @@ impl Error {
                 told.detail_en = format!("Try again after {retry_after_seconds} seconds.");
                 told
             }
+            Self::SearchBudget { retry_after_seconds } => {
+                let mut told = told(
+                    429,
+                    "search_budget",
+                    "検索の回数が上限に達しました",
+                    "The allowance of searches is used up",
+                    ("", ""),
+                );
+                told.detail_ja = format!("{retry_after_seconds}秒待ってからやり直してください。何も開示していません。");
+                told.detail_en = format!("Try again after {retry_after_seconds} seconds. Nothing was disclosed.");
+                told
+            }
             Self::Overloaded | Self::Journal(JournalError::Full) => told(
                 503,
                 "overloaded",
@@ -451,7 +465,9 @@ impl Error {
     /// Seconds after which a retry makes sense.
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::RateLimited { retry_after_seconds } | Self::SearchBudget { retry_after_seconds } => {
+                Some(*retry_after_seconds)
+            }
             Self::Overloaded | Self::Journal(_) => Some(1),
             Self::RevocationListExpired => Some(60),
             _ => None,

@@ -21,7 +21,7 @@ use crate::{
     },
     identity::directory::{Directory, DirectoryChange},
     operations::announce_missing_child::standing_of,
-    search::{index::SearchIndex, records::PackedRecord, standing::StandingMatches},
+    search::{budget::Budget, index::SearchIndex, records::PackedRecord, standing::StandingMatches, watch::Watch},
     store::{
         self, Store, StoreError,
         keyring::Keyring,
@@ -39,6 +39,8 @@ pub struct Gateway {
     pub registry: Arc<Registry>,
     pub journal: Journal,
     pub gate: Gate,
+    pub search_budget: Budget,
+    pub watch: Watch,
     pub signer: Signer,
     /// Keys the digests by which a repeated request is known.
     pub fingerprint: hmac::Key,
@@ -105,7 +107,22 @@ impl Gateway {
         let memory = Arc::new(Memory::new(tree, index, directory, standing, inboxes));
         let (journal, _writer) = Journal::start(config.node.clone(), store.clone(), clock.clone(), memory);
         let gate = Gate::new(journal.clone(), registry.clone(), clock.clone());
-        Ok(Arc::new(Self { config, clock, store, vault, registry, journal, gate, signer, fingerprint, _lock: lock }))
+        let search_budget = Budget::new(&config.search);
+        let watch = Watch::default();
+        Ok(Arc::new(Self {
+            config,
+            clock,
+            store,
+            vault,
+            registry,
+            journal,
+            gate,
+            search_budget,
+            watch,
+            signer,
+            fingerprint,
+            _lock: lock,
+        }))
     }
 
     pub fn directory(&self) -> &Directory {

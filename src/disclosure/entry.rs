@@ -75,6 +75,8 @@ pub enum Act {
     StaffRegister,
     StaffRevoke,
     SessionOpen,
+    /// The gateway noticed a pattern in an officer's searches; the subject names the rule.
+    SearchWatch,
     /// A call that was turned away before it reached an operation.
     Refused,
 }

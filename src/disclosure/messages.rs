@@ -48,6 +48,12 @@ pub enum InboxKind {
     ShieldLiftAsked,
     /// The operator registered a terminal for the organization.
     TerminalRegistered,
+    /// Patterns in an officer's searches: to the officer's organization, and to owners of the children shown.
+    SearchManyNames,
+    SearchWalk,
+    SearchAtNight,
+    SearchOwnName,
+    SearchRepeated,
 }
 
 impl InboxKind {
@@ -82,6 +88,11 @@ impl InboxKind {
             Self::InquiryAnswered => "inquiry_answered",
             Self::ShieldLiftAsked => "shield_lift_asked",
             Self::TerminalRegistered => "terminal_registered",
+            Self::SearchManyNames => "search_many_names",
+            Self::SearchWalk => "search_walk",
+            Self::SearchAtNight => "search_at_night",
+            Self::SearchOwnName => "search_own_name",
+            Self::SearchRepeated => "search_repeated",
         }
     }
 }

@@ -19,6 +19,17 @@ const ERAS: [Era; 5] = [
     Era { letter: 'R', kanji: "令和", first: (2019, 5, 1), last: (2099, 12, 31) },
 ];
 const FIRST_GREGORIAN_MEIJI_YEAR: i32 = 1873;
+/// Years that the national format can write (`iso_date_pattern`).
+const YEARS: std::ops::RangeInclusive<i32> = 1800..=2199;
+
+impl Era {
+    /// Whether a date, given what it leaves open, may lie in the era.
+    fn may_hold(&self, date: PartialDate) -> bool {
+        let first = (date.year, date.month.unwrap_or(1), date.day.unwrap_or(1));
+        let last = (date.year, date.month.unwrap_or(12), date.day.unwrap_or(31));
+        first <= self.last && last >= self.first && date.year >= FIRST_GREGORIAN_MEIJI_YEAR
+    }
+}
 
 /// A date of which the day, or the month and day, may be unknown. Ordered by year, month, day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -32,15 +43,14 @@ impl PartialDate {
     /// Reads any form that the national format accepts; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let first = text.chars().next()?;
-        let parts = if first.is_ascii_digit() {
-            parse_parts(text, '-', None)?
-        } else {
-            let era = ERAS.iter().find(|era| era.letter == first || text.starts_with(era.kanji))?;
-            let rest = text.strip_prefix(era.kanji).or_else(|| text.strip_prefix(era.letter))?;
-            let kanji = text.starts_with(era.kanji);
-            if kanji { parse_kanji_parts(rest, era)? } else { parse_parts(rest, '.', Some(era))? }
-        };
-        parts.exists().then_some(parts)
+        if first.is_ascii_digit() {
+            return parse_parts(text, '-', None).filter(|date| date.exists() && YEARS.contains(&date.year));
+        }
+        let era = ERAS.iter().find(|era| era.letter == first || text.starts_with(era.kanji))?;
+        let rest = text.strip_prefix(era.kanji).or_else(|| text.strip_prefix(era.letter))?;
+        let kanji = text.starts_with(era.kanji);
+        let date = if kanji { parse_kanji_parts(rest, era)? } else { parse_parts(rest, '.', Some(era))? };
+        (date.exists() && era.may_hold(date)).then_some(date)
     }
 
     /// The form kept in the database and the answers: `2018-04-01`, `2018-04` or `2018`.
@@ -102,7 +112,7 @@ fn parse_kanji_parts(rest: &str, era: &Era) -> Option<PartialDate> {
 
 fn era_year(era: &Era, written: &str) -> Option<i32> {
     let number: i32 = if written == "元" { 1 } else { written.parse().ok()? };
-    Some(era.first.0 + number - 1)
+    era.first.0.checked_add(number)?.checked_sub(1).filter(|_| number >= 1)
 }
 
 /// `2018-04-01`: every day from 1868 to 2199 that exists, and no other.
@@ -238,6 +248,18 @@ mod tests {
             }
         }
         assert!(seen > 10_000);
+    }
+
+    #[test]
+    fn dates_that_no_era_holds_are_refused() {
+        for wrong in ["R0", "H32", "平成31年5月", "S64.1.8", "T16", "R-1", "R2147483647", "0000", "2200", "99999", "M5"]
+        {
+            assert!(PartialDate::parse(wrong).is_none(), "{wrong}");
+        }
+        for right in ["R1", "令和元年", "H31.4.30", "平成31年", "S64.1.7", "T1.7.30", "M6", "1868", "2199-12-31"]
+        {
+            assert!(PartialDate::parse(right).is_some(), "{right}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Searches the whole country by a fragment of a name (全国検索, 児童虐待防止法13条の4).
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::written;
 use crate::{
@@ -10,13 +11,14 @@ use crate::{
         journal::Logged,
         messages::{InboxItem, InboxKind},
     },
-    domain::{calendar::PartialDate, format::code_lists::SEX, registry::Registry},
+    domain::{calendar::PartialDate, format::code_lists::SEX, organization::OrganizationCode, registry::Registry},
     error::Error,
     gateway::Gateway,
     identity::Caller,
     search::{
         pattern::Pattern,
         query::{BirthCriterion, NearMisses, Query},
+        watch::{self, Rule},
     },
     store::vault::{CENTRAL, Place},
     wire::{
@@ -118,6 +120,9 @@ pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, 
     let memory = gateway.journal.memory();
     let caller = &call.caller;
     let config = &gateway.config.search;
+    if let Err(error) = gateway.search_budget.take(caller.organization(), caller.officer()) {
+        return refuse(gateway, &call, &request, error).await;
+    }
     let Some(query) = query.filter(|query| !query.is_too_broad()) else {
         return refuse(gateway, &call, &request, Error::TooBroad).await;
     };
@@ -126,6 +131,9 @@ pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, 
     let found = tokio::task::block_in_place(|| {
         memory.index.search(&query, caller.organization(), most, |facts| gateway.gate.findable(caller, facts))
     });
+    let start = (request.page - 1).saturating_mul(config.page_hits);
+    let shown = found.records.iter().skip(start).take(config.page_hits).cloned().collect();
+    tell_of_patterns(gateway, &call, &request, &query, shown).await?;
     if found.too_many {
         return refuse(gateway, &call, &request, Error::TooManyHits { most }).await;
     }
@@ -145,7 +153,7 @@ pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, 
     inbox.extend(hidden.filter(|item| item.to != *caller.organization()));
     let note = sealed_note(gateway, caller, &request)?;
     let nothing_found = found.hits.is_empty() && found.near.is_empty();
-    let mut hits = found.hits.into_iter().chain(found.near).skip((request.page - 1).saturating_mul(config.page_hits));
+    let mut hits = found.hits.into_iter().chain(found.near).skip(start);
     let page = hits.by_ref().take(config.page_hits).collect();
     let next_page = hits.next().map(|_| request.page + 1);
     let disclosed = gateway.gate.disclose_hits(caller, request.purpose, call.decided_at, page, note, inbox).await?;
@@ -223,6 +231,57 @@ fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion
 
 fn field(field: &'static str, rule_ja: &'static str, rule_en: &'static str) -> Error {
     Error::Field { field, rule_ja, rule_en }
+}
+
+/// Patterns in the officer's searches go to the organization's auditor and to the owners of the children shown, in the
+/// ledger before the answer is given.
+async fn tell_of_patterns(
+    gateway: &Gateway,
+    call: &Call,
+    request: &SearchRequest,
+    query: &Query,
+    shown: Vec<(Uuid, OrganizationCode)>,
+) -> Result<(), Error> {
+    let caller = &call.caller;
+    let officer = gateway.directory().staff(caller.organization(), caller.officer());
+    let alerts = gateway.watch.observe(watch::Search {
+        organization: caller.organization(),
+        officer: caller.officer(),
+        officer_name: officer.as_ref().map_or("", |officer| officer.name.as_str()),
+        at: gateway.clock.now(),
+        query,
+        case_reference: &request.case_reference,
+        found: shown,
+    });
+    let mut entries = Vec::new();
+    let mut inbox = Vec::new();
+    for alert in alerts {
+        let kind = told_as(alert.rule);
+        let entry = Entry::of(caller, Act::SearchWatch, &gateway.clock).about(alert.rule.as_str());
+        let item = |to| InboxItem::new(to, kind).from(caller).because_of(&entry);
+        if alert.is_news {
+            inbox.push(item(caller.organization().clone()));
+        }
+        let others = alert.found.into_iter().filter(|(_, owner)| owner != caller.organization());
+        inbox.extend(others.map(|(record, owner)| item(owner).record(record)));
+        if alert.is_news {
+            entries.push(entry.into());
+        }
+    }
+    if !entries.is_empty() || !inbox.is_empty() {
+        gateway.journal.record(call.decided_at, entries, inbox).await?;
+    }
+    Ok(())
+}
+
+fn told_as(rule: Rule) -> InboxKind {
+    match rule {
+        Rule::ManyNames => InboxKind::SearchManyNames,
+        Rule::Walk => InboxKind::SearchWalk,
+        Rule::AtNight => InboxKind::SearchAtNight,
+        Rule::OwnName => InboxKind::SearchOwnName,
+        Rule::Repeated => InboxKind::SearchRepeated,
+    }
 }
 
 /// A refused search is in the ledger like any other.

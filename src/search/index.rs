@@ -64,6 +64,8 @@ pub struct Found {
     /// At most the limit, one kana away. Empty where there were more: they never push out a hit.
     pub near: Vec<Sealed<Hit>>,
     pub too_many_near: bool,
+    /// The records of `hits` and then of `near`, in their order, with their owners.
+    pub records: Vec<(Uuid, OrganizationCode)>,
     /// Shielded records that the search came upon and that stay hidden: their owners are told all the same.
     pub approached: Vec<(Uuid, OrganizationCode)>,
 }
@@ -132,7 +134,7 @@ impl SearchIndex {
         let criteria = search.criteria();
         let mut found = Found::default();
         match search.run(&criteria) {
-            Some(matches) => found.hits = inner.hits(matches),
+            Some(matches) => found.hits = inner.hits(matches, &mut found.records),
             None => return Found { too_many: true, ..Found::default() },
         }
         let looks_near = match query.near_misses {
@@ -142,7 +144,7 @@ impl SearchIndex {
         };
         if looks_near {
             match search.run_near(&criteria) {
-                Some(matches) => found.near = inner.hits(matches),
+                Some(matches) => found.near = inner.hits(matches, &mut found.records),
                 None => found.too_many_near = true,
             }
         }
@@ -327,10 +329,11 @@ fn combinations(criteria: &Criteria<'_>) -> Vec<Runs> {
 }
 
 impl Inner {
-    /// What is shown of the matches, best first.
-    fn hits(&self, matches: Vec<Match>) -> Vec<Sealed<Hit>> {
+    /// What is shown of the matches, best first; adds their records.
+    fn hits(&self, matches: Vec<Match>, records: &mut Vec<(Uuid, OrganizationCode)>) -> Vec<Sealed<Hit>> {
         let mut hits: Vec<Hit> = matches.into_iter().filter_map(|found| self.hit(found)).collect();
         hits.sort_by(|a, b| (a.rank, &a.child, a.facts.id).cmp(&(b.rank, &b.child, b.facts.id)));
+        records.extend(hits.iter().map(|hit| (hit.facts.id, hit.facts.owner.clone())));
         hits.into_iter().map(Sealed::new).collect()
     }
 

@@ -104,6 +104,14 @@ impl Pattern {
         self.readings.first().map_or(0, |reading| reading.pieces.iter().flat_map(Glob::known).count())
     }
 
+    /// The letters run together, as one reading has them: what distinguishes one name asked for from another.
+    pub fn name(&self) -> Vec<Symbol> {
+        self.readings
+            .first()
+            .map(|reading| reading.pieces.iter().flat_map(|piece| piece.0.concat()).collect())
+            .unwrap_or_default()
+    }
+
     /// What one kana wrong, missing or too many in it may have meant.
     pub fn targets(&self, readings: &Readings) -> Vec<Target> {
         let pieces = self.readings.iter().filter_map(Reading::kana_pieces);

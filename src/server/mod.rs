@@ -139,6 +139,8 @@ async fn tick(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
             tracing::error!(%error, "what is due by the clock could not be done; it is tried again");
         }
         serving.limits.forget_idle();
+        serving.gateway.search_budget.forget_idle();
+        serving.gateway.watch.forget_idle(serving.gateway.clock.now());
         serving.gateway.directory().apply(DirectoryChange::ForgetExpired(serving.gateway.clock.now()));
         if !pause(TICK, &mut stopped).await {
             return;

@@ -20,9 +20,15 @@ pub const FAR_CITY: &str = "012025";
 
 pub const ALL_ROLES: [&str; 5] = ["viewer", "caseworker", "supervisor", "auditor", "user_administrator"];
 
-/// Limits that no test meets by accident.
-pub const GENEROUS: &str = "[limits]\nterminal_per_second = 100000\nterminal_burst = 100000\n\
-officer_per_second = 100000\nofficer_burst = 100000\n";
+/// Limits that no test meets by accident. A test may add keys of `[limits]`.
+pub const GENEROUS: &str = "[search]\nofficer_per_hour = 1000000\nofficer_burst = 1000000\n\
+organization_per_hour = 1000000\norganization_burst = 1000000\n[limits]\nterminal_per_second = 100000\n\
+terminal_burst = 100000\nofficer_per_second = 100000\nofficer_burst = 100000\n";
+
+/// The same with more keys of `[search]`.
+pub fn generous_with_search(keys: &str) -> String {
+    GENEROUS.replace("[search]\n", &format!("[search]\n{keys}\n"))
+}
 
 /// A world that goes with its directory.
 pub struct Stage {

@@ -84,7 +84,7 @@ async fn nobody_browses_what_search_alone_may_show() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_little_and_too_much_are_refused_without_a_name() {
-    let stage = Stage::with(&format!("{GENEROUS}[search]\nmost_hits = 3\n")).await;
+    let stage = Stage::with(&generous_with_search("most_hits = 3")).await;
     let (city, far) = (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await);
     for _ in 0..4 {
         register(&city, &family(CITY_A)).await;
@@ -131,4 +131,157 @@ async fn only_abuse_cases_are_found_nationally_unless_an_ordinance_says_so() {
     assert_eq!(city.client.put(&path).if_match(1).xml(declared).send().await.unwrap().status, 200);
     assert_eq!(children(&search(&far, j!({ "child_name": "高橋" })).await).len(), 1);
     assert_eq!(disclosures(&city).await[0]["legal_basis"], "ordinance");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn near_misses_stand_apart_and_pages_are_searches_of_their_own() {
+    let stage = Stage::with(&generous_with_search("page_hits = 2")).await;
+    let (city, far) = (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await);
+    for _ in 0..3 {
+        register(&city, &family(CITY_A)).await;
+    }
+    let near = search(&far, j!({ "child_name": "タカハセハナコ", "near_misses": "if_none" })).await;
+    assert!(children(&near).is_empty());
+    let found = json(&near)["near_misses"].as_array().unwrap().clone();
+    assert_eq!((found.len(), &found[0]["rank"], &found[0]["name"]), (2, &j!("near_miss"), &j!("髙橋 花子")));
+    assert_eq!(json(&near)["next_page"], 2);
+    assert_eq!(near.entries().len(), 3, "each child shown is accounted for, and no other");
+    let never = search(&far, j!({ "child_name": "タカハセハナコ", "near_misses": "never" })).await;
+    assert!(json(&never)["near_misses"].as_array().unwrap().is_empty() && json(&never)["coverage"].is_object());
+
+    let first = search(&far, j!({ "child_name": "高橋" })).await;
+    assert_eq!((children(&first).len(), &json(&first)["next_page"]), (2, &j!(2)));
+    let second = search(&far, j!({ "child_name": "高橋", "page": 2 })).await;
+    assert_eq!((children(&second).len(), second.entries().len()), (1, 2));
+    assert!(json(&second).get("next_page").is_none());
+    let third = search(&far, j!({ "child_name": "高橋", "page": 3 })).await;
+    assert!(children(&third).is_empty() && json(&third).get("coverage").is_none());
+    assert_refused(&search(&far, j!({ "child_name": "高橋", "page": 0 })).await, 422, "field_refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn relatives_are_found_by_the_owner_alone() {
+    let stage = Stage::new().await;
+    let (city, center, far) = (
+        stage.party("city", CITY_A).await,
+        stage.party("center", CENTER_A).await,
+        stage.party("far", FAR_CENTER).await,
+    );
+    let relative = "<relative><name><written>武者小路 実</written><kana>ムシャノコウジ ミノル</kana></name>\
+                    <relationship>祖父</relationship></relative>";
+    let xml = family(CITY_A).to_xml();
+    let with_family = if xml.contains("</family>") {
+        xml.replace("</family>", &format!("{relative}</family>"))
+    } else {
+        xml.replace("<officer>", &format!("<family>{relative}</family><officer>"))
+    };
+    let registered = city.client.post("/v1/records").xml(with_family).send().await.unwrap();
+    assert_eq!(registered.status, 201, "{}", registered.text());
+    let criteria = j!({ "relative_name": "むしゃのこうじ" });
+    let own = children(&search(&city, criteria.clone()).await);
+    assert_eq!(own[0]["matched"], j!([{ "person": "relative", "form": "kana" }]));
+    for other in [&center, &far] {
+        assert!(children(&search(other, criteria.clone()).await).is_empty());
+        assert!(children(&search(other, j!({ "child_name": "武者小路" })).await).is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowance_used_up_is_refused_and_logged() {
+    let limits = GENEROUS.replacen("officer_burst = 1000000", "officer_burst = 2", 1).replacen(
+        "officer_per_hour = 1000000",
+        "officer_per_hour = 1",
+        1,
+    );
+    let stage = Stage::with(&limits).await;
+    let far = stage.party("far", FAR_CENTER).await;
+    for _ in 0..2 {
+        assert_eq!(search(&far, j!({ "child_name": "高橋" })).await.status, 200);
+    }
+    let refused = search(&far, j!({ "child_name": "高橋" })).await;
+    assert_refused(&refused, 429, "search_budget");
+    assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() > 60);
+    let ours = json(&far.client.get("/v1/disclosures?of=by_us").send().await.unwrap());
+    assert_eq!(ours["disclosures"][0]["entry"]["refusal"], "search_budget");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_of_searches_reaches_the_auditor_and_the_owner() {
+    let stage = Stage::new().await;
+    let (city, far) = (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await);
+    let record = register(&city, &family(CITY_A)).await;
+    for number in 0..3 {
+        let mut body = j!({ "purpose": "casework", "case_reference": "なし", "child_name": "高橋花子" });
+        body["near_misses"] = j!("never");
+        assert_eq!(far.client.post("/v1/searches").json(&body).send().await.unwrap().status, 200);
+        let expected = usize::from(number == 2);
+        let told = |kinds: Vec<String>| kinds.iter().filter(|kind| *kind == "search_repeated").count();
+        assert_eq!(told(inbox_kinds(&far).await), expected, "search {number}");
+        assert_eq!(told(inbox_kinds(&city).await), expected, "search {number}");
+    }
+    let message = inbox(&city).await.into_iter().find(|message| message["kind"] == "search_repeated").unwrap();
+    assert_eq!((&message["record"], &message["from_officer"]), (&j!(record), &j!("o1")));
+    let ours = json(&far.client.get("/v1/disclosures?of=by_us").send().await.unwrap());
+    let acts: Vec<(String, String)> = ours["disclosures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["entry"]["act"].to_string(), line["entry"]["subject"].to_string()))
+        .collect();
+    assert!(acts.contains(&("\"search_watch\"".into(), "\"repeated\"".into())), "{acts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_bad_input_is_named_with_its_field_and_never_half_answered() {
+    let stage = Stage::new().await;
+    let (city, far) = (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await);
+    register(&city, &family(CITY_A)).await;
+    for (criteria, status, code, place) in [
+        (j!({ "child_name": "" }), 422, "field_refused", "child_name"),
+        (j!({ "child_name": "　 " }), 422, "field_refused", "child_name"),
+        (j!({ "child_name": "?" }), 422, "search_too_broad", ""),
+        (j!({ "child_name": "＊？*" }), 422, "search_too_broad", ""),
+        (j!({ "child_name": "高橋", "guardian_name": "***" }), 422, "search_too_broad", ""),
+        (j!({ "child_name": "高*" }), 422, "search_too_broad", ""),
+        (j!({ "child_name": "高".repeat(10_000) }), 422, "field_refused", "child_name"),
+        (j!({ "child_name": "高*".repeat(60) }), 200, "", ""),
+        (j!({ "child_name": "高橋\u{0}" }), 422, "field_refused", "child_name"),
+        (j!({ "child_name": "高橋\u{202e}" }), 422, "field_refused", "child_name"),
+        (j!({ "child_name": "高橋\u{e000}" }), 422, "field_refused", "child_name"),
+        (j!({ "child_name": "Takaハシ花Ω" }), 200, "", ""),
+        (j!({ "child_name": "🧒👧" }), 422, "search_too_broad", ""),
+        (j!({ "relative_name": "\u{7}" }), 422, "field_refused", "relative_name"),
+        (j!({ "child_name": "高橋", "birth": { "on": "2018-02-29" } }), 422, "field_refused", "birth"),
+        (j!({ "child_name": "高橋", "birth": { "on": "R0" } }), 422, "field_refused", "birth"),
+        (j!({ "child_name": "高橋", "birth": { "on": "令和99999999999年" } }), 422, "field_refused", "birth"),
+        (j!({ "child_name": "高橋", "birth": { "from": "2019", "to": "2018" } }), 422, "field_refused", "birth"),
+        (j!({ "child_name": "高橋", "birth": { "age": 121 } }), 422, "field_refused", "birth"),
+        (j!({ "child_name": "高橋", "birth": { "age": 256 } }), 400, "body_unreadable", ""),
+        (j!({ "child_name": "高橋", "birth": { "age": -1 } }), 400, "body_unreadable", ""),
+        (j!({ "child_name": "高橋", "birth": {} }), 400, "body_unreadable", ""),
+        (j!({ "child_name": "高橋", "sex": "3" }), 422, "field_refused", "sex"),
+        (j!({ "child_name": "高橋", "sex": "男" }), 422, "field_refused", "sex"),
+        (j!({ "child_name": "高橋", "page": 0 }), 422, "field_refused", "page"),
+        (j!({ "child_name": "高橋", "page": -1 }), 400, "body_unreadable", ""),
+        (j!({ "child_name": "高橋", "page": u64::MAX }), 200, "", ""),
+        (j!({ "child_name": "高橋", "near_misses": "sometimes" }), 400, "body_unreadable", ""),
+        (j!({ "child_name": ["高橋"] }), 400, "body_unreadable", ""),
+        (j!({ "child_name": "高橋", "case_reference": "" }), 422, "field_refused", "case_reference"),
+        (j!({ "name": "高橋" }), 400, "body_unreadable", ""),
+    ] {
+        let reply = search(&far, criteria.clone()).await;
+        assert_eq!(reply.status.as_u16(), status, "{criteria}: {}", reply.text());
+        if status != 200 {
+            assert_refused(&reply, status, code);
+            let problem = json(&reply);
+            assert!(problem["detail"].as_str().unwrap().contains(place), "{criteria}: {problem}");
+            assert!(problem["detail_ja"].as_str().unwrap().chars().any(|c| c > '\u{3000}'), "{problem}");
+            assert!(!reply.text().contains("髙橋 花子") && !reply.text().contains("children"));
+        }
+    }
+    for surrogate in [r"\ud800", r"高橋\udc00", r"\udc00\ud800"] {
+        let body = format!(r#"{{"purpose":"casework","case_reference":"R8-1","child_name":"{surrogate}"}}"#);
+        let reply = far.client.post("/v1/searches").body("application/json", body).send().await.unwrap();
+        assert_refused(&reply, 400, "body_unreadable");
+    }
 }
