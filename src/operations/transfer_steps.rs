@@ -201,6 +201,9 @@ async fn step(
                     return Err(declined(&node, &call, act, Some(transfer.record), error));
                 };
                 transfer.state = state;
+                if matches!(state, TransferState::Confirmed | TransferState::TakenOver) {
+                    not_against_shield(tx, &node, &call, act, &transfer).await?;
+                }
                 let mut note = store::transfers::open_note(tx, &node.vault, id).await?;
                 note.end_reason = reason;
                 let sealed = store::transfers::seal_note(&node.vault, id, &note)?;
@@ -220,17 +223,34 @@ async fn step(
                 if side == Side::Receiver || transfer.offered_at.is_some() {
                     told = told.from(&call.caller);
                 }
-                let mut effect = Effect::new(TransferLine::for_party(&transfer, call.caller.organization()), entry)
-                    .tell([told])
-                    .then(Change::Visibility);
+                let mut effect =
+                    Effect::new(TransferLine::for_party(&transfer, call.caller.organization()), entry).tell([told]);
+                // First the index: who decides in the new epoch finds the new owner.
                 if let Some(change) = index {
                     effect = effect.then(Change::Index(change));
                 }
-                Ok(effect)
+                Ok(effect.then(Change::Visibility))
             })
         })
         .await?;
     Ok(Answer::message(StatusCode::OK, &line).with_entries(receipt.entries()))
+}
+
+/// A shield set since the offer holds the transfer up until the owner names the receiver: whoever takes the record
+/// over has its address.
+async fn not_against_shield(
+    tx: &mut Tx,
+    node: &Gateway,
+    call: &Call,
+    act: Act,
+    transfer: &Transfer,
+) -> Result<(), Declined> {
+    let stored = store::records::find(tx, transfer.record).await?.ok_or(StoreError::Corrupt("record of a transfer"))?;
+    let shield = &stored.facts.shield;
+    if shield.active && !shield.named.contains(&transfer.receiver) {
+        return Err(declined(node, call, act, Some(transfer.record), Error::ShieldForbids));
+    }
+    Ok(())
 }
 
 /// A transfer of the caller's, and on which side it stands.

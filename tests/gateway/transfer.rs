@@ -166,3 +166,24 @@ async fn racing_steps_leave_one_owner() {
         assert_eq!(owner_of(&stage, &record).await, if withdrawn == 200 { CITY_A } else { CITY_B });
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shield_set_after_the_offer_holds_the_transfer_up() {
+    let stage = Stage::new().await;
+    let (a, b) = (stage.party("a", CITY_A).await, stage.party("b", CITY_B).await);
+    let record = register(&a, &family(CITY_A)).await;
+    let transfer = offer(&a, &record, CITY_B, false).await;
+    let shield = |named: Value| {
+        let request = a.client.put(&format!("/v1/records/{record}/shield"));
+        async move { request.json(&j!({ "kind": "1", "since": "R8.4.1", "named": named })).send().await.unwrap() }
+    };
+    assert_eq!(shield(j!([])).await.status, 200);
+    assert_refused(&step(&b, &transfer, "confirm").await, 409, "shield_forbids");
+    assert_eq!(shield(j!([CITY_B])).await.status, 200);
+    assert_eq!(step(&b, &transfer, "confirm").await.status, 200);
+    assert_eq!(shield(j!([])).await.status, 200);
+    assert_refused(&step(&b, &transfer, "take-over").await, 409, "shield_forbids");
+    assert_eq!(owner_of(&stage, &record).await, CITY_A);
+    assert_eq!(shield(j!([CITY_B])).await.status, 200);
+    assert_eq!(step(&b, &transfer, "take-over").await.status, 200);
+}
