@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test bench crash schemas lint deny needs doc
+.PHONY: demo test bench bench-search bench-matching plot-search attack soak fuzz crash schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -18,6 +18,30 @@ lint:
 
 bench:
 	cargo bench --locked --bench gateway
+
+# National search at N records beside PostgreSQL, SQLite and tantivy; needs the programs of PostgreSQL 15.
+bench-search:
+	cargo run --release --locked -p search-bench -- search $(or $(N),1000000)
+
+# Recall and false matches over tests/matching, beside the same; the right record first.
+bench-matching:
+	cargo run --release --locked -p search-bench -- matching
+
+# Fishing hidden in ordinary searches, and what an officer's allowance extracts.
+attack:
+	cargo run --release --locked -p search-bench -- attack $(or $(RECORDS),1000000)
+
+# Draws docs/search-by-records.svg.
+plot-search:
+	cargo run --release --locked -p search-bench -- plot docs/search-by-records.svg
+
+# The index against a plain scan, a million queries.
+soak:
+	CASES=$(or $(N),1000000) cargo test --release --locked --test search -- --nocapture
+
+# Needs a nightly compiler and cargo-fuzz.
+fuzz:
+	cargo +nightly fuzz run query fuzz/corpus/query fuzz/seeds/query -- -max_len=256 -max_total_time=$(or $(SECONDS),60)
 
 # Kills and restarts the gateway N times at random moments under load.
 crash:

@@ -261,6 +261,17 @@ impl Journal {
         answer.await.unwrap_or(Err(JournalError::Unavailable.into()))
     }
 
+    /// Writes entries and messages that follow from no decision on what somebody may see.
+    ///
+    /// # Errors
+    /// The journal is full or cannot write.
+    pub async fn note(&self, entries: Vec<Logged>, inbox: Vec<InboxItem>) -> Result<Receipt, Error> {
+        let (reply, answer) = oneshot::channel();
+        let prepared = Some(Prepared { entries, inbox, changes: Vec::new() });
+        self.send(None, Box::new(Entries { prepared, reply }))?;
+        answer.await.unwrap_or(Err(JournalError::Unavailable.into()))
+    }
+
     /// Runs an effect in the journal's transaction and answers once it is durable. Effects run one after another and
     /// read what they decide on inside: none needs the epoch.
     ///

@@ -91,10 +91,11 @@ fn parse_parts(text: &str, separator: char, era: Option<&Era>) -> Option<Partial
     let year = parts.next()?;
     let year = match era {
         Some(era) => era_year(era, year)?,
-        None => year.parse().ok()?,
+        None if year.len() == 4 => digits(year)?,
+        None => return None,
     };
-    let month = parts.next().map(str::parse).transpose().ok()?;
-    let day = parts.next().map(str::parse).transpose().ok()?;
+    let month = parts.next().map(|month| digits(month).ok_or(())).transpose().ok()?;
+    let day = parts.next().map(|day| digits(day).ok_or(())).transpose().ok()?;
     parts.next().is_none().then_some(PartialDate { year, month, day })
 }
 
@@ -105,13 +106,19 @@ fn parse_kanji_parts(rest: &str, era: &Era) -> Option<PartialDate> {
         return Some(PartialDate { year, month: None, day: None });
     }
     let (month, rest) = rest.split_once('月')?;
-    let month = Some(month.parse().ok()?);
-    let day = if rest.is_empty() { None } else { Some(rest.strip_suffix('日')?.parse().ok()?) };
+    let month = Some(digits(month)?);
+    let day = if rest.is_empty() { None } else { Some(digits(rest.strip_suffix('日')?)?) };
     Some(PartialDate { year, month, day })
 }
 
+/// One to four digits and nothing else: no sign. A month or a day has at most two.
+fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let most = if size_of::<T>() == 1 { 2 } else { 4 };
+    text.parse().ok().filter(|_| text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn era_year(era: &Era, written: &str) -> Option<i32> {
-    let number: i32 = if written == "元" { 1 } else { written.parse().ok()? };
+    let number: i32 = if written == "元" { 1 } else { digits(written).filter(|_| written.len() <= 2)? };
     era.first.0.checked_add(number)?.checked_sub(1).filter(|_| number >= 1)
 }
 

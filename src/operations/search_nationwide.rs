@@ -120,23 +120,32 @@ pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, 
     let memory = gateway.journal.memory();
     let caller = &call.caller;
     let config = &gateway.config.search;
-    if let Err(error) = gateway.search_budget.take(caller.organization(), caller.officer()) {
-        return refuse(gateway, &call, &request, error).await;
-    }
-    let Some(query) = query.filter(|query| !query.is_too_broad()) else {
-        return refuse(gateway, &call, &request, Error::TooBroad).await;
-    };
     let most = config.most_hits;
-    // A search of many candidates must not hold up the others on this thread.
-    let found = tokio::task::block_in_place(|| {
-        memory.index.search(&query, caller.organization(), most, |facts| gateway.gate.findable(caller, facts))
-    });
     let start = (request.page - 1).saturating_mul(config.page_hits);
-    let shown = found.records.iter().skip(start).take(config.page_hits).cloned().collect();
-    tell_of_patterns(gateway, &call, &request, &query, shown).await?;
-    if found.too_many {
-        return refuse(gateway, &call, &request, Error::TooManyHits { most }).await;
+    let outcome = match &query {
+        // Taken once, however often the decision has to be made.
+        _ if let Err(error) = allowance(gateway, &call) => Err(error),
+        Some(query) if !query.is_too_broad() => {
+            // A search of many candidates must not hold up the others on this thread.
+            let found = tokio::task::block_in_place(|| {
+                memory.index.search(query, caller.organization(), most, |facts| gateway.gate.findable(caller, facts))
+            });
+            if found.too_many { Err(Error::TooManyHits { most }) } else { Ok(found) }
+        }
+        _ => Err(Error::TooBroad),
+    };
+    if let Some(query) = &query
+        && call.attempt == 0
+    {
+        let records = outcome.as_ref().map(|found| found.records.as_slice()).unwrap_or_default();
+        let shown = records.iter().skip(start).take(config.page_hits).cloned().collect();
+        tell_of_patterns(gateway, &call, &request, query, shown).await?;
     }
+    let (query, found) = match (query, outcome) {
+        (Some(query), Ok(found)) => (query, found),
+        (_, Err(error)) => return refuse(gateway, &call, &request, error).await,
+        (None, Ok(_)) => return refuse(gateway, &call, &request, Error::TooBroad).await,
+    };
     let mut inbox: Vec<InboxItem> = memory
         .standing
         .searched(&query)
@@ -163,6 +172,13 @@ pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, 
         coverage: nothing_found.then(|| coverage(gateway)),
     };
     Ok(Answer::disclosed_among(&disclosed, &facts))
+}
+
+fn allowance(gateway: &Gateway, call: &Call) -> Result<(), Error> {
+    if call.attempt > 0 {
+        return Ok(());
+    }
+    gateway.search_budget.take(call.caller.organization(), call.caller.officer())
 }
 
 /// The criteria of a request; `None` where a name holds no letter that is known.
@@ -263,15 +279,16 @@ async fn tell_of_patterns(
             inbox.push(item(caller.organization().clone()));
         }
         let others = alert.found.into_iter().filter(|(_, owner)| owner != caller.organization());
-        inbox.extend(others.map(|(record, owner)| item(owner).record(record)));
-        if alert.is_news {
+        let others: Vec<InboxItem> = others.map(|(record, owner)| item(owner).record(record)).collect();
+        if alert.is_news || !others.is_empty() {
             entries.push(entry.into());
         }
+        inbox.extend(others);
     }
-    if !entries.is_empty() || !inbox.is_empty() {
-        gateway.journal.record(call.decided_at, entries, inbox).await?;
+    if entries.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    gateway.journal.note(entries, inbox).await.map(drop)
 }
 
 fn told_as(rule: Rule) -> InboxKind {

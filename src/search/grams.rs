@@ -33,6 +33,11 @@ pub fn collect(key: &[u8], letters: &mut Vec<Symbol>, grams: &mut Vec<Gram>) {
     grams.extend(letters.windows(3).filter(|three| three.iter().all(|letter| letter.is_light())).map(gram));
 }
 
+/// Whether a run of letters is a gram by itself.
+pub fn is_gram(run: &[Symbol]) -> bool {
+    matches!(run.len(), 1 | 2) || run.len() == 3 && run.iter().all(|letter| letter.is_light())
+}
+
 /// Neighbouring grams are spread over the tables.
 fn table_of(gram: Gram) -> usize {
     (gram.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     grams::{self, Gram, Grams},
     near::{Readings, Target},
-    pattern::{Pattern, Rank, Unpacked},
+    pattern::{Pattern, Rank, Reading, Unpacked},
     posting::{AnyOf, Posting, intersect},
     query::{BirthCriterion, NearMisses, Query},
     records::{PackedRecord, People, Records, Role},
@@ -129,12 +129,20 @@ impl SearchIndex {
         findable: impl Fn(&RecordFacts) -> Findable,
     ) -> Found {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut search =
-            Search { inner: &inner, query, caller, most, findable, seen: HashSet::new(), approached: Vec::new() };
+        let mut search = Search {
+            inner: &inner,
+            query,
+            caller,
+            most,
+            findable,
+            earlier: HashSet::new(),
+            now: Vec::new(),
+            approached: Vec::new(),
+        };
         let criteria = search.criteria();
         let mut found = Found::default();
         match search.run(&criteria) {
-            Some(matches) => found.hits = inner.hits(matches, &mut found.records),
+            Some(matches) => found.hits = inner.hits(query, matches, &mut found.records),
             None => return Found { too_many: true, ..Found::default() },
         }
         let looks_near = match query.near_misses {
@@ -144,7 +152,7 @@ impl SearchIndex {
         };
         if looks_near {
             match search.run_near(&criteria) {
-                Some(matches) => found.near = inner.hits(matches, &mut found.records),
+                Some(matches) => found.near = inner.hits(query, matches, &mut found.records),
                 None => found.too_many_near = true,
             }
         }
@@ -177,8 +185,9 @@ struct Search<'a, F> {
     caller: &'a OrganizationCode,
     most: usize,
     findable: F,
-    /// Slots that matched: each counts once, at its best.
-    seen: HashSet<u32>,
+    /// Slots that matched in earlier runs and in this one: each counts once.
+    earlier: HashSet<u32>,
+    now: Vec<u32>,
     approached: Vec<(Uuid, OrganizationCode)>,
 }
 
@@ -221,71 +230,105 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
     }
 
     fn collect(&mut self, conditions: Vec<AnyOf<'_>>, criteria: &Criteria<'_>, hits: &mut Vec<Match>) -> Option<()> {
+        self.earlier.extend(self.now.drain(..));
+        let before = hits.len();
         let mut unpacked = Unpacked::default();
         let mut enough = false;
-        intersect(conditions, |slots| {
-            for group in slots.chunks(PREFETCHED) {
-                if group.len() > 1 {
-                    self.inner.records.prefetch(group);
-                }
-                for slot in group {
-                    self.look_at(*slot, criteria, &mut unpacked, hits);
-                    if hits.len() > self.most {
-                        enough = true;
-                        return ControlFlow::Break(());
-                    }
+        let told_by_grams = told_by_grams(criteria);
+        intersect(conditions, |run| {
+            for group in run.slots.chunks(PREFETCHED) {
+                let names = if run.certain && told_by_grams { None } else { Some((criteria, &mut unpacked)) };
+                self.inner.records.prefetch(group, names.is_some());
+                self.look_at(group, names, hits);
+                if hits.len() > self.most {
+                    enough = true;
+                    return ControlFlow::Break(());
                 }
             }
             ControlFlow::Continue(())
         });
-        (!enough).then_some(())
+        if enough {
+            return None;
+        }
+        for group in hits.get_mut(before..).unwrap_or_default().chunks_mut(PREFETCHED) {
+            let slots: Vec<u32> = group.iter().map(|hit| hit.slot).collect();
+            self.inner.records.prefetch(&slots, true);
+            for hit in group.iter_mut().filter(|hit| hit.answer.is_none()) {
+                hit.answer = answers(self.inner.records.people(hit.slot), criteria, &mut unpacked);
+            }
+        }
+        Some(())
     }
 
-    fn look_at(&mut self, slot: u32, criteria: &Criteria<'_>, unpacked: &mut Unpacked, hits: &mut Vec<Match>) {
+    /// Adds those of some slots that answer, that the caller may be shown and that are new. Where there are no
+    /// `names` to compare it is known that they answer, and how well is asked later.
+    fn look_at(&mut self, slots: &[u32], mut names: Option<(&Criteria<'_>, &mut Unpacked)>, hits: &mut Vec<Match>) {
         let records = &self.inner.records;
-        if self.query.birth.is_some_and(|birth| !birth.admits(records.birth_date(slot))) {
-            return;
-        }
-        let sex = records.sex(slot);
-        if self.query.sex.is_some_and(|wanted| wanted != sex && sex != SEX_UNKNOWN) {
-            return;
-        }
-        let Some((rank, matched)) = answers(records.people(slot), criteria, unpacked) else { return };
-        if self.query.relative.is_some() && !records.is_owned_by(slot, self.caller) {
-            return;
-        }
-        if !self.seen.insert(slot) {
-            return;
-        }
-        let Some(facts) = records.facts(slot) else { return };
-        if (self.findable)(&facts) == Findable::Absent {
-            if facts.shield.active {
-                self.approached.push((facts.id, facts.owner));
+        for slot in slots.iter().copied() {
+            if self.query.birth.is_some_and(|birth| !birth.admits(records.birth_date(slot))) {
+                continue;
             }
-            return;
+            let sex = records.sex(slot);
+            if self.query.sex.is_some_and(|wanted| wanted != sex && sex != SEX_UNKNOWN) {
+                continue;
+            }
+            let answer = match &mut names {
+                Some((criteria, unpacked)) => match answers(records.people(slot), criteria, unpacked) {
+                    Some(answer) => Some(answer),
+                    None => continue,
+                },
+                None => None,
+            };
+            if self.query.relative.is_some() && !records.is_owned_by(slot, self.caller) {
+                continue;
+            }
+            if self.earlier.contains(&slot) {
+                continue;
+            }
+            self.now.push(slot);
+            let Some(facts) = records.facts(slot) else { continue };
+            match (self.findable)(&facts) {
+                Findable::Shown => hits.push(Match { slot, facts, answer }),
+                Findable::Absent if facts.shield.active => self.approached.push((facts.id, facts.owner)),
+                Findable::Absent => {}
+            }
         }
-        hits.push(Match { slot, rank, matched });
     }
+}
+
+/// Whether every record in the postings of the criteria answers them: one gram is asked for, and nothing else.
+fn told_by_grams(criteria: &Criteria<'_>) -> bool {
+    matches!(criteria.as_slice(), [(_, Wanted::Pattern(pattern))] if pattern.is_one_gram())
 }
 
 /// A record that answers, and that the caller may be shown.
 struct Match {
     slot: u32,
-    rank: Rank,
-    matched: Matched,
+    facts: RecordFacts,
+    /// `None` until it is asked how well it answers.
+    answer: Option<RankedAnswer>,
 }
 
-/// Who answered each criterion, in which form.
-type Matched = [Option<(Role, NameForm)>; 3];
+/// What hits are ordered by: their rank, then the child's name spelled as it was asked for, then the shorter name.
+type Closeness = (Rank, bool, usize);
+
+/// How a record answers.
+struct RankedAnswer {
+    /// The worst among the criteria, each at its best.
+    rank: Rank,
+    /// Letters of the names that answered. Of equal rank the shorter name is the nearer: less of it was left open.
+    letters: usize,
+    /// Who answered each criterion, in which form.
+    matched: [Option<(Role, NameForm)>; 3],
+}
 
 /// Code of the list `SexCode`: not known.
 const SEX_UNKNOWN: u8 = b'9';
 /// Records whose names are asked of memory at once.
 const PREFETCHED: usize = 16;
 
-/// The worst rank among the criteria, each at its best, and who answered in which form.
-fn answers(people: People<'_>, criteria: &Criteria<'_>, unpacked: &mut Unpacked) -> Option<(Rank, Matched)> {
-    let mut best: [Option<(Rank, NameForm)>; 3] = [None; 3];
+fn answers(people: People<'_>, criteria: &Criteria<'_>, unpacked: &mut Unpacked) -> Option<RankedAnswer> {
+    let mut best: [Option<(Rank, usize, NameForm)>; 3] = [None; 3];
     for person in people {
         for (at, (role, wanted)) in best.iter_mut().zip(criteria) {
             if *role != person.role {
@@ -293,19 +336,19 @@ fn answers(people: People<'_>, criteria: &Criteria<'_>, unpacked: &mut Unpacked)
             }
             for (form, key) in person.keys() {
                 unpacked.read(key);
-                let this = wanted.rank(unpacked).map(|rank| (rank, form));
+                let this = wanted.rank(unpacked).map(|rank| (rank, unpacked.length(), form));
                 *at = [*at, this].into_iter().flatten().min();
             }
         }
     }
-    let mut rank = Rank::Exact;
-    let mut matched = [None; 3];
-    for ((best, matched), (role, _)) in best.into_iter().zip(&mut matched).zip(criteria) {
-        let (this, form) = best?;
-        rank = rank.max(this);
+    let mut answer = RankedAnswer { rank: Rank::Exact, letters: 0, matched: [None; 3] };
+    for ((best, matched), (role, _)) in best.into_iter().zip(&mut answer.matched).zip(criteria) {
+        let (rank, letters, form) = best?;
+        answer.rank = answer.rank.max(rank);
+        answer.letters += letters;
         *matched = Some((*role, form));
     }
-    Some((rank, matched))
+    Some(answer)
 }
 
 /// The runs of known letters that one way of reading the criteria asks for.
@@ -319,7 +362,8 @@ fn combinations(criteria: &Criteria<'_>) -> Vec<Runs> {
             Wanted::Pattern(pattern) => pattern
                 .readings()
                 .iter()
-                .map(|reading| reading.known_runs().map(|run| (*role, run.to_vec())).collect())
+                .flat_map(Reading::ways)
+                .map(|runs| runs.into_iter().map(|run| (*role, run.to_vec())).collect())
                 .collect(),
             Wanted::Parts(parts) => vec![vec![(*role, parts.concat())]],
         };
@@ -330,24 +374,47 @@ fn combinations(criteria: &Criteria<'_>) -> Vec<Runs> {
 
 impl Inner {
     /// What is shown of the matches, best first; adds their records.
-    fn hits(&self, matches: Vec<Match>, records: &mut Vec<(Uuid, OrganizationCode)>) -> Vec<Sealed<Hit>> {
-        let mut hits: Vec<Hit> = matches.into_iter().filter_map(|found| self.hit(found)).collect();
-        hits.sort_by(|a, b| (a.rank, &a.child, a.facts.id).cmp(&(b.rank, &b.child, b.facts.id)));
-        records.extend(hits.iter().map(|hit| (hit.facts.id, hit.facts.owner.clone())));
-        hits.into_iter().map(Sealed::new).collect()
+    fn hits(
+        &self,
+        query: &Query,
+        matches: Vec<Match>,
+        records: &mut Vec<(Uuid, OrganizationCode)>,
+    ) -> Vec<Sealed<Hit>> {
+        let as_written = |hit: &Hit| query.child.as_ref().is_some_and(|pattern| pattern.is_written_in(&hit.child));
+        let mut hits: Vec<(Closeness, Hit)> = matches
+            .into_iter()
+            .filter_map(|found| {
+                let answer = found.answer?;
+                let (rank, letters) = (answer.rank, answer.letters);
+                let hit = self.hit(found.slot, found.facts, answer)?;
+                Some(((rank, !as_written(&hit), letters), hit))
+            })
+            .collect();
+        hits.sort_by(|(close_a, a), (close_b, b)| {
+            (close_a, &a.child, a.facts.id).cmp(&(close_b, &b.child, b.facts.id))
+        });
+        records.extend(hits.iter().map(|(_, hit)| (hit.facts.id, hit.facts.owner.clone())));
+        hits.into_iter().map(|(_, hit)| Sealed::new(hit)).collect()
     }
 
-    fn hit(&self, Match { slot, rank, matched }: Match) -> Option<Hit> {
-        let records = &self.records;
-        let written = |role: Role| records.people(slot).filter(move |person| person.role == role).map(|p| p.written());
+    fn hit(&self, slot: u32, facts: RecordFacts, answer: RankedAnswer) -> Option<Hit> {
+        let mut child = None;
+        let mut guardians = Vec::new();
+        for person in self.records.people(slot) {
+            match person.role {
+                Role::Child => child = Some(person.written()),
+                Role::Guardian => guardians.push(person.written()),
+                Role::Relative => {}
+            }
+        }
         Some(Hit {
-            facts: records.facts(slot)?,
-            child: written(Role::Child).next()?,
-            guardians: written(Role::Guardian).collect(),
-            sex: char::from(records.sex(slot)),
-            birth_date: records.birth_date(slot),
-            rank,
-            matched: matched.into_iter().flatten().collect(),
+            facts,
+            child: child?,
+            guardians,
+            sex: char::from(self.records.sex(slot)),
+            birth_date: self.records.birth_date(slot),
+            rank: answer.rank,
+            matched: answer.matched.into_iter().flatten().collect(),
         })
     }
 
@@ -367,9 +434,15 @@ impl Inner {
     }
 
     fn put_all(&mut self, records: &[PackedRecord]) {
-        let (new, known): (Vec<&PackedRecord>, Vec<&PackedRecord>) =
-            records.iter().partition(|record| self.records.slot_of(record.facts.id).is_none());
-        let slots: Vec<u32> = new.iter().map(|record| self.records.put(record)).collect();
+        let (mut new, mut slots, mut known) = (Vec::new(), Vec::new(), Vec::new());
+        for record in records {
+            if self.records.slot_of(record.facts.id).is_some() {
+                known.push(record);
+            } else {
+                slots.push(self.records.put(record));
+                new.push(record);
+            }
+        }
         let Self { child, guardian, relative, readings, births, records, .. } = self;
         std::thread::scope(|scope| {
             scope.spawn(|| {

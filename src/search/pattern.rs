@@ -2,6 +2,7 @@
 
 use super::{
     fold::{FoldedName, FoldedQuery, fold_query},
+    grams,
     near::{Readings, Target},
     symbol::{Symbol, unpack},
 };
@@ -24,6 +25,8 @@ pub enum Rank {
 /// A folded fragment with its unknown parts: `?` one letter, `*` any run.
 #[derive(Clone)]
 pub struct Pattern {
+    /// As the searcher wrote it, without spaces.
+    written: String,
     /// One for each way the folding rules leave open.
     readings: Vec<Reading>,
 }
@@ -74,13 +77,15 @@ impl Unpacked {
         self.parts.push((start, self.letters.len()));
     }
 
-    /// Whether whole parts of it, side by side, are those of a target; or the name is they run together.
+    /// Number of letters.
+    pub fn length(&self) -> usize {
+        self.letters.len()
+    }
+
+    /// Whether whole parts of it, side by side, are those of a target.
     pub fn holds(&self, target: &Target) -> bool {
-        let in_row = || {
-            let parts: Vec<&[Symbol]> = self.parts().collect();
-            parts.windows(target.len()).any(|window| window.iter().zip(target).all(|(part, wanted)| part == wanted))
-        };
-        self.letters == target.concat() || in_row()
+        let parts: Vec<&[Symbol]> = self.parts().collect();
+        parts.windows(target.len()).any(|window| window.iter().zip(target).all(|(part, wanted)| part == wanted))
     }
 
     fn parts(&self) -> impl Iterator<Item = &[Symbol]> {
@@ -95,7 +100,8 @@ impl Pattern {
     /// Reads a fragment. `None` where no letter is left of it.
     pub fn of(text: &str) -> Option<Self> {
         let readings: Vec<Reading> = fold_query(text).into_iter().map(Reading::new).collect();
-        let pattern = Self { readings };
+        let written = text.split_whitespace().collect();
+        let pattern = Self { written, readings };
         (pattern.letters() > 0).then_some(pattern)
     }
 
@@ -104,12 +110,47 @@ impl Pattern {
         self.readings.first().map_or(0, |reading| reading.pieces.iter().flat_map(Glob::known).count())
     }
 
+    /// Whether it asks for one run of letters as long as a gram, so that whoever has the gram answers it. A vowel may
+    /// stand for a long one, and whether it does is seen in the name alone.
+    pub(super) fn is_one_gram(&self) -> bool {
+        let [Reading { pieces, joined, .. }] = self.readings.as_slice() else { return false };
+        let ([Glob(piece)], [_]) = (pieces.as_slice(), joined.as_slice()) else { return false };
+        let [run] = piece.as_slice() else { return false };
+        grams::is_gram(run)
+            && run.iter().all(|letter| !letter.is_wildcard())
+            && !run.iter().any(|letter| letter.is_vowel())
+    }
+
+    /// Whether a name holds it letter by letter, before any folding.
+    pub fn is_written_in(&self, name: &str) -> bool {
+        let from = |at: usize| name.get(at..).unwrap_or_default().chars().filter(|letter| !letter.is_whitespace());
+        name.char_indices().any(|(at, _)| {
+            let mut letters = from(at);
+            self.written.chars().all(|asked| letters.next() == Some(asked))
+        })
+    }
+
     /// The letters run together, as one reading has them: what distinguishes one name asked for from another.
     pub fn name(&self) -> Vec<Symbol> {
         self.readings
             .first()
             .map(|reading| reading.pieces.iter().flat_map(|piece| piece.0.concat()).collect())
             .unwrap_or_default()
+    }
+
+    /// Whether it is, or begins with, the family name of a name that is written with a space. A family name of one
+    /// letter has to stand by itself: 林 is not in 林田.
+    pub fn begins_with_family_name(&self, name: &str) -> bool {
+        let family = name.split_whitespace().next().and_then(Self::of);
+        let Some([Reading { pieces: own, .. }]) = family.as_ref().map(|family| family.readings.as_slice()) else {
+            return false;
+        };
+        let [Glob(own)] = own.as_slice() else { return false };
+        let own = own.concat();
+        self.readings.iter().filter_map(|reading| reading.pieces.first()).any(|Glob(first)| {
+            let first = first.concat();
+            first == own || own.len() > 1 && first.starts_with(&own)
+        })
     }
 
     /// What one kana wrong, missing or too many in it may have meant.
@@ -156,10 +197,15 @@ impl Reading {
         self.joined.iter().any(|joined| joined.matches(&name.letters, anchor))
     }
 
-    /// Runs of letters without an unknown one between them; every answer holds each of them in one piece.
-    pub(super) fn known_runs(&self) -> impl Iterator<Item = &[Symbol]> {
-        let segments = self.pieces.iter().flat_map(|piece| &piece.0);
-        segments.flat_map(|segment| segment.split(|symbol| *symbol == Symbol::ONE)).filter(|run| !run.is_empty())
+    /// The runs of letters that every answer holds, each in one piece: those of the pieces or, where the name folded
+    /// run together comes to something else, those of the whole.
+    pub(super) fn ways(&self) -> impl Iterator<Item = Vec<&[Symbol]>> {
+        let whole = self.joined.get(1).map(std::slice::from_ref);
+        [Some(self.pieces.as_slice()), whole].into_iter().flatten().map(|globs| {
+            let segments = globs.iter().flat_map(|glob| &glob.0);
+            let runs = segments.flat_map(|segment| segment.split(|symbol| *symbol == Symbol::ONE));
+            runs.filter(|run| !run.is_empty()).collect()
+        })
     }
 
     /// The pieces, where they hold kana alone and nothing unknown.

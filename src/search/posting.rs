@@ -1,20 +1,22 @@
 //! Postings: ascending sets of record slots, small or large, that grow cheaply at their end.
 //!
 //! A small set is one sorted list. A large one is cut into chunks of 65,536 slots, each a sorted list of 16-bit
-//! offsets or, where more than one slot in sixteen is in it, a bitmap (as Roaring bitmaps do; Chambi et al. 2016).
-//! Unlike a general set they are intersected chunk by chunk, so that a search which has enough stops early.
+//! offsets or, where more than one slot in 64 is in it, a bitmap (after Roaring bitmaps; Chambi et al. 2016, which take
+//! one only where it is no larger: here years of birth are asked for so often that looking up one bit is worth the
+//! room). Unlike a general set they are intersected run by run, so that a search which has enough stops early.
 
 use std::ops::ControlFlow;
 
 /// From this many slots on a set is cut into chunks.
 const MOST_IN_LIST: usize = 16_384;
-/// From this many slots on a chunk is a bitmap: both take 8 KiB.
-const MOST_IN_ARRAY: usize = 4_096;
+/// From this many slots on a chunk is a bitmap.
+const MOST_IN_ARRAY: usize = 1_024;
 const WORDS: usize = 1_024;
 /// Up to so many slots it is cheaper to look at each record than at the other sets.
 const WORTH_LOOKING: usize = 4;
-/// Slots of a list that are looked at together.
-const RUN: usize = 1_024;
+/// Slots of the smallest set that are looked up together: few at first, since a search may soon have enough.
+const FIRST_RUN: usize = 128;
+const LONGEST_RUN: usize = 4_096;
 
 /// A set of slots.
 pub enum Posting {
@@ -303,37 +305,66 @@ impl<'a> AnyOf<'a> {
     }
 }
 
+/// Slots found together.
+pub struct Run<'a> {
+    pub slots: &'a [u32],
+    /// In every one of the sets, for certain.
+    pub certain: bool,
+}
+
 /// Visits, ascending, runs of slots that may be in every one of the sets, until told to break. Where few are left it
 /// is cheaper to look at each record than to ask the other sets.
-pub fn intersect(mut sets: Vec<AnyOf<'_>>, mut visit: impl FnMut(&[u32]) -> ControlFlow<()>) {
+pub fn intersect(mut sets: Vec<AnyOf<'_>>, mut visit: impl FnMut(Run<'_>) -> ControlFlow<()>) {
     sets.sort_by_key(|set| set.len);
     let Some((smallest, others)) = sets.split_first() else { return };
-    let mut spare = Vec::new();
-    let mut narrow_and_visit = |mut kept: Vec<u32>, others: &mut dyn Iterator<Item = &AnyOf<'_>>| {
-        for set in others {
-            if kept.len() <= WORTH_LOOKING {
-                break;
-            }
-            set.retain(&mut kept, &mut spare);
-        }
-        if kept.is_empty() { ControlFlow::Continue(()) } else { visit(&kept) }
-    };
+    let mut narrowing = Narrowing { visit: &mut visit, length: FIRST_RUN, kept: Vec::new(), spare: Vec::new() };
     if let [Posting::List(list)] = smallest.postings.as_slice() {
-        for run in list.chunks(RUN) {
-            if narrow_and_visit(run.to_vec(), &mut others.iter()).is_break() {
-                return;
-            }
-        }
+        let _ = narrowing.narrow(list, &mut || others.iter());
         return;
     }
     for key in smallest.keys() {
         // Within a chunk another set may be the smaller one.
         let Some((first, _)) = sets.iter().enumerate().min_by_key(|(_, set)| set.len_in(key)) else { return };
-        let Some(kept) = sets.get(first).map(|set| set.slots_in(key)) else { return };
-        let mut others = sets.iter().enumerate().filter(|(at, _)| *at != first).map(|(_, set)| set);
-        if narrow_and_visit(kept, &mut others).is_break() {
+        let Some(slots) = sets.get(first).map(|set| set.slots_in(key)) else { return };
+        let mut others = || sets.iter().enumerate().filter(move |(at, _)| *at != first).map(|(_, set)| set);
+        if narrowing.narrow(&slots, &mut others).is_break() {
             return;
         }
+    }
+}
+
+struct Narrowing<'v, V> {
+    visit: &'v mut V,
+    length: usize,
+    kept: Vec<u32>,
+    spare: Vec<u32>,
+}
+
+impl<V: FnMut(Run<'_>) -> ControlFlow<()>> Narrowing<'_, V> {
+    fn narrow<'a, O: Iterator<Item = &'a AnyOf<'a>>>(
+        &mut self,
+        mut slots: &[u32],
+        others: &mut impl FnMut() -> O,
+    ) -> ControlFlow<()> {
+        while !slots.is_empty() {
+            let (run, rest) = slots.split_at(self.length.min(slots.len()));
+            slots = rest;
+            self.length = (self.length * 2).min(LONGEST_RUN);
+            self.kept.clear();
+            self.kept.extend_from_slice(run);
+            let mut certain = true;
+            for set in others() {
+                if self.kept.len() <= WORTH_LOOKING {
+                    certain = false;
+                    break;
+                }
+                set.retain(&mut self.kept, &mut self.spare);
+            }
+            if !self.kept.is_empty() {
+                (self.visit)(Run { slots: &self.kept, certain })?;
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -420,6 +451,10 @@ fn common(few: &[u32], mut many: &[u32], out: &mut Vec<u32>) {
 
 /// The same within one chunk.
 fn common_in_chunk(few: &[u32], mut many: &[u16], out: &mut Vec<u32>) {
+    let (Some(first), Some(last)) = (few.first(), few.last()) else { return };
+    let (first, last) = (halves(*first).1, halves(*last).1);
+    many = many.get(many.partition_point(|low| *low < first)..).unwrap_or_default();
+    many = many.get(..many.partition_point(|low| *low <= last)).unwrap_or_default();
     if few.len() * 16 < many.len() {
         for slot in few {
             let low = halves(*slot).1;
@@ -494,7 +529,7 @@ mod tests {
     fn visited(sets: Vec<AnyOf<'_>>) -> Vec<u32> {
         let mut all = Vec::new();
         intersect(sets, |run| {
-            all.extend_from_slice(run);
+            all.extend_from_slice(run.slots);
             ControlFlow::Continue(())
         });
         all
@@ -543,7 +578,7 @@ mod tests {
             prop_assert!(seen.is_sorted());
             let superset: BTreeSet<u32> = seen.iter().copied().collect();
             prop_assert!(superset.is_superset(&both));
-            prop_assert!(seen.len() <= both.len() + 20 * WORTH_LOOKING);
+            prop_assert!(seen.len() <= both.len() + 2_000 * WORTH_LOOKING);
             let mut written = Vec::new();
             a.write(&mut written);
             let mut rest = written.as_slice();

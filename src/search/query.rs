@@ -1,12 +1,12 @@
 //! The criteria of a search.
 
-use time::Date;
+use time::{Date, Month};
 
 use super::pattern::Pattern;
 use crate::domain::calendar::PartialDate;
 
 /// What is known of the birth date: the first and the last day that it may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BirthCriterion {
     first: Day,
     last: Day,
@@ -41,7 +41,9 @@ impl Day {
     }
 
     fn last_of(date: PartialDate) -> Self {
-        Self::new(date.year, date.month.unwrap_or(15), date.day.unwrap_or(31))
+        let month = date.month.unwrap_or(12);
+        let length = Month::try_from(month).map_or(31, |month| month.length(date.year));
+        Self::new(date.year, month, date.day.unwrap_or(length))
     }
 
     fn year(self) -> i32 {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     fold::FoldedName,
     query::Day,
-    symbol::{Symbol, readable, unpack},
+    symbol::{Symbol, unpack},
 };
 use crate::domain::{
     calendar::PartialDate,
@@ -73,9 +73,9 @@ fn pack_person(role: Role, person: &Person, text: &mut Vec<u8>) {
     text.push(role as u8);
     if role != Role::Relative {
         let first = keys.first().map(|(_, key)| key.as_slice()).unwrap_or_default();
-        let shown = [(WIDE_SPACE, "\u{3000}"), (SPACE, " ")]
+        let shown = [(WIDE_SPACE, '\u{3000}'), (SPACE, ' ')]
             .into_iter()
-            .find(|(_, space)| as_written(first, space) == person.written)
+            .find(|(_, space)| as_written(first, *space) == person.written)
             .map_or(IN_FULL, |(shown, _)| shown);
         text.push(shown);
         if shown == IN_FULL {
@@ -91,8 +91,11 @@ fn pack_person(role: Role, person: &Person, text: &mut Vec<u8>) {
     }
 }
 
-fn as_written(key: &[u8], space: &str) -> String {
-    readable(unpack(key)).replace(Symbol::BOUNDARY.to_char(), space)
+fn as_written(key: &[u8], space: char) -> String {
+    // Three bytes of UTF-8 for a kana or kanji, that is one byte or three here.
+    let mut name = String::with_capacity(key.len() * 3);
+    name.extend(unpack(key).map(|symbol| if symbol == Symbol::BOUNDARY { space } else { symbol.to_char() }));
+    name
 }
 
 /// Length in seven-bit groups, then the bytes.
@@ -173,7 +176,7 @@ impl<'a> PackedPerson<'a> {
         if self.shown == IN_FULL {
             return String::from_utf8_lossy(self.in_full).into_owned();
         }
-        let space = if self.shown == WIDE_SPACE { "\u{3000}" } else { " " };
+        let space = if self.shown == WIDE_SPACE { '\u{3000}' } else { ' ' };
         self.keys().next().map(|(_, key)| as_written(key, space)).unwrap_or_default()
     }
 }
@@ -234,8 +237,15 @@ impl Records {
     /// Puts a record in, over its older self if there is one, and says at which slot. Its older names are read with
     /// [`Self::people`] before.
     pub fn put(&mut self, record: &PackedRecord) -> u32 {
-        let text = self.texts.push(&record.text);
-        let slot = self.slot_of(record.facts.id).unwrap_or_else(|| self.add_slot(record.facts.id));
+        let (slot, text) = match self.slot_of(record.facts.id) {
+            Some(slot) => {
+                (slot, self.texts.put_over(self.headers.at(slot).map_or(0, |header| header.text), &record.text))
+            }
+            None => {
+                let text = self.texts.push(&record.text);
+                (self.add_slot(record.facts.id), text)
+            }
+        };
         let header = self.header_of(slot, &record.facts);
         if let Some(here) = self.headers.at_mut(slot) {
             *here = Header { text, birth: record.birth, sex: record.sex, ..header };
@@ -341,11 +351,18 @@ impl Records {
         People(self.headers.at(slot).and_then(|header| self.texts.at(header.text)).unwrap_or_default())
     }
 
-    /// Asks memory for the names of some records at once, so that waiting for one hides the waiting for the others.
-    pub fn prefetch(&self, slots: &[u32]) {
-        let offsets = slots.iter().filter_map(|slot| self.headers.at(*slot)).map(|header| header.text);
-        let first_bytes = offsets.map(|text| u32::from(self.texts.byte(text))).sum::<u32>();
-        std::hint::black_box(first_bytes);
+    /// Asks memory for some records at once, so that waiting for one hides the waiting for the others.
+    pub fn prefetch(&self, slots: &[u32], with_names: bool) {
+        if slots.len() < 2 {
+            return;
+        }
+        let texts = slots.iter().filter_map(|slot| self.headers.at(*slot)).map(|header| header.text);
+        let touched = if with_names {
+            texts.map(|text| u32::from(self.texts.byte(text))).fold(0, u32::wrapping_add)
+        } else {
+            texts.fold(0, u32::wrapping_add)
+        };
+        std::hint::black_box(touched);
     }
 }
 
@@ -414,27 +431,51 @@ fn hash_of(id: &[u8; 16]) -> u64 {
     (lower ^ lower >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(16)
 }
 
-/// Packed names, one after another in pages that never move.
+/// Packed names, one after another in pages that never move, each from a multiple of [`UNIT`] bytes on.
 #[derive(Default)]
 struct Texts {
     pages: Vec<Vec<u8>>,
 }
 
-const PAGE_BITS: u32 = 20;
+const PAGE_BITS: u32 = 22;
 const PAGE: usize = 1 << PAGE_BITS;
+/// So that 32 bits reach 16 GiB: a hundred bytes for each of 160 million records.
+const UNIT: usize = 4;
+const UNITS_BITS: u32 = PAGE_BITS - UNIT.trailing_zeros();
 
 impl Texts {
     /// Keeps a text and says where: page and offset in one number.
     fn push(&mut self, text: &[u8]) -> u32 {
-        let full = self.pages.last().is_none_or(|page| page.len() + text.len() + 4 > PAGE);
+        // At most four bytes of length, and what is left open.
+        let full = self.pages.last().is_none_or(|page| page.len() + text.len() + 4 + UNIT > PAGE);
         if full {
             self.pages.push(Vec::with_capacity(PAGE));
         }
         let page = u32::try_from(self.pages.len()).unwrap_or(u32::MAX) - 1;
         let Some(last) = self.pages.last_mut() else { return 0 };
-        let offset = u32::try_from(last.len()).unwrap_or(u32::MAX);
+        let offset = u32::try_from(last.len() / UNIT).unwrap_or(u32::MAX);
         put_bytes(text, last);
-        page << PAGE_BITS | offset
+        last.resize(last.len().next_multiple_of(UNIT), 0);
+        page << UNITS_BITS | offset
+    }
+
+    /// Keeps a text where an older one was, if there is room, and says where it is now.
+    fn put_over(&mut self, older: u32, text: &[u8]) -> u32 {
+        let mut new = Vec::with_capacity(text.len() + 4);
+        put_bytes(text, &mut new);
+        let room = self.from(older).map_or(0, |rest| {
+            let mut after = rest;
+            take_bytes(&mut after).map_or(0, |_| (rest.len() - after.len()).next_multiple_of(UNIT))
+        });
+        if new.len() > room {
+            return self.push(text);
+        }
+        let (page, offset) = Self::place(older);
+        let here = self.pages.get_mut(page).and_then(|page| page.get_mut(offset..offset + new.len()));
+        if let Some(here) = here {
+            here.copy_from_slice(&new);
+        }
+        older
     }
 
     fn at(&self, text: u32) -> Option<&[u8]> {
@@ -442,7 +483,12 @@ impl Texts {
     }
 
     fn from(&self, text: u32) -> Option<&[u8]> {
-        self.pages.get((text >> PAGE_BITS) as usize)?.get(text as usize & (PAGE - 1)..)
+        let (page, offset) = Self::place(text);
+        self.pages.get(page)?.get(offset..)
+    }
+
+    fn place(text: u32) -> (usize, usize) {
+        ((text >> UNITS_BITS) as usize, (text as usize & ((1 << UNITS_BITS) - 1)) * UNIT)
     }
 
     fn byte(&self, text: u32) -> u8 {

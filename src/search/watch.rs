@@ -9,22 +9,20 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use super::{
-    pattern::{Pattern, Rank},
-    query::Query,
+    pattern::Pattern,
+    query::{BirthCriterion, Query},
     symbol::Symbol,
 };
-use crate::{
-    clock::Timestamp,
-    domain::{case_record::NameForm, organization::OrganizationCode},
-};
+use crate::{clock::Timestamp, domain::organization::OrganizationCode};
 
 /// What was noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
-    /// Many distinct names in little time.
+    /// Many distinct names in little time, or under one case reference.
     ManyNames,
     /// Names one after another in the order of the alphabet.
     Walk,
@@ -57,7 +55,7 @@ pub struct Search<'a> {
     pub at: Timestamp,
     pub query: &'a Query,
     pub case_reference: &'a str,
-    /// Children shown, with their owners.
+    /// Children shown, with their owners. Empty where the search was refused.
     pub found: Vec<(Uuid, OrganizationCode)>,
 }
 
@@ -80,24 +78,47 @@ const DAY: i64 = 24 * HOUR;
 /// Searches kept for each officer.
 const MOST_KEPT: usize = 512;
 const LOOK_BACK: i64 = 7 * DAY;
-/// Spellings of one case's names that count as one.
+/// Spellings under one case reference that count as one person.
 const SPELLINGS: usize = 4;
-const MANY_NAMES: usize = 12;
-const MANY_NAMES_WITHIN: i64 = HOUR;
-/// Names under one case reference in a day.
-const MANY_IN_A_CASE: usize = 10;
+/// People in an hour, and in a day.
+const MANY_PEOPLE: [(usize, i64); 2] = [(12, HOUR), (24, DAY)];
+/// Distinct questions under one case reference, as long as the watch looks back.
+const MANY_IN_A_CASE: usize = 16;
 const WALK: usize = 7;
-const WALK_WITHIN: i64 = 2 * HOUR;
-const NIGHT_NAMES: usize = 6;
+const WALK_WITHIN: i64 = 3 * HOUR;
+/// Of the names within a walk, so many in a hundred are its steps.
+const WALK_PERCENT: usize = 70;
+const NIGHT_PEOPLE: usize = 6;
 const NIGHT_WITHIN: i64 = HOUR;
-const REPEATED: usize = 4;
+/// References under which one child is looked up.
+const REPEATED_REFERENCES: usize = 4;
+/// Sittings in which one child is looked up, without a reference and with.
 const REPEATED_UNREFERENCED: usize = 3;
+const REPEATED_SITTINGS: usize = 6;
+/// Searches further apart are not of one sitting.
+const SITTING: i64 = HOUR;
+/// A reference that was used so long ago already is of a case that is being worked on.
+const KNOWN_CASE: i64 = 12 * HOUR;
+/// Letters from which on a name asked for means one person.
+const LETTERS_OF_ONE_PERSON: usize = 4;
+
+/// What was asked: the names, and when the child was born.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Question {
+    names: Vec<Vec<Symbol>>,
+    birth: Option<BirthCriterion>,
+}
 
 struct Seen {
     at: Timestamp,
     night: bool,
-    name: Vec<Symbol>,
+    question: Question,
+    /// The first name as a dictionary orders it; empty where it is not in kana.
+    step: Vec<Symbol>,
     case_reference: String,
+    own_name: bool,
+    /// Neither about the organization's own children nor under the reference of a case known for long.
+    is_fresh: bool,
     found: Vec<(Uuid, OrganizationCode)>,
 }
 
@@ -115,26 +136,32 @@ impl Watch {
     /// Adds a search and says what it completes.
     pub fn observe(&self, search: Search<'_>) -> Vec<Alert> {
         let Search { organization, officer, officer_name, at, query, case_reference, found } = search;
+        let patterns: Vec<&Pattern> = [&query.child, &query.guardian, &query.relative].into_iter().flatten().collect();
+        let own_name = patterns.iter().any(|pattern| pattern.begins_with_family_name(officer_name));
+        let case_reference = reference(case_reference);
+        let names: Vec<Vec<Symbol>> = patterns.iter().map(|pattern| pattern.name()).collect();
+        let own_children = !found.is_empty() && found.iter().all(|(_, owner)| owner == organization);
         let mut officers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = officers.entry((organization.clone(), officer.to_owned())).or_default();
         known.forget_before(at.as_micros() - LOOK_BACK);
-        let name = [&query.child, &query.guardian, &query.relative].into_iter().flatten().next().map(Pattern::name);
+        let is_fresh = !own_children && !known.has_long_known(&case_reference, at);
         known.searches.push_back(Seen {
             at,
             night: !(6..22).contains(&at.hour_in_japan()),
-            name: name.unwrap_or_default(),
-            case_reference: reference(case_reference),
+            step: names.first().map(|name| dictionary_order(name)).unwrap_or_default(),
+            question: Question { names, birth: query.birth },
+            case_reference,
+            own_name,
+            is_fresh,
             found,
         });
-        let mut rules = vec![
+        let rules = [
             (Rule::ManyNames, known.many_names(at)),
             (Rule::Walk, known.walk(at)),
             (Rule::AtNight, known.at_night(at)),
+            (Rule::OwnName, known.own_name()),
             (Rule::Repeated, known.repeated()),
         ];
-        if is_own_name(query, officer_name) {
-            rules.push((Rule::OwnName, Some(vec![known.searches.len() - 1])));
-        }
         rules.into_iter().filter_map(|(rule, series)| known.alert(rule, series?, at)).collect()
     }
 
@@ -149,20 +176,58 @@ impl Watch {
 
 /// A reference as it is compared; empty where it refers to nothing.
 fn reference(written: &str) -> String {
-    let text: String = written.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    let nothing = ["なし", "無し", "無", "none", "na", "test", "テスト", "不明", "0", "1"];
+    let text: String = written.nfkc().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    let nothing = [
+        "なし",
+        "無し",
+        "無",
+        "未定",
+        "未",
+        "新規",
+        "受理前",
+        "確認",
+        "確認中",
+        "不明",
+        "none",
+        "na",
+        "new",
+        "test",
+        "テスト",
+        "0",
+        "1",
+    ];
     if nothing.contains(&text.as_str()) { String::new() } else { text }
 }
 
-fn is_own_name(query: &Query, officer_name: &str) -> bool {
-    let family = officer_name.split(char::is_whitespace).next().unwrap_or_default();
-    let Some(own) = Pattern::of(family) else { return false };
-    let name = super::fold::FoldedName::of(NameForm::Written, family);
-    let patterns = [&query.child, &query.guardian, &query.relative].into_iter().flatten();
-    patterns.into_iter().any(|pattern| {
-        pattern.best(std::slice::from_ref(&name)).is_some_and(|(rank, _)| rank == Rank::Exact)
-            || pattern.name().starts_with(&own.name())
-    })
+/// A name in kana with its long vowels written out; empty for any other.
+fn dictionary_order(name: &[Symbol]) -> Vec<Symbol> {
+    let mut before = None;
+    let letters = name.iter().map(|letter| {
+        let vowel = before.replace(*letter).and_then(Symbol::ending_vowel).map(Symbol::of);
+        if *letter == Symbol::LONG { vowel.unwrap_or(*letter) } else { *letter }
+    });
+    if name.iter().all(|letter| letter.is_kana()) { letters.collect() } else { Vec::new() }
+}
+
+/// People whom some questions are about, where a few spellings under one reference are one person.
+fn people<'a>(searches: impl Iterator<Item = &'a Seen>) -> usize {
+    let mut cases: BTreeMap<&str, BTreeSet<&Question>> = BTreeMap::new();
+    for seen in searches {
+        cases.entry(&seen.case_reference).or_default().insert(&seen.question);
+    }
+    let of_case = |(case, questions): (&&str, &BTreeSet<&Question>)| {
+        if case.is_empty() { questions.len() } else { questions.len().div_ceil(SPELLINGS) }
+    };
+    cases.iter().map(of_case).sum()
+}
+
+fn sittings<'a>(searches: impl Iterator<Item = &'a Seen>) -> usize {
+    let mut last = i64::MIN;
+    let begins = |seen: &&Seen| {
+        let apart = seen.at.as_micros().saturating_sub(std::mem::replace(&mut last, seen.at.as_micros()));
+        apart > SITTING
+    };
+    searches.filter(begins).count()
 }
 
 impl Officer {
@@ -171,6 +236,16 @@ impl Officer {
         {
             self.searches.pop_front();
         }
+    }
+
+    fn has_long_known(&self, case_reference: &str, at: Timestamp) -> bool {
+        let long_ago = at.as_micros() - KNOWN_CASE;
+        !case_reference.is_empty()
+            && self
+                .searches
+                .iter()
+                .take_while(|seen| seen.at.as_micros() < long_ago)
+                .any(|seen| seen.case_reference == case_reference)
     }
 
     fn alert(&mut self, rule: Rule, series: Vec<usize>, at: Timestamp) -> Option<Alert> {
@@ -187,73 +262,109 @@ impl Officer {
         Some(Alert { rule, since, is_news, found })
     }
 
-    /// Places of the searches within a time before a moment.
-    fn within(&self, at: Timestamp, micros: i64) -> impl DoubleEndedIterator<Item = (usize, &Seen)> {
+    /// Fresh searches within a time before a moment, with their places.
+    fn fresh(&self, at: Timestamp, micros: i64) -> Vec<(usize, &Seen)> {
         let from = at.as_micros() - micros;
-        self.searches.iter().enumerate().filter(move |(_, seen)| seen.at.as_micros() >= from)
+        let within = self.searches.iter().enumerate().skip_while(|(_, seen)| seen.at.as_micros() < from);
+        within.filter(|(_, seen)| seen.is_fresh).collect()
     }
 
-    /// People asked for, where a few spellings under one reference are one person.
-    fn people<'a>(searches: impl Iterator<Item = (usize, &'a Seen)>) -> (usize, Vec<usize>) {
-        let mut names: BTreeMap<&str, BTreeSet<&[Symbol]>> = BTreeMap::new();
-        let mut series = Vec::new();
-        for (place, seen) in searches {
-            names.entry(&seen.case_reference).or_default().insert(&seen.name);
-            series.push(place);
-        }
-        let of_case = |(case, names): (&&str, &BTreeSet<&[Symbol]>)| {
-            if case.is_empty() { names.len() } else { names.len().div_ceil(SPELLINGS) }
-        };
-        (names.iter().map(of_case).sum(), series)
+    /// A series that the last search makes longer by a person, where it has that many.
+    fn adds_to_people(&self, series: &[(usize, &Seen)], least: usize) -> Option<Vec<usize>> {
+        let (last, before) = series.split_last()?;
+        let is_last = last.0 + 1 == self.searches.len();
+        let of = |series: &[(usize, &Seen)]| people(series.iter().map(|(_, seen)| *seen));
+        let now = of(series);
+        (is_last && now >= least && now > of(before)).then(|| places(series))
     }
 
     fn many_names(&self, at: Timestamp) -> Option<Vec<usize>> {
-        let (people, series) = Self::people(self.within(at, MANY_NAMES_WITHIN));
-        if people >= MANY_NAMES {
-            return Some(series);
-        }
-        let case = &self.searches.back()?.case_reference;
-        let in_case: Vec<(usize, &Seen)> =
-            self.within(at, DAY).filter(|(_, seen)| seen.case_reference == *case).collect();
-        let names: BTreeSet<&[Symbol]> = in_case.iter().map(|(_, seen)| seen.name.as_slice()).collect();
-        (names.len() >= MANY_IN_A_CASE).then(|| in_case.into_iter().map(|(place, _)| place).collect())
+        let in_time =
+            MANY_PEOPLE.iter().filter_map(|(least, within)| self.adds_to_people(&self.fresh(at, *within), *least));
+        in_time.chain(self.many_in_a_case()).max_by_key(Vec::len)
     }
 
+    fn many_in_a_case(&self) -> Option<Vec<usize>> {
+        let last = self.searches.back().filter(|last| !last.case_reference.is_empty())?;
+        let of_case: Vec<(usize, &Seen)> =
+            self.searches.iter().enumerate().filter(|(_, seen)| seen.case_reference == last.case_reference).collect();
+        let (_, before) = of_case.split_last()?;
+        let questions: BTreeSet<&Question> = before.iter().map(|(_, seen)| &seen.question).collect();
+        let is_many = questions.len() + 1 >= MANY_IN_A_CASE && !questions.contains(&last.question);
+        is_many.then(|| places(&of_case))
+    }
+
+    /// The longest run of names in order, up or down, that the last one ends; a few in between may be out of order.
     fn walk(&self, at: Timestamp) -> Option<Vec<usize>> {
-        let mut series: Vec<(usize, &Seen)> = Vec::new();
-        for (place, seen) in self.within(at, WALK_WITHIN).rev() {
-            match series.last() {
-                Some((_, later)) if seen.name == later.name => {}
-                Some((_, later)) if seen.name > later.name => break,
-                _ => series.push((place, seen)),
+        let mut steps = self.fresh(at, WALK_WITHIN);
+        steps.retain(|(_, seen)| !seen.step.is_empty());
+        steps.dedup_by(|(_, a), (_, b)| a.step == b.step);
+        steps.last().filter(|(place, _)| place + 1 == self.searches.len())?;
+        let longest = |follows: fn(&Seen, &Seen) -> bool| {
+            // For each name: the length of the longest run that it ends, and the name before it in that run.
+            let mut runs: Vec<(usize, Option<usize>)> = Vec::with_capacity(steps.len());
+            for (at, (_, seen)) in steps.iter().enumerate() {
+                let earlier = steps.iter().zip(&runs).enumerate().take(at);
+                let best = earlier.filter(|(_, ((_, earlier), _))| follows(seen, earlier));
+                let best = best.map(|(place, (_, (length, _)))| (*length, place)).max();
+                runs.push(best.map_or((1, None), |(length, place)| (length + 1, Some(place))));
             }
-        }
-        (series.len() >= WALK).then(|| series.into_iter().map(|(place, _)| place).rev().collect())
+            let (length, _) = *runs.last()?;
+            let mut first = runs.len() - 1;
+            while let Some((_, Some(before))) = runs.get(first) {
+                first = *before;
+            }
+            let names = steps.len() - first;
+            (length >= WALK && length * 100 >= names * WALK_PERCENT)
+                .then(|| places(steps.get(first..).unwrap_or_default()))
+        };
+        longest(|later, earlier| later.step > earlier.step)
+            .or_else(|| longest(|later, earlier| later.step < earlier.step))
     }
 
     fn at_night(&self, at: Timestamp) -> Option<Vec<usize>> {
-        if !self.searches.back()?.night {
-            return None;
-        }
-        let (people, series) = Self::people(self.within(at, NIGHT_WITHIN).filter(|(_, seen)| seen.night));
-        (people >= NIGHT_NAMES).then_some(series)
+        let mut series = self.fresh(at, NIGHT_WITHIN);
+        series.retain(|(_, seen)| seen.night);
+        self.adds_to_people(&series, NIGHT_PEOPLE)
     }
 
+    /// The officer's own family name; or, in whatever spelling, a child who was shown for it.
+    fn own_name(&self) -> Option<Vec<usize>> {
+        let last = self.searches.back()?;
+        let shares = |seen: &Seen| seen.found.iter().any(|(record, _)| last.found.iter().any(|(f, _)| f == record));
+        let mut series = self.looked_up(shares);
+        if last.found.is_empty() {
+            series.push((self.searches.len() - 1, last));
+        }
+        series.iter().any(|(_, seen)| seen.own_name).then(|| places(&series))
+    }
+
+    /// One of the children shown, or the one asked for in vain.
     fn repeated(&self) -> Option<Vec<usize>> {
         let last = self.searches.back()?;
-        last.found.iter().find_map(|(record, _)| {
-            let of_child: Vec<(usize, &Seen)> = self
-                .searches
-                .iter()
-                .enumerate()
-                .filter(|(_, seen)| seen.found.iter().any(|(found, _)| found == record))
-                .collect();
-            let references: BTreeSet<&str> = of_child.iter().map(|(_, seen)| seen.case_reference.as_str()).collect();
-            let unreferenced = of_child.iter().filter(|(_, seen)| seen.case_reference.is_empty()).count();
-            let repeated = references.len() >= REPEATED || unreferenced >= REPEATED_UNREFERENCED;
-            repeated.then(|| of_child.into_iter().map(|(place, _)| place).collect())
+        let letters = last.question.names.first().map_or(0, Vec::len);
+        let in_vain = (last.found.is_empty() && letters >= LETTERS_OF_ONE_PERSON)
+            .then(|| self.looked_up(|seen| seen.found.is_empty() && seen.question.names == last.question.names));
+        let shown =
+            last.found.iter().map(|(record, _)| self.looked_up(|seen| seen.found.iter().any(|(f, _)| f == record)));
+        shown.chain(in_vain).find_map(|series| {
+            let seen = || series.iter().map(|(_, seen)| *seen);
+            let references: BTreeSet<&str> = seen().map(|seen| seen.case_reference.as_str()).collect();
+            let unreferenced = seen().filter(|seen| seen.case_reference.is_empty());
+            let repeated = references.len() >= REPEATED_REFERENCES
+                || sittings(unreferenced) >= REPEATED_UNREFERENCED
+                || sittings(seen()) >= REPEATED_SITTINGS;
+            repeated.then(|| places(&series))
         })
     }
+
+    fn looked_up(&self, is_it: impl Fn(&Seen) -> bool) -> Vec<(usize, &Seen)> {
+        self.searches.iter().enumerate().filter(|(_, seen)| is_it(seen)).collect()
+    }
+}
+
+fn places(series: &[(usize, &Seen)]) -> Vec<usize> {
+    series.iter().map(|(place, _)| *place).collect()
 }
 
 #[cfg(test)]
@@ -320,6 +431,10 @@ mod tests {
         let walk = ["アオキ", "アサノ", "アベ", "イトウ", "ウエノ", "エンドウ", "オカダ"];
         let rules: Vec<Vec<Rule>> = walk.iter().map(|name| desk.search(name, "R8-9", 10, &[])).collect();
         assert_eq!(rules.last().unwrap(), &[Rule::Walk]);
+        let mut desk = Desk::new();
+        let down = ["ワタナベ", "ヤマダ", "ノムラ", "コーノ", "コウダ", "佐藤", "キノ", "アオキ", "アイダ"];
+        let rules: Vec<Vec<Rule>> = down.iter().map(|name| desk.search(name, "R8-9", 10, &[])).collect();
+        assert_eq!(rules.last().unwrap(), &[Rule::Walk], "downwards, one name beside it");
         let mut desk = Desk::at_hour(2);
         let night: Vec<Rule> = (0..6).flat_map(|n| desk.search(NAMES[n], &format!("R8-{n}x"), 5, &[])).collect();
         assert_eq!(night, [Rule::AtNight]);
@@ -334,7 +449,13 @@ mod tests {
         let again: Vec<Rule> = (0..3).flat_map(|_| desk.search("佐藤", "なし", 600, &child)).collect();
         assert_eq!(again, [Rule::Repeated]);
         let mut desk = Desk::new();
-        let casework: Vec<Rule> = (0..9).flat_map(|_| desk.search("佐藤", "R8-55", 600, &child)).collect();
+        let in_vain: Vec<Rule> = (0..4).flat_map(|n| desk.search("早川鏡花", &format!("R8-{n}"), 600, &[])).collect();
+        assert_eq!(in_vain, [Rule::Repeated], "whom nothing is registered of");
+        let mut desk = Desk::new();
+        let reload: Vec<Rule> = (0..9).flat_map(|_| desk.search("佐藤", "なし", 1, &child)).collect();
+        assert!(reload.is_empty(), "one sitting");
+        let mut desk = Desk::new();
+        let casework: Vec<Rule> = (0..5).flat_map(|_| desk.search("佐藤", "R8-55", 600, &child)).collect();
         assert!(casework.is_empty(), "one case, one reference");
     }
 }

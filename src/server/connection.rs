@@ -243,7 +243,7 @@ async fn work(
     let mut caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
     serving.limits.take_officer(caller.organization(), caller.officer())?;
     let body = read_body(serving, route, body).await?;
-    for _ in 0..MOST_DECISIONS {
+    for attempt in 0..MOST_DECISIONS {
         // A revocation opens a new epoch: who was recognized in this one still is.
         let decided_at = serving.gateway.journal.epoch();
         if decided_at != known_at {
@@ -253,6 +253,7 @@ async fn work(
         let call = Call {
             caller: caller.clone(),
             decided_at,
+            attempt,
             operation: route.operation,
             path: path.clone(),
             query: query.clone(),

@@ -27,6 +27,8 @@ pub struct Call {
     pub caller: Caller,
     /// Visibility epoch in which the caller was recognized; decisions are made in it.
     pub decided_at: u64,
+    /// How often this call was decided on before and went out of date meanwhile.
+    pub attempt: usize,
     /// Name of the operation, part of the idempotency digest.
     pub operation: &'static str,
     pub path: HashMap<String, String>,

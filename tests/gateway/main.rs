@@ -7,6 +7,7 @@ mod crash;
 mod fail_closed;
 mod gate_by_construction;
 mod harness;
+mod history;
 mod identity;
 mod limits;
 mod matching;

@@ -218,6 +218,7 @@ async fn a_pattern_of_searches_reaches_the_auditor_and_the_owner() {
         let told = |kinds: Vec<String>| kinds.iter().filter(|kind| *kind == "search_repeated").count();
         assert_eq!(told(inbox_kinds(&far).await), expected, "search {number}");
         assert_eq!(told(inbox_kinds(&city).await), expected, "search {number}");
+        stage.world.clock.advance(time::Duration::hours(2));
     }
     let message = inbox(&city).await.into_iter().find(|message| message["kind"] == "search_repeated").unwrap();
     assert_eq!((&message["record"], &message["from_officer"]), (&j!(record), &j!("o1")));
