@@ -5,7 +5,7 @@
 use tsunagi::domain::{
     calendar::PartialDate,
     case_record::{DerivedFacts, IndexItems, NameForm, Person, RecordFacts},
-    organization::OrganizationCode,
+    organization::{OrganizationCode, OrganizationKind},
     registry::Registry,
     visibility::Shield,
 };
@@ -70,22 +70,29 @@ pub struct Sample {
 impl Population {
     pub fn seeded(seed: u64) -> Self {
         let registry = Registry::embedded().expect("registry");
+        let mut municipalities: Vec<OrganizationCode> = registry
+            .bodies()
+            .map(|body| body.code.clone())
+            .filter(|code| code.kind() == OrganizationKind::Municipality)
+            .collect();
+        municipalities.sort();
         Self {
             seed,
             surnames: Drawn::read(SURNAMES, |_| true),
             girls: Drawn::read(GIVEN_NAMES, |sex| sex != "m"),
             boys: Drawn::read(GIVEN_NAMES, |sex| sex != "f"),
-            municipalities: registry
-                .bodies()
-                .filter(|body| !body.code.as_str().contains('-'))
-                .map(|body| body.code.clone())
-                .collect(),
+            municipalities,
         }
     }
 
     /// Surnames, the commonest first.
     pub fn surnames(&self) -> &[Name] {
         &self.surnames.names
+    }
+
+    /// The number of a record.
+    pub fn number(record: &Uuid) -> u64 {
+        (record.as_u128() >> 64) as u64
     }
 
     /// The record of a number.
