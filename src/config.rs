@@ -25,6 +25,10 @@ pub struct Config {
     pub monitor_listen: SocketAddr,
     /// `sqlite:PATH` or a `postgres://` URL.
     pub database: String,
+    /// File into which memory is written when the node stops, sealed; left out, beside a SQLite database, and none for
+    /// PostgreSQL.
+    #[serde(default)]
+    pub snapshot: Option<PathBuf>,
     /// Keyring file, made by `tsunagi keys create`.
     pub keyring: PathBuf,
     pub tls: Tls,
@@ -161,6 +165,12 @@ pub enum ConfigError {
 const PREFIX: &str = "TSUNAGI_";
 
 impl Config {
+    /// Where memory is written when the node stops.
+    pub fn snapshot_file(&self) -> Option<PathBuf> {
+        let beside = || self.database.strip_prefix("sqlite:").map(|path| PathBuf::from(format!("{path}.snapshot")));
+        self.snapshot.clone().or_else(beside)
+    }
+
     /// Reads the file, then the environment.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use std::{fs::File, sync::Arc};
 
 use aws_lc_rs::hmac;
-use uuid::Uuid;
 
 use crate::{
     clock::Clock,
@@ -12,20 +11,15 @@ use crate::{
         checkpoint::{CheckpointError, Signer},
         gate::Gate,
         journal::{Journal, Memory},
-        merkle::{Frontier, Tree, empty_root, leaf_hash},
         messages::Inboxes,
     },
-    domain::{
-        case_record::{IndexItems, RecordFacts},
-        registry::{Registry, RegistryError},
-    },
-    identity::directory::{Directory, DirectoryChange},
-    operations::announce_missing_child::standing_of,
-    search::{budget::Budget, index::SearchIndex, records::PackedRecord, standing::StandingMatches, watch::Watch},
+    domain::registry::{Registry, RegistryError},
+    identity::directory::Directory,
+    load::{Loaded, Loading, audit, write_snapshot},
+    search::{budget::Budget, watch::Watch},
     store::{
         self, Store, StoreError,
         keyring::Keyring,
-        records::IndexRow,
         vault::{CENTRAL, Vault},
     },
 };
@@ -44,6 +38,8 @@ pub struct Gateway {
     pub signer: Signer,
     /// Keys the digests by which a repeated request is known.
     pub fingerprint: hmac::Key,
+    /// Whether memory was loaded from the snapshot of the last stop.
+    pub from_snapshot: bool,
     /// Held while this process serves the database: a second one would serve from stale memory.
     _lock: Option<File>,
 }
@@ -64,10 +60,6 @@ pub enum OpenError {
     #[error("the ledger of node {node} does not match its head: {what}. Restore it; do not serve from it")]
     Ledger { node: String, what: &'static str },
 }
-
-/// Rows read at a time while memory is built.
-const PAGE: i64 = 1_000;
-const INDEX_PAGE: i64 = 32_768;
 
 /// Opens the database that a configuration names.
 ///
@@ -97,10 +89,11 @@ impl Gateway {
         let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&seed, b"tsunagi request digests").as_ref());
         let registry = Arc::new(Registry::embedded()?);
         let vault = Arc::new(open_vault(&store, keyring).await?);
-        let tree = read_ledger(&store, &config.node).await?;
-        let directory = Arc::new(read_directory(&store, &vault).await?);
-        let index = build_index(&store, &vault).await?;
-        let standing = read_standing(&store, &vault).await?;
+        let loading = Loading { store: &store, vault: &vault, node: &config.node };
+        let snapshot = config.snapshot_file();
+        let Loaded { tree, index, unaudited } = loading.ledger_and_index(snapshot.as_deref()).await?;
+        let directory = Arc::new(loading.directory().await?);
+        let standing = loading.standing().await?;
         let mut tx = store.read().await?;
         let inboxes = Inboxes::with_positions(store::inbox::positions(&mut tx).await?);
         drop(tx);
@@ -109,7 +102,7 @@ impl Gateway {
         let gate = Gate::new(journal.clone(), registry.clone(), clock.clone());
         let search_budget = Budget::new(&config.search);
         let watch = Watch::default();
-        Ok(Arc::new(Self {
+        let gateway = Arc::new(Self {
             config,
             clock,
             store,
@@ -121,8 +114,22 @@ impl Gateway {
             watch,
             signer,
             fingerprint,
+            from_snapshot: unaudited.is_some(),
             _lock: lock,
-        }))
+        });
+        if let Some(unaudited) = unaudited {
+            tokio::spawn(audit(Arc::downgrade(&gateway), unaudited));
+        }
+        Ok(gateway)
+    }
+
+    /// Writes what memory holds to the snapshot, for the next start. Call it when nothing is asked any more.
+    pub async fn write_snapshot(self: &Arc<Self>) {
+        let Some(path) = self.config.snapshot_file() else { return };
+        match write_snapshot(self, path).await {
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, "no snapshot was written; the next start reads every record"),
+        }
     }
 
     pub fn directory(&self) -> &Directory {
@@ -155,95 +162,4 @@ async fn open_vault(store: &Store, keyring: Keyring) -> Result<Vault, StoreError
     }
     tx.commit().await?;
     Ok(vault)
-}
-
-/// Rebuilds the tree from the entries and holds it against the head.
-async fn read_ledger(store: &Store, node: &str) -> Result<Tree, OpenError> {
-    let fault = |what| OpenError::Ledger { node: node.to_owned(), what };
-    let mut tx = store.read().await?;
-    let mut tree = Tree::default();
-    loop {
-        let page = store::ledger::entries_from(&mut tx, node, tree.size(), PAGE as u32).await?;
-        if page.is_empty() {
-            break;
-        }
-        for entry in page {
-            if entry.position != tree.size() {
-                return Err(fault("an entry is missing"));
-            }
-            if !entry.columns_match() {
-                return Err(fault("the columns of an entry differ from its body"));
-            }
-            tree.push(leaf_hash(&entry.body));
-        }
-    }
-    let (size, root) = store::ledger::head(&mut tx, node).await?.unwrap_or((0, empty_root()));
-    let frontier: Frontier = tree.frontier();
-    if frontier.size() != size {
-        return Err(fault("entries were added or removed"));
-    }
-    if frontier.root() != root {
-        return Err(fault("an entry was changed"));
-    }
-    Ok(tree)
-}
-
-async fn read_directory(store: &Store, vault: &Vault) -> Result<Directory, StoreError> {
-    let directory = Directory::default();
-    let mut tx = store.read().await?;
-    for organization in store::accounts::organizations(&mut tx).await? {
-        directory.apply(DirectoryChange::Organization(Box::new(organization)));
-    }
-    for terminal in store::accounts::terminals(&mut tx).await? {
-        directory.apply(DirectoryChange::Terminal(Box::new(terminal)));
-    }
-    for staff in store::accounts::staff(&mut tx, vault).await? {
-        directory.apply(DirectoryChange::Staff(Box::new(staff)));
-    }
-    Ok(directory)
-}
-
-/// Builds the index from the sealed index items of every record: pages are read while the one before is opened.
-async fn build_index(store: &Store, vault: &Arc<Vault>) -> Result<SearchIndex, StoreError> {
-    let index = Arc::new(SearchIndex::default());
-    let mut tx = store.read().await?;
-    let mut after = Uuid::nil();
-    let mut filling: Option<tokio::task::JoinHandle<Result<(), StoreError>>> = None;
-    loop {
-        let page = store::records::index_rows(&mut tx, after, INDEX_PAGE).await?;
-        if let Some(filled) = filling.take() {
-            filled.await.map_err(|_| StoreError::Corrupt("index"))??;
-        }
-        let Some(last) = page.last() else { break };
-        after = last.id;
-        let (index, vault) = (index.clone(), vault.clone());
-        filling = Some(tokio::task::spawn_blocking(move || fill_index(&index, &vault, page)));
-    }
-    Arc::into_inner(index).ok_or(StoreError::Corrupt("index"))
-}
-
-fn fill_index(index: &SearchIndex, vault: &Vault, mut page: Vec<IndexRow>) -> Result<(), StoreError> {
-    let second = page.split_off(page.len() / 2);
-    let pack = |rows: Vec<IndexRow>| -> Result<Vec<PackedRecord>, StoreError> {
-        let packed = |(facts, items): (RecordFacts, IndexItems)| PackedRecord::new(facts, &items);
-        rows.into_iter().map(|row| row.open(vault).map(packed)).collect()
-    };
-    let (first, second) = std::thread::scope(|scope| {
-        let second = scope.spawn(|| pack(second));
-        (pack(page), second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    });
-    let mut packed = first?;
-    packed.extend(second?);
-    index.put_all(&packed);
-    Ok(())
-}
-
-async fn read_standing(store: &Store, vault: &Vault) -> Result<StandingMatches, StoreError> {
-    let standing = StandingMatches::default();
-    let mut tx = store.read().await?;
-    for notice in store::notices::all(&mut tx).await? {
-        let content = store::notices::open_content(&mut tx, vault, notice.id).await?;
-        standing.apply(standing_of(&notice, &content));
-    }
-    Ok(standing)
 }

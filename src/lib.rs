@@ -32,6 +32,7 @@ pub mod domain;
 pub mod error;
 pub mod gateway;
 pub mod identity;
+pub mod load;
 pub mod operations;
 pub mod pki;
 pub mod search;

@@ -174,6 +174,8 @@ pub struct Memory {
     pub inboxes: Inboxes,
     epoch: AtomicU64,
     healthy: AtomicBool,
+    /// The ledger was tampered with: nothing is written any more, and so nothing disclosed.
+    condemned: AtomicBool,
     /// Transactions that were committed, and entries in them.
     commits: AtomicU64,
     entries: AtomicU64,
@@ -195,6 +197,7 @@ impl Memory {
             inboxes,
             epoch: AtomicU64::new(0),
             healthy: AtomicBool::new(true),
+            condemned: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             entries: AtomicU64::new(0),
         }
@@ -247,7 +250,12 @@ impl Journal {
 
     /// Whether the last transaction was written.
     pub fn is_healthy(&self) -> bool {
-        self.memory.healthy.load(Ordering::Relaxed)
+        self.memory.healthy.load(Ordering::Relaxed) && !self.memory.condemned.load(Ordering::Relaxed)
+    }
+
+    /// Writes nothing more, and so discloses nothing: the ledger is not what it was.
+    pub fn condemn(&self) {
+        self.memory.condemned.store(true, Ordering::SeqCst);
     }
 
     /// Writes entries and messages that need no other effect.
@@ -294,6 +302,9 @@ impl Journal {
     }
 
     fn send(&self, decided_at: Option<u64>, job: Box<dyn Job>) -> Result<(), Error> {
+        if self.memory.condemned.load(Ordering::SeqCst) {
+            return Err(JournalError::Unavailable.into());
+        }
         self.queue.try_send(Work { decided_at, job }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => JournalError::Full.into(),
             mpsc::error::TrySendError::Closed(_) => JournalError::Unavailable.into(),

@@ -59,42 +59,63 @@ impl Frontier {
     }
 }
 
-/// A whole tree, from which proofs are made. 64 bytes an entry.
+/// A whole tree, from which proofs are made. 36 bytes an entry: of the levels between the leaves and
+/// [`LOWEST_KEPT`] nothing is kept, they are hashed again when a proof needs them.
 #[derive(Default)]
 pub struct Tree {
-    /// Hashes of the complete subtrees, by level from the leaves.
+    leaves: Vec<Hash>,
+    /// Hashes of the complete subtrees, by level from [`LOWEST_KEPT`].
     levels: Vec<Vec<Hash>>,
 }
 
+/// Subtrees of sixteen leaves.
+const LOWEST_KEPT: u32 = 4;
+
 impl Tree {
     pub fn size(&self) -> u64 {
-        self.levels.first().map_or(0, |leaves| leaves.len() as u64)
+        self.leaves.len() as u64
+    }
+
+    /// The leaves in order.
+    pub fn leaves(&self) -> &[Hash] {
+        &self.leaves
     }
 
     pub fn push(&mut self, leaf: Hash) {
-        let mut hash = leaf;
-        let mut level = 0;
-        loop {
-            if self.levels.len() == level {
+        self.leaves.push(leaf);
+        let size = self.size();
+        for level in LOWEST_KEPT..=size.trailing_zeros() {
+            let Some(hash) = self.children(level, (size >> level) - 1) else { return };
+            let place = (level - LOWEST_KEPT) as usize;
+            if self.levels.len() == place {
                 self.levels.push(Vec::new());
             }
-            let Some(hashes) = self.levels.get_mut(level) else { return };
-            hashes.push(hash);
-            if hashes.len() % 2 == 1 {
-                return;
+            if let Some(hashes) = self.levels.get_mut(place) {
+                hashes.push(hash);
             }
-            let [.., left, right] = hashes.as_slice() else { return };
-            hash = node_hash(left, right);
-            level += 1;
         }
+    }
+
+    /// Hash of the complete subtree of 2^`level` leaves, `index` such subtrees from the first leaf.
+    fn subtree(&self, level: u32, index: u64) -> Option<Hash> {
+        let at = usize::try_from(index).ok()?;
+        match level.checked_sub(LOWEST_KEPT) {
+            Some(kept) => self.levels.get(kept as usize)?.get(at).copied(),
+            None if level == 0 => self.leaves.get(at).copied(),
+            None => self.children(level, index),
+        }
+    }
+
+    fn children(&self, level: u32, index: u64) -> Option<Hash> {
+        Some(node_hash(&self.subtree(level - 1, index * 2)?, &self.subtree(level - 1, index * 2 + 1)?))
     }
 
     pub fn frontier(&self) -> Frontier {
         let size = self.size();
-        let roots = (0..self.levels.len())
+        let roots = (0..u64::BITS - size.leading_zeros())
             .rev()
             .filter(|level| size >> level & 1 == 1)
-            .filter_map(|level| self.levels.get(level)?.last().copied())
+            .filter_map(|level| self.subtree(level, (size >> level) - 1))
             .collect();
         Frontier { size, roots }
     }
@@ -161,8 +182,7 @@ impl Tree {
         let width = end - start;
         if width.is_power_of_two() {
             let level = width.trailing_zeros();
-            let index = usize::try_from(start >> level).ok()?;
-            return self.levels.get(level as usize)?.get(index).copied();
+            return self.subtree(level, start >> level);
         }
         let middle = start + split(width);
         Some(node_hash(&self.range(start, middle)?, &self.range(middle, end)?))

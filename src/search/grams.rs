@@ -52,6 +52,8 @@ pub fn placed(gram: Gram, place: usize) -> u64 {
 pub struct Grams(Vec<HashMap<Gram, Posting>>);
 
 const TABLES: u64 = 64;
+/// Bytes of a part of a snapshot.
+const PART: usize = 4 << 20;
 
 impl Default for Grams {
     fn default() -> Self {
@@ -88,6 +90,32 @@ impl Grams {
             let places = run.iter().map(|placed| placed & (MOST_TOGETHER as u64 - 1));
             places.filter_map(|place| slots.get(place as usize)).for_each(|slot| posting.insert(*slot));
         }
+    }
+
+    /// Every gram with its posting, in parts of a snapshot.
+    pub fn parts(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+        let mut postings = self.0.iter().flatten().peekable();
+        std::iter::from_fn(move || {
+            postings.peek()?;
+            let mut part = Vec::with_capacity(PART + PART / 8);
+            while part.len() < PART
+                && let Some((gram, posting)) = postings.next()
+            {
+                part.extend_from_slice(&gram.to_le_bytes());
+                posting.write(&mut part);
+            }
+            Some(part)
+        })
+    }
+
+    /// Adds what one of [`Self::parts`] holds.
+    pub fn read_part(&mut self, mut part: &[u8]) -> Option<()> {
+        while let Some((gram, rest)) = part.split_first_chunk() {
+            part = rest;
+            let gram = Gram::from_le_bytes(*gram);
+            self.0.get_mut(table_of(gram))?.insert(gram, Posting::read(&mut part)?);
+        }
+        part.is_empty().then_some(())
     }
 
     pub fn remove(&mut self, gram: Gram, slot: u32) {

@@ -15,7 +15,7 @@ const LONGEST: usize = 14;
 const SHORTEST_QUERY: usize = 4;
 const NONE: u32 = u32::MAX;
 
-/// The readings in use on a node. One that no record has any more is found and then matches none.
+/// The readings that are or were in use on a node. Whether a record has one is asked of the record.
 #[derive(Default)]
 pub struct Readings {
     known: HashMap<Box<[u8]>, ()>,
@@ -41,6 +41,18 @@ impl Readings {
                 self.add_reading(part);
             }
         }
+    }
+
+    /// The readings, as a part of a snapshot.
+    pub fn write(&self) -> Vec<u8> {
+        postcard::to_allocvec(&self.texts).unwrap_or_default()
+    }
+
+    /// Adds what [`Self::write`] wrote.
+    pub fn read(&mut self, part: &[u8]) -> Option<()> {
+        let texts: Vec<Box<[u8]>> = postcard::from_bytes(part).ok()?;
+        texts.iter().for_each(|text| self.add_reading(text));
+        Some(())
     }
 
     fn add_reading(&mut self, reading: &[u8]) {

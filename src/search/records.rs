@@ -192,7 +192,7 @@ const FORMS: [NameForm; 7] = [
 ];
 
 /// What is kept of a record besides its names: 44 bytes.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Header {
     id: [u8; 16],
     text: u32,
@@ -349,6 +349,45 @@ impl Records {
 
     pub fn people(&self, slot: u32) -> People<'_> {
         People(self.headers.at(slot).and_then(|header| self.texts.at(header.text)).unwrap_or_default())
+    }
+
+    /// The organizations, as a part of a snapshot.
+    pub fn write_organizations(&self) -> Vec<u8> {
+        postcard::to_allocvec(&(&self.organizations, &self.named)).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::write_organizations`] wrote.
+    pub fn read_organizations(&mut self, part: &[u8]) -> Option<()> {
+        (self.organizations, self.named) = postcard::from_bytes(part).ok()?;
+        self.places = (0..).zip(&self.organizations).map(|(place, code)| (code.clone(), place)).collect();
+        Some(())
+    }
+
+    /// The pages of headers, each a part of a snapshot.
+    pub fn header_parts(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+        self.headers.pages.iter().map(|page| postcard::to_allocvec(page).unwrap_or_default())
+    }
+
+    /// Adds a page of headers after those that were read.
+    pub fn read_headers(&mut self, part: &[u8]) -> Option<()> {
+        let page: Vec<Header> = postcard::from_bytes(part).ok()?;
+        for header in page {
+            let slot = self.headers.push(header);
+            self.slots.insert(&self.headers, slot, Uuid::from_bytes(header.id));
+        }
+        Some(())
+    }
+
+    /// The pages of names, each a part of a snapshot.
+    pub fn text_parts(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+        self.texts.pages.iter().cloned()
+    }
+
+    /// Adds a page of names after those that were read.
+    pub fn read_texts(&mut self, part: &[u8]) {
+        let mut page = Vec::with_capacity(PAGE.max(part.len()));
+        page.extend_from_slice(part);
+        self.texts.pages.push(page);
     }
 
     /// Asks memory for some records at once, so that waiting for one hides the waiting for the others.

@@ -103,6 +103,7 @@ impl Server {
         if drained.is_err() {
             self.tasks.shutdown().await;
         }
+        self.serving.gateway.write_snapshot().await;
         self.serving.gateway.store.close().await;
     }
 }

@@ -13,6 +13,14 @@ use crate::{
     domain::organization::OrganizationCode,
 };
 
+/// The state of a node's ledger.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Head {
+    pub node: String,
+    pub size: u64,
+    pub root: Hash,
+}
+
 /// An entry with its place, ready to be appended.
 pub(crate) struct Appended {
     pub position: u64,
@@ -74,14 +82,28 @@ pub async fn head(tx: &mut Tx, node: &str) -> Result<Option<(u64, Hash)>, StoreE
     .transpose()
 }
 
+/// Size and root of every node's tree, by node.
+///
+/// # Errors
+/// As [`head`].
+pub async fn heads(tx: &mut Tx) -> Result<Vec<Head>, StoreError> {
+    let rows =
+        fetch_all!(tx, (String, i64, Vec<u8>), "/* heads */ SELECT node, size, root FROM ledger_heads ORDER BY node",)?;
+    let head = |(node, size, root): (String, i64, Vec<u8>)| {
+        let root = root.try_into().map_err(|_| StoreError::Corrupt("tree head"))?;
+        Ok(Head { node, size: unsigned(size), root })
+    };
+    rows.into_iter().map(head).collect()
+}
+
 /// One stored entry, with the columns by which it is found.
 pub struct StoredEntry {
     pub position: u64,
     pub id: Uuid,
     pub body: Vec<u8>,
+    pub record: Option<Uuid>,
     organization: String,
     owner: Option<String>,
-    record: Option<Uuid>,
     owner_salt: Option<Vec<u8>>,
 }
 

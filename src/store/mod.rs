@@ -18,6 +18,7 @@ pub mod migrate;
 pub mod notices;
 pub mod oversight;
 pub mod records;
+pub mod snapshot;
 pub mod transfers;
 pub mod vault;
 

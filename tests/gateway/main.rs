@@ -19,6 +19,7 @@ mod register_and_update;
 mod search;
 mod settings;
 mod shield;
+mod snapshot;
 mod tables;
 mod transfer;
 mod two_worlds;

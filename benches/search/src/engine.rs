@@ -120,6 +120,7 @@ pub fn under_writes(
                 let packed = PackedRecord::new(sample.facts, &sample.items);
                 index.apply(IndexChange::Put(Box::new(packed)));
                 let due = Duration::from_secs_f64(written as f64 / f64::from(per_second));
+                #[expect(clippy::disallowed_methods, reason = "keeps to the rate of writes")]
                 std::thread::sleep(due.saturating_sub(started.elapsed()));
             }
         });

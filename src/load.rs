@@ -1,0 +1,344 @@
+//! What memory holds, loaded at start: from the snapshot of the last stop where it is still true, else from the store.
+//!
+//! Comes in: store, keys, snapshot. Goes out: the ledger's tree, the search index, the directory, the standing notices.
+//! A snapshot is believed as far as the ledger bears it out: what was written since is read again, and the entries
+//! before are held against it once the node serves ([`audit`]).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{Arc, Weak, mpsc},
+};
+
+use uuid::Uuid;
+
+use crate::{
+    disclosure::merkle::{Hash, Tree, empty_root, leaf_hash},
+    domain::case_record::{IndexItems, RecordFacts},
+    gateway::{Gateway, OpenError},
+    identity::directory::{Directory, DirectoryChange},
+    operations::announce_missing_child::standing_of,
+    search::{
+        index::{IndexChange, SearchIndex},
+        records::PackedRecord,
+        standing::StandingMatches,
+    },
+    store::{
+        self, Store, StoreError, Tx,
+        ledger::{Head, StoredEntry},
+        records::IndexRow,
+        snapshot::{Kind, Part, Reading, Unfit, Writing},
+        vault::Vault,
+    },
+};
+
+/// Rows read at a time.
+const LEDGER_PAGE: u32 = 4_096;
+const INDEX_PAGE: i64 = 32_768;
+/// Entries since a snapshot; after more it is quicker to read the store.
+const MOST_SINCE: u64 = 200_000;
+/// Parts of a snapshot that wait to be taken in.
+const WAITING: usize = 4;
+/// Leaf hashes in one part of a snapshot.
+const LEAVES: usize = 1 << 17;
+
+/// Where a node's memory comes from.
+pub struct Loading<'a> {
+    pub store: &'a Store,
+    pub vault: &'a Arc<Vault>,
+    pub node: &'a str,
+}
+
+/// The ledger's tree and the search index.
+pub struct Loaded {
+    pub tree: Tree,
+    pub index: SearchIndex,
+    /// Entries from the first on that only a snapshot vouches for; `None` where the store was read.
+    pub unaudited: Option<u64>,
+}
+
+impl Loading<'_> {
+    /// From the snapshot, if it is fit; else from the store.
+    ///
+    /// # Errors
+    /// The store failed, or the ledger does not match its head.
+    pub async fn ledger_and_index(&self, snapshot: Option<&Path>) -> Result<Loaded, OpenError> {
+        if let Some(path) = snapshot {
+            match self.snapshot(path.to_owned()).await {
+                Ok(loaded) => {
+                    tracing::info!(records = loaded.index.len(), "the snapshot was loaded");
+                    return Ok(loaded);
+                }
+                Err(reason) => tracing::warn!(%reason, "the snapshot is not used; every record is read"),
+            }
+        }
+        let tree = self.ledger().await?;
+        let index = self.index().await?;
+        Ok(Loaded { tree, index, unaudited: None })
+    }
+
+    async fn snapshot(&self, path: PathBuf) -> Result<Loaded, Unfit> {
+        let vault = self.vault.clone();
+        let reading = tokio::task::spawn_blocking(move || read(&path, &vault));
+        let (heads, mut tree, index) = reading.await.map_err(|_| Unfit::Damaged)??;
+        let then: BTreeMap<&str, &Head> = heads.iter().map(|head| (head.node.as_str(), head)).collect();
+        let unaudited = tree.size();
+        let own = then.get(self.node).map_or((0, empty_root()), |head| (head.size, head.root));
+        if own != tree.frontier().head() {
+            return Err(Unfit::Damaged);
+        }
+        let mut tx = self.store.read().await?;
+        let now = store::ledger::heads(&mut tx).await?;
+        let size_then = |node: &str| then.get(node).map_or(0, |head| head.size);
+        let is_known = |head: &&&Head| now.iter().any(|now| now.node == head.node && now.size >= head.size);
+        if then.values().any(|head| !is_known(&head)) {
+            return Err(Unfit::OtherLedger);
+        }
+        if now.iter().map(|head| head.size - size_then(&head.node)).sum::<u64>() > MOST_SINCE {
+            return Err(Unfit::TooOld);
+        }
+        let mut touched = BTreeSet::new();
+        for head in &now {
+            let from = size_then(&head.node);
+            each_entry(&mut tx, &head.node, from, |entry| {
+                touched.extend(entry.record);
+                if head.node == self.node {
+                    tree.push(checked_leaf(&entry, tree.size()).ok()?);
+                }
+                Some(())
+            })
+            .await?
+            .ok_or(Unfit::OtherLedger)?;
+        }
+        let own =
+            now.iter().find(|head| head.node == self.node).map_or((0, empty_root()), |head| (head.size, head.root));
+        if own != tree.frontier().head() {
+            return Err(Unfit::OtherLedger);
+        }
+        for record in touched {
+            if let Some(row) = store::records::index_row(&mut tx, record).await? {
+                let (facts, items) = row.open(self.vault)?;
+                index.apply(IndexChange::Put(Box::new(PackedRecord::new(facts, &items))));
+            }
+        }
+        Ok(Loaded { tree, index, unaudited: Some(unaudited) })
+    }
+
+    /// Rebuilds the tree from the entries and holds it against the head.
+    async fn ledger(&self) -> Result<Tree, OpenError> {
+        let fault = |what| OpenError::Ledger { node: self.node.to_owned(), what };
+        let mut tx = self.store.read().await?;
+        let mut tree = Tree::default();
+        let mut wrong = None;
+        each_entry(&mut tx, self.node, 0, |entry| {
+            match checked_leaf(&entry, tree.size()) {
+                Ok(leaf) => tree.push(leaf),
+                Err(what) => wrong = Some(what),
+            }
+            wrong.is_none().then_some(())
+        })
+        .await?;
+        if let Some(what) = wrong {
+            return Err(fault(what));
+        }
+        let (size, root) = store::ledger::head(&mut tx, self.node).await?.unwrap_or((0, empty_root()));
+        match tree.frontier().head() {
+            (ours, _) if ours != size => Err(fault("entries were added or removed")),
+            (_, ours) if ours != root => Err(fault("an entry was changed")),
+            _ => Ok(tree),
+        }
+    }
+
+    /// Builds the index from the sealed index items of every record: a page is read while the one before is opened.
+    async fn index(&self) -> Result<SearchIndex, StoreError> {
+        let index = Arc::new(SearchIndex::default());
+        let mut tx = self.store.read().await?;
+        let mut after = Uuid::nil();
+        let mut filling: Option<tokio::task::JoinHandle<Result<(), StoreError>>> = None;
+        loop {
+            let page = store::records::index_rows(&mut tx, after, INDEX_PAGE).await?;
+            if let Some(filled) = filling.take() {
+                filled.await.map_err(|_| StoreError::Corrupt("index"))??;
+            }
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            let (index, vault) = (index.clone(), self.vault.clone());
+            filling = Some(tokio::task::spawn_blocking(move || fill(&index, &vault, page)));
+        }
+        Arc::into_inner(index).ok_or(StoreError::Corrupt("index"))
+    }
+
+    /// Organizations, terminals and staff.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn directory(&self) -> Result<Directory, StoreError> {
+        let directory = Directory::default();
+        let mut tx = self.store.read().await?;
+        for organization in store::accounts::organizations(&mut tx).await? {
+            directory.apply(DirectoryChange::Organization(Box::new(organization)));
+        }
+        for terminal in store::accounts::terminals(&mut tx).await? {
+            directory.apply(DirectoryChange::Terminal(Box::new(terminal)));
+        }
+        for staff in store::accounts::staff(&mut tx, self.vault).await? {
+            directory.apply(DirectoryChange::Staff(Box::new(staff)));
+        }
+        Ok(directory)
+    }
+
+    /// Missing-child notices against which every search is held.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn standing(&self) -> Result<StandingMatches, StoreError> {
+        let standing = StandingMatches::default();
+        let mut tx = self.store.read().await?;
+        for notice in store::notices::all(&mut tx).await? {
+            let content = store::notices::open_content(&mut tx, self.vault, notice.id).await?;
+            standing.apply(standing_of(&notice, &content));
+        }
+        Ok(standing)
+    }
+}
+
+/// Visits a node's entries from a position on, until told to stop: then `None`.
+async fn each_entry(
+    tx: &mut Tx,
+    node: &str,
+    mut from: u64,
+    mut visit: impl FnMut(StoredEntry) -> Option<()>,
+) -> Result<Option<()>, StoreError> {
+    loop {
+        let page = store::ledger::entries_from(tx, node, from, LEDGER_PAGE).await?;
+        let Some(last) = page.last() else { return Ok(Some(())) };
+        from = last.position + 1;
+        for entry in page {
+            if visit(entry).is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// The hash of an entry that stands where it should and whose columns say what it says.
+fn checked_leaf(entry: &StoredEntry, position: u64) -> Result<Hash, &'static str> {
+    if entry.position != position {
+        return Err("an entry is missing");
+    }
+    if !entry.columns_match() {
+        return Err("the columns of an entry differ from its body");
+    }
+    Ok(leaf_hash(&entry.body))
+}
+
+fn fill(index: &SearchIndex, vault: &Vault, mut page: Vec<IndexRow>) -> Result<(), StoreError> {
+    let second = page.split_off(page.len() / 2);
+    let pack = |rows: Vec<IndexRow>| -> Result<Vec<PackedRecord>, StoreError> {
+        let packed = |(facts, items): (RecordFacts, IndexItems)| PackedRecord::new(facts, &items);
+        rows.into_iter().map(|row| row.open(vault).map(packed)).collect()
+    };
+    let (first, second) = std::thread::scope(|scope| {
+        let second = scope.spawn(|| pack(second));
+        (pack(page), second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let mut packed = first?;
+    packed.extend(second?);
+    index.put_all(&packed);
+    Ok(())
+}
+
+/// Reads a snapshot, whether it is still true or not: one thread opens the parts, another takes them in.
+///
+/// # Errors
+/// It is absent, damaged or of another program.
+pub fn read(path: &Path, vault: &Vault) -> Result<(Vec<Head>, Tree, SearchIndex), Unfit> {
+    let reading = Reading::open(path, vault)?;
+    let heads = reading.heads().to_vec();
+    let (opened, parts) = mpsc::sync_channel::<Part>(WAITING);
+    std::thread::scope(|scope| {
+        let taking = scope.spawn(move || -> Result<(Tree, SearchIndex), Unfit> {
+            let (mut tree, index) = (Tree::default(), SearchIndex::default());
+            for part in parts {
+                match part.kind {
+                    Kind::Leaves => part.bytes().as_chunks().0.iter().for_each(|leaf: &Hash| tree.push(*leaf)),
+                    Kind::Index => index.read_part(part.bytes()).ok_or(Unfit::Damaged)?,
+                }
+            }
+            Ok((tree, index))
+        });
+        // Where nobody takes them any more, what was wrong is said below.
+        let opening = reading.each(vault, |part| opened.send(part).map_err(|_| Unfit::Damaged));
+        drop(opened);
+        let taken = taking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (tree, index) = taken?;
+        opening?;
+        Ok((heads, tree, index))
+    })
+}
+
+/// Writes what memory holds. Nothing may be asked of the node any more: it waits for what is still under way.
+///
+/// # Errors
+/// The file cannot be written, or memory and store differ.
+pub async fn write_snapshot(gateway: &Arc<Gateway>, path: PathBuf) -> Result<(), Unfit> {
+    // Behind whatever was still being written.
+    let settled = gateway.journal.note(Vec::new(), Vec::new()).await;
+    settled.map_err(|_| Unfit::OtherLedger)?;
+    let heads = store::ledger::heads(&mut gateway.store.read().await?).await?;
+    let node = gateway.clone();
+    let writing = tokio::task::spawn_blocking(move || write(&node, &path, heads));
+    writing.await.map_err(|_| Unfit::Damaged)?
+}
+
+fn write(gateway: &Gateway, path: &Path, heads: Vec<Head>) -> Result<(), Unfit> {
+    let memory = gateway.journal.memory();
+    let tree = memory.tree.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let own = heads.iter().find(|head| head.node == gateway.config.node);
+    if own.map_or((0, empty_root()), |head| (head.size, head.root)) != tree.frontier().head() {
+        return Err(Unfit::OtherLedger);
+    }
+    let mut writing = Writing::begin(path, &gateway.vault, heads)?;
+    for leaves in tree.leaves().chunks(LEAVES) {
+        writing.put(Kind::Leaves, leaves.as_flattened())?;
+    }
+    memory.index.write_parts(|part| writing.put(Kind::Index, part))?;
+    writing.end()
+}
+
+/// Holds the entries for which a snapshot vouched against the store. Where they differ, the node is condemned: it
+/// discloses nothing more.
+pub async fn audit(gateway: Weak<Gateway>, unaudited: u64) {
+    let mut position = 0;
+    while position < unaudited {
+        // A node that was stopped needs no audit.
+        let Some(node) = gateway.upgrade() else { return };
+        match audited_page(&node, position).await {
+            Ok(next) => position = next,
+            Err(reason) => {
+                tracing::error!(%reason, position, "the ledger is not what it was; nothing more is disclosed");
+                node.journal.condemn();
+                return;
+            }
+        }
+    }
+    tracing::info!(entries = unaudited, "the ledger is what the snapshot says");
+}
+
+/// Checks a page of entries from a position on, and says from where the next is.
+async fn audited_page(node: &Gateway, from: u64) -> Result<u64, OpenError> {
+    let fault = |what| OpenError::Ledger { node: node.config.node.clone(), what };
+    let mut tx = node.store.read().await?;
+    let page = store::ledger::entries_from(&mut tx, &node.config.node, from, LEDGER_PAGE).await?;
+    drop(tx);
+    let tree = node.journal.memory().tree.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let known = tree.leaves().iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
+    let mut position = from;
+    for (entry, leaf) in page.iter().zip(known) {
+        if checked_leaf(entry, position).map_err(fault)? != *leaf {
+            return Err(fault("an entry was changed"));
+        }
+        position += 1;
+    }
+    if position == from { Err(fault("entries were removed")) } else { Ok(position) }
+}
