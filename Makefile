@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test bench bench-search bench-matching plot-search attack soak fuzz crash schemas lint deny needs doc
+.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack soak fuzz crash schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -22,6 +22,10 @@ bench:
 # National search at N records beside PostgreSQL, SQLite and tantivy; needs the programs of PostgreSQL 15.
 bench-search:
 	cargo run --release --locked -p search-bench -- search $(or $(N),1000000)
+
+# The whole gateway at N records: start, memory, searches over mutual TLS.
+bench-gateway:
+	cargo run --release --locked -p search-bench -- gateway $(or $(N),1000000)
 
 # Recall and false matches over tests/matching, beside the same; the right record first.
 bench-matching:

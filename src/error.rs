@@ -313,8 +313,8 @@ impl Error {
                 "検索条件が少なすぎます",
                 "Too little to search on",
                 (
-                    "氏名を2文字以上、または生年月日と1文字以上で検索してください。",
-                    "Give two characters of a name, or one and a birth date.",
+                    "氏名の連続する2文字以上、または生年月日と1文字以上で検索してください。",
+                    "Give two characters of a name side by side, or one and a birth date.",
                 ),
             ),
             Self::TooManyHits { most } => {

@@ -5,11 +5,13 @@
 //! before are held against it once the node serves ([`audit`]).
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Arc, Weak, mpsc},
+    time::{Duration, Instant},
 };
 
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::{
@@ -24,7 +26,7 @@ use crate::{
         standing::StandingMatches,
     },
     store::{
-        self, Store, StoreError, Tx,
+        self, Store, StoreError,
         ledger::{Head, StoredEntry},
         records::IndexRow,
         snapshot::{Kind, Part, Reading, Unfit, Writing},
@@ -33,12 +35,14 @@ use crate::{
 };
 
 /// Rows read at a time.
-const LEDGER_PAGE: u32 = 4_096;
+const LEDGER_PAGE: u32 = 8_192;
 const INDEX_PAGE: i64 = 32_768;
 /// Entries since a snapshot; after more it is quicker to read the store.
 const MOST_SINCE: u64 = 200_000;
 /// Parts of a snapshot that wait to be taken in.
 const WAITING: usize = 4;
+/// After which the audit of the ledger goes on where the store failed.
+const AGAIN: Duration = Duration::from_secs(5);
 /// Leaf hashes in one part of a snapshot.
 const LEAVES: usize = 1 << 17;
 
@@ -72,8 +76,16 @@ impl Loading<'_> {
                 Err(reason) => tracing::warn!(%reason, "the snapshot is not used; every record is read"),
             }
         }
+        let started = Instant::now();
         let tree = self.ledger().await?;
+        tracing::info!(
+            entries = tree.size(),
+            seconds = started.elapsed().as_secs(),
+            "the ledger is what its head says"
+        );
+        let started = Instant::now();
         let index = self.index().await?;
+        tracing::info!(records = index.len(), seconds = started.elapsed().as_secs(), "the index was built");
         Ok(Loaded { tree, index, unaudited: None })
     }
 
@@ -81,38 +93,40 @@ impl Loading<'_> {
         let vault = self.vault.clone();
         let reading = tokio::task::spawn_blocking(move || read(&path, &vault));
         let (heads, mut tree, index) = reading.await.map_err(|_| Unfit::Damaged)??;
-        let then: BTreeMap<&str, &Head> = heads.iter().map(|head| (head.node.as_str(), head)).collect();
+        let own = |heads: &[Head]| {
+            let own = heads.iter().find(|head| head.node == self.node);
+            own.map_or((0, empty_root()), |head| (head.size, head.root))
+        };
         let unaudited = tree.size();
-        let own = then.get(self.node).map_or((0, empty_root()), |head| (head.size, head.root));
-        if own != tree.frontier().head() {
+        if own(&heads) != tree.frontier().head() {
             return Err(Unfit::Damaged);
         }
         let mut tx = self.store.read().await?;
         let now = store::ledger::heads(&mut tx).await?;
-        let size_then = |node: &str| then.get(node).map_or(0, |head| head.size);
-        let is_known = |head: &&&Head| now.iter().any(|now| now.node == head.node && now.size >= head.size);
-        if then.values().any(|head| !is_known(&head)) {
+        // What other nodes wrote since cannot be held against their trees, which are not here.
+        let of_others =
+            |heads: &[Head]| -> Vec<Head> { heads.iter().filter(|head| head.node != self.node).cloned().collect() };
+        if of_others(&now) != of_others(&heads) {
             return Err(Unfit::OtherLedger);
         }
-        if now.iter().map(|head| head.size - size_then(&head.node)).sum::<u64>() > MOST_SINCE {
-            return Err(Unfit::TooOld);
+        let (size, root) = own(&now);
+        match size.checked_sub(unaudited) {
+            None => return Err(Unfit::OtherLedger),
+            Some(since) if since > MOST_SINCE => return Err(Unfit::TooOld),
+            Some(_) => {}
         }
         let mut touched = BTreeSet::new();
-        for head in &now {
-            let from = size_then(&head.node);
-            each_entry(&mut tx, &head.node, from, |entry| {
+        loop {
+            let page = store::ledger::entries_from(&mut tx, self.node, tree.size(), LEDGER_PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            for entry in page {
                 touched.extend(entry.record);
-                if head.node == self.node {
-                    tree.push(checked_leaf(&entry, tree.size()).ok()?);
-                }
-                Some(())
-            })
-            .await?
-            .ok_or(Unfit::OtherLedger)?;
+                tree.push(checked_leaf(&entry, tree.size()).map_err(|_| Unfit::OtherLedger)?);
+            }
         }
-        let own =
-            now.iter().find(|head| head.node == self.node).map_or((0, empty_root()), |head| (head.size, head.root));
-        if own != tree.frontier().head() {
+        if tree.frontier().head() != (size, root) {
             return Err(Unfit::OtherLedger);
         }
         for record in touched {
@@ -124,22 +138,25 @@ impl Loading<'_> {
         Ok(Loaded { tree, index, unaudited: Some(unaudited) })
     }
 
-    /// Rebuilds the tree from the entries and holds it against the head.
+    /// Rebuilds the tree from the entries and holds it against the head: a page is read while the one before is
+    /// checked.
     async fn ledger(&self) -> Result<Tree, OpenError> {
         let fault = |what| OpenError::Ledger { node: self.node.to_owned(), what };
         let mut tx = self.store.read().await?;
         let mut tree = Tree::default();
-        let mut wrong = None;
-        each_entry(&mut tx, self.node, 0, |entry| {
-            match checked_leaf(&entry, tree.size()) {
-                Ok(leaf) => tree.push(leaf),
-                Err(what) => wrong = Some(what),
+        let mut from = 0;
+        let mut checking: Option<JoinHandle<Result<Vec<Hash>, &'static str>>> = None;
+        loop {
+            let page = store::ledger::entries_from(&mut tx, self.node, from, LEDGER_PAGE).await?;
+            if let Some(checked) = checking.take() {
+                let leaves = checked.await.map_err(|_| StoreError::Corrupt("ledger"))?.map_err(fault)?;
+                leaves.into_iter().for_each(|leaf| tree.push(leaf));
             }
-            wrong.is_none().then_some(())
-        })
-        .await?;
-        if let Some(what) = wrong {
-            return Err(fault(what));
+            let Some(last) = page.last() else { break };
+            let first = std::mem::replace(&mut from, last.position + 1);
+            checking = Some(tokio::task::spawn_blocking(move || {
+                (first..).zip(&page).map(|(position, entry)| checked_leaf(entry, position)).collect()
+            }));
         }
         let (size, root) = store::ledger::head(&mut tx, self.node).await?.unwrap_or((0, empty_root()));
         match tree.frontier().head() {
@@ -154,7 +171,7 @@ impl Loading<'_> {
         let index = Arc::new(SearchIndex::default());
         let mut tx = self.store.read().await?;
         let mut after = Uuid::nil();
-        let mut filling: Option<tokio::task::JoinHandle<Result<(), StoreError>>> = None;
+        let mut filling: Option<JoinHandle<Result<(), StoreError>>> = None;
         loop {
             let page = store::records::index_rows(&mut tx, after, INDEX_PAGE).await?;
             if let Some(filled) = filling.take() {
@@ -199,25 +216,6 @@ impl Loading<'_> {
             standing.apply(standing_of(&notice, &content));
         }
         Ok(standing)
-    }
-}
-
-/// Visits a node's entries from a position on, until told to stop: then `None`.
-async fn each_entry(
-    tx: &mut Tx,
-    node: &str,
-    mut from: u64,
-    mut visit: impl FnMut(StoredEntry) -> Option<()>,
-) -> Result<Option<()>, StoreError> {
-    loop {
-        let page = store::ledger::entries_from(tx, node, from, LEDGER_PAGE).await?;
-        let Some(last) = page.last() else { return Ok(Some(())) };
-        from = last.position + 1;
-        for entry in page {
-            if visit(entry).is_none() {
-                return Ok(None);
-            }
-        }
     }
 }
 
@@ -315,9 +313,22 @@ pub async fn audit(gateway: Weak<Gateway>, unaudited: u64) {
         let Some(node) = gateway.upgrade() else { return };
         match audited_page(&node, position).await {
             Ok(next) => position = next,
+            // The database does not answer: nothing is known of the ledger by that, and nothing is disclosed meanwhile.
+            Err(OpenError::Store(StoreError::Database(
+                error @ (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed),
+            ))) => {
+                tracing::warn!(%error, position, "the ledger could not be read; it is tried again");
+                drop(node);
+                tokio::time::sleep(AGAIN).await;
+            }
             Err(reason) => {
                 tracing::error!(%reason, position, "the ledger is not what it was; nothing more is disclosed");
                 node.journal.condemn();
+                // The next start reads the ledger itself, and refuses.
+                let snapshot = node.config.snapshot_file();
+                if let Some(Err(error)) = snapshot.map(std::fs::remove_file) {
+                    tracing::error!(%error, "the snapshot could not be removed: remove it by hand");
+                }
                 return;
             }
         }
@@ -331,14 +342,21 @@ async fn audited_page(node: &Gateway, from: u64) -> Result<u64, OpenError> {
     let mut tx = node.store.read().await?;
     let page = store::ledger::entries_from(&mut tx, &node.config.node, from, LEDGER_PAGE).await?;
     drop(tx);
-    let tree = node.journal.memory().tree.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let known = tree.leaves().iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
-    let mut position = from;
-    for (entry, leaf) in page.iter().zip(known) {
-        if checked_leaf(entry, position).map_err(fault)? != *leaf {
-            return Err(fault("an entry was changed"));
+    let first = usize::try_from(from).unwrap_or(usize::MAX);
+    let known: Vec<Hash> = {
+        let tree = node.journal.memory().tree.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        tree.leaves().iter().skip(first).take(page.len()).copied().collect()
+    };
+    let checking = tokio::task::spawn_blocking(move || {
+        let mut position = from;
+        for (entry, leaf) in page.iter().zip(&known) {
+            if checked_leaf(entry, position)? != *leaf {
+                return Err("an entry was changed");
+            }
+            position += 1;
         }
-        position += 1;
-    }
+        Ok(position)
+    });
+    let position = checking.await.map_err(|_| fault("it could not be checked"))?.map_err(fault)?;
     if position == from { Err(fault("entries were removed")) } else { Ok(position) }
 }

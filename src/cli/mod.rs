@@ -4,6 +4,7 @@ pub mod admin;
 pub mod demo;
 pub mod keys;
 pub mod ledger;
+pub mod matching;
 pub mod schemas;
 pub mod serve;
 
@@ -51,6 +52,9 @@ enum Command {
     /// The ledger: fetch evidence, verify it offline.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// The matching of names.
+    #[command(subcommand)]
+    Match(matching::Match),
     /// Write the schemas and example documents of the national format.
     Schemas {
         /// Directory to write into.
@@ -118,6 +122,7 @@ pub fn run() -> ExitCode {
             Command::Staff(command) => command.run().await,
             Command::Keys(command) => command.run().await,
             Command::Ledger(command) => command.run().await,
+            Command::Match(command) => command.run(),
             Command::Schemas { directory } => schemas::write(&directory),
         }
     });

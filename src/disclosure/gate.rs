@@ -172,6 +172,13 @@ pub struct Gate {
     clock: Clock,
 }
 
+/// Entries and messages that are written with a disclosure, or not at all.
+#[derive(Default)]
+pub struct Beside {
+    pub entries: Vec<Logged>,
+    pub inbox: Vec<InboxItem>,
+}
+
 impl Gate {
     pub fn new(journal: Journal, registry: Arc<Registry>, clock: Clock) -> Self {
         Self { journal, registry, clock }
@@ -411,6 +418,7 @@ impl Gate {
         hits: Vec<Sealed<Hit>>,
         note: Vec<u8>,
         mut inbox: Vec<InboxItem>,
+        beside: Beside,
     ) -> Result<Disclosed<FoundChildren>, Error> {
         let search = Entry::of(caller, Act::Search, &self.clock).for_purpose(purpose).with_note(&note);
         let search = if hits.is_empty() { search.no_hit() } else { search };
@@ -437,6 +445,8 @@ impl Gate {
             entries.push(logged);
             found.push((grant, hit));
         }
+        entries.extend(beside.entries);
+        inbox.extend(beside.inbox);
         let receipt = self.journal.record(decided_at, entries, inbox).await?;
         let found = found.into_iter().map(|(grant, hit)| self.found_child(caller, &grant, hit.open()));
         let (near_misses, children) = found.partition(|child| child.rank == Rank::NearMiss);

@@ -422,7 +422,11 @@ impl Writer {
     }
 
     async fn commit(&mut self, mut batch: Vec<Work>) {
-        let outcome = self.transact(&mut batch).await;
+        let outcome = if self.memory.condemned.load(Ordering::SeqCst) {
+            Err(StoreError::Corrupt("ledger"))
+        } else {
+            self.transact(&mut batch).await
+        };
         self.memory.healthy.store(outcome.is_ok(), Ordering::Relaxed);
         match outcome {
             Ok(ran) => answer(batch, ran),
@@ -546,11 +550,11 @@ impl Writer {
         let Some(InDoubt { leaves, changes, inbox, .. }) = self.in_doubt.take() else { return };
         self.memory.commits.fetch_add(1, Ordering::Relaxed);
         self.memory.entries.fetch_add(leaves.len() as u64, Ordering::Relaxed);
-        if !leaves.is_empty() {
-            let mut tree = self.memory.tree.write().unwrap_or_else(PoisonError::into_inner);
-            leaves.into_iter().for_each(|leaf| tree.push(leaf));
-        }
+        // Whoever holds the tree, such as a snapshot being written, sees the entries and what they changed, or neither.
+        let mut tree = self.memory.tree.write().unwrap_or_else(PoisonError::into_inner);
+        leaves.into_iter().for_each(|leaf| tree.push(leaf));
         self.memory.apply(changes);
+        drop(tree);
         for (organization, position) in inbox {
             self.memory.inboxes.delivered(&organization, position);
         }

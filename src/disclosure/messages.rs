@@ -57,6 +57,10 @@ pub enum InboxKind {
 }
 
 impl InboxKind {
+    /// What the watch over searches notices.
+    pub const OF_WATCH: [Self; 5] =
+        [Self::SearchManyNames, Self::SearchWalk, Self::SearchAtNight, Self::SearchOwnName, Self::SearchRepeated];
+
     /// The word in the database and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

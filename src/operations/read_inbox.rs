@@ -6,9 +6,13 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disclosure::journal::{Effect, Idempotency},
+    disclosure::{
+        journal::{Effect, Idempotency},
+        messages::InboxKind,
+    },
     error::Error,
     gateway::Gateway,
+    identity::{Caller, Role},
     store::{self, inbox::Message},
     wire::{
         answer::{Answer, CarriesNoRecordData},
@@ -44,12 +48,20 @@ pub async fn read_inbox(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Er
     let wait = call.number("wait")?.and_then(|wait| u64::try_from(wait).ok()).unwrap_or(0).min(LONGEST_WAIT);
     wait_for_news(gateway, &call, after, Duration::from_secs(wait)).await;
     let mut tx = gateway.store.read().await?;
-    let messages = store::inbox::after(&mut tx, organization, after, PAGE).await?;
+    let mut messages = store::inbox::after(&mut tx, organization, after, PAGE).await?;
     let acknowledged = store::inbox::acknowledged(&mut tx, organization).await?;
     drop(tx);
     mark_notices_delivered(gateway, &call, &messages).await?;
     let cursor = messages.last().map_or(after, |message| message.position);
+    messages.retain(|message| may_read(&call.caller, message));
     Ok(Answer::message(StatusCode::OK, &Inbox { messages, cursor, acknowledged }))
+}
+
+/// What the watch noticed about the organization's own officers is for its auditors.
+fn may_read(caller: &Caller, message: &Message) -> bool {
+    let is_of_watch = InboxKind::OF_WATCH.iter().any(|kind| kind.as_str() == message.kind);
+    let is_own = message.from_organization.as_deref() == Some(caller.organization().as_str());
+    !(is_of_watch && is_own) || caller.has_role(Role::Auditor)
 }
 
 async fn wait_for_news(gateway: &Gateway, call: &Call, after: i64, wait: Duration) {

@@ -5,6 +5,7 @@ use time::Date;
 use crate::{
     domain::{
         calendar::PartialDate,
+        case_record::IndexItems,
         format::{Document, Element, Fault},
         organization::OrganizationCode,
         registry::Registry,
@@ -12,6 +13,10 @@ use crate::{
     },
     error::Error,
 };
+
+/// People of a record who are searched for, and names of each: each is looked up at every change.
+const MOST_PEOPLE: usize = 100;
+const MOST_NAMES: usize = 20;
 
 /// Holds a document against the registry and the calendar.
 ///
@@ -55,6 +60,17 @@ pub fn check(document: &Document, registry: &Registry, today: Date) -> Result<()
             "生年月日が未来の日付です。",
             "The birth date lies in the future.",
         );
+    }
+    if let Some(items) = IndexItems::of(document) {
+        let people = || std::iter::once(&items.child).chain(&items.guardians).chain(&items.relatives);
+        if people().count() > MOST_PEOPLE || people().any(|person| person.names.len() > MOST_NAMES) {
+            fault(
+                "/childRecord/index",
+                "too_many_names",
+                "氏名のある人は100人まで、1人の氏名は20件までです。",
+                "At most 100 people have names in a record, and each of them 20.",
+            );
+        }
     }
     if let Some(shield) = document.section(ItemGroup::Shielded)
         && !shield.each("named").all(|named| is_known(named.text()))

@@ -1,5 +1,7 @@
 //! Searches the whole country by a fragment of a name (全国検索, 児童虐待防止法13条の4).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -8,10 +10,14 @@ use crate::{
     clock::Clock,
     disclosure::{
         entry::{Act, Entry, Purpose},
+        gate::Beside,
         journal::Logged,
         messages::{InboxItem, InboxKind},
     },
-    domain::{calendar::PartialDate, format::code_lists::SEX, organization::OrganizationCode, registry::Registry},
+    domain::{
+        calendar::PartialDate, case_record::RecordFacts, format::code_lists::SEX, organization::OrganizationCode,
+        registry::Registry,
+    },
     error::Error,
     gateway::Gateway,
     identity::Caller,
@@ -122,29 +128,35 @@ pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, 
     let config = &gateway.config.search;
     let most = config.most_hits;
     let start = (request.page - 1).saturating_mul(config.page_hits);
+    if let Err(error) = allowance(gateway, &call) {
+        // Behind no epoch: it rests on nothing that somebody may see, and is not to be decided again.
+        let refused = refusal(gateway, &call, &request, &error)?;
+        gateway.journal.note(vec![refused], Vec::new()).await?;
+        return Err(error);
+    }
     let outcome = match &query {
-        // Taken once, however often the decision has to be made.
-        _ if let Err(error) = allowance(gateway, &call) => Err(error),
         Some(query) if !query.is_too_broad() => {
+            let findable = |facts: &RecordFacts| gateway.gate.findable(caller, facts);
             // A search of many candidates must not hold up the others on this thread.
-            let found = tokio::task::block_in_place(|| {
-                memory.index.search(query, caller.organization(), most, |facts| gateway.gate.findable(caller, facts))
-            });
+            let found =
+                tokio::task::block_in_place(|| memory.index.search(query, caller.organization(), most, findable));
             if found.too_many { Err(Error::TooManyHits { most }) } else { Ok(found) }
         }
         _ => Err(Error::TooBroad),
     };
-    if let Some(query) = &query
-        && call.attempt == 0
-    {
-        let records = outcome.as_ref().map(|found| found.records.as_slice()).unwrap_or_default();
-        let shown = records.iter().skip(start).take(config.page_hits).cloned().collect();
-        tell_of_patterns(gateway, &call, &request, query, shown).await?;
-    }
+    let records = outcome.as_ref().map(|found| found.records.as_slice()).unwrap_or_default();
+    let shown = records.iter().skip(start).take(config.page_hits).cloned().collect();
+    let Beside { entries, inbox: alerts } =
+        query.as_ref().map(|query| patterns(gateway, &call, &request, query, shown)).unwrap_or_default();
     let (query, found) = match (query, outcome) {
         (Some(query), Ok(found)) => (query, found),
-        (_, Err(error)) => return refuse(gateway, &call, &request, error).await,
-        (None, Ok(_)) => return refuse(gateway, &call, &request, Error::TooBroad).await,
+        (_, outcome) => {
+            let error = outcome.err().unwrap_or(Error::TooBroad);
+            let mut refused = vec![refusal(gateway, &call, &request, &error)?];
+            refused.extend(entries);
+            gateway.journal.record(call.decided_at, refused, alerts).await?;
+            return Err(error);
+        }
     };
     let mut inbox: Vec<InboxItem> = memory
         .standing
@@ -161,15 +173,19 @@ pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, 
         .map(|(record, owner)| InboxItem::new(owner, InboxKind::ShieldApproached).record(record).from(caller));
     inbox.extend(hidden.filter(|item| item.to != *caller.organization()));
     let note = sealed_note(gateway, caller, &request)?;
-    let nothing_found = found.hits.is_empty() && found.near.is_empty();
     let mut hits = found.hits.into_iter().chain(found.near).skip(start);
-    let page = hits.by_ref().take(config.page_hits).collect();
+    let page: Vec<_> = hits.by_ref().take(config.page_hits).collect();
+    // On a page past the end as well: it must not tell whether there is an earlier one.
+    let nothing_shown = page.is_empty();
     let next_page = hits.next().map(|_| request.page + 1);
-    let disclosed = gateway.gate.disclose_hits(caller, request.purpose, call.decided_at, page, note, inbox).await?;
+    let disclosed = gateway
+        .gate
+        .disclose_hits(caller, request.purpose, call.decided_at, page, note, inbox, Beside { entries, inbox: alerts })
+        .await?;
     let facts = SearchFacts {
         too_many_near_misses: found.too_many_near,
         next_page,
-        coverage: nothing_found.then(|| coverage(gateway)),
+        coverage: nothing_shown.then(|| coverage(gateway)),
     };
     Ok(Answer::disclosed_among(&disclosed, &facts))
 }
@@ -249,18 +265,19 @@ fn field(field: &'static str, rule_ja: &'static str, rule_en: &'static str) -> E
     Error::Field { field, rule_ja, rule_en }
 }
 
-/// Patterns in the officer's searches go to the organization's auditor and to the owners of the children shown, in the
-/// ledger before the answer is given.
-async fn tell_of_patterns(
+/// Patterns in the officer's searches, for the organization's auditor and the owners of the children shown: to be
+/// written with what the search itself is answered by.
+fn patterns(
     gateway: &Gateway,
     call: &Call,
     request: &SearchRequest,
     query: &Query,
     shown: Vec<(Uuid, OrganizationCode)>,
-) -> Result<(), Error> {
+) -> Beside {
     let caller = &call.caller;
     let officer = gateway.directory().staff(caller.organization(), caller.officer());
     let alerts = gateway.watch.observe(watch::Search {
+        request: caller.request(),
         organization: caller.organization(),
         officer: caller.officer(),
         officer_name: officer.as_ref().map_or("", |officer| officer.name.as_str()),
@@ -269,26 +286,24 @@ async fn tell_of_patterns(
         case_reference: &request.case_reference,
         found: shown,
     });
-    let mut entries = Vec::new();
-    let mut inbox = Vec::new();
+    let mut beside = Beside::default();
     for alert in alerts {
         let kind = told_as(alert.rule);
         let entry = Entry::of(caller, Act::SearchWatch, &gateway.clock).about(alert.rule.as_str());
         let item = |to| InboxItem::new(to, kind).from(caller).because_of(&entry);
         if alert.is_news {
-            inbox.push(item(caller.organization().clone()));
+            beside.inbox.push(item(caller.organization().clone()));
         }
+        // One message for each owner, about one of its children: the ledger has the others.
         let others = alert.found.into_iter().filter(|(_, owner)| owner != caller.organization());
-        let others: Vec<InboxItem> = others.map(|(record, owner)| item(owner).record(record)).collect();
-        if alert.is_news || !others.is_empty() {
-            entries.push(entry.into());
+        let one_each: BTreeMap<OrganizationCode, Uuid> = others.map(|(record, owner)| (owner, record)).collect();
+        let has_others = !one_each.is_empty();
+        beside.inbox.extend(one_each.into_iter().map(|(owner, record)| item(owner).record(record)));
+        if alert.is_news || has_others {
+            beside.entries.push(entry.into());
         }
-        inbox.extend(others);
     }
-    if entries.is_empty() {
-        return Ok(());
-    }
-    gateway.journal.note(entries, inbox).await.map(drop)
+    beside
 }
 
 fn told_as(rule: Rule) -> InboxKind {
@@ -302,17 +317,13 @@ fn told_as(rule: Rule) -> InboxKind {
 }
 
 /// A refused search is in the ledger like any other.
-async fn refuse(gateway: &Gateway, call: &Call, request: &SearchRequest, error: Error) -> Result<Answer, Error> {
+fn refusal(gateway: &Gateway, call: &Call, request: &SearchRequest, error: &Error) -> Result<Logged, Error> {
     let note = sealed_note(gateway, &call.caller, request)?;
     let entry = Entry::of(&call.caller, Act::Search, &gateway.clock)
         .for_purpose(request.purpose)
         .with_note(&note)
         .refused(error.code());
-    gateway
-        .journal
-        .record(call.decided_at, vec![Logged { entry, note: Some(note), hidden_owner: None }], Vec::new())
-        .await?;
-    Err(error)
+    Ok(Logged { entry, note: Some(note), hidden_owner: None })
 }
 
 /// The criteria as they were given, sealed: the searcher's auditor may read them, the ledger only proves them.

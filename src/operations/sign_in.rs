@@ -119,7 +119,7 @@ pub async fn sign_out(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Erro
                     value: SignedOut { signed_out: true },
                     entries: Vec::new(),
                     inbox: Vec::new(),
-                    changes: vec![Change::Directory(DirectoryChange::EndSession(digest))],
+                    changes: vec![Change::Directory(DirectoryChange::EndSession(digest)), Change::Visibility],
                 };
                 Ok(effect)
             })

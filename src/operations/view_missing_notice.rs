@@ -133,7 +133,7 @@ pub struct FoundNotice {
 pub async fn search_notices(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let NoticeSearch { name } = call.json()?;
     written("name", &name, 120)?;
-    let fragment = Pattern::of(&name).filter(|fragment| fragment.letters() >= 2).ok_or(Error::TooBroad)?;
+    let fragment = Pattern::of(&name).filter(Pattern::narrows_down).ok_or(Error::TooBroad)?;
     let mut tx = gateway.store.read().await?;
     let mut found = Vec::new();
     for notice in store::notices::all(&mut tx).await? {

@@ -119,8 +119,12 @@ impl Grams {
     }
 
     pub fn remove(&mut self, gram: Gram, slot: u32) {
-        if let Some(posting) = self.0.get_mut(table_of(gram)).and_then(|table| table.get_mut(&gram)) {
+        let Some(table) = self.0.get_mut(table_of(gram)) else { return };
+        if let Some(posting) = table.get_mut(&gram) {
             posting.remove(slot);
+            if matches!(posting, Posting::List(list) if list.is_empty()) {
+                table.remove(&gram);
+            }
         }
     }
 

@@ -265,6 +265,9 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
     fn look_at(&mut self, slots: &[u32], mut names: Option<(&Criteria<'_>, &mut Unpacked)>, hits: &mut Vec<Match>) {
         let records = &self.inner.records;
         for slot in slots.iter().copied() {
+            if self.query.relative.is_some() && !records.is_owned_by(slot, self.caller) {
+                continue;
+            }
             if self.query.birth.is_some_and(|birth| !birth.admits(records.birth_date(slot))) {
                 continue;
             }
@@ -279,9 +282,6 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
                 },
                 None => None,
             };
-            if self.query.relative.is_some() && !records.is_owned_by(slot, self.caller) {
-                continue;
-            }
             if self.earlier.contains(&slot) {
                 continue;
             }

@@ -1,5 +1,7 @@
 //! A fragment of a name, as a searcher writes it, and how well a name answers it.
 
+use std::collections::BTreeSet;
+
 use super::{
     fold::{FoldedName, FoldedQuery, fold_query},
     grams,
@@ -106,8 +108,19 @@ impl Pattern {
     }
 
     /// Known letters: what is really there to search on.
-    pub fn letters(&self) -> usize {
+    fn letters(&self) -> usize {
         self.readings.first().map_or(0, |reading| reading.pieces.iter().flat_map(Glob::known).count())
+    }
+
+    /// Whether few enough names can answer to look at each: it holds two known letters side by side, or two kanji.
+    pub fn narrows_down(&self) -> bool {
+        self.readings.iter().all(|reading| {
+            reading.ways().all(|runs| {
+                let kanji: BTreeSet<&Symbol> =
+                    runs.iter().copied().flatten().filter(|letter| !letter.is_light()).collect();
+                runs.iter().any(|run| run.len() > 1) || kanji.len() > 1
+            })
+        })
     }
 
     /// Whether it asks for one run of letters as long as a gram, so that whoever has the gram answers it. A vowel may
@@ -156,7 +169,11 @@ impl Pattern {
     /// What one kana wrong, missing or too many in it may have meant.
     pub fn targets(&self, readings: &Readings) -> Vec<Target> {
         let pieces = self.readings.iter().filter_map(Reading::kana_pieces);
-        pieces.flat_map(|pieces| readings.targets(&pieces)).collect()
+        let mut targets: Vec<Target> = pieces.flat_map(|pieces| readings.targets(&pieces)).collect();
+        // In an order that does not tell which reading was registered first, or by whom.
+        targets.sort();
+        targets.dedup();
+        targets
     }
 
     pub(super) fn readings(&self) -> &[Reading] {
@@ -246,17 +263,48 @@ impl Reading {
 
     /// Whether each piece has a part of its own: in the order written, in Latin letters in any order.
     fn spread(&self, name: &Unpacked, anchor: Anchor) -> bool {
-        self.pieces.len() <= MOST_PIECES.min(name.parts.len()) && self.spread_from(0, 0, name, anchor)
+        if self.pieces.len() > MOST_PIECES.min(name.parts.len()) {
+            return false;
+        }
+        if self.latin {
+            let mut taken_by = vec![None; name.parts.len()];
+            return (0..self.pieces.len()).all(|piece| {
+                let mut tried = vec![false; taken_by.len()];
+                self.finds_part(piece, name, anchor, &mut taken_by, &mut tried)
+            });
+        }
+        // The first part that fits leaves the most to the pieces after it.
+        let mut parts = name.parts();
+        self.pieces.iter().all(|piece| parts.any(|part| piece.matches(part, anchor)))
     }
 
-    /// `taken` has a bit for each part that an earlier piece has.
-    fn spread_from(&self, piece: usize, taken: u64, name: &Unpacked, anchor: Anchor) -> bool {
-        let Some(glob) = self.pieces.get(piece) else { return true };
-        let after_last = u64::BITS - taken.leading_zeros();
-        (0_u32..).zip(name.parts()).take(u64::BITS as usize).any(|(at, part)| {
-            let free = if self.latin { taken >> at & 1 == 0 } else { at >= after_last };
-            free && glob.matches(part, anchor) && self.spread_from(piece + 1, taken | 1 << at, name, anchor)
-        })
+    /// Gives a piece a part, if need be by giving another piece another part (Kuhn's algorithm for bipartite matching:
+    /// no name, however many its parts, takes longer than pieces times parts).
+    fn finds_part(
+        &self,
+        piece: usize,
+        name: &Unpacked,
+        anchor: Anchor,
+        taken_by: &mut [Option<usize>],
+        tried: &mut [bool],
+    ) -> bool {
+        let Some(glob) = self.pieces.get(piece) else { return false };
+        for (at, part) in name.parts().enumerate() {
+            if tried.get(at).is_none_or(|tried| *tried) || !glob.matches(part, anchor) {
+                continue;
+            }
+            if let Some(tried) = tried.get_mut(at) {
+                *tried = true;
+            }
+            let other = taken_by.get(at).copied().flatten();
+            if other.is_none_or(|other| self.finds_part(other, name, anchor, taken_by, tried)) {
+                if let Some(taken) = taken_by.get_mut(at) {
+                    *taken = Some(piece);
+                }
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -330,6 +378,9 @@ mod tests {
         Pattern::of(query)?.best(&[FoldedName::of(NameForm::Written, written)]).map(|(rank, _)| rank)
     }
 
+    const LATIN_PARTS: &str = "a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+                               a a a a a a a a a a a a xzb";
+
     #[test]
     fn ranks() {
         for (query, written, expected) in [
@@ -359,6 +410,10 @@ mod tests {
             ("サト ウメ", "サトウメ", Some(Rank::Exact)),
             ("サトウメ", "サト ウメ", Some(Rank::Exact)),
             ("々木", "佐々木　花", Some(Rank::Fragment)),
+            // No division of such a name may take longer than its length and the pieces'.
+            ("a a a a a zb", LATIN_PARTS, Some(Rank::Fragment)),
+            ("zb a a a a xzb", LATIN_PARTS, None),
+            ("a a xzb a", LATIN_PARTS, Some(Rank::WholeName)),
             ("?", "佐藤", None),
             ("*?*", "佐藤", None),
         ] {

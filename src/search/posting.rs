@@ -12,6 +12,8 @@ const MOST_IN_LIST: usize = 16_384;
 /// From this many slots on a chunk is a bitmap.
 const MOST_IN_ARRAY: usize = 2_048;
 const WORDS: usize = 1_024;
+/// So many times longer is a list in which one looks for a slot rather than going along it.
+const VERY_MUCH: usize = 48;
 /// Up to so many slots it is cheaper to look at each record than at the other sets.
 const WORTH_LOOKING: usize = 4;
 /// Slots of the smallest set that are looked up together: few at first, since a search may soon have enough.
@@ -282,7 +284,7 @@ impl<'a> AnyOf<'a> {
         spare.clear();
         for posting in &self.postings {
             match posting {
-                Posting::List(list) => common(kept, list, spare),
+                Posting::List(list) => common(kept, list, |slot| slot, spare),
                 Posting::Chunks(_) => {
                     for run in kept.chunk_by(|a, b| halves(*a).0 == halves(*b).0) {
                         let key = run.first().map_or(0, |slot| halves(*slot).0);
@@ -290,7 +292,7 @@ impl<'a> AnyOf<'a> {
                             Some(ChunkSet::Bits(bits)) => {
                                 spare.extend(run.iter().filter(|slot| bits.contains(halves(**slot).1)));
                             }
-                            Some(ChunkSet::Array(array)) => common_in_chunk(run, array, spare),
+                            Some(ChunkSet::Array(array)) => common(run, array, |slot| halves(slot).1, spare),
                             None => {}
                         }
                     }
@@ -322,10 +324,12 @@ pub fn intersect(mut sets: Vec<AnyOf<'_>>, mut visit: impl FnMut(Run<'_>) -> Con
         let _ = narrowing.narrow(list, &mut || others.iter());
         return;
     }
+    let mut slots = Vec::new();
     for key in smallest.keys() {
         // Within a chunk another set may be the smaller one.
         let Some((first, _)) = sets.iter().enumerate().min_by_key(|(_, set)| set.len_in(key)) else { return };
-        let Some(slots) = sets.get(first).map(|set| set.slots_in(key)) else { return };
+        let Some(set) = sets.get(first) else { return };
+        set.slots_in(key, &mut slots);
         let mut others = || sets.iter().enumerate().filter(move |(at, _)| *at != first).map(|(_, set)| set);
         if narrowing.narrow(&slots, &mut others).is_break() {
             return;
@@ -391,9 +395,9 @@ impl AnyOf<'_> {
         self.postings.iter().map(len).sum()
     }
 
-    fn slots_in(&self, key: u16) -> Vec<u32> {
+    fn slots_in(&self, key: u16, slots: &mut Vec<u32>) {
         let high = u32::from(key) << 16;
-        let mut slots = Vec::new();
+        slots.clear();
         for posting in &self.postings {
             match posting {
                 Posting::List(list) => slots.extend_from_slice(in_chunk(list, key)),
@@ -416,7 +420,6 @@ impl AnyOf<'_> {
             slots.sort_unstable();
             slots.dedup();
         }
-        slots
     }
 }
 
@@ -425,53 +428,30 @@ fn in_chunk(list: &[u32], key: u16) -> &[u32] {
     rest.get(..rest.partition_point(|slot| halves(*slot).0 == key)).unwrap_or_default()
 }
 
-/// What two ascending lists have in common: side by side where they are of like length, by search where the second is
-/// much longer.
-fn common(few: &[u32], mut many: &[u32], out: &mut Vec<u32>) {
+/// What two ascending lists have in common: by search where the second is very much longer, else side by side.
+fn common<T: Copy + Ord>(few: &[u32], mut many: &[T], of_slot: impl Fn(u32) -> T, out: &mut Vec<u32>) {
     let (Some(first), Some(last)) = (few.first(), few.last()) else { return };
-    many = many.get(many.partition_point(|slot| slot < first)..).unwrap_or_default();
-    many = many.get(..many.partition_point(|slot| slot <= last)).unwrap_or_default();
-    if few.len() * 16 < many.len() {
+    let (first, last) = (of_slot(*first), of_slot(*last));
+    many = many.get(many.partition_point(|other| *other < first)..).unwrap_or_default();
+    many = many.get(..many.partition_point(|other| *other <= last)).unwrap_or_default();
+    if few.len() * VERY_MUCH < many.len() {
         for slot in few {
-            many = many.get(many.partition_point(|other| other < slot)..).unwrap_or_default();
-            if many.first() == Some(slot) {
+            many = many.get(many.partition_point(|other| *other < of_slot(*slot))..).unwrap_or_default();
+            if many.first() == Some(&of_slot(*slot)) {
                 out.push(*slot);
             }
         }
         return;
     }
-    let mut rest = many.iter().peekable();
-    for slot in few {
-        while rest.next_if(|other| *other < slot).is_some() {}
-        if rest.next_if_eq(&slot).is_some() {
+    // Which of the two moves on is nothing that a processor could guess: both do, by a step or by none.
+    let (mut in_few, mut in_many) = (0, 0);
+    while let (Some(slot), Some(other)) = (few.get(in_few), many.get(in_many)) {
+        let this = of_slot(*slot);
+        if this == *other {
             out.push(*slot);
         }
-    }
-}
-
-/// The same within one chunk.
-fn common_in_chunk(few: &[u32], mut many: &[u16], out: &mut Vec<u32>) {
-    let (Some(first), Some(last)) = (few.first(), few.last()) else { return };
-    let (first, last) = (halves(*first).1, halves(*last).1);
-    many = many.get(many.partition_point(|low| *low < first)..).unwrap_or_default();
-    many = many.get(..many.partition_point(|low| *low <= last)).unwrap_or_default();
-    if few.len() * 16 < many.len() {
-        for slot in few {
-            let low = halves(*slot).1;
-            many = many.get(many.partition_point(|other| *other < low)..).unwrap_or_default();
-            if many.first() == Some(&low) {
-                out.push(*slot);
-            }
-        }
-        return;
-    }
-    let mut rest = many.iter().peekable();
-    for slot in few {
-        let low = halves(*slot).1;
-        while rest.next_if(|other| **other < low).is_some() {}
-        if rest.next_if_eq(&&low).is_some() {
-            out.push(*slot);
-        }
+        in_few += usize::from(this <= *other);
+        in_many += usize::from(*other <= this);
     }
 }
 

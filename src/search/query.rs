@@ -121,12 +121,14 @@ pub struct Query {
 }
 
 impl Query {
-    /// Too little to search on: fewer than two known characters of a name, or fewer than one with a birth date that
-    /// is known at least to the year.
+    /// Too little to search on: no two known characters of a name side by side, nor two kanji, nor one character with
+    /// a birth date that is known at least to the year. Letters with unknown ones between them narrow nothing down.
     pub fn is_too_broad(&self) -> bool {
-        let patterns = [&self.child, &self.guardian, &self.relative];
-        let longest = patterns.into_iter().flatten().map(Pattern::letters).max().unwrap_or(0);
-        longest < if self.birth.is_some_and(BirthCriterion::is_narrow) { 1 } else { 2 }
+        let mut patterns = [&self.child, &self.guardian, &self.relative].into_iter().flatten();
+        if self.birth.is_some_and(BirthCriterion::is_narrow) {
+            return patterns.next().is_none();
+        }
+        !patterns.any(Pattern::narrows_down)
     }
 }
 

@@ -481,6 +481,9 @@ const PAGE: usize = 1 << PAGE_BITS;
 /// So that 32 bits reach 16 GiB: a hundred bytes for each of 160 million records.
 const UNIT: usize = 4;
 const UNITS_BITS: u32 = PAGE_BITS - UNIT.trailing_zeros();
+const PAGES_BITS: u32 = u32::BITS - UNITS_BITS;
+/// The place of a text for which there is no room: it is not found, and none is found in its stead.
+const NOWHERE: u32 = u32::MAX;
 
 impl Texts {
     /// Keeps a text and says where: page and offset in one number.
@@ -491,7 +494,10 @@ impl Texts {
             self.pages.push(Vec::with_capacity(PAGE));
         }
         let page = u32::try_from(self.pages.len()).unwrap_or(u32::MAX) - 1;
-        let Some(last) = self.pages.last_mut() else { return 0 };
+        let Some(last) = self.pages.last_mut() else { return NOWHERE };
+        if page >> PAGES_BITS > 0 {
+            return NOWHERE;
+        }
         let offset = u32::try_from(last.len() / UNIT).unwrap_or(u32::MAX);
         put_bytes(text, last);
         last.resize(last.len().next_multiple_of(UNIT), 0);
@@ -506,15 +512,16 @@ impl Texts {
             let mut after = rest;
             take_bytes(&mut after).map_or(0, |_| (rest.len() - after.len()).next_multiple_of(UNIT))
         });
-        if new.len() > room {
-            return self.push(text);
-        }
+        // Nothing of the older names stays: a snapshot would keep it.
         let (page, offset) = Self::place(older);
-        let here = self.pages.get_mut(page).and_then(|page| page.get_mut(offset..offset + new.len()));
-        if let Some(here) = here {
-            here.copy_from_slice(&new);
+        if let Some(here) = self.pages.get_mut(page).and_then(|page| page.get_mut(offset..offset + room)) {
+            here.fill(0);
+            if let Some(here) = here.get_mut(..new.len()) {
+                here.copy_from_slice(&new);
+                return older;
+            }
         }
-        older
+        self.push(text)
     }
 
     fn at(&self, text: u32) -> Option<&[u8]> {

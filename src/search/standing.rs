@@ -70,6 +70,9 @@ impl StandingMatches {
 
     /// Notices, with their issuers, whose child a search would find.
     pub fn searched(&self, query: &Query) -> Vec<(Uuid, OrganizationCode)> {
+        if query.child.is_none() && query.guardian.is_none() {
+            return Vec::new();
+        }
         self.each(|wanted| {
             let child = query.child.as_ref().is_none_or(|fragment| fragment.best(&wanted.names).is_some());
             let guardian = query.guardian.as_ref().is_none_or(|fragment| fragment.best(&wanted.guardians).is_some());

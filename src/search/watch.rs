@@ -48,6 +48,8 @@ impl Rule {
 
 /// One search, as the watch sees it.
 pub struct Search<'a> {
+    /// Id of the request. A request that is decided again takes the place of itself.
+    pub request: Uuid,
     pub organization: &'a OrganizationCode,
     pub officer: &'a str,
     /// The officer's name, for [`Rule::OwnName`].
@@ -110,6 +112,7 @@ struct Question {
 }
 
 struct Seen {
+    request: Uuid,
     at: Timestamp,
     night: bool,
     question: Question,
@@ -126,6 +129,8 @@ struct Seen {
 struct Officer {
     searches: VecDeque<Seen>,
     told: BTreeMap<Rule, Timestamp>,
+    /// Before the last search.
+    told_before: BTreeMap<Rule, Timestamp>,
 }
 
 /// The recent searches of every officer of a node.
@@ -135,7 +140,7 @@ pub struct Watch(Mutex<HashMap<(OrganizationCode, String), Officer>>);
 impl Watch {
     /// Adds a search and says what it completes.
     pub fn observe(&self, search: Search<'_>) -> Vec<Alert> {
-        let Search { organization, officer, officer_name, at, query, case_reference, found } = search;
+        let Search { request, organization, officer, officer_name, at, query, case_reference, found } = search;
         let patterns: Vec<&Pattern> = [&query.child, &query.guardian, &query.relative].into_iter().flatten().collect();
         let own_name = patterns.iter().any(|pattern| pattern.begins_with_family_name(officer_name));
         let case_reference = reference(case_reference);
@@ -143,13 +148,19 @@ impl Watch {
         let own_children = !found.is_empty() && found.iter().all(|(_, owner)| owner == organization);
         let mut officers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = officers.entry((organization.clone(), officer.to_owned())).or_default();
+        known.take_back(request);
         known.forget_before(at.as_micros() - LOOK_BACK);
+        let question = Question { names, birth: query.birth };
+        if known.has_just_asked(&question, &case_reference, &found, at) {
+            return Vec::new();
+        }
         let is_fresh = !own_children && !known.has_long_known(&case_reference, at);
         known.searches.push_back(Seen {
+            request,
             at,
             night: !(6..22).contains(&at.hour_in_japan()),
-            step: names.first().map(|name| dictionary_order(name)).unwrap_or_default(),
-            question: Question { names, birth: query.birth },
+            step: question.names.first().map(|name| dictionary_order(name)).unwrap_or_default(),
+            question,
             case_reference,
             own_name,
             is_fresh,
@@ -231,6 +242,29 @@ fn sittings<'a>(searches: impl Iterator<Item = &'a Seen>) -> usize {
 }
 
 impl Officer {
+    fn take_back(&mut self, request: Uuid) {
+        if self.searches.pop_back_if(|last| last.request == request).is_some() {
+            self.told.clone_from(&self.told_before);
+        }
+        self.told_before.clone_from(&self.told);
+    }
+
+    /// The same question with the same answer in one sitting: it adds nothing, and pushes nothing out of memory.
+    fn has_just_asked(
+        &self,
+        question: &Question,
+        case_reference: &str,
+        found: &[(Uuid, OrganizationCode)],
+        at: Timestamp,
+    ) -> bool {
+        self.searches.back().is_some_and(|last| {
+            at.as_micros() - last.at.as_micros() <= SITTING
+                && last.question == *question
+                && last.case_reference == case_reference
+                && last.found == found
+        })
+    }
+
     fn forget_before(&mut self, micros: i64) {
         while self.searches.front().is_some_and(|seen| seen.at.as_micros() < micros) || self.searches.len() >= MOST_KEPT
         {
@@ -374,6 +408,7 @@ mod tests {
     struct Desk {
         watch: Watch,
         now: i64,
+        number: u128,
     }
 
     impl Desk {
@@ -384,13 +419,15 @@ mod tests {
 
         fn at_hour(hour: i64) -> Self {
             let midnight_in_japan = 1_799_938_800_000_000;
-            Self { watch: Watch::default(), now: midnight_in_japan + hour * HOUR }
+            Self { number: 0, watch: Watch::default(), now: midnight_in_japan + hour * HOUR }
         }
 
         fn search(&mut self, name: &str, case: &str, minutes: i64, found: &[(Uuid, OrganizationCode)]) -> Vec<Rule> {
             self.now += minutes * MINUTE;
             let query = Query { child: Pattern::of(name), ..Query::default() };
+            self.number += 1;
             let alerts = self.watch.observe(Search {
+                request: Uuid::from_u128(self.number),
                 organization: &OrganizationCode::ministry(),
                 officer: "o1",
                 officer_name: "早乙女 結",

@@ -50,7 +50,7 @@ fn record(row: Row) -> Result<StoredRecord, StoreError> {
     ) = row;
     let facts = record_facts(
         id,
-        (owner, version, owned_since, closed, serious, searchable, abuse_case, residence, shielded, named),
+        (&owner, version, owned_since, closed, serious, searchable, abuse_case, &residence, shielded, &named),
     )?;
     Ok(StoredRecord {
         facts,
@@ -61,18 +61,20 @@ fn record(row: Row) -> Result<StoredRecord, StoreError> {
     })
 }
 
-fn record_facts(id: Uuid, row: FactsRow) -> Result<RecordFacts, StoreError> {
+type FactsRow<'a> = (&'a str, i64, i64, i64, i64, i64, i64, &'a str, i64, &'a str);
+
+fn record_facts(id: Uuid, row: FactsRow<'_>) -> Result<RecordFacts, StoreError> {
     let (owner, version, owned_since, closed, serious, searchable, abuse_case, residence, shielded, named) = row;
     let code = |text: &str| OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"));
     Ok(RecordFacts {
         id,
-        owner: code(&owner)?,
+        owner: code(owner)?,
         version,
         owned_since,
         closed: closed != 0,
         serious: serious != 0,
         derived: DerivedFacts {
-            residence: code(&residence)?,
+            residence: code(residence)?,
             searchable: searchable != 0,
             abuse_case: abuse_case != 0,
             shield: Shield {
@@ -236,14 +238,18 @@ pub(crate) async fn index_items(tx: &mut Tx, vault: &Vault, stored: &StoredRecor
 /// A record as the index reads it at start: its facts, and what it is found by, still sealed.
 pub struct IndexRow {
     pub id: Uuid,
-    prefecture: String,
-    facts: FactsRow,
+    /// Prefecture, owner, residence and the bodies that a shield names, divided by spaces.
+    codes: String,
+    /// Bits, from the lowest: closed, serious, searchable, abuse case, shielded.
+    flags: i64,
+    version: i64,
+    owned_since: i64,
     sealed_key: Vec<u8>,
     sealed_index: Vec<u8>,
 }
 
-type FactsRow = (String, i64, i64, i64, i64, i64, i64, String, i64, String);
-type IndexColumns = (Uuid, String, String, i64, i64, i64, i64, i64, i64, String, i64, String, Vec<u8>, Vec<u8>);
+/// Few columns: at start every one of them is fetched for every record.
+type IndexColumns = (Uuid, String, i64, i64, i64, Vec<u8>, Vec<u8>);
 
 /// Every record after an id, by id: for building the index.
 ///
@@ -253,8 +259,9 @@ pub async fn index_rows(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<Index
     let rows = fetch_all!(
         tx,
         IndexColumns,
-        "/* index_rows */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case, residence,
-             shielded, shield_named, sealed_key, sealed_index
+        "/* index_rows */ SELECT id, prefecture || ' ' || owner || ' ' || residence || ' ' || shield_named,
+             closed + 2 * serious + 4 * searchable + 8 * abuse_case + 16 * shielded,
+             version, owned_since, sealed_key, sealed_index
          FROM records WHERE id > $1 ORDER BY id LIMIT $2",
         after,
         most,
@@ -270,8 +277,9 @@ pub async fn index_row(tx: &mut Tx, id: Uuid) -> Result<Option<IndexRow>, StoreE
     let row = fetch_optional!(
         tx,
         IndexColumns,
-        "/* index_row */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case, residence,
-             shielded, shield_named, sealed_key, sealed_index
+        "/* index_row */ SELECT id, prefecture || ' ' || owner || ' ' || residence || ' ' || shield_named,
+             closed + 2 * serious + 4 * searchable + 8 * abuse_case + 16 * shielded,
+             version, owned_since, sealed_key, sealed_index
          FROM records WHERE id = $1",
         id,
     )?;
@@ -279,11 +287,8 @@ pub async fn index_row(tx: &mut Tx, id: Uuid) -> Result<Option<IndexRow>, StoreE
 }
 
 impl IndexRow {
-    fn new(row: IndexColumns) -> Self {
-        let (id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case, ..) = row;
-        let (.., residence, shielded, named, sealed_key, sealed_index) = row;
-        let facts = (owner, version, owned_since, closed, serious, searchable, abuse_case, residence, shielded, named);
-        Self { id, prefecture, facts, sealed_key, sealed_index }
+    fn new((id, codes, flags, version, owned_since, sealed_key, sealed_index): IndexColumns) -> Self {
+        Self { id, codes, flags, version, owned_since, sealed_key, sealed_index }
     }
 
     /// Opens it.
@@ -291,9 +296,16 @@ impl IndexRow {
     /// # Errors
     /// It is damaged, or does not open.
     pub fn open(self, vault: &Vault) -> Result<(RecordFacts, IndexItems), StoreError> {
-        let Self { id, prefecture, facts, sealed_key, sealed_index } = self;
-        let facts = record_facts(id, facts)?;
-        let key = vault.unwrap_key(&prefecture, id, &sealed_key)?;
+        let Self { id, codes, flags, version, owned_since, sealed_key, sealed_index } = self;
+        let mut codes = codes.splitn(4, ' ');
+        let mut code = || codes.next().ok_or(StoreError::Corrupt("codes of a record"));
+        let (prefecture, owner, residence, named) = (code()?, code()?, code()?, code()?);
+        let flag = |bit: u32| flags >> bit & 1;
+        let facts = record_facts(
+            id,
+            (owner, version, owned_since, flag(0), flag(1), flag(2), flag(3), residence, flag(4), named),
+        )?;
+        let key = vault.unwrap_key(prefecture, id, &sealed_key)?;
         let plain = key.open(index_place(&row_of(id, facts.version)), &sealed_index)?;
         let items = postcard::from_bytes(&plain).map_err(|_| StoreError::Corrupt("index items"))?;
         Ok((facts, items))

@@ -98,6 +98,16 @@ pub struct Writing<'a> {
     number: u64,
     path: PathBuf,
     beside: PathBuf,
+    is_done: bool,
+}
+
+impl Drop for Writing<'_> {
+    /// Half a snapshot is of no use.
+    fn drop(&mut self) {
+        if !self.is_done {
+            let _ = fs::remove_file(&self.beside);
+        }
+    }
 }
 
 impl<'a> Writing<'a> {
@@ -106,13 +116,17 @@ impl<'a> Writing<'a> {
     /// # Errors
     /// The file cannot be written.
     pub fn begin(path: &Path, vault: &'a Vault, heads: Vec<Head>) -> Result<Self, Unfit> {
-        let beside = path.with_extension("new");
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        // What an interrupted stop left.
+        let _ = fs::remove_file(&beside);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         let id = unclocked_id();
         let mut out = BufWriter::new(file);
         out.write_all(MAGIC)?;
         out.write_all(id.as_bytes())?;
-        let mut writing = Self { vault, out, id, number: 0, path: path.to_owned(), beside };
+        let mut writing = Self { vault, out, id, number: 0, path: path.to_owned(), beside, is_done: false };
         let manifest = Manifest { program: program()?, heads };
         writing.seal(MANIFEST, &postcard::to_allocvec(&manifest).map_err(|_| Unfit::Damaged)?)?;
         Ok(writing)
@@ -139,6 +153,7 @@ impl<'a> Writing<'a> {
         self.out.flush()?;
         self.out.get_ref().sync_all()?;
         fs::rename(&self.beside, &self.path)?;
+        self.is_done = true;
         if let Some(directory) = self.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             File::open(directory)?.sync_all()?;
         }

@@ -106,7 +106,12 @@ async fn no_planted_name_is_in_database_wal_or_logs() {
         assert_eq!(holders(directory.path(), PLANTED[2]), std::slice::from_ref(&file));
         fs::remove_file(directory.path().join(file)).unwrap();
     }
-    running.stop().await;
+    // The snapshot of a graceful stop holds every name, sealed.
+    running.end().await;
+    assert!(directory.path().join("tsunagi.db.snapshot").exists());
+    for text in PLANTED {
+        assert_eq!(holders(directory.path(), text), Vec::<String>::new(), "{text}");
+    }
 }
 
 fn operator_of(premises: &tsunagi::cli::demo::world::Premises, name: &str) -> tsunagi::client::Client {

@@ -58,6 +58,12 @@ impl Running {
         self.child.id().unwrap()
     }
 
+    /// As an operator ends it.
+    pub async fn end(&mut self) {
+        let told = tokio::process::Command::new("kill").arg(self.pid().to_string()).status().await.unwrap();
+        assert!(told.success() && self.child.wait().await.unwrap().success());
+    }
+
     pub async fn stop(&mut self) {
         self.child.kill().await.unwrap();
     }

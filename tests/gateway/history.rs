@@ -29,7 +29,8 @@ pub struct History {
 }
 
 impl History {
-    /// Holds every record's calls against the model. A history is linearizable exactly if that of each record is.
+    /// Holds each record's calls against the model. That is what law 5 asks: nothing is said of how a search that finds
+    /// two records orders changes of one against changes of the other.
     fn verdict(&self) -> Result<(), String> {
         for call in &self.calls {
             let Outcome::Found(hits) = &call.op.outcome else { continue };

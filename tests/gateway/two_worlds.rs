@@ -20,7 +20,7 @@ use crate::harness::*;
 /// One thing a caller may try.
 #[derive(Clone, Debug)]
 enum Act {
-    Search { child: String, guardian: Option<String>, birth: Option<String>, sex: Option<String> },
+    Search { child: String, guardian: Option<String>, birth: Option<String>, sex: Option<String>, page: u8 },
     View,
     History,
     Version,
@@ -50,16 +50,22 @@ fn acts() -> impl Strategy<Value = Act> {
         "佐藤",
         "高",
         "ン",
+        // A kana away from the hidden child and from another.
+        "タカハセ",
+        "タカハセハナコ",
+        "スズミ",
     ]);
     let guardian = prop::option::of(prop::sample::select(vec!["誠", "髙橋", "渡辺", "マコト"]));
     let birth = prop::option::of(prop::sample::select(vec!["2018", "H30.4", "2018-04-01", "2019"]));
     let sex = prop::option::of(prop::sample::select(vec!["1", "2"]));
+    let page = prop::sample::select(vec![1_u8, 1, 1, 2]);
     prop_oneof![
-        6 => (fragment, guardian, birth, sex).prop_map(|(child, guardian, birth, sex)| Act::Search {
+        6 => (fragment, guardian, birth, sex, page).prop_map(|(child, guardian, birth, sex, page)| Act::Search {
             child: child.to_owned(),
             guardian: guardian.map(str::to_owned),
             birth: birth.map(str::to_owned),
             sex: sex.map(str::to_owned),
+            page,
         }),
         1 => Just(Act::View), 1 => Just(Act::History), 1 => Just(Act::Version), 1 => Just(Act::Attachment),
         1 => Just(Act::AskTransfer), 1 => Just(Act::Inquire), 1 => Just(Act::Disclosures), 1 => Just(Act::Inbox),
@@ -72,8 +78,9 @@ async fn perform(caller: &Party, act: &Act, hidden: &str) -> Reply {
     let client = &caller.client;
     let record = format!("/v1/records/{hidden}");
     let request = match act {
-        Act::Search { child, guardian, birth, sex } => {
-            let mut body = j!({ "purpose": "casework", "case_reference": "1", "child_name": child });
+        Act::Search { child, guardian, birth, sex, page } => {
+            let mut body = j!({ "purpose": "casework", "case_reference": "1", "child_name": child,
+                "near_misses": if sex.is_some() { "if_none" } else { "always" }, "page": page });
             let fields = [
                 ("guardian_name", guardian.clone().map(Value::from)),
                 ("birth", birth.clone().map(|on| j!({ "on": on }))),

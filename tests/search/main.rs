@@ -10,7 +10,7 @@ mod naive;
 use std::{cell::RefCell, ops::Range};
 
 use tsunagi::{
-    domain::case_record::{IndexItems, RecordFacts},
+    domain::case_record::{IndexItems, NameForm, RecordFacts},
     search::{
         index::{Findable, Found, IndexChange, SearchIndex},
         pattern::Pattern,
@@ -28,6 +28,8 @@ use self::{
 const CASES: u64 = 4_000;
 /// Queries of one history.
 const QUERIES: u64 = 200;
+const CROWD: usize = 18_500;
+const QUERIES_OF_CROWD: u64 = 40;
 /// A stale index is not told of one change in so many.
 const FORGETS_ONE_IN: u32 = 30;
 
@@ -41,6 +43,25 @@ fn the_index_answers_as_a_plain_scan_does() {
     println!("hits, too many, near misses, hidden: {seen:?}");
     // A history by itself may lack one of them.
     assert!(number("SEED").is_some() || seen.iter().all(|times| *times >= 10), "{seen:?}");
+}
+
+/// So many records that what they have in common is kept in chunks.
+#[test]
+fn a_crowded_index_answers_as_a_plain_scan_does() {
+    for seed in 0..number("CASES").unwrap_or(CASES) / CASES {
+        let mut history = History::new(seed, None);
+        let crowd = (0..CROWD).map(|_| {
+            let (facts, mut items) = history.draw.record();
+            if history.draw.random.u8(0..20) > 0 {
+                items.child.names.push((NameForm::Alias, "森田　ハナコ".to_owned()));
+            }
+            (facts, items)
+        });
+        let crowd = crowd.collect();
+        history.put_all(crowd);
+        history.queries = QUERIES_OF_CROWD;
+        history.play().unwrap_or_else(|mismatch| panic!("crowd of seed {seed}, {mismatch}"));
+    }
 }
 
 #[test]
@@ -67,12 +88,13 @@ struct History {
     scan: Scan,
     /// The index is not told of one change in so many.
     forgets_one_in: Option<u32>,
+    queries: u64,
 }
 
 impl History {
     fn new(seed: u64, forgets_one_in: Option<u32>) -> Self {
         let (index, scan) = (SearchIndex::default(), Scan::default());
-        Self { draw: Draw::seeded(seed), index, scan, forgets_one_in }
+        Self { draw: Draw::seeded(seed), index, scan, forgets_one_in, queries: QUERIES }
     }
 
     /// Says how often there were hits, too many, near misses and records that stayed hidden; or what differed.
@@ -81,7 +103,7 @@ impl History {
         let first = self.draw.random.usize(1..100);
         let first = (0..first).map(|_| self.draw.record()).collect();
         self.put_all(first);
-        for number in 0..QUERIES {
+        for number in 0..self.queries {
             for _ in 0..self.draw.random.u8(0..3) {
                 self.change();
             }

@@ -1,6 +1,8 @@
 //! A plain scan: every record is asked, one after another. It takes the folding of names from the gateway and nothing
 //! else; ranks, wildcards, near misses and birth dates are decided here a second time, in the simplest way.
 
+use std::collections::HashMap;
+
 use time::{Date, Month};
 use tsunagi::{
     domain::{
@@ -62,7 +64,10 @@ pub fn is_shown(facts: &RecordFacts, caller: &OrganizationCode) -> bool {
 
 /// Every record, in the order in which they came.
 #[derive(Default)]
-pub struct Scan(Vec<Entry>);
+pub struct Scan {
+    entries: Vec<Entry>,
+    places: HashMap<Uuid, usize>,
+}
 
 struct Entry {
     facts: RecordFacts,
@@ -93,31 +98,33 @@ impl Name {
 
 impl Scan {
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     pub fn at(&self, place: usize) -> (&RecordFacts, &IndexItems) {
-        let entry = &self.0[place];
+        let entry = &self.entries[place];
         (&entry.facts, &entry.items)
     }
 
     pub fn facts(&self, id: Uuid) -> Option<&RecordFacts> {
-        self.0.iter().map(|entry| &entry.facts).find(|facts| facts.id == id)
+        self.places.get(&id).map(|place| &self.entries[*place].facts)
     }
 
     pub fn put(&mut self, facts: RecordFacts, items: IndexItems) {
         let child = Name::all(std::slice::from_ref(&items.child));
         let names = [child, Name::all(&items.guardians), Name::all(&items.relatives)];
         let entry = Entry { facts, items, names };
-        match self.0.iter_mut().find(|known| known.facts.id == entry.facts.id) {
-            Some(known) => *known = entry,
-            None => self.0.push(entry),
+        let place = *self.places.entry(entry.facts.id).or_insert(self.entries.len());
+        if place < self.entries.len() {
+            self.entries[place] = entry;
+        } else {
+            self.entries.push(entry);
         }
     }
 
     /// Facts of a record that is not there are none.
     pub fn put_facts(&mut self, facts: RecordFacts) {
-        if let Some(known) = self.0.iter_mut().find(|known| known.facts.id == facts.id) {
+        if let Some(known) = self.entries.iter_mut().find(|known| known.facts.id == facts.id) {
             known.facts = facts;
         }
     }
@@ -125,7 +132,7 @@ impl Scan {
     pub fn search(&self, asked: &Asked) -> Answer {
         let criteria = asked.criteria();
         let (mut hits, mut rest, mut approached) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in self.0.iter().filter(|entry| entry.admits(asked)) {
+        for entry in self.entries.iter().filter(|entry| entry.admits(asked)) {
             match entry.closeness(&criteria, asked) {
                 Some(closeness) if is_shown(&entry.facts, &asked.caller) => hits.push((closeness, entry.record())),
                 Some(_) => approached.extend(entry.approached()),

@@ -54,7 +54,7 @@ pub fn build(population: &Population, records: u64) -> Built {
 }
 
 /// Makes what is asked on two threads.
-fn halves<T: Send>(from: u64, until: u64, make: impl Fn(u64) -> T + Sync) -> Vec<T> {
+pub fn halves<T: Send>(from: u64, until: u64, make: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let middle = from + (until - from) / 2;
     std::thread::scope(|scope| {
         let second = scope.spawn(|| (middle..until).map(&make).collect::<Vec<T>>());

@@ -10,6 +10,7 @@ mod plot;
 mod population;
 mod queries;
 mod table;
+mod whole;
 
 use population::Population;
 
@@ -19,6 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SEED: u64 = 20_261_121;
 const USAGE: &str = "search-bench search RECORDS   classes of queries, beside the peers
 search-bench engine RECORDS   the same without the peers
+search-bench gateway RECORDS  the whole gateway: start, memory, searches over mutual TLS
 search-bench matching          labelled pairs, beside the peers; the right record first
 search-bench attack RECORDS   the watch against fishing; what an allowance lets one officer extract
 search-bench plot FILE.svg     time by number of records";
@@ -29,6 +31,9 @@ fn main() {
     match arguments[..] {
         ["engine", records] => table::engine(records.parse().expect("a number of records")),
         ["search", records] => table::search(records.parse().expect("a number of records")),
+        ["gateway", records] => whole::run(records.parse().expect("a number of records")),
+        // The gateway that `gateway` measures: this program itself.
+        ["serve", ..] => drop(tsunagi::cli::run()),
         ["matching"] => {
             matching::run();
             first::run(&Population::seeded(SEED));

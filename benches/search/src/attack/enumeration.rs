@@ -211,6 +211,7 @@ impl Extraction {
         let organization = OrganizationCode::operator();
         self.steps.iter().enumerate().find_map(|(number, step)| {
             let alerts = watch.observe(Search {
+                request: Uuid::from_u128(number as u128 + 1),
                 organization: &organization,
                 officer: "o1",
                 // Of no family that is asked for.

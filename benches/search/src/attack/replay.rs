@@ -5,6 +5,8 @@ use tsunagi::{
     search::watch::{Search, Watch},
 };
 
+use uuid::Uuid;
+
 use super::script::Script;
 
 /// An alert.
@@ -21,7 +23,7 @@ pub fn replay(script: &Script, told: impl Fn(usize) -> bool) -> Vec<Vec<Raised>>
     let watch = Watch::default();
     let mut made = vec![0_usize; script.staff.len()];
     let mut raised = Vec::with_capacity(script.events.len());
-    for event in &script.events {
+    for (number, event) in (1..).zip(&script.events) {
         let officer = &script.staff[event.officer];
         let before = made[event.officer];
         made[event.officer] += 1;
@@ -30,6 +32,7 @@ pub fn replay(script: &Script, told: impl Fn(usize) -> bool) -> Vec<Vec<Raised>>
             continue;
         }
         let alerts = watch.observe(Search {
+            request: Uuid::from_u128(number),
             organization: &officer.organization,
             officer: &officer.id,
             officer_name: &officer.name,

@@ -137,7 +137,7 @@ impl Script {
         script
     }
 
-    /// Asks for a page, from 0. The watch never hears of a search that is refused as too broad.
+    /// Asks for a page, from 0. A search that is refused as too broad is left out: it shows nobody.
     pub fn ask(&mut self, sitting: &Sitting, query: &Query, page: usize) -> Answer {
         if query.is_too_broad() {
             return Answer::Refused;

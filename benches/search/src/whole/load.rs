@@ -1,0 +1,123 @@
+//! A store full of records, written without the API: sealed as the gateway seals them, each with its entry in the
+//! ledger. Without bodies: neither start nor search reads them.
+
+use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteConnectOptions};
+use tsunagi::{
+    cli::demo::world::Premises,
+    clock::Clock,
+    disclosure::{
+        entry::{Act, Entry, RecordRef},
+        merkle::{Frontier, leaf_hash},
+    },
+    gateway::Gateway,
+    store::vault::{Key, Place, Vault},
+};
+use uuid::Uuid;
+
+use crate::{
+    engine::halves,
+    population::{Population, Sample},
+};
+
+const BATCH: u64 = 65_536;
+/// Rows in one statement.
+const TOGETHER: usize = 256;
+
+struct Row {
+    sample: Sample,
+    sealed_key: Vec<u8>,
+    sealed_index: Vec<u8>,
+    entry: Uuid,
+    body: Vec<u8>,
+}
+
+pub async fn records(premises: &Premises, population: &Population, records: u64) {
+    let gateway = Gateway::open(premises.config.clone(), Clock::system()).await.expect("gateway");
+    let mut frontier = gateway.journal.memory().tree.read().expect("tree").frontier();
+    let path = premises.config.database.trim_start_matches("sqlite:");
+    let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
+    let options = options.pragma("synchronous", "OFF").pragma("cache_size", "-1048576");
+    let mut connection = options.connect().await.expect("SQLite opens");
+    let mut from = 0;
+    while from < records {
+        let until = (from + BATCH).min(records);
+        let (vault, clock) = (&gateway.vault, &gateway.clock);
+        let rows = tokio::task::block_in_place(|| {
+            halves(from, until, |number| Row::new(population.sample(number), vault, clock))
+        });
+        write(&mut connection, &gateway.config.node, &mut frontier, &rows).await;
+        from = until;
+    }
+    let (size, root) = frontier.head();
+    let head = sqlx::query("UPDATE ledger_heads SET size = $1, root = $2").bind(size as i64).bind(root.to_vec());
+    head.execute(&mut connection).await.expect("head");
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.expect("checkpoint");
+    connection.close().await.expect("close");
+    gateway.store.close().await;
+}
+
+impl Row {
+    fn new(sample: Sample, vault: &Vault, clock: &Clock) -> Self {
+        let (id, owner) = (sample.facts.id, sample.facts.owner.clone());
+        let key = Key::generate().expect("key");
+        let row = format!("{id}:1");
+        let items = postcard::to_stdvec(&sample.items).expect("items");
+        let place = Place { table: "records", row: &row, column: "sealed_index" };
+        let entry =
+            Entry::of_gateway(Act::Register, clock).on(&RecordRef { record: id, version: 1, owner: owner.clone() });
+        Self {
+            sealed_key: vault.wrap(owner.prefecture(), id, &key).expect("wrapped"),
+            sealed_index: key.seal(place, &items).expect("sealed"),
+            entry: entry.id,
+            body: entry.to_bytes(),
+            sample,
+        }
+    }
+}
+
+async fn write(connection: &mut SqliteConnection, node: &str, frontier: &mut Frontier, rows: &[Row]) {
+    let mut tx = connection.begin().await.expect("transaction");
+    for some in rows.chunks(TOGETHER) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO records (id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case,
+                 residence, shielded, shield_named, sealed_key, sealed_index, registered_at, updated_at) ",
+        );
+        insert.push_values(some, |mut values, row| {
+            let facts = &row.sample.facts;
+            values
+                .push_bind(facts.id)
+                .push_bind(facts.owner.prefecture())
+                .push_bind(facts.owner.as_str())
+                .push_bind(1)
+                .push_bind(1)
+                .push_bind(i64::from(facts.closed))
+                .push_bind(0)
+                .push_bind(i64::from(facts.searchable))
+                .push_bind(1)
+                .push_bind(facts.residence.as_str())
+                .push_bind(i64::from(facts.shield.active))
+                .push_bind("")
+                .push_bind(row.sealed_key.as_slice())
+                .push_bind(row.sealed_index.as_slice())
+                .push_bind(0)
+                .push_bind(0);
+        });
+        insert.build().execute(&mut *tx).await.expect("records");
+        let mut insert =
+            QueryBuilder::<Sqlite>::new("INSERT INTO ledger (node, position, id, organization, owner, record, body) ");
+        let first = frontier.size() as i64;
+        insert.push_values(some.iter().zip(first..), |mut values, (row, position)| {
+            values
+                .push_bind(node)
+                .push_bind(position)
+                .push_bind(row.entry)
+                .push_bind("operator")
+                .push_bind(row.sample.facts.owner.as_str())
+                .push_bind(row.sample.facts.id)
+                .push_bind(row.body.as_slice());
+        });
+        insert.build().execute(&mut *tx).await.expect("ledger");
+        some.iter().for_each(|row| frontier.push(leaf_hash(&row.body)));
+    }
+    tx.commit().await.expect("commit");
+}
