@@ -1,7 +1,7 @@
 //! Postings: ascending sets of record slots, small or large, that grow cheaply at their end.
 //!
 //! A small set is one sorted list. A large one is cut into chunks of 65,536 slots, each a sorted list of 16-bit
-//! offsets or, where more than one slot in 32 is in it, a bitmap (after Roaring bitmaps; Chambi et al. 2016, which take
+//! offsets or, where more than one slot in 64 is in it, a bitmap (after Roaring bitmaps; Chambi et al. 2016, which take
 //! one only where it is no larger: here years of birth are asked for so often that looking up one bit is worth the
 //! room). Unlike a general set they are intersected run by run, so that a search which has enough stops early.
 
@@ -10,10 +10,10 @@ use std::ops::ControlFlow;
 /// From this many slots on a set is cut into chunks.
 const MOST_IN_LIST: usize = 16_384;
 /// From this many slots on a chunk is a bitmap.
-const MOST_IN_ARRAY: usize = 2_048;
+const MOST_IN_ARRAY: usize = 1_024;
 const WORDS: usize = 1_024;
 /// So many times longer is a list in which one looks for a slot rather than going along it.
-const VERY_MUCH: usize = 48;
+const VERY_MUCH: usize = 16;
 /// Up to so many slots it is cheaper to look at each record than at the other sets.
 const WORTH_LOOKING: usize = 4;
 /// Slots of the smallest set that are looked up together: few at first, since a search may soon have enough.
