@@ -8,7 +8,10 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::Stdio,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
     time::Duration,
 };
 
@@ -98,10 +101,11 @@ async fn spawn(premises: &Premises, defect: Option<&str>, level: &str, stderr: S
     if let Some(defect) = defect {
         command.env("PLANTED_DEFECT", defect);
     }
-    let child = command.spawn().unwrap();
+    let mut child = command.spawn().unwrap();
     let address = premises.config.listen;
     // Not a guess at how long it takes: `/readyz` answers once the gateway serves.
     while !is_ready(premises.config.monitor_listen).await {
+        assert!(child.try_wait().unwrap().is_none(), "the gateway ended");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     Running { child, address }
@@ -116,8 +120,19 @@ pub async fn is_ready(monitor: SocketAddr) -> bool {
         && answer.starts_with(b"HTTP/1.0 200")
 }
 
+/// A port that stays free while a killed gateway is away: below those that the system hands out, where another test's
+/// gateway would be taken for this one.
 fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let process = u16::try_from(std::process::id() % 1_000).unwrap();
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(number < 1_000, "no port is free");
+        let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + (process * 12 + number) % 12_000));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 fn client(premises: &Premises, address: SocketAddr, name: &str, officer: &str) -> Client {

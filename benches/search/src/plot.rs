@@ -7,8 +7,12 @@ use std::{ops::Range, path::Path};
 
 use plotters::{element::DashedPathElement, prelude::*};
 
-const SIZE: (u32, u32) = (900, 560);
-const LEGEND_WIDTH: i32 = 24;
+const SIZE: (u32, u32) = (1_080, 560);
+/// Beside the chart, so that it covers no line.
+const LEGEND_WIDTH: u32 = 220;
+const LEGEND_TOP: i32 = 60;
+const LEGEND_LINE: i32 = 20;
+const LEGEND_SAMPLE: i32 = 24;
 const DASH: i32 = 6;
 const GAP: i32 = 4;
 
@@ -16,7 +20,8 @@ pub fn svg(path: &Path, series: &[(&str, Vec<(f64, f64)>)]) {
     let points = || series.iter().flat_map(|(_, points)| points);
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE).expect("drawing");
-    let mut chart = ChartBuilder::on(&root)
+    let (left, legend) = root.split_horizontally(SIZE.0 - LEGEND_WIDTH);
+    let mut chart = ChartBuilder::on(&left)
         .caption("Time to answer a search", ("sans-serif", 22))
         .margin(16)
         .x_label_area_size(48)
@@ -38,7 +43,7 @@ pub fn svg(path: &Path, series: &[(&str, Vec<(f64, f64)>)]) {
         .draw()
         .expect("drawing");
     let mut subjects: Vec<&str> = Vec::new();
-    for (name, points) in series {
+    for (line, (name, points)) in (0..).zip(series) {
         let (subject, dashed) = match name.strip_suffix("p99") {
             Some(subject) => (subject, true),
             None => (name.strip_suffix("p50").unwrap_or(name), false),
@@ -49,30 +54,18 @@ pub fn svg(path: &Path, series: &[(&str, Vec<(f64, f64)>)]) {
             subjects.len() - 1
         });
         let style = ShapeStyle { color: Palette99::pick(at).to_rgba(), filled: false, stroke_width: 2 };
-        let ends = |(x, y): (i32, i32)| vec![(x, y), (x + LEGEND_WIDTH, y)];
+        let height = LEGEND_TOP + line * LEGEND_LINE;
+        let sample = vec![(0, height), (LEGEND_SAMPLE, height)];
         if dashed {
-            chart
-                .draw_series(DashedLineSeries::new(points.clone(), DASH, GAP, style))
-                .expect("drawing")
-                .label(*name)
-                .legend(move |at| DashedPathElement::new(ends(at), DASH, GAP, style));
+            chart.draw_series(DashedLineSeries::new(points.clone(), DASH, GAP, style)).expect("drawing");
+            legend.draw(&DashedPathElement::new(sample, DASH, GAP, style)).expect("drawing");
         } else {
-            chart
-                .draw_series(LineSeries::new(points.clone(), style))
-                .expect("drawing")
-                .label(*name)
-                .legend(move |at| PathElement::new(ends(at), style));
+            chart.draw_series(LineSeries::new(points.clone(), style)).expect("drawing");
+            legend.draw(&PathElement::new(sample, style)).expect("drawing");
         }
+        let place = (LEGEND_SAMPLE + 8, height - 7);
+        legend.draw(&Text::new(*name, place, ("sans-serif", 13))).expect("drawing");
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .legend_area_size(LEGEND_WIDTH + 8)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .label_font(("sans-serif", 13))
-        .draw()
-        .expect("drawing");
     root.present().expect("the file is written");
 }
 
