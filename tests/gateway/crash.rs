@@ -260,6 +260,12 @@ async fn crash(kills: usize, defect: Option<&str>) -> (Vec<String>, Books) {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
+        // Under load: the first call has come through. A machine that is busy with other tests may take its time.
+        let registered = lock(&books).registered.len();
+        let patience = std::time::Instant::now();
+        while lock(&books).registered.len() == registered && patience.elapsed() < Duration::from_secs(10) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         // The random moment of the kill: nothing waits for it.
         tokio::time::sleep(Duration::from_micros(60_000 + random % 240_000)).await;
         running.child.kill().await.unwrap();
