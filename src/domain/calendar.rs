@@ -122,7 +122,7 @@ fn era_year(era: &Era, written: &str) -> Option<i32> {
     era.first.0.checked_add(number)?.checked_sub(1).filter(|_| number >= 1)
 }
 
-/// `2018-04-01`: every day from 1868 to 2199 that exists, and no other.
+/// `2018-04-01`: every day from 1800 to 2199 that exists, and no other.
 pub fn iso_date_pattern() -> String {
     let year = "(18|19|20|21)[0-9]{2}";
     let leap = "((18|19|20|21)(0[48]|[2468][048]|[13579][26])|2000)";

@@ -1,8 +1,8 @@
 //! Folding: one key for the ways a name is written.
 //!
 //! In order: compatibility forms and width (NFKC), variation selectors, spaces and middle dots, case and diacritics,
-//! iteration marks, hiragana to katakana, ヴ, ヂヅ, small to large kana, voiced to unvoiced, long vowels, ノ之乃, ヶケガ,
-//! old and variant kanji. The rules are told for users in `docs/matching.md`.
+//! iteration marks, hiragana to katakana, ヴ, ヂヅ, small to large kana, voiced to unvoiced, long vowels, ノ之乃,
+//! old and variant kanji, ヶケガ. The rules are told for users in `docs/matching.md`.
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 

@@ -1,18 +1,21 @@
 //! The index in memory: grams of folded names to records. A hit costs no database read.
 
+mod parts;
+
 use std::{
     ops::ControlFlow,
     sync::{PoisonError, RwLock},
 };
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use uuid::Uuid;
 
 use super::{
+    births::Births,
     grams::{self, Gram, Grams},
     near::{Readings, Target},
     pattern::{Pattern, Rank, Reading, Unpacked},
-    posting::{AnyOf, Posting, intersect},
+    posting::{AnyOf, intersect},
     query::{BirthCriterion, NearMisses, Query},
     records::{PackedRecord, People, Records, Role},
     symbol::Symbol,
@@ -83,17 +86,6 @@ struct Inner {
     readings: Readings,
     births: Births,
 }
-
-/// Records by year and by month of birth. Month 0: it is not known.
-#[derive(Default)]
-struct Births {
-    years: HashMap<i32, Posting>,
-    months: HashMap<(i32, u8), Posting>,
-}
-
-/// A birth date narrower than so many years is looked up; a wider one is asked of each record.
-const MOST_YEARS_LOOKED_UP: usize = 2;
-const MOST_MONTHS_LOOKED_UP: usize = 3;
 
 impl SearchIndex {
     pub fn apply(&self, change: IndexChange) {
@@ -514,130 +506,5 @@ fn grams_of(people: People<'_>) -> [Vec<Gram>; 3] {
 fn add_readings(readings: &mut Readings, record: &PackedRecord) {
     for person in record.people() {
         person.keys().for_each(|(_, key)| readings.add(key));
-    }
-}
-
-/// What a part of a snapshot holds: its first byte.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum PartKind {
-    Organizations,
-    Headers,
-    Texts,
-    Grams(Role),
-    Births,
-    Readings,
-}
-
-impl PartKind {
-    const ALL: [Self; 8] = [
-        Self::Organizations,
-        Self::Headers,
-        Self::Texts,
-        Self::Grams(Role::Child),
-        Self::Grams(Role::Guardian),
-        Self::Grams(Role::Relative),
-        Self::Births,
-        Self::Readings,
-    ];
-
-    fn byte(self) -> u8 {
-        (0..).zip(Self::ALL).find(|(_, kind)| *kind == self).map_or(u8::MAX, |(byte, _)| byte)
-    }
-}
-
-impl SearchIndex {
-    /// Hands over the whole index in parts of a few MiB, each told by its first byte. Searches go on meanwhile,
-    /// changes wait.
-    ///
-    /// # Errors
-    /// Those of `put`.
-    pub fn write_parts<E>(&self, mut put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut tell = |kind: PartKind, mut part: Vec<u8>| {
-            part.insert(0, kind.byte());
-            put(&part)
-        };
-        tell(PartKind::Organizations, inner.records.write_organizations())?;
-        inner.records.header_parts().try_for_each(|part| tell(PartKind::Headers, part))?;
-        inner.records.text_parts().try_for_each(|part| tell(PartKind::Texts, part))?;
-        for role in Role::ALL {
-            inner.grams(role).parts().try_for_each(|part| tell(PartKind::Grams(role), part))?;
-        }
-        tell(PartKind::Births, inner.births.write())?;
-        tell(PartKind::Readings, inner.readings.write())
-    }
-
-    /// Adds a part that [`Self::write_parts`] handed over, to an index that holds the parts before it alone. `None`
-    /// where it is of no kind, or damaged.
-    pub fn read_part(&self, part: &[u8]) -> Option<()> {
-        let (kind, part) = part.split_first()?;
-        let inner = &mut *self.0.write().unwrap_or_else(PoisonError::into_inner);
-        match PartKind::ALL.get(usize::from(*kind))? {
-            PartKind::Organizations => inner.records.read_organizations(part),
-            PartKind::Headers => inner.records.read_headers(part),
-            PartKind::Texts => {
-                inner.records.read_texts(part);
-                Some(())
-            }
-            PartKind::Grams(role) => inner.grams_mut(*role).read_part(part),
-            PartKind::Births => inner.births.read(part),
-            PartKind::Readings => inner.readings.read(part),
-        }
-    }
-}
-
-/// Where a month would stand: the set is that of the whole year.
-const WHOLE_YEAR: u8 = u8::MAX;
-
-impl Births {
-    /// As a part of a snapshot.
-    fn write(&self) -> Vec<u8> {
-        let mut part = Vec::new();
-        let mut put = |year: i32, month: u8, posting: &Posting| {
-            part.extend_from_slice(&year.to_le_bytes());
-            part.push(month);
-            posting.write(&mut part);
-        };
-        self.years.iter().for_each(|(year, posting)| put(*year, WHOLE_YEAR, posting));
-        self.months.iter().for_each(|((year, month), posting)| put(*year, *month, posting));
-        part
-    }
-
-    fn read(&mut self, mut part: &[u8]) -> Option<()> {
-        while let Some((year, rest)) = part.split_first_chunk() {
-            let (month, rest) = rest.split_first()?;
-            part = rest;
-            let (year, posting) = (i32::from_le_bytes(*year), Posting::read(&mut part)?);
-            if *month == WHOLE_YEAR {
-                self.years.insert(year, posting);
-            } else {
-                self.months.insert((year, *month), posting);
-            }
-        }
-        part.is_empty().then_some(())
-    }
-
-    fn insert(&mut self, slot: u32, birth: PartialDate) {
-        self.years.entry(birth.year).or_default().insert(slot);
-        self.months.entry((birth.year, birth.month.unwrap_or(0))).or_default().insert(slot);
-    }
-
-    fn remove(&mut self, slot: u32, birth: PartialDate) {
-        let year = self.years.get_mut(&birth.year);
-        let month = self.months.get_mut(&(birth.year, birth.month.unwrap_or(0)));
-        [year, month].into_iter().flatten().for_each(|posting| posting.remove(slot));
-    }
-
-    fn condition(&self, birth: BirthCriterion) -> Option<AnyOf<'_>> {
-        if let Some((year, months)) = birth.months()
-            && months.clone().count() <= MOST_MONTHS_LOOKED_UP
-        {
-            // Of unknown month: it may be any.
-            let months = months.filter_map(|month| u8::try_from(month).ok()).chain([0]);
-            return Some(AnyOf::new(months.filter_map(|month| self.months.get(&(year, month))).collect()));
-        }
-        let years = birth.years();
-        let few = usize::try_from(years.end() - years.start()).is_ok_and(|more| more < MOST_YEARS_LOOKED_UP);
-        few.then(|| AnyOf::new(years.filter_map(|year| self.years.get(&year)).collect()))
     }
 }

@@ -6,10 +6,11 @@
 //!
 //! Reading order: `fold` makes keys of names (`kanji`, `symbol`), `pattern` says how well a key answers a fragment,
 //! `query` holds the criteria. `index` brings them together over `records` (what is kept), `grams` and `posting`
-//! (where to look) and `near` (one kana away). `watch` and `standing` look at searches themselves.
+//! (where to look), `births` and `near` (one kana away). `watch` and `standing` look at searches themselves.
 //!
 //! [`Sealed`]: crate::disclosure::Sealed
 
+mod births;
 pub mod budget;
 pub mod explain;
 pub mod fold;

@@ -30,7 +30,7 @@ pub enum Rule {
     AtNight,
     /// The officer's own family name.
     OwnName,
-    /// One child again and again, under changing or empty case references.
+    /// One child again and again: under changing or empty case references, or sitting after sitting.
     Repeated,
 }
 

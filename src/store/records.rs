@@ -127,7 +127,7 @@ pub async fn of_owner(
     .collect()
 }
 
-/// Every record after an id, by id: for building the index and for wrapping keys anew.
+/// Every record after an id, by id: for wrapping keys anew.
 ///
 /// # Errors
 /// As [`find`].
@@ -251,6 +251,15 @@ pub struct IndexRow {
 /// Few columns: at start every one of them is fetched for every record.
 type IndexColumns = (Uuid, String, i64, i64, i64, Vec<u8>, Vec<u8>);
 
+macro_rules! index_columns {
+    () => {
+        "SELECT id, prefecture || ' ' || owner || ' ' || residence || ' ' || shield_named,
+             closed + 2 * serious + 4 * searchable + 8 * abuse_case + 16 * shielded,
+             version, owned_since, sealed_key, sealed_index
+         FROM records"
+    };
+}
+
 /// Every record after an id, by id: for building the index.
 ///
 /// # Errors
@@ -259,10 +268,7 @@ pub async fn index_rows(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<Index
     let rows = fetch_all!(
         tx,
         IndexColumns,
-        "/* index_rows */ SELECT id, prefecture || ' ' || owner || ' ' || residence || ' ' || shield_named,
-             closed + 2 * serious + 4 * searchable + 8 * abuse_case + 16 * shielded,
-             version, owned_since, sealed_key, sealed_index
-         FROM records WHERE id > $1 ORDER BY id LIMIT $2",
+        concat!("/* index_rows */ ", index_columns!(), " WHERE id > $1 ORDER BY id LIMIT $2"),
         after,
         most,
     )?;
@@ -274,15 +280,7 @@ pub async fn index_rows(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<Index
 /// # Errors
 /// The database failed.
 pub async fn index_row(tx: &mut Tx, id: Uuid) -> Result<Option<IndexRow>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        IndexColumns,
-        "/* index_row */ SELECT id, prefecture || ' ' || owner || ' ' || residence || ' ' || shield_named,
-             closed + 2 * serious + 4 * searchable + 8 * abuse_case + 16 * shielded,
-             version, owned_since, sealed_key, sealed_index
-         FROM records WHERE id = $1",
-        id,
-    )?;
+    let row = fetch_optional!(tx, IndexColumns, concat!("/* index_row */ ", index_columns!(), " WHERE id = $1"), id,)?;
     Ok(row.map(IndexRow::new))
 }
 

@@ -79,7 +79,7 @@ const MANIFEST: u8 = 0;
 const LEAVES: u8 = 1;
 const INDEX: u8 = 2;
 const END: u8 = 3;
-/// A part is a few MiB; more is damage.
+/// Bytes of a part; more is damage.
 const LONGEST: usize = 1 << 30;
 
 fn place_of(file: Uuid, number: u64) -> String {

@@ -43,7 +43,9 @@ const LIMIT_SECONDS: f64 = 3.0;
 pub fn run(records: u64) {
     let population = Population::seeded(SEED);
     let engine = engine_means(&population, records);
-    let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).expect("temporary directory");
+    // Beside this program: on a disk, and out of the way of the source.
+    let program = std::env::current_exe().expect("this program");
+    let directory = tempfile::tempdir_in(program.parent().expect("its directory")).expect("temporary directory");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
     let any = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
     let premises = runtime.block_on(Premises::create(directory.path(), any(), any(), LIMITS)).expect("premises");
