@@ -152,7 +152,7 @@ async fn post(client: &Client, path: &str, body: serde_json::Value) {
 }
 
 async fn start(directory: &Path) -> Gateway {
-    let premises = Premises::create(directory, free_port(), free_port(), LIMITS).await.unwrap();
+    let premises = Premises::create(directory, None, free_port(), free_port(), LIMITS).await.unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_tsunagi"))
         .args(["serve", "--config"])
         .arg(directory.join("tsunagi.toml"))

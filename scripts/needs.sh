@@ -5,6 +5,7 @@ set -euo pipefail
 missing=()
 command -v xmllint >/dev/null || missing+=(libxml2-utils)
 command -v cc >/dev/null || missing+=(gcc)
+[ -n "$(find /usr/lib/postgresql /usr/pgsql-* /usr/local -path '*/bin/initdb' 2>/dev/null)" ] || missing+=(postgresql)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

@@ -88,7 +88,20 @@ pub enum Error {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            error if error.is_unavailable() => {
+                tracing::error!(%error, "the database does not answer");
+                JournalError::Unavailable.into()
+            }
+            StoreError::Moved => JournalError::Stale.into(),
+            error => Self::Store(error),
+        }
+    }
 }
 
 /// What a client is told.

@@ -5,10 +5,11 @@ use std::{fs::File, sync::Arc};
 use aws_lc_rs::hmac;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     config::Config,
     disclosure::{
         checkpoint::{CheckpointError, Signer},
+        following::Following,
         gate::Gate,
         journal::{Journal, Memory},
         messages::Inboxes,
@@ -18,7 +19,7 @@ use crate::{
     load::{Loaded, Loading, audit, write_snapshot},
     search::{budget::Budget, watch::Watch},
     store::{
-        self, Store, StoreError,
+        self, Access, Store, StoreError,
         keyring::Keyring,
         vault::{CENTRAL, Vault},
     },
@@ -32,6 +33,7 @@ pub struct Gateway {
     pub vault: Arc<Vault>,
     pub registry: Arc<Registry>,
     pub journal: Journal,
+    pub following: Arc<Following>,
     pub gate: Gate,
     pub search_budget: Budget,
     pub watch: Watch,
@@ -88,17 +90,19 @@ impl Gateway {
         let seed = hmac::Key::new(hmac::HMAC_SHA256, keyring.checkpoint_seed());
         let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&seed, b"tsunagi request digests").as_ref());
         let registry = Arc::new(Registry::embedded()?);
-        let vault = Arc::new(open_vault(&store, keyring).await?);
-        let loading = Loading { store: &store, vault: &vault, node: &config.node };
+        let vault = Arc::new(open_vault(&store, keyring, &config.node, clock.now()).await?);
+        let loading = Loading { store: &store, vault: &vault, node: &config.node, now: clock.now() };
         let snapshot = config.snapshot_file();
-        let Loaded { tree, index, unaudited } = loading.ledger_and_index(snapshot.as_deref()).await?;
+        let Loaded { tree, index, position, unaudited } = loading.ledger_and_index(snapshot.as_deref()).await?;
         let directory = Arc::new(loading.directory().await?);
         let standing = loading.standing().await?;
         let mut tx = store.read().await?;
         let inboxes = Inboxes::with_positions(store::inbox::positions(&mut tx).await?);
         drop(tx);
-        let memory = Arc::new(Memory::new(tree, index, directory, standing, inboxes));
-        let (journal, _writer) = Journal::start(config.node.clone(), store.clone(), clock.clone(), memory);
+        let memory = Arc::new(Memory::new(tree, index, directory, standing, inboxes, position));
+        let following = Following::start(store.clone(), vault.clone(), memory.clone());
+        let (journal, _writer) =
+            Journal::start(config.node.clone(), store.clone(), clock.clone(), memory, following.clone());
         let gate = Gate::new(journal.clone(), registry.clone(), clock.clone());
         let search_budget = Budget::new(&config.search);
         let watch = Watch::default();
@@ -109,6 +113,7 @@ impl Gateway {
             vault,
             registry,
             journal,
+            following,
             gate,
             search_budget,
             watch,
@@ -149,9 +154,9 @@ pub fn lock(database: &str) -> Result<Option<File>, OpenError> {
     Ok(Some(file))
 }
 
-/// Opens the prefecture keys, making those that are missing.
-async fn open_vault(store: &Store, keyring: Keyring) -> Result<Vault, StoreError> {
-    let mut tx = store.write().await?;
+/// Opens the prefecture keys, making those that are missing, and begins the node's log where there is none.
+async fn open_vault(store: &Store, keyring: Keyring, node: &str, now: Timestamp) -> Result<Vault, StoreError> {
+    let mut tx = store.write(Access::Change).await?;
     let wrapped = store::accounts::prefecture_keys(&mut tx).await?;
     let vault = Vault::open(keyring, &wrapped)?;
     let prefectures = (1..=47).map(|number| format!("{number:02}")).chain([CENTRAL.to_owned()]);
@@ -160,6 +165,7 @@ async fn open_vault(store: &Store, keyring: Keyring) -> Result<Vault, StoreError
             store::accounts::put_prefecture_key(&mut tx, &vault.new_generation(&prefecture)?).await?;
         }
     }
+    store::ledger::begin(&mut tx, node, now).await?;
     tx.commit().await?;
     Ok(vault)
 }

@@ -15,11 +15,11 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::{
+    clock::Timestamp,
     disclosure::merkle::{Hash, Tree, empty_root, leaf_hash},
     domain::case_record::{IndexItems, RecordFacts},
     gateway::{Gateway, OpenError},
     identity::directory::{Directory, DirectoryChange},
-    operations::announce_missing_child::standing_of,
     search::{
         index::{IndexChange, SearchIndex},
         records::PackedRecord,
@@ -29,7 +29,7 @@ use crate::{
         self, Store, StoreError,
         ledger::{Head, StoredEntry},
         records::IndexRow,
-        snapshot::{Kind, Part, Reading, Unfit, Writing},
+        snapshot::{Kind, Part, Reading, Standing, Unfit, Writing},
         vault::Vault,
     },
 };
@@ -51,12 +51,15 @@ pub struct Loading<'a> {
     pub store: &'a Store,
     pub vault: &'a Arc<Vault>,
     pub node: &'a str,
+    pub now: Timestamp,
 }
 
 /// The ledger's tree and the search index.
 pub struct Loaded {
     pub tree: Tree,
     pub index: SearchIndex,
+    /// Position of the last change of any node that it surely holds.
+    pub position: u64,
     /// Entries from the first on that only a snapshot vouches for; `None` where the store was read.
     pub unaudited: Option<u64>,
 }
@@ -77,17 +80,19 @@ impl Loading<'_> {
             }
         }
         let started = Instant::now();
+        // Noted before anything is read: what comes later is read twice rather than not at all.
+        let position = self.store.changes_position().await?;
         // Side by side: neither keeps two cores busy by itself.
         let (tree, index) = tokio::try_join!(self.ledger(), async { Ok(self.index().await?) })?;
         let seconds = started.elapsed().as_secs();
         tracing::info!(entries = tree.size(), records = index.len(), seconds, "the store was read");
-        Ok(Loaded { tree, index, unaudited: None })
+        Ok(Loaded { tree, index, position, unaudited: None })
     }
 
     async fn snapshot(&self, path: PathBuf) -> Result<Loaded, Unfit> {
         let vault = self.vault.clone();
         let reading = tokio::task::spawn_blocking(move || read(&path, &vault));
-        let (heads, mut tree, index) = reading.await.map_err(|_| Unfit::Damaged)??;
+        let (Standing { heads, position }, mut tree, index) = reading.await.map_err(|_| Unfit::Damaged)??;
         let own = |heads: &[Head]| {
             let own = heads.iter().find(|head| head.node == self.node);
             own.map_or((0, empty_root()), |head| (head.size, head.root))
@@ -98,11 +103,15 @@ impl Loading<'_> {
         }
         let mut tx = self.store.read().await?;
         let now = store::ledger::heads(&mut tx).await?;
-        // What other nodes wrote since cannot be held against their trees, which are not here.
-        let of_others =
-            |heads: &[Head]| -> Vec<Head> { heads.iter().filter(|head| head.node != self.node).cloned().collect() };
-        if of_others(&now) != of_others(&heads) {
-            return Err(Unfit::OtherLedger);
+        if self.store.is_shared() {
+            // What other nodes changed since comes by the feed, if it still goes back that far.
+            let next = store::changes::after(&mut tx, position, 1).await?;
+            let last = store::changes::position(&mut tx).await?;
+            match next.first().map(|noted| noted.position) {
+                Some(next) if next != position + 1 => return Err(Unfit::TooOld),
+                None if last != position => return Err(Unfit::OtherLedger),
+                _ => {}
+            }
         }
         let (size, root) = own(&now);
         match size.checked_sub(unaudited) {
@@ -130,7 +139,7 @@ impl Loading<'_> {
                 index.apply(IndexChange::Put(Box::new(PackedRecord::new(facts, &items))));
             }
         }
-        Ok(Loaded { tree, index, unaudited: Some(unaudited) })
+        Ok(Loaded { tree, index, position, unaudited: Some(unaudited) })
     }
 
     /// Rebuilds the tree from the entries and holds it against the head: a page is read while the one before is
@@ -196,6 +205,9 @@ impl Loading<'_> {
         for staff in store::accounts::staff(&mut tx, self.vault).await? {
             directory.apply(DirectoryChange::Staff(Box::new(staff)));
         }
+        for session in store::sessions::in_force(&mut tx, self.now).await? {
+            directory.apply(DirectoryChange::Session(Box::new(session)));
+        }
         Ok(directory)
     }
 
@@ -208,7 +220,7 @@ impl Loading<'_> {
         let mut tx = self.store.read().await?;
         for notice in store::notices::all(&mut tx).await? {
             let content = store::notices::open_content(&mut tx, self.vault, notice.id).await?;
-            standing.apply(standing_of(&notice, &content));
+            standing.apply(store::notices::standing_of(&notice, &content));
         }
         Ok(standing)
     }
@@ -245,9 +257,9 @@ fn fill(index: &SearchIndex, vault: &Vault, mut page: Vec<IndexRow>) -> Result<(
 ///
 /// # Errors
 /// It is absent, damaged or of another program.
-pub fn read(path: &Path, vault: &Vault) -> Result<(Vec<Head>, Tree, SearchIndex), Unfit> {
+pub fn read(path: &Path, vault: &Vault) -> Result<(Standing, Tree, SearchIndex), Unfit> {
     let reading = Reading::open(path, vault)?;
-    let heads = reading.heads().to_vec();
+    let standing = reading.standing().clone();
     let (opened, parts) = mpsc::sync_channel::<Part>(WAITING);
     std::thread::scope(|scope| {
         let taking = scope.spawn(move || -> Result<(Tree, SearchIndex), Unfit> {
@@ -266,7 +278,7 @@ pub fn read(path: &Path, vault: &Vault) -> Result<(Vec<Head>, Tree, SearchIndex)
         let taken = taking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let (tree, index) = taken?;
         opening?;
-        Ok((heads, tree, index))
+        Ok((standing, tree, index))
     })
 }
 
@@ -291,7 +303,8 @@ fn write(gateway: &Gateway, path: &Path, heads: Vec<Head>) -> Result<(), Unfit> 
     if own.map_or((0, empty_root()), |head| (head.size, head.root)) != tree.frontier().head() {
         return Err(Unfit::OtherLedger);
     }
-    let mut writing = Writing::begin(path, &gateway.vault, heads)?;
+    let standing = Standing { heads, position: memory.position() };
+    let mut writing = Writing::begin(path, &gateway.vault, standing)?;
     for leaves in tree.leaves().chunks(LEAVES) {
         writing.put(Kind::Leaves, leaves.as_flattened())?;
     }

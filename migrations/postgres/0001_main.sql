@@ -35,8 +35,9 @@ CREATE TABLE staff (
     PRIMARY KEY (organization, id)
 );
 
+-- Records lie in a partition for each prefecture (都道府県ごとの格納領域) and one for what belongs to none (00).
 CREATE TABLE records (
-    id UUID PRIMARY KEY,
+    id UUID NOT NULL,
     prefecture TEXT NOT NULL,
     owner TEXT NOT NULL,
     version BIGINT NOT NULL,
@@ -53,23 +54,44 @@ CREATE TABLE records (
     -- What the search index is built from, under the record's own key.
     sealed_index BYTEA NOT NULL,
     registered_at BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL
-);
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (prefecture, id)
+) PARTITION BY LIST (prefecture);
 CREATE INDEX records_by_owner ON records (owner, id);
 
+-- Where a record lies, by its id alone; an id lies in one place.
+CREATE TABLE record_places (
+    id UUID PRIMARY KEY,
+    prefecture TEXT NOT NULL
+);
+CREATE FUNCTION note_record_place() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS
+$$ BEGIN
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM record_places WHERE id = OLD.id AND prefecture = OLD.prefecture;
+    ELSE
+        INSERT INTO record_places (id, prefecture) VALUES (NEW.id, NEW.prefecture);
+    END IF;
+    RETURN NULL;
+END $$;
+-- A record that moves is deleted from one partition and inserted into another.
+CREATE TRIGGER note_record_place AFTER INSERT OR DELETE ON records
+FOR EACH ROW EXECUTE FUNCTION note_record_place();
+
 CREATE TABLE record_versions (
-    record UUID NOT NULL REFERENCES records (id),
+    prefecture TEXT NOT NULL,
+    record UUID NOT NULL,
     version BIGINT NOT NULL,
     organization TEXT NOT NULL,
     officer TEXT NOT NULL,
     change_kind TEXT NOT NULL,
     at BIGINT NOT NULL,
     sealed_body BYTEA NOT NULL,
-    PRIMARY KEY (record, version)
-);
+    PRIMARY KEY (prefecture, record, version)
+) PARTITION BY LIST (prefecture);
 
 CREATE TABLE attachments (
-    record UUID NOT NULL REFERENCES records (id),
+    prefecture TEXT NOT NULL,
+    record UUID NOT NULL,
     id UUID NOT NULL,
     media_type TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -77,8 +99,20 @@ CREATE TABLE attachments (
     withheld BIGINT NOT NULL,
     at BIGINT NOT NULL,
     sealed_content BYTEA NOT NULL,
-    PRIMARY KEY (record, id)
-);
+    PRIMARY KEY (prefecture, record, id)
+) PARTITION BY LIST (prefecture);
+
+DO $$
+DECLARE
+    kept TEXT;
+BEGIN
+    FOREACH kept IN ARRAY ARRAY['records', 'record_versions', 'attachments'] LOOP
+        FOR number IN 0..47 LOOP
+            EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES IN (%L)',
+                kept || '_' || lpad(number::text, 2, '0'), kept, lpad(number::text, 2, '0'));
+        END LOOP;
+    END LOOP;
+END $$;
 
 CREATE TABLE provisions (
     record UUID NOT NULL,
@@ -233,3 +267,5 @@ CREATE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$;
 CREATE TRIGGER ledger_is_append_only BEFORE UPDATE OR DELETE ON ledger
 FOR EACH ROW EXECUTE FUNCTION ledger_is_append_only();
+CREATE TRIGGER ledger_is_not_emptied BEFORE TRUNCATE ON ledger
+FOR EACH STATEMENT EXECUTE FUNCTION ledger_is_append_only();

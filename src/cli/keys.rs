@@ -9,7 +9,7 @@ use super::{ConfigFile, demo::world::WorldError};
 use crate::{
     config::Config,
     gateway::{lock, open_store},
-    store::{self, Store, StoreError, keyring::Keyring, vault::Vault},
+    store::{self, Access, Store, StoreError, keyring::Keyring, vault::Vault},
 };
 
 #[derive(Subcommand)]
@@ -50,7 +50,7 @@ const PAGE: i64 = 500;
 /// # Errors
 /// A key does not open, or the database failed.
 pub async fn rotate(store: &Store, keyring: Keyring) -> Result<usize, StoreError> {
-    let mut tx = store.write().await?;
+    let mut tx = store.write(Access::Change).await?;
     let wrapped = store::accounts::prefecture_keys(&mut tx).await?;
     let vault = Vault::open(keyring, &wrapped)?;
     let mut prefectures: Vec<String> = wrapped.into_iter().map(|key| key.prefecture).collect();
@@ -72,7 +72,7 @@ pub async fn rotate(store: &Store, keyring: Keyring) -> Result<usize, StoreError
         for stored in page {
             let id = stored.facts.id;
             let key = vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-            store::records::set_key(&mut tx, id, &vault.wrap(&stored.prefecture, id, &key)?).await?;
+            store::records::set_key(&mut tx, &stored.facts, &vault.wrap(&stored.prefecture, id, &key)?).await?;
         }
     }
     tx.commit().await?;

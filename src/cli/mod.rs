@@ -16,6 +16,7 @@ use crate::{
     cli::demo::world::WorldError,
     domain::organization::OrganizationCode,
     pki::{Authority, Flaw},
+    store,
 };
 
 /// Tsunagi 繋ぎ: the gateway for records of children at risk.
@@ -32,6 +33,11 @@ enum Command {
     Serve(ConfigFile),
     /// Make keyring and database, and register the operator's first terminal and administrator.
     Init(serve::Init),
+    /// Bring the schema of a PostgreSQL database up to date, as the role that owns it.
+    Migrate {
+        /// `postgres://` URL; left out, `OWNER_DATABASE` of the environment, which no list of processes shows.
+        database: Option<String>,
+    },
     /// Play the whole story on a gateway of its own.
     Demo(demo::Options),
     /// Certificates for development and tests.
@@ -115,6 +121,7 @@ pub fn run() -> ExitCode {
         match cli.command {
             Command::Serve(file) => serve::serve(&file.config).await,
             Command::Init(init) => init.run().await,
+            Command::Migrate { database } => migrate(database).await,
             Command::Demo(options) => options.run().await,
             Command::Pki(pki) => pki.run(),
             Command::Org(command) => command.run().await,
@@ -130,6 +137,16 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
+}
+
+async fn migrate(database: Option<String>) -> Result<(), WorldError> {
+    let database = database.or_else(|| std::env::var("OWNER_DATABASE").ok());
+    let database = database.ok_or_else(|| {
+        WorldError::Unexpected("name the database, or set OWNER_DATABASE to a postgres:// URL".to_owned())
+    })?;
+    store::migrate_postgres(&database).await?;
+    println!("the schema is that of this program");
+    Ok(())
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {

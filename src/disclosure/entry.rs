@@ -75,6 +75,7 @@ pub enum Act {
     StaffRegister,
     StaffRevoke,
     SessionOpen,
+    SessionEnd,
     /// The gateway noticed a pattern in an officer's searches; the subject names the rule.
     SearchWatch,
     /// A call that was turned away before it reached an operation.

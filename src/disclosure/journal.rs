@@ -6,11 +6,12 @@
 //! answered. So a receipt proves a durable entry, and a later search sees every earlier acknowledgement.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -20,9 +21,11 @@ use uuid::Uuid;
 
 use super::{
     entry::{Entry, HiddenOwner},
+    following::Following,
     merkle::{Frontier, Hash, Tree, leaf_hash},
     messages::{InboxItem, Inboxes},
     planted::Planted,
+    recent::{Recent, Scope},
 };
 use crate::{
     clock::Clock,
@@ -36,13 +39,20 @@ use crate::{
         index::{IndexChange, SearchIndex},
         standing::{StandingChange, StandingMatches},
     },
-    store::{self, Store, StoreError, Tx, execute, ledger::Appended},
+    store::{
+        self, Access, Store, StoreError, Tx,
+        changes::{Noted, Subject},
+        execute,
+        ledger::Appended,
+    },
 };
 
 /// Most jobs in one transaction; more wait for the next.
 const MOST_IN_BATCH: usize = 512;
 /// Jobs that may wait. Beyond that the caller is told to come back.
 const QUEUE: usize = 2_048;
+/// How long a transaction may take where the server is another machine.
+const MOST: Duration = Duration::from_secs(15);
 
 /// Proof that ledger entries are durable. Made here alone, after a commit.
 #[derive(Debug)]
@@ -87,7 +97,33 @@ pub enum Change {
     Directory(DirectoryChange),
     Standing(StandingChange),
     /// Something that a decision may have rested on: decisions made before must be made again.
-    Visibility,
+    Visibility(Scope),
+}
+
+impl Change {
+    /// How other nodes hear of it.
+    fn subject(&self) -> Option<Subject> {
+        Some(match self {
+            Self::Index(IndexChange::Put(record)) => Subject::Record(record.facts.id),
+            Self::Index(IndexChange::Facts(facts)) => Subject::Record(facts.id),
+            Self::Directory(DirectoryChange::Organization(organization)) => {
+                Subject::Organization(organization.code.clone())
+            }
+            Self::Directory(DirectoryChange::Uploaded(code, _)) => Subject::Organization(code.clone()),
+            Self::Directory(DirectoryChange::Terminal(terminal)) => Subject::Terminal(terminal.serial.clone()),
+            Self::Directory(DirectoryChange::Staff(staff)) => {
+                Subject::Staff(staff.organization.clone(), staff.id.clone())
+            }
+            Self::Directory(DirectoryChange::Session(session)) => {
+                Subject::Sessions(session.1.organization.clone(), session.1.officer.clone())
+            }
+            Self::Directory(DirectoryChange::Sessions(code, id, _)) => Subject::Sessions(code.clone(), id.clone()),
+            // Every node has a clock of its own.
+            Self::Directory(DirectoryChange::ForgetExpired(_)) => return None,
+            Self::Standing(StandingChange::Put(id, _) | StandingChange::Remove(id)) => Subject::Notice(*id),
+            Self::Visibility(scope) => Subject::Decisions(scope.clone()),
+        })
+    }
 }
 
 /// What an effect did: its answer, its entries, and what follows from it.
@@ -154,13 +190,16 @@ struct Prepared {
 trait Job: Send {
     /// Runs inside the transaction. Keeps its own answer until [`Job::finish`].
     fn run<'t>(&'t mut self, tx: &'t mut Tx, clock: &'t Clock) -> BoxFuture<'t, Result<Prepared, Declined>>;
-    /// Whether what it does must be undone if it declines half-way.
-    fn needs_savepoint(&self) -> bool;
+    /// Whether it does more than add entries: nobody else may change anything meanwhile, and what it did must be
+    /// undone if it declines half-way.
+    fn is_effect(&self) -> bool;
+    /// What it adds, if that is known before it runs.
+    fn entries(&self) -> &[Logged];
     fn finish(self: Box<Self>, outcome: Result<Receipt, Error>);
 }
 
 struct Work {
-    /// The visibility epoch in which the caller decided; `None` for an effect, which decides inside the transaction.
+    /// The position of memory at which the caller decided; `None` for what decides inside the transaction.
     decided_at: Option<u64>,
     job: Box<dyn Job>,
 }
@@ -172,7 +211,7 @@ pub struct Memory {
     pub directory: Arc<Directory>,
     pub standing: StandingMatches,
     pub inboxes: Inboxes,
-    epoch: AtomicU64,
+    recent: RwLock<Recent>,
     healthy: AtomicBool,
     /// The ledger was tampered with: nothing is written any more, and so nothing disclosed.
     condemned: AtomicBool,
@@ -188,6 +227,7 @@ impl Memory {
         directory: Arc<Directory>,
         standing: StandingMatches,
         inboxes: Inboxes,
+        position: u64,
     ) -> Self {
         Self {
             tree: RwLock::new(tree),
@@ -195,7 +235,7 @@ impl Memory {
             directory,
             standing,
             inboxes,
-            epoch: AtomicU64::new(0),
+            recent: RwLock::new(Recent::from(position)),
             healthy: AtomicBool::new(true),
             condemned: AtomicBool::new(false),
             commits: AtomicU64::new(0),
@@ -203,17 +243,30 @@ impl Memory {
         }
     }
 
-    fn apply(&self, changes: Vec<Change>) {
-        for change in changes {
-            match change {
-                Change::Index(change) => self.index.apply(change),
-                Change::Directory(change) => self.directory.apply(change),
-                Change::Standing(change) => self.standing.apply(change),
-                Change::Visibility => {
-                    self.epoch.fetch_add(1, Ordering::SeqCst);
-                }
-            }
+    /// Position of the last change that it holds.
+    pub fn position(&self) -> u64 {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner).position()
+    }
+
+    /// Takes in the change at a position: first what it changes, then that decisions made before are outdated.
+    pub(super) fn take(&self, position: u64, change: Option<Change>) {
+        let mut outdated = None;
+        match change {
+            Some(Change::Index(change)) => self.index.apply(change),
+            Some(Change::Directory(change)) => self.directory.apply(change),
+            Some(Change::Standing(change)) => self.standing.apply(change),
+            Some(Change::Visibility(scope)) => outdated = Some(scope),
+            None => {}
         }
+        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+        recent.pass(position);
+        if let Some(scope) = outdated {
+            recent.note(scope);
+        }
+    }
+
+    fn outdates(&self, decided_at: u64, entries: &[Logged]) -> bool {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner).outdates(decided_at, entries)
     }
 }
 
@@ -226,10 +279,16 @@ pub struct Journal {
 
 impl Journal {
     /// Starts the writer of a node.
-    pub fn start(node: String, store: Store, clock: Clock, memory: Arc<Memory>) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(
+        node: String,
+        store: Store,
+        clock: Clock,
+        memory: Arc<Memory>,
+        following: Arc<Following>,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let planted = Planted::from_environment();
-        let writer = Writer { node, store, clock, memory: memory.clone(), waiting, in_doubt: None, planted };
+        let writer = Writer { node, store, clock, memory: memory.clone(), following, waiting, in_doubt: None, planted };
         let task = tokio::spawn(writer.run());
         (Self { queue, memory }, task)
     }
@@ -238,9 +297,9 @@ impl Journal {
         &self.memory
     }
 
-    /// The visibility epoch. Read it before reading what a decision rests on, and hand it back with the decision.
-    pub fn epoch(&self) -> u64 {
-        self.memory.epoch.load(Ordering::SeqCst)
+    /// The position of memory. Read it before reading what a decision rests on, and hand it back with the decision.
+    pub fn position(&self) -> u64 {
+        self.memory.position()
     }
 
     /// Transactions committed since the start, and ledger entries in them.
@@ -280,8 +339,8 @@ impl Journal {
         answer.await.unwrap_or(Err(JournalError::Unavailable.into()))
     }
 
-    /// Runs an effect in the journal's transaction and answers once it is durable. Effects run one after another and
-    /// read what they decide on inside: none needs the epoch.
+    /// Runs an effect in the journal's transaction and answers once it is durable. Effects run one after another, over
+    /// all nodes, and read what they decide on inside.
     ///
     /// # Errors
     /// The effect's own refusal, or as [`Self::record`].
@@ -323,8 +382,12 @@ impl Job for Entries {
         Box::pin(async move { prepared })
     }
 
-    fn needs_savepoint(&self) -> bool {
+    fn is_effect(&self) -> bool {
         false
+    }
+
+    fn entries(&self) -> &[Logged] {
+        self.prepared.as_ref().map_or(&[], |prepared| &prepared.entries)
     }
 
     fn finish(self: Box<Self>, outcome: Result<Receipt, Error>) {
@@ -369,8 +432,12 @@ where
         })
     }
 
-    fn needs_savepoint(&self) -> bool {
+    fn is_effect(&self) -> bool {
         true
+    }
+
+    fn entries(&self) -> &[Logged] {
+        &[]
     }
 
     fn finish(self: Box<Self>, outcome: Result<Receipt, Error>) {
@@ -388,7 +455,9 @@ struct InDoubt {
     size: u64,
     root: Hash,
     leaves: Vec<Hash>,
+    /// Changes of memory, and the position of the first.
     changes: Vec<Change>,
+    first_change: u64,
     inbox: Vec<(OrganizationCode, i64)>,
 }
 
@@ -397,6 +466,7 @@ struct Writer {
     store: Store,
     clock: Clock,
     memory: Arc<Memory>,
+    following: Arc<Following>,
     waiting: mpsc::Receiver<Work>,
     in_doubt: Option<InDoubt>,
     planted: Option<Planted>,
@@ -424,9 +494,18 @@ impl Writer {
     async fn commit(&mut self, mut batch: Vec<Work>) {
         let outcome = if self.memory.condemned.load(Ordering::SeqCst) {
             Err(StoreError::Corrupt("ledger"))
+        } else if self.store.is_shared() {
+            // A server that is gone without a word must not keep callers waiting. What was being committed is in doubt.
+            match tokio::time::timeout(MOST, self.transact(&mut batch)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(StoreError::Slow),
+            }
         } else {
             self.transact(&mut batch).await
         };
+        if matches!(outcome, Err(StoreError::OtherWriter)) {
+            self.memory.condemned.store(true, Ordering::SeqCst);
+        }
         self.memory.healthy.store(outcome.is_ok(), Ordering::Relaxed);
         match outcome {
             Ok(ran) => answer(batch, ran),
@@ -440,17 +519,23 @@ impl Writer {
 
     async fn transact(&mut self, batch: &mut Vec<Work>) -> Result<Vec<Ran>, StoreError> {
         self.resolve_doubt().await?;
-        let mut tx = self.store.write().await?;
-        let mut frontier = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
-        let first_position = frontier.size();
-        let mut epoch = self.memory.epoch.load(Ordering::SeqCst);
+        let changes_things = batch.iter().any(|work| work.job.is_effect());
+        let mut tx = self.store.write(if changes_things { Access::Change } else { Access::Append }).await?;
+        // Nobody can change anything now: what memory takes in here is all there is.
+        self.following.take_in(&mut tx).await?;
+        let before = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
+        let mut frontier = before.clone();
         let mut leaves = Vec::new();
-        let mut changes = Vec::new();
-        let mut inbox: HashMap<OrganizationCode, i64> = HashMap::new();
+        let mut changes: Vec<Change> = Vec::new();
         let mut ran = Vec::with_capacity(batch.len());
         let (mut appended, mut messages) = (Vec::new(), Vec::new());
         for work in batch.iter_mut() {
-            if work.decided_at.is_some_and(|decided_at| decided_at != epoch) {
+            if work.decided_at.is_some_and(|decided_at| {
+                let entries = work.job.entries();
+                let outdating =
+                    |change: &Change| matches!(change, Change::Visibility(scope) if scope.touches_any(entries));
+                self.memory.outdates(decided_at, entries) || changes.iter().any(outdating)
+            }) {
                 ran.push(Ran::Not(JournalError::Stale.into()));
                 continue;
             }
@@ -472,41 +557,36 @@ impl Writer {
                 frontier.push(leaf);
                 leaves.push(leaf);
             }
-            for item in prepared.inbox {
-                let next = match inbox.get(&item.to) {
-                    Some(last) => last + 1,
-                    None => self.memory.inboxes.watch(&item.to).0 + 1,
-                };
-                inbox.insert(item.to.clone(), next);
-                messages.push((next, item));
-            }
-            epoch += prepared.changes.iter().filter(|change| matches!(change, Change::Visibility)).count() as u64;
+            messages.extend(prepared.inbox);
             changes.extend(prepared.changes);
             ran.push(declined.map_or_else(|| Ran::Well(Receipt { entries: ids }), Ran::Not));
         }
         store::ledger::append(&mut tx, &self.node, appended).await?;
+        let (messages, inbox) = self.place(&mut tx, messages).await?;
         store::inbox::deliver(&mut tx, messages, self.clock.now()).await?;
-        let doubt = InDoubt {
-            size: frontier.size(),
-            root: frontier.root(),
-            leaves,
-            changes,
-            inbox: inbox.into_iter().collect(),
-        };
-        if doubt.size > first_position {
-            store::ledger::set_head(&mut tx, &self.node, &frontier, self.clock.now()).await?;
+        let first_change = self.memory.position() + 1;
+        if self.store.is_shared() {
+            let noted = (first_change..).zip(&changes).filter_map(|(position, change)| {
+                let subject = change.subject()?;
+                Some(Noted { position, subject })
+            });
+            store::changes::append(&mut tx, &self.node, noted.collect(), self.clock.now()).await?;
+        }
+        let doubt = InDoubt { size: frontier.size(), root: frontier.root(), leaves, changes, first_change, inbox };
+        if doubt.size > before.size() {
+            store::ledger::set_head(&mut tx, &self.node, before.head(), &frontier, self.clock.now()).await?;
         }
         // From here until the answer, nobody knows whether the commit holds.
         self.in_doubt = Some(doubt);
         if self.planted == Some(Planted::AnswerBeforeCommit) {
-            self.settle();
+            self.settle().await;
             answer(std::mem::take(batch), std::mem::take(&mut ran));
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let committed = tx.commit().await;
         match committed {
             Ok(()) => {
-                self.settle();
+                self.settle().await;
                 Ok(ran)
             }
             Err(error) => {
@@ -518,7 +598,7 @@ impl Writer {
     }
 
     async fn run_job(&self, tx: &mut Tx, job: &mut dyn Job) -> Result<Result<Prepared, Declined>, StoreError> {
-        if !job.needs_savepoint() {
+        if !job.is_effect() {
             return Ok(job.run(tx, &self.clock).await);
         }
         execute!(tx, "SAVEPOINT effect")?;
@@ -530,15 +610,47 @@ impl Writer {
         Ok(outcome)
     }
 
+    /// Gives every message its position in its inbox; answers the latest of each inbox as well.
+    async fn place(
+        &self,
+        tx: &mut Tx,
+        messages: Vec<InboxItem>,
+    ) -> Result<(Vec<(i64, InboxItem)>, Vec<(OrganizationCode, i64)>), StoreError> {
+        // In order of the organizations: two nodes never wait for each other.
+        let mut next: BTreeMap<OrganizationCode, i64> = BTreeMap::new();
+        for message in &messages {
+            *next.entry(message.to.clone()).or_default() += 1;
+        }
+        let mut latest = Vec::with_capacity(next.len());
+        for (organization, count) in &mut next {
+            let last = if self.store.is_shared() {
+                store::inbox::advance(tx, organization, *count).await?
+            } else {
+                self.memory.inboxes.watch(organization).0 + *count
+            };
+            latest.push((organization.clone(), last));
+            *count = last - *count;
+        }
+        let placed = messages.into_iter().map(|message| {
+            let position = next.entry(message.to.clone()).or_default();
+            *position += 1;
+            (*position, message)
+        });
+        Ok((placed.collect(), latest))
+    }
+
     /// Finds out whether the last unconfirmed commit holds, and brings memory into line if it does.
     /// Answers whether it holds; `true` where there is nothing in doubt.
     async fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
         let Some(doubt) = &self.in_doubt else { return Ok(true) };
-        let mut tx = self.store.write().await?;
+        let (expected, has_entries) = ((doubt.size, doubt.root), !doubt.leaves.is_empty());
+        let mut tx = self.store.write(Access::Append).await?;
+        // Waits for a commit that is still under way; and that this is durable means that what it read is, too.
+        store::ledger::touch_head(&mut tx, &self.node).await?;
         let head = store::ledger::head(&mut tx, &self.node).await?;
-        let (size, root) = head.unwrap_or((0, super::merkle::empty_root()));
-        if size == doubt.size && root == doubt.root && !doubt.leaves.is_empty() {
-            self.settle();
+        tx.commit().await?;
+        if has_entries && head == Some(expected) {
+            self.settle().await;
             return Ok(true);
         }
         self.in_doubt = None;
@@ -546,15 +658,20 @@ impl Writer {
     }
 
     /// Brings memory up to the commit that has just been confirmed.
-    fn settle(&mut self) {
-        let Some(InDoubt { leaves, changes, inbox, .. }) = self.in_doubt.take() else { return };
+    async fn settle(&mut self) {
+        let Some(InDoubt { leaves, changes, first_change, inbox, .. }) = self.in_doubt.take() else { return };
         self.memory.commits.fetch_add(1, Ordering::Relaxed);
         self.memory.entries.fetch_add(leaves.len() as u64, Ordering::Relaxed);
+        let taking = self.following.taking().await;
         // Whoever holds the tree, such as a snapshot being written, sees the entries and what they changed, or neither.
         let mut tree = self.memory.tree.write().unwrap_or_else(PoisonError::into_inner);
         leaves.into_iter().for_each(|leaf| tree.push(leaf));
-        self.memory.apply(changes);
+        // Where the feed was faster, memory holds them already.
+        if self.memory.position() + 1 == first_change {
+            (first_change..).zip(changes).for_each(|(position, change)| self.memory.take(position, Some(change)));
+        }
         drop(tree);
+        drop(taking);
         for (organization, position) in inbox {
             self.memory.inboxes.delivered(&organization, position);
         }

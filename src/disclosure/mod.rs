@@ -8,11 +8,13 @@
 
 pub mod checkpoint;
 pub mod entry;
+pub mod following;
 pub mod gate;
 pub mod journal;
 pub mod merkle;
 pub mod messages;
 mod planted;
+pub mod recent;
 mod sealed;
 
 pub use gate::Disclosed;

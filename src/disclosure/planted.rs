@@ -7,6 +7,8 @@
 pub enum Planted {
     /// Answers, and only then commits.
     AnswerBeforeCommit,
+    /// Does not follow what other nodes committed.
+    StaleMemory,
 }
 
 impl Planted {
@@ -15,6 +17,7 @@ impl Planted {
     pub fn from_environment() -> Option<Self> {
         match std::env::var("PLANTED_DEFECT").as_deref() {
             Ok("answer-before-commit") => Some(Self::AnswerBeforeCommit),
+            Ok("stale-memory") => Some(Self::StaleMemory),
             _ => None,
         }
     }

@@ -72,9 +72,9 @@ pub enum DirectoryChange {
     Uploaded(OrganizationCode, Timestamp),
     Terminal(Box<Terminal>),
     Staff(Box<StaffMember>),
-    Session([u8; 32], Box<Session>),
-    EndSession([u8; 32]),
-    EndSessionsOf(OrganizationCode, String),
+    Session(Box<([u8; 32], Session)>),
+    /// All sessions of one officer, by the digests of their tokens.
+    Sessions(OrganizationCode, String, Vec<([u8; 32], Session)>),
     /// Forgets sessions whose time has run out.
     ForgetExpired(Timestamp),
 }
@@ -104,6 +104,23 @@ struct Inner {
     terminals: HashMap<String, Terminal>,
     staff: HashMap<(OrganizationCode, String), StaffMember>,
     sessions: HashMap<[u8; 32], Session>,
+}
+
+impl Inner {
+    fn caller(&self, terminal: &Terminal, officer: String, request: Uuid) -> Result<Caller, Unrecognized> {
+        let staff = self
+            .staff
+            .get(&(terminal.organization.clone(), officer))
+            .filter(|staff| staff.active)
+            .ok_or(Unrecognized::Officer)?;
+        Ok(Caller {
+            organization: staff.organization.clone(),
+            terminal: terminal.serial.clone(),
+            officer: staff.id.clone(),
+            roles: staff.roles.clone(),
+            request,
+        })
+    }
 }
 
 /// Everyone who may call.
@@ -137,14 +154,13 @@ impl Directory {
             DirectoryChange::Staff(staff) => {
                 inner.staff.insert((staff.organization.clone(), staff.id.clone()), *staff);
             }
-            DirectoryChange::Session(token, session) => {
-                inner.sessions.insert(token, *session);
+            DirectoryChange::Session(session) => {
+                let (token, session) = *session;
+                inner.sessions.insert(token, session);
             }
-            DirectoryChange::EndSession(token) => {
-                inner.sessions.remove(&token);
-            }
-            DirectoryChange::EndSessionsOf(organization, officer) => {
+            DirectoryChange::Sessions(organization, officer, sessions) => {
                 inner.sessions.retain(|_, session| session.organization != organization || session.officer != officer);
+                inner.sessions.extend(sessions);
             }
             DirectoryChange::ForgetExpired(now) => inner.sessions.retain(|_, session| now < session.expires_at),
         }
@@ -185,18 +201,16 @@ impl Directory {
                 .ok_or(Unrecognized::Session)?,
             _ => return Err(Unrecognized::OfficerMissing),
         };
-        let staff = inner
-            .staff
-            .get(&(organization.code.clone(), id))
-            .filter(|staff| staff.active)
-            .ok_or(Unrecognized::Officer)?;
-        Ok(Caller {
-            organization: organization.code.clone(),
-            terminal: terminal.serial.clone(),
-            officer: staff.id.clone(),
-            roles: staff.roles.clone(),
-            request,
-        })
+        inner.caller(terminal, id, request)
+    }
+
+    /// Who signs in at a desk, once the password was right.
+    ///
+    /// # Errors
+    /// Which of the identities is not in force.
+    pub fn signing_in(&self, desk: &Terminal, officer: &str, request: Uuid) -> Result<Caller, Unrecognized> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        inner.caller(desk, officer.to_owned(), request)
     }
 
     /// A desk terminal in force, for signing in.

@@ -11,6 +11,7 @@ use crate::{
         entry::{Act, Entry},
         journal::{Change, Declined, Effect},
         messages::{InboxItem, InboxKind},
+        recent::Scope,
     },
     domain::{
         organization::{OrganizationCode, OrganizationKind},
@@ -58,15 +59,17 @@ pub async fn connect_organization(gateway: &Arc<Gateway>, call: Call) -> Result<
     if gateway.registry.body(&code).is_none() {
         return Err(Error::NotFound("organization"));
     }
-    let known = gateway.directory().organization(&code);
-    let organization = Organization {
-        code,
-        active: true,
-        relay_desk,
-        settings: known.as_ref().map(|o| o.settings.clone()).unwrap_or_default(),
-        last_upload_at: known.and_then(|o| o.last_upload_at),
-    };
-    put_organization(gateway, call, Act::OrganizationConnect, organization).await
+    let connected = code.clone();
+    change_organization(gateway, call, Act::OrganizationConnect, code, move |known| {
+        Some(Organization {
+            code: connected,
+            active: true,
+            relay_desk,
+            settings: known.as_ref().map(|o| o.settings.clone()).unwrap_or_default(),
+            last_upload_at: known.and_then(|o| o.last_upload_at),
+        })
+    })
+    .await
 }
 
 /// `POST /v1/organizations/{code}/suspend` (operator): nobody of it gets in any more.
@@ -74,8 +77,9 @@ pub async fn connect_organization(gateway: &Arc<Gateway>, call: Call) -> Result<
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn suspend_organization(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let organization = connected(gateway, call.segment("code"))?;
-    put_organization(gateway, call, Act::OrganizationSuspend, Organization { active: false, ..organization }).await
+    let code = connected(gateway, call.segment("code"))?.code;
+    let suspend = |known: Option<Organization>| known.map(|known| Organization { active: false, ..known });
+    change_organization(gateway, call, Act::OrganizationSuspend, code, suspend).await
 }
 
 /// `PUT /v1/settings`: an organization tightens or loosens the rows of its own records.
@@ -87,8 +91,9 @@ pub async fn change_settings(gateway: &Arc<Gateway>, call: Call) -> Result<Answe
     if !settings.is_lawful() {
         return Err(Error::SettingsUnlawful);
     }
-    let organization = connected(gateway, call.caller.organization().as_str())?;
-    put_organization(gateway, call, Act::SettingsChange, Organization { settings, ..organization }).await
+    let code = call.caller.organization().clone();
+    let change = |known: Option<Organization>| known.map(|known| Organization { settings, ..known });
+    change_organization(gateway, call, Act::SettingsChange, code, change).await
 }
 
 fn connected(gateway: &Gateway, code: &str) -> Result<Organization, Error> {
@@ -97,11 +102,14 @@ fn connected(gateway: &Gateway, code: &str) -> Result<Organization, Error> {
         .ok_or(Error::NotFound("organization"))
 }
 
-async fn put_organization(
+/// Writes an organization as it becomes of what it is inside the journal's transaction: a suspension is not undone by
+/// settings that were sent at the same moment.
+async fn change_organization(
     gateway: &Arc<Gateway>,
     call: Call,
     act: Act,
-    organization: Organization,
+    code: OrganizationCode,
+    becoming: impl FnOnce(Option<Organization>) -> Option<Organization> + Send + 'static,
 ) -> Result<Answer, Error> {
     let idempotency = call.idempotency()?;
     let node = gateway.clone();
@@ -110,12 +118,14 @@ async fn put_organization(
         .journal
         .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
+                let known = store::accounts::organization(tx, &code).await?;
+                let organization = becoming(known).ok_or(Error::NotFound("organization"))?;
                 store::accounts::put_organization(tx, &organization, node.clock.now()).await?;
-                let entry = Entry::of(&call.caller, act, &node.clock).about(&organization.code);
-                let done = Administered { id: organization.code.to_string(), active: organization.active };
+                let entry = Entry::of(&call.caller, act, &node.clock).about(&code);
+                let done = Administered { id: code.to_string(), active: organization.active };
                 Ok(Effect::new(done, entry)
                     .then(Change::Directory(DirectoryChange::Organization(Box::new(organization))))
-                    .then(Change::Visibility))
+                    .then(Change::Visibility(Scope::Organization(code))))
             })
         })
         .await?;
@@ -240,9 +250,10 @@ async fn put_terminal(
     store::accounts::put_terminal(tx, &terminal, node.clock.now()).await?;
     let entry = Entry::of(&call.caller, act, &node.clock).about(&terminal.serial);
     let done = Administered { id: terminal.serial.clone(), active: terminal.active };
+    let scope = Scope::Organization(terminal.organization.clone());
     Ok(Effect::new(done, entry)
         .then(Change::Directory(DirectoryChange::Terminal(Box::new(terminal))))
-        .then(Change::Visibility))
+        .then(Change::Visibility(scope)))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -391,11 +402,13 @@ async fn put_staff(
                 let entry = Entry::of(&call.caller, act, &node.clock).about(about);
                 let done = Administered { id: staff.id.clone(), active: staff.active };
                 // A new password or a revocation ends what was signed in with the old one.
-                let ended = DirectoryChange::EndSessionsOf(staff.organization.clone(), staff.id.clone());
+                store::sessions::end_all(tx, &staff.organization, &staff.id).await?;
+                let ended = DirectoryChange::Sessions(staff.organization.clone(), staff.id.clone(), Vec::new());
+                let scope = Scope::Organization(staff.organization.clone());
                 Ok(Effect::new(done, entry)
                     .then(Change::Directory(ended))
                     .then(Change::Directory(DirectoryChange::Staff(Box::new(staff))))
-                    .then(Change::Visibility))
+                    .then(Change::Visibility(scope)))
             })
         })
         .await?;

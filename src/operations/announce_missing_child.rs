@@ -19,8 +19,11 @@ use crate::{
     },
     error::Error,
     gateway::Gateway,
-    search::standing::{StandingChange, Wanted},
-    store::{self, Tx, notices::Notice},
+    search::standing::StandingChange,
+    store::{
+        self, Tx,
+        notices::{Notice, standing_of},
+    },
     wire::{
         answer::{Answer, CarriesNoRecordData},
         call::Call,
@@ -172,15 +175,6 @@ async fn issued_by_caller(tx: &mut Tx, node: &Gateway, call: &Call, act: Act, id
         }
         Some(notice) => Ok(notice),
         None => Err(declined(node, call, act, Some(id), Error::NotFound("notice"))),
-    }
-}
-
-/// An exercise matches nobody: no real record is told of for it.
-pub fn standing_of(notice: &Notice, content: &NoticeContent) -> StandingChange {
-    if notice.exercise || notice.state == NoticeState::Cancel {
-        StandingChange::Remove(notice.id)
-    } else {
-        StandingChange::Put(notice.id, Box::new(Wanted::new(notice.issuer.clone(), &content.child)))
     }
 }
 

@@ -69,7 +69,7 @@ pub async fn attach_file(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
                 let sealed = store::attachments::seal(&node.vault, &stored, attachment, &call.body)?;
                 let bytes = i64::try_from(call.body.len()).unwrap_or(i64::MAX);
                 let line = AttachmentLine { id: attachment, media_type, kind, bytes, at: node.clock.now() };
-                store::attachments::insert(tx, id, &line, &sealed).await?;
+                store::attachments::insert(tx, &stored, &line, &sealed).await?;
                 let entry = Entry::of(&call.caller, Act::Attach, &node.clock)
                     .on(&RecordRef { record: id, version: stored.facts.version, owner: stored.facts.owner })
                     .as_relation(Relation::Owner)
@@ -92,9 +92,9 @@ pub async fn view_attachment(gateway: &Gateway, call: Call) -> Result<Answer, Er
     let found = find_record(gateway, &call, id).await?;
     let act = Act::ViewAttachment;
     let mut of = known(&found);
-    if of.is_some() {
+    if let Some((facts, _)) = &of {
         let mut tx = gateway.store.read().await?;
-        let lines = store::attachments::of_record(&mut tx, id).await?;
+        let lines = store::attachments::of_record(&mut tx, &facts.owner, id).await?;
         // One that is not there is one that may not be seen.
         of = of.filter(|_| lines.iter().any(|line| line.id == attachment));
     }

@@ -8,6 +8,7 @@ use crate::{
     disclosure::{
         entry::{Act, Entry},
         journal::{Change, Effect, Idempotency},
+        recent::Scope,
     },
     domain::organization::OrganizationCode,
     error::Error,
@@ -69,7 +70,7 @@ pub async fn bootstrap(gateway: &Arc<Gateway>, serial: &str, officer: &str, name
                     .then(Change::Directory(DirectoryChange::Organization(Box::new(organization))))
                     .then(Change::Directory(DirectoryChange::Terminal(Box::new(terminal))))
                     .then(Change::Directory(DirectoryChange::Staff(Box::new(staff))))
-                    .then(Change::Visibility))
+                    .then(Change::Visibility(Scope::Organization(OrganizationCode::operator()))))
             })
         })
         .await

@@ -13,6 +13,7 @@ use crate::{
         entry::{Act, Entry},
         journal::{Change, Effect},
         messages::{InboxItem, InboxKind},
+        recent::Scope,
     },
     domain::{case_record::RecordFacts, visibility::LegalBasis},
     error::Error,
@@ -76,7 +77,7 @@ pub async fn break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
                     .from(&call.caller)
                     .because_of(&logged.entry);
                 let broken = GlassBroken { break_glass: glass, until: until.to_rfc3339() };
-                Ok(Effect::new(broken, logged).tell([told]).then(Change::Visibility))
+                Ok(Effect::new(broken, logged).tell([told]).then(Change::Visibility(Scope::Record(id))))
             })
         })
         .await?;

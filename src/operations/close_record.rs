@@ -10,6 +10,7 @@ use crate::{
         entry::{Act, Entry, RecordRef},
         journal::{Change, Effect},
         messages::{InboxItem, InboxKind},
+        recent::Scope,
     },
     domain::{case_record::RecordFacts, relation::counterpart_of, visibility::Relation},
     error::Error,
@@ -52,7 +53,7 @@ pub async fn close_record(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
                 Ok(Effect::new(Written { record: id, version: current }, entry)
                     .tell(told)
                     .then(Change::Index(IndexChange::Facts(Box::new(facts))))
-                    .then(Change::Visibility))
+                    .then(Change::Visibility(Scope::Record(id))))
             })
         })
         .await?;

@@ -10,6 +10,7 @@ use crate::{
         entry::{Act, Entry, RecordRef},
         journal::{Change, Effect, JournalError},
         messages::{InboxItem, InboxKind},
+        recent::Scope,
     },
     domain::{
         organization::OrganizationKind,
@@ -44,6 +45,32 @@ pub async fn elapse(gateway: &Arc<Gateway>) -> Result<usize, Error> {
         }
     }
     Ok(count)
+}
+
+/// Changes are kept for nodes that were away so long; one that was away longer reads everything.
+const CHANGES_KEPT: time::Duration = time::Duration::days(7);
+
+/// Removes what nobody needs any more: sessions that ended by time, changes that every node has taken in.
+///
+/// # Errors
+/// The journal cannot write.
+pub async fn forget_old(gateway: &Arc<Gateway>) -> Result<(), Error> {
+    let now = gateway.clock.now();
+    let is_shared = gateway.store.is_shared();
+    let clockwork = Caller::gateway(gateway.clock.new_id());
+    gateway
+        .journal
+        .write(&clockwork, None, move |tx| {
+            Box::pin(async move {
+                store::sessions::forget_expired(tx, now).await?;
+                if is_shared {
+                    store::changes::forget_before(tx, now.plus(-CHANGES_KEPT)).await?;
+                }
+                Ok(Effect { value: Elapsed, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() })
+            })
+        })
+        .await
+        .map(|_| ())
 }
 
 async fn elapse_one(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
@@ -99,7 +126,7 @@ async fn try_elapse(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
                     .into_iter()
                     .map(|item| item.record(changed.record).subject(id).because_of(&entry))
                     .collect::<Vec<_>>();
-                Ok(Effect::new(Elapsed, entry).tell(told).then(Change::Visibility))
+                Ok(Effect::new(Elapsed, entry).tell(told).then(Change::Visibility(Scope::Record(changed.record))))
             })
         })
         .await

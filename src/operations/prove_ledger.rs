@@ -86,7 +86,8 @@ pub async fn prove_inclusion(gateway: &Gateway, call: Call) -> Result<Answer, Er
     let mut tx = gateway.store.read().await?;
     let stored = store::ledger::entry(&mut tx, entry).await?.filter(|s| s.is_party(call.caller.organization()));
     drop(tx);
-    let stored = stored.ok_or(Error::NotFound("entry"))?;
+    // Each node proves its own log.
+    let stored = stored.filter(|stored| stored.node == gateway.config.node).ok_or(Error::NotFound("entry"))?;
     let size = call.number("size")?.and_then(|size| u64::try_from(size).ok());
     let size = size.unwrap_or_else(|| checkpoint(gateway).0);
     Ok(Answer::message(StatusCode::OK, &proved(gateway, stored, size)?))
@@ -134,10 +135,8 @@ pub async fn read_evidence(gateway: &Gateway, call: Call) -> Result<Answer, Erro
     let (size, note) = checkpoint(gateway);
     let record = call.query.get("record").and_then(|text| Uuid::parse_str(text).ok());
     let mut tx = gateway.store.read().await?;
-    let entries = match record {
-        Some(record) => store::ledger::entries_about_record(&mut tx, owner, record, size, MOST_EVIDENCE).await?,
-        None => store::ledger::entries_about(&mut tx, owner, size, MOST_EVIDENCE).await?,
-    };
+    let node = &gateway.config.node;
+    let entries = store::ledger::of_log_about(&mut tx, node, owner, record, size, MOST_EVIDENCE).await?;
     drop(tx);
     let entries = entries.into_iter().map(|stored| proved(gateway, stored, size)).collect::<Result<_, _>>()?;
     let consistency = match call.number("from")?.and_then(|from| u64::try_from(from).ok()) {

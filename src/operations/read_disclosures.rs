@@ -21,7 +21,9 @@ use crate::{
 /// One entry with the names that its ids stand for.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Disclosure {
-    /// Position in the node's log, from 0.
+    /// In which node's log.
+    pub log: String,
+    /// Position in that log, from 0.
     pub position: u64,
     pub organization_name: String,
     /// Name of the officer, as its organization registered it.
@@ -35,31 +37,33 @@ pub struct Disclosures {
     pub disclosures: Vec<Disclosure>,
     /// Give it as `before` for the next page; missing on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<u64>,
+    pub next: Option<Uuid>,
 }
 
 impl CarriesNoRecordData for Disclosures {}
 
 const PAGE: u32 = 100;
 
-/// `GET /v1/disclosures?of=ours|by_us&record=ID&before=POSITION`
+/// `GET /v1/disclosures?of=ours|by_us&record=ID&before=ENTRY`
 ///
 /// # Errors
 /// A query parameter that is not right.
 pub async fn read_disclosures(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let organization = call.caller.organization();
-    let before = match call.number("before")? {
-        Some(before) => u64::try_from(before).unwrap_or(0),
-        None => i64::MAX.unsigned_abs(),
+    let id = |field: &'static str| {
+        call.query
+            .get(field)
+            .map(|text| {
+                Uuid::parse_str(text).map_err(|_| Error::Field {
+                    field,
+                    rule_ja: "番号（UUID）を指定してください",
+                    rule_en: "must be an id (UUID)",
+                })
+            })
+            .transpose()
     };
-    let record = match call.query.get("record") {
-        Some(text) => Some(Uuid::parse_str(text).map_err(|_| Error::Field {
-            field: "record",
-            rule_ja: "記録の番号を指定してください",
-            rule_en: "must be the id of a record",
-        })?),
-        None => None,
-    };
+    let before = id("before")?.unwrap_or(Uuid::max());
+    let record = id("record")?;
     let mut tx = gateway.store.read().await?;
     let page = match (call.query.get("of").map_or("ours", String::as_str), record) {
         ("ours", None) => store::ledger::entries_about(&mut tx, organization, before, PAGE).await?,
@@ -77,7 +81,7 @@ pub async fn read_disclosures(gateway: &Arc<Gateway>, call: Call) -> Result<Answ
     };
     drop(tx);
     let full = page.len() == PAGE as usize;
-    let next = page.last().filter(|_| full).map(|last| last.position);
+    let next = page.last().filter(|_| full).map(|last| last.id);
     let disclosures = page.into_iter().map(|stored| disclosure(gateway, stored)).collect::<Result<_, _>>()?;
     let entry = Entry::of(&call.caller, Act::DisclosuresRead, &gateway.clock);
     let receipt = gateway.journal.record(call.decided_at, vec![entry.into()], Vec::new()).await?;
@@ -90,6 +94,7 @@ fn disclosure(gateway: &Gateway, stored: StoredEntry) -> Result<Disclosure, Stor
     let code = OrganizationCode::parse(&entry.organization);
     let officer = code.as_ref().and_then(|code| gateway.directory().staff(code, &entry.officer));
     Ok(Disclosure {
+        log: stored.node,
         position: stored.position,
         organization_name: code.map_or_else(|| entry.organization.to_string(), |code| gateway.registry.name(&code)),
         officer_name: officer.map(|officer| officer.name).unwrap_or_default(),

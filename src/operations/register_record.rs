@@ -72,7 +72,7 @@ pub async fn register_record(gateway: &Gateway, call: Call) -> Result<Answer, Er
         .write(&call.caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 store::records::insert(tx, &facts, &sealed_key, &body, now).await?;
-                store::records::insert_version(tx, id, &body, &caller, "registered", now).await?;
+                store::records::insert_version(tx, &facts, &body, &caller, "registered", now).await?;
                 store::accounts::set_uploaded(tx, &facts.owner, now).await?;
                 let owner = facts.owner.clone();
                 Ok(Effect::new(Written { record: id, version: 1 }, entry)

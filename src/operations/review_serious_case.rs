@@ -12,6 +12,7 @@ use crate::{
         entry::{Act, Entry, Purpose, RecordRef},
         journal::{Change, Effect},
         messages::{InboxItem, InboxKind},
+        recent::Scope,
     },
     domain::{
         case_record::RecordFacts,
@@ -78,7 +79,7 @@ pub async fn designate_serious(gateway: &Arc<Gateway>, call: Call) -> Result<Ans
                 Ok(Effect::new(SeriousWritten { record: id, note: note_id }, entry)
                     .tell([told])
                     .then(Change::Index(IndexChange::Facts(Box::new(facts))))
-                    .then(Change::Visibility))
+                    .then(Change::Visibility(Scope::Record(id))))
             })
         })
         .await?;

@@ -13,6 +13,7 @@ use crate::{
         entry::{Act, Entry, RecordRef},
         journal::{Change, Declined, Effect},
         messages::{InboxItem, InboxKind},
+        recent::Scope,
     },
     domain::{
         case_record::{DerivedFacts, IndexItems, RecordFacts},
@@ -86,7 +87,7 @@ pub async fn ask_lift(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Erro
                 if !stored.facts.shield.active {
                     return Err(declined(&node, &call, Act::ShieldLiftAsk, Some(id), Error::NotFound("shield")));
                 }
-                store::records::set_shield_lift(tx, id, Some(call.caller.officer())).await?;
+                store::records::set_shield_lift(tx, &stored.facts, Some(call.caller.officer())).await?;
                 let entry = owner_entry(&node, &call, Act::ShieldLiftAsk, &stored.facts);
                 let told = InboxItem::new(stored.facts.owner.clone(), InboxKind::ShieldLiftAsked)
                     .record(id)
@@ -131,13 +132,13 @@ async fn change(
                 let body = store::records::seal_version(&key, id, version, &document, &items)?;
                 let derived = DerivedFacts::of(&document).ok_or(StoreError::Corrupt("record facts"))?;
                 let facts = RecordFacts { version, derived, ..stored.facts };
-                store::records::insert_version(tx, id, &body, &call.caller, "updated", now).await?;
+                store::records::insert_version(tx, &facts, &body, &call.caller, "updated", now).await?;
                 store::records::update_facts(tx, &facts, now).await?;
-                store::records::set_shield_lift(tx, id, None).await?;
+                store::records::set_shield_lift(tx, &facts, None).await?;
                 let entry = owner_entry(&node, &call, act, &facts);
                 Ok(Effect::new(Written { record: id, version }, entry)
                     .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
-                    .then(Change::Visibility))
+                    .then(Change::Visibility(Scope::Record(id))))
             })
         })
         .await?;

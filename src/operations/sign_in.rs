@@ -10,15 +10,17 @@ use crate::{
     disclosure::{
         entry::{Act, Entry},
         journal::{Change, Effect, Idempotency},
+        recent::Scope,
     },
     error::Error,
     gateway::Gateway,
     identity::{
         Caller,
         certificate::TerminalCertificate,
-        directory::{DirectoryChange, Officer, Terminal, Unrecognized},
+        directory::{DirectoryChange, Terminal, Unrecognized},
         session::{LASTS, Session, new_token, token_digest, verify_password},
     },
+    store::{self, StoreError, Tx},
     wire::{
         answer::{Answer, CarriesNoRecordData},
         call::Call,
@@ -59,7 +61,8 @@ pub async fn sign_in(
         .staff(&certificate.organization, &officer)
         .filter(|staff| staff.active)
         .and_then(|staff| staff.password_hash);
-    let right = tokio::task::spawn_blocking(move || verify_password(&password, hash.as_deref()))
+    let stored = hash.clone();
+    let right = tokio::task::spawn_blocking(move || verify_password(&password, stored.as_deref()))
         .await
         .map_err(|_| Error::Overloaded)?;
     if !right {
@@ -67,33 +70,47 @@ pub async fn sign_in(
         let claimed = Caller::unproved(certificate.organization.clone(), terminal.serial, officer, request);
         let error = Error::from(Unrecognized::Officer);
         let entry = Entry::of(&claimed, Act::SessionOpen, &gateway.clock).refused(error.code());
-        gateway.journal.record(gateway.journal.epoch(), vec![entry.into()], Vec::new()).await?;
+        gateway.journal.record(gateway.journal.position(), vec![entry.into()], Vec::new()).await?;
         return Err(error);
     }
     let (token, digest) = new_token().ok_or(Error::Overloaded)?;
     let now = gateway.clock.now();
+    let expires_at = now.plus(LASTS);
+    let caller = gateway.directory().signing_in(&terminal, &officer, request)?;
     let session = Session {
-        organization: certificate.organization.clone(),
-        officer,
+        organization: caller.organization().clone(),
+        officer: caller.officer().to_owned(),
         terminal: terminal.serial,
-        expires_at: now.plus(LASTS),
+        expires_at,
     };
-    let expires_at = session.expires_at.to_rfc3339();
-    // Recognized once as it will be on every request, so that the entry names the person.
-    let directory = gateway.directory();
-    directory.apply(DirectoryChange::Session(digest, Box::new(session)));
-    let caller = directory.recognize(certificate, &Officer::Session(digest), now, request)?;
-    let entry = Entry::of(&caller, Act::SessionOpen, &gateway.clock);
-    let recorded = gateway.journal.record(gateway.journal.epoch(), vec![entry.into()], Vec::new()).await;
-    match recorded {
-        Ok(receipt) => {
-            Ok(Answer::message(StatusCode::CREATED, &SignedIn { token, expires_at }).with_entries(receipt.entries()))
-        }
-        Err(error) => {
-            gateway.directory().apply(DirectoryChange::EndSession(digest));
-            Err(error)
-        }
-    }
+    let node = gateway.clone();
+    let signer = caller.clone();
+    let (_, receipt) = gateway
+        .journal
+        .write(&caller, None::<Idempotency>, move |tx| {
+            Box::pin(async move {
+                let (organization, officer) = (signer.organization(), signer.officer());
+                let staff = store::accounts::staff_member(tx, &node.vault, organization, officer).await?;
+                // A password that was changed meanwhile, or somebody revoked, opens nothing.
+                if staff.is_none_or(|staff| !staff.active || staff.password_hash != hash) {
+                    return Err(Error::from(Unrecognized::Officer).into());
+                }
+                store::sessions::forget_expired(tx, now).await?;
+                store::sessions::open(tx, &digest, &session).await?;
+                let entry = Entry::of(&signer, Act::SessionOpen, &node.clock);
+                Ok(Effect::new(SignedOut { signed_out: false }, entry).then(sessions_of(tx, &signer).await?))
+            })
+        })
+        .await?;
+    let signed_in = SignedIn { token, expires_at: expires_at.to_rfc3339() };
+    Ok(Answer::message(StatusCode::CREATED, &signed_in).with_entries(receipt.entries()))
+}
+
+/// The officer's sessions as they are now, for memory.
+async fn sessions_of(tx: &mut Tx, caller: &Caller) -> Result<Change, StoreError> {
+    let (organization, officer) = (caller.organization().clone(), caller.officer().to_owned());
+    let sessions = store::sessions::of_officer(tx, &organization, &officer).await?;
+    Ok(Change::Directory(DirectoryChange::Sessions(organization, officer, sessions)))
 }
 
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
@@ -111,19 +128,18 @@ pub async fn sign_out(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Erro
     let token = call.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     let digest = token_digest(token);
     let caller: Caller = call.caller.clone();
-    let (signed_out, _) = gateway
+    let (node, signer) = (gateway.clone(), caller.clone());
+    let (signed_out, receipt) = gateway
         .journal
-        .write(&caller, None::<Idempotency>, move |_| {
+        .write(&caller, None::<Idempotency>, move |tx| {
             Box::pin(async move {
-                let effect = Effect {
-                    value: SignedOut { signed_out: true },
-                    entries: Vec::new(),
-                    inbox: Vec::new(),
-                    changes: vec![Change::Directory(DirectoryChange::EndSession(digest)), Change::Visibility],
-                };
-                Ok(effect)
+                store::sessions::end(tx, &digest).await?;
+                let ended = sessions_of(tx, &signer).await?;
+                let scope = Scope::Organization(signer.organization().clone());
+                let entry = Entry::of(&signer, Act::SessionEnd, &node.clock);
+                Ok(Effect::new(SignedOut { signed_out: true }, entry).then(ended).then(Change::Visibility(scope)))
             })
         })
         .await?;
-    Ok(Answer::message(StatusCode::OK, &signed_out))
+    Ok(Answer::message(StatusCode::OK, &signed_out).with_entries(receipt.entries()))
 }

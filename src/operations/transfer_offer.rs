@@ -13,6 +13,7 @@ use crate::{
         entry::{Act, Entry, Purpose, RecordRef},
         journal::{Change, Declined, Effect},
         messages::{InboxItem, InboxKind},
+        recent::Scope,
     },
     domain::{
         case_record::RecordFacts,
@@ -230,7 +231,7 @@ async fn make_offer(
     let document = store::records::current(tx, &node.vault, &stored).await?;
     let assessment = document.section(ItemGroup::Assessment);
     let has = |name| assessment.is_some_and(|assessment| assessment.child(name).is_some());
-    let has_photos = !store::attachments::of_record(tx, transfer.record).await?.is_empty();
+    let has_photos = !store::attachments::of_record(tx, &transfer.owner, transfer.record).await?.is_empty();
     if let Err(fault) = offer.completeness.check(has_photos, has("riskSheet"), has("urgency")) {
         return refuse(Error::Completeness(fault));
     }
@@ -252,7 +253,9 @@ async fn make_offer(
         .subject(transfer.id)
         .from(&call.caller)
         .because_of(&entry);
-    Ok(Effect::new(TransferLine::of(&transfer, true), entry).tell([told]).then(Change::Visibility))
+    Ok(Effect::new(TransferLine::of(&transfer, true), entry)
+        .tell([told])
+        .then(Change::Visibility(Scope::Record(transfer.record))))
 }
 
 /// What an offer provides: the index always, the reporter never.

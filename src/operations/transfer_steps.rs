@@ -16,6 +16,7 @@ use crate::{
         entry::Act,
         journal::{Change, Declined, Effect},
         messages::{InboxItem, InboxKind},
+        recent::Scope,
     },
     domain::{
         case_record::{IndexItems, Provided, RecordFacts},
@@ -229,7 +230,7 @@ async fn step(
                 if let Some(change) = index {
                     effect = effect.then(Change::Index(change));
                 }
-                Ok(effect.then(Change::Visibility))
+                Ok(effect.then(Change::Visibility(Scope::Record(transfer.record))))
             })
         })
         .await?;
@@ -296,7 +297,7 @@ async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Trans
         at: transfer.offered_at.unwrap_or(now),
     };
     if !transfer.groups.contains(ItemGroup::Attachments) {
-        store::attachments::withhold_all(tx, id).await?;
+        store::attachments::withhold_all(tx, &transfer.owner, id).await?;
     }
     let facts = RecordFacts {
         owner: transfer.receiver.clone(),
@@ -304,12 +305,12 @@ async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Trans
         owned_since: version,
         // The case goes on where the family is.
         closed: false,
-        ..stored.facts
+        ..stored.facts.clone()
     };
-    store::records::insert_version(tx, id, &body, &call.caller, "taken_over", now).await?;
+    store::records::set_owner(tx, &stored.facts, &facts.owner, &sealed_key, version, now).await?;
+    store::records::insert_version(tx, &facts, &body, &call.caller, "taken_over", now).await?;
     store::records::update_facts(tx, &facts, now).await?;
-    store::records::set_owner(tx, id, &facts.owner, &sealed_key, version, now).await?;
-    store::records::set_shield_lift(tx, id, None).await?;
+    store::records::set_shield_lift(tx, &facts, None).await?;
     store::transfers::readdress_requests(tx, id, &facts.owner).await?;
     store::oversight::readdress_inquiries(tx, id, &facts.owner).await?;
     store::records::remember_provision(tx, id, &transfer.owner, &provided).await?;

@@ -11,6 +11,7 @@ use crate::{
         entry::{Act, Entry, RecordRef},
         journal::{Change, Effect},
         messages::InboxKind,
+        recent::Scope,
     },
     domain::{
         case_record::{DerivedFacts, IndexItems, RecordFacts},
@@ -61,7 +62,7 @@ pub async fn update_record(gateway: &std::sync::Arc<Gateway>, call: Call) -> Res
                 let body = store::records::seal_version(&key, id, version, &document, &items)?;
                 let visibility_changed = derived != stored.facts.derived;
                 let facts = RecordFacts { version, derived, ..stored.facts };
-                store::records::insert_version(tx, id, &body, &call.caller, "updated", now).await?;
+                store::records::insert_version(tx, &facts, &body, &call.caller, "updated", now).await?;
                 store::records::update_facts(tx, &facts, now).await?;
                 store::accounts::set_uploaded(tx, &facts.owner, now).await?;
                 let entry = Entry::of(&call.caller, Act::Update, &node.clock)
@@ -75,7 +76,7 @@ pub async fn update_record(gateway: &std::sync::Arc<Gateway>, call: Call) -> Res
                     .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
                     .then(Change::Directory(DirectoryChange::Uploaded(owner, now)));
                 if visibility_changed {
-                    effect = effect.then(Change::Visibility);
+                    effect = effect.then(Change::Visibility(Scope::Record(id)));
                 }
                 Ok(effect)
             })

@@ -50,7 +50,7 @@ async fn view(
     let Some((stored, _)) = found else { return Err(Error::NotAvailable) };
     let mut tx = gateway.store.read().await?;
     let sealed = store::records::version(&mut tx, &gateway.vault, &stored, grant.version()).await?;
-    let attachments = Sealed::new(store::attachments::of_record(&mut tx, id).await?);
+    let attachments = Sealed::new(store::attachments::of_record(&mut tx, &stored.facts.owner, id).await?);
     drop(tx);
     let disclosed = gateway.gate.disclose_record(&call.caller, act, purpose, grant, sealed, attachments).await?;
     Ok(Answer::record(&disclosed, call.wants_xml()))
@@ -69,13 +69,15 @@ pub struct History {
 pub async fn view_history(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
     let purpose = call.purpose()?;
-    let of = known(&find_record(gateway, &call, id).await?);
+    let found = find_record(gateway, &call, id).await?;
+    let of = known(&found);
     let grant = gateway
         .gate
         .authorize(&call.caller, Act::History, purpose, Operation::History, id, of, call.decided_at)
         .await?;
+    let Some((stored, _)) = found else { return Err(Error::NotAvailable) };
     let mut tx = gateway.store.read().await?;
-    let versions = store::records::history(&mut tx, id).await?;
+    let versions = store::records::history(&mut tx, &stored.facts).await?;
     drop(tx);
     let history = Sealed::new(History { versions });
     let disclosed =

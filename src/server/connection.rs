@@ -238,14 +238,16 @@ async fn work(
         let body = read_body(serving, route, body).await?;
         return sign_in(serving, &certificate, id, &body).await;
     }
+    // What any node acknowledged before this request is known before anything is decided on it.
+    serving.gateway.following.reach().await?;
     // Recognized before the body is read: a stranger's bytes are not worth reading.
-    let mut known_at = serving.gateway.journal.epoch();
+    let mut known_at = serving.gateway.journal.position();
     let mut caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
     serving.limits.take_officer(caller.organization(), caller.officer())?;
     let body = read_body(serving, route, body).await?;
     for attempt in 0..MOST_DECISIONS {
         // A revocation opens a new epoch: who was recognized in this one still is.
-        let decided_at = serving.gateway.journal.epoch();
+        let decided_at = serving.gateway.journal.position();
         if decided_at != known_at {
             caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
             known_at = decided_at;
@@ -312,7 +314,7 @@ async fn recognize(
         let error =
             Error::NotAllowed { kinds: route.kinds, roles: route.roles.iter().map(|role| role.as_str()).collect() };
         let entry = Entry::of(&caller, Act::Refused, &gateway.clock).about(route.operation).refused(error.code());
-        gateway.journal.record(gateway.journal.epoch(), vec![entry.into()], Vec::new()).await?;
+        gateway.journal.record(gateway.journal.position(), vec![entry.into()], Vec::new()).await?;
         return Err(error);
     }
     Ok(caller)

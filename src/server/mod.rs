@@ -25,7 +25,7 @@ use crate::{
         directory::DirectoryChange,
         verifier::{TerminalVerifier, TrustError},
     },
-    operations::elapse::elapse,
+    operations::elapse::{elapse, forget_old},
 };
 
 /// Why a server does not start.
@@ -62,6 +62,8 @@ pub struct Server {
 
 /// How often the gateway looks at what is due by the clock.
 const TICK: Duration = Duration::from_secs(30);
+/// How often what is old is removed.
+const FORGETS: time::Duration = time::Duration::hours(1);
 /// How long open requests may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -135,7 +137,15 @@ async fn reload_trust(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>)
 }
 
 async fn tick(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
+    let mut forgotten = serving.gateway.clock.now();
     loop {
+        let now = serving.gateway.clock.now();
+        if forgotten.plus(FORGETS) <= now {
+            forgotten = now;
+            if let Err(error) = forget_old(&serving.gateway).await {
+                tracing::error!(%error, "what is old could not be removed; it is tried again");
+            }
+        }
         if let Err(error) = elapse(&serving.gateway).await {
             tracing::error!(%error, "what is due by the clock could not be done; it is tried again");
         }

@@ -1,7 +1,7 @@
 //! Organizations, terminals, staff and keys.
 
 use super::{
-    StoreError, Tx, execute, fetch_all,
+    StoreError, Tx, execute, fetch_all, fetch_optional,
     vault::{Place, Vault, WrappedKey},
 };
 use crate::{
@@ -13,27 +13,49 @@ use crate::{
     },
 };
 
+type OrganizationRow = (String, i64, String, String, Option<i64>);
+
+fn organization_of(row: OrganizationRow) -> Result<Organization, StoreError> {
+    let (code, active, relay_desk, settings, last_upload_at) = row;
+    Ok(Organization {
+        code: code_of(&code)?,
+        active: active != 0,
+        relay_desk,
+        settings: serde_json::from_str(&settings).map_err(|_| StoreError::Corrupt("settings"))?,
+        last_upload_at: last_upload_at.map(Timestamp::from_micros),
+    })
+}
+
+fn code_of(text: &str) -> Result<OrganizationCode, StoreError> {
+    OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"))
+}
+
 /// Every organization that was ever connected.
 ///
 /// # Errors
 /// The database failed, or a row is damaged.
 pub async fn organizations(tx: &mut Tx) -> Result<Vec<Organization>, StoreError> {
-    fetch_all!(
+    let rows = fetch_all!(
         tx,
-        (String, i64, String, String, Option<i64>),
+        OrganizationRow,
         "/* organizations */ SELECT code, active, relay_desk, settings, last_upload_at FROM organizations"
-    )?
-    .into_iter()
-    .map(|(code, active, relay_desk, settings, last_upload_at)| {
-        Ok(Organization {
-            code: OrganizationCode::parse(&code).ok_or(StoreError::Corrupt("organization code"))?,
-            active: active != 0,
-            relay_desk,
-            settings: serde_json::from_str(&settings).map_err(|_| StoreError::Corrupt("settings"))?,
-            last_upload_at: last_upload_at.map(Timestamp::from_micros),
-        })
-    })
-    .collect()
+    )?;
+    rows.into_iter().map(organization_of).collect()
+}
+
+/// One organization, if it was ever connected.
+///
+/// # Errors
+/// As [`organizations`].
+pub async fn organization(tx: &mut Tx, code: &OrganizationCode) -> Result<Option<Organization>, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        OrganizationRow,
+        "/* organization */ SELECT code, active, relay_desk, settings, last_upload_at FROM organizations
+         WHERE code = $1",
+        code.as_str(),
+    )?;
+    row.map(organization_of).transpose()
 }
 
 pub(crate) async fn put_organization(
@@ -72,22 +94,35 @@ pub(crate) async fn set_uploaded(tx: &mut Tx, code: &OrganizationCode, at: Times
 /// # Errors
 /// The database failed, or a row is damaged.
 pub async fn terminals(tx: &mut Tx) -> Result<Vec<Terminal>, StoreError> {
-    fetch_all!(
+    let rows =
+        fetch_all!(tx, TerminalRow, "/* terminals */ SELECT serial, organization, kind, label, active FROM terminals")?;
+    rows.into_iter().map(terminal_of).collect()
+}
+
+/// One terminal, if it was ever registered.
+///
+/// # Errors
+/// As [`terminals`].
+pub async fn terminal(tx: &mut Tx, serial: &str) -> Result<Option<Terminal>, StoreError> {
+    let row = fetch_optional!(
         tx,
-        (String, String, String, String, i64),
-        "/* terminals */ SELECT serial, organization, kind, label, active FROM terminals"
-    )?
-    .into_iter()
-    .map(|(serial, organization, kind, label, active)| {
-        Ok(Terminal {
-            serial,
-            organization: OrganizationCode::parse(&organization).ok_or(StoreError::Corrupt("organization code"))?,
-            kind: if kind == TerminalKind::Machine.as_str() { TerminalKind::Machine } else { TerminalKind::Desk },
-            label,
-            active: active != 0,
-        })
+        TerminalRow,
+        "/* terminal */ SELECT serial, organization, kind, label, active FROM terminals WHERE serial = $1",
+        serial,
+    )?;
+    row.map(terminal_of).transpose()
+}
+
+type TerminalRow = (String, String, String, String, i64);
+
+fn terminal_of((serial, organization, kind, label, active): TerminalRow) -> Result<Terminal, StoreError> {
+    Ok(Terminal {
+        serial,
+        organization: code_of(&organization)?,
+        kind: if kind == TerminalKind::Machine.as_str() { TerminalKind::Machine } else { TerminalKind::Desk },
+        label,
+        active: active != 0,
     })
-    .collect()
 }
 
 pub(crate) async fn put_terminal(tx: &mut Tx, terminal: &Terminal, now: Timestamp) -> Result<(), StoreError> {
@@ -111,24 +146,48 @@ pub(crate) async fn put_terminal(tx: &mut Tx, terminal: &Terminal, now: Timestam
 /// # Errors
 /// The database failed, or a name does not open.
 pub async fn staff(tx: &mut Tx, vault: &Vault) -> Result<Vec<StaffMember>, StoreError> {
-    fetch_all!(
+    let rows = fetch_all!(
         tx,
-        (String, String, String, i64, Vec<u8>, Option<String>),
+        StaffRow,
         "/* staff */ SELECT organization, id, roles, active, sealed_name, password_hash FROM staff"
-    )?
-    .into_iter()
-    .map(|(organization, id, roles, active, sealed_name, password_hash)| {
-        let name = vault.unseal_text(name_place(&format!("{organization}:{id}")), &sealed_name)?;
-        Ok(StaffMember {
-            organization: OrganizationCode::parse(&organization).ok_or(StoreError::Corrupt("organization code"))?,
-            id,
-            name,
-            roles: roles.split_whitespace().filter_map(Role::parse).collect(),
-            active: active != 0,
-            password_hash,
-        })
+    )?;
+    rows.into_iter().map(|row| staff_of(vault, row)).collect()
+}
+
+/// One staff member, if ever registered.
+///
+/// # Errors
+/// As [`staff`].
+pub async fn staff_member(
+    tx: &mut Tx,
+    vault: &Vault,
+    organization: &OrganizationCode,
+    id: &str,
+) -> Result<Option<StaffMember>, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        StaffRow,
+        "/* staff_member */ SELECT organization, id, roles, active, sealed_name, password_hash FROM staff
+         WHERE organization = $1 AND id = $2",
+        organization.as_str(),
+        id,
+    )?;
+    row.map(|row| staff_of(vault, row)).transpose()
+}
+
+type StaffRow = (String, String, String, i64, Vec<u8>, Option<String>);
+
+fn staff_of(vault: &Vault, row: StaffRow) -> Result<StaffMember, StoreError> {
+    let (organization, id, roles, active, sealed_name, password_hash) = row;
+    let name = vault.unseal_text(name_place(&format!("{organization}:{id}")), &sealed_name)?;
+    Ok(StaffMember {
+        organization: code_of(&organization)?,
+        id,
+        name,
+        roles: roles.split_whitespace().filter_map(Role::parse).collect(),
+        active: active != 0,
+        password_hash,
     })
-    .collect()
 }
 
 pub(crate) async fn put_staff(tx: &mut Tx, vault: &Vault, staff: &StaffMember) -> Result<(), StoreError> {

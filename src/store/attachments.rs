@@ -8,7 +8,7 @@ use super::{
     records::StoredRecord,
     vault::{Place, Vault},
 };
-use crate::{clock::Timestamp, disclosure::Sealed};
+use crate::{clock::Timestamp, disclosure::Sealed, domain::organization::OrganizationCode};
 
 /// The content of one attachment.
 pub struct Attachment {
@@ -44,13 +44,19 @@ fn place(row: &String) -> Place<'_> {
     Place { table: "attachments", row, column: "sealed_content" }
 }
 
-pub(crate) async fn insert(tx: &mut Tx, record: Uuid, line: &AttachmentLine, sealed: &[u8]) -> Result<(), StoreError> {
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    stored: &StoredRecord,
+    line: &AttachmentLine,
+    sealed: &[u8],
+) -> Result<(), StoreError> {
     execute!(
         tx,
-        "/* insert_attachment */ INSERT INTO attachments (record, id, media_type, kind, bytes, withheld, at,
+        "/* insert_attachment */ INSERT INTO attachments (prefecture, record, id, media_type, kind, bytes, withheld, at,
              sealed_content)
-         VALUES ($1, $2, $3, $4, $5, 0, $6, $7)",
-        record,
+         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)",
+        stored.prefecture.as_str(),
+        stored.facts.id,
         line.id,
         line.media_type.as_str(),
         line.kind.as_str(),
@@ -61,16 +67,17 @@ pub(crate) async fn insert(tx: &mut Tx, record: Uuid, line: &AttachmentLine, sea
     Ok(())
 }
 
-/// The attachments of a record, oldest first.
+/// The attachments of an owner's record, oldest first.
 ///
 /// # Errors
 /// The database failed.
-pub async fn of_record(tx: &mut Tx, record: Uuid) -> Result<Vec<AttachmentLine>, StoreError> {
+pub async fn of_record(tx: &mut Tx, owner: &OrganizationCode, record: Uuid) -> Result<Vec<AttachmentLine>, StoreError> {
     let rows = fetch_all!(
         tx,
         (Uuid, String, String, i64, i64),
         "/* attachments_of */ SELECT id, media_type, kind, bytes, at FROM attachments
-         WHERE record = $1 AND withheld = 0 ORDER BY id",
+         WHERE prefecture = $1 AND record = $2 AND withheld = 0 ORDER BY id",
+        owner.prefecture(),
         record,
     )?;
     let line = |(id, media_type, kind, bytes, at)| {
@@ -81,8 +88,13 @@ pub async fn of_record(tx: &mut Tx, record: Uuid) -> Result<Vec<AttachmentLine>,
 }
 
 /// Withholds every attachment of a record from its new owner: they were not provided.
-pub(crate) async fn withhold_all(tx: &mut Tx, record: Uuid) -> Result<(), StoreError> {
-    execute!(tx, "/* withhold_attachments */ UPDATE attachments SET withheld = 1 WHERE record = $1", record)?;
+pub(crate) async fn withhold_all(tx: &mut Tx, owner: &OrganizationCode, record: Uuid) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* withhold_attachments */ UPDATE attachments SET withheld = 1 WHERE prefecture = $1 AND record = $2",
+        owner.prefecture(),
+        record,
+    )?;
     Ok(())
 }
 
@@ -100,7 +112,8 @@ pub async fn find(
         tx,
         (i64, String, Vec<u8>),
         "/* attachment */ SELECT at, media_type, sealed_content FROM attachments
-         WHERE record = $1 AND id = $2 AND withheld = 0",
+         WHERE prefecture = $1 AND record = $2 AND id = $3 AND withheld = 0",
+        stored.prefecture.as_str(),
         stored.facts.id,
         id,
     )?;

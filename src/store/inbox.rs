@@ -38,6 +38,35 @@ pub(crate) async fn deliver(tx: &mut Tx, messages: Vec<(i64, InboxItem)>, at: Ti
     Ok(())
 }
 
+/// Takes the next positions of an inbox that several nodes write to; answers the last of them. Others wait for the end
+/// of this transaction, so that positions become visible in order.
+pub(crate) async fn advance(tx: &mut Tx, organization: &OrganizationCode, count: i64) -> Result<i64, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "/* advance_inbox */ INSERT INTO inbox_positions (organization, position) VALUES ($1, $2)
+         ON CONFLICT (organization) DO UPDATE SET position = inbox_positions.position + excluded.position
+         RETURNING position",
+        organization.as_str(),
+        count,
+    )?;
+    row.map(|(last,)| last).ok_or(StoreError::Corrupt("inbox position"))
+}
+
+/// Latest position of one inbox; 0 where nothing came yet.
+///
+/// # Errors
+/// The database failed.
+pub async fn latest(tx: &mut Tx, organization: &OrganizationCode) -> Result<i64, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "/* latest_message */ SELECT position FROM inbox WHERE organization = $1 ORDER BY position DESC LIMIT 1",
+        organization.as_str(),
+    )?;
+    Ok(row.map_or(0, |(position,)| position))
+}
+
 /// A message as it is read.
 #[derive(serde::Serialize, utoipa::ToSchema)]
 pub struct Message {

@@ -10,7 +10,7 @@ use crate::{
     disclosure::{
         entry::HiddenOwner,
         journal::Logged,
-        merkle::{Frontier, Hash},
+        merkle::{Frontier, Hash, empty_root},
     },
     domain::organization::OrganizationCode,
 };
@@ -56,17 +56,48 @@ pub(crate) async fn append(tx: &mut Tx, node: &str, entries: Vec<Appended>) -> R
     Ok(())
 }
 
-pub(crate) async fn set_head(tx: &mut Tx, node: &str, frontier: &Frontier, at: Timestamp) -> Result<(), StoreError> {
-    let (size, root) = frontier.head();
+/// Begins the log of a node, where it has none.
+pub(crate) async fn begin(tx: &mut Tx, node: &str, at: Timestamp) -> Result<(), StoreError> {
     execute!(
         tx,
-        "/* set_head */ INSERT INTO ledger_heads (node, size, root, at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (node) DO UPDATE SET size = excluded.size, root = excluded.root, at = excluded.at",
+        "/* begin_log */ INSERT INTO ledger_heads (node, size, root, at) VALUES ($1, 0, $2, $3)
+         ON CONFLICT (node) DO NOTHING",
+        node,
+        empty_root().to_vec(),
+        at.as_micros(),
+    )?;
+    Ok(())
+}
+
+/// Moves the head of a node's log on from where this process left it.
+///
+/// # Errors
+/// [`StoreError::OtherWriter`]: it is somewhere else.
+pub(crate) async fn set_head(
+    tx: &mut Tx,
+    node: &str,
+    (old_size, old_root): (u64, Hash),
+    frontier: &Frontier,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let (size, root) = frontier.head();
+    let moved = execute!(
+        tx,
+        "/* set_head */ UPDATE ledger_heads SET size = $2, root = $3, at = $4
+         WHERE node = $1 AND size = $5 AND root = $6",
         node,
         signed(size),
         root.to_vec(),
         at.as_micros(),
+        signed(old_size),
+        old_root.to_vec(),
     )?;
+    if moved == 1 { Ok(()) } else { Err(StoreError::OtherWriter) }
+}
+
+/// Takes the row of a node's head, once whoever holds it has ended.
+pub(crate) async fn touch_head(tx: &mut Tx, node: &str) -> Result<(), StoreError> {
+    execute!(tx, "/* touch_head */ UPDATE ledger_heads SET at = at WHERE node = $1", node)?;
     Ok(())
 }
 
@@ -100,6 +131,8 @@ pub async fn heads(tx: &mut Tx) -> Result<Vec<Head>, StoreError> {
 
 /// One stored entry, with the columns by which it is found.
 pub struct StoredEntry {
+    /// In whose log, at which position from 0.
+    pub node: String,
     pub position: u64,
     pub id: Uuid,
     pub body: Vec<u8>,
@@ -109,10 +142,10 @@ pub struct StoredEntry {
     owner_salt: Option<Vec<u8>>,
 }
 
-type Row = (i64, Uuid, Vec<u8>, String, Option<String>, Option<Uuid>, Option<Vec<u8>>);
+type Row = (String, i64, Uuid, Vec<u8>, String, Option<String>, Option<Uuid>, Option<Vec<u8>>);
 
-fn stored((position, id, body, organization, owner, record, owner_salt): Row) -> StoredEntry {
-    StoredEntry { position: unsigned(position), id, body, organization, owner, record, owner_salt }
+fn stored((node, position, id, body, organization, owner, record, owner_salt): Row) -> StoredEntry {
+    StoredEntry { node, position: unsigned(position), id, body, organization, owner, record, owner_salt }
 }
 
 /// Of an [`Entry`], what its columns repeat: at start every one of them is read.
@@ -164,7 +197,8 @@ pub async fn entries_from(tx: &mut Tx, node: &str, from: u64, most: u32) -> Resu
     let rows = fetch_all!(
         tx,
         Row,
-        "/* entries_from */ SELECT position, id, body, organization, owner, record, owner_salt FROM ledger WHERE node = $1 AND position >= $2
+        "/* entries_from */ SELECT node, position, id, body, organization, owner, record, owner_salt
+         FROM ledger WHERE node = $1 AND position >= $2
          ORDER BY position LIMIT $3",
         node,
         signed(from),
@@ -173,29 +207,30 @@ pub async fn entries_from(tx: &mut Tx, node: &str, from: u64, most: u32) -> Resu
     Ok(rows.into_iter().map(stored).collect())
 }
 
-/// Entries about an organization's records, newest first, before a position.
+/// Entries about an organization's records, newest first, of all nodes, before an entry.
 ///
 /// # Errors
 /// The database failed.
 pub async fn entries_about(
     tx: &mut Tx,
     owner: &OrganizationCode,
-    before: u64,
+    before: Uuid,
     most: u32,
 ) -> Result<Vec<StoredEntry>, StoreError> {
     let rows = fetch_all!(
         tx,
         Row,
-        "/* entries_about */ SELECT position, id, body, organization, owner, record, owner_salt FROM ledger WHERE owner = $1 AND position < $2
-         ORDER BY position DESC LIMIT $3",
+        "/* entries_about */ SELECT node, position, id, body, organization, owner, record, owner_salt
+         FROM ledger WHERE owner = $1 AND id < $2
+         ORDER BY id DESC LIMIT $3",
         owner.as_str(),
-        signed(before),
+        before,
         i64::from(most),
     )?;
     Ok(rows.into_iter().map(stored).collect())
 }
 
-/// Entries about one record of an organization, newest first, before a position.
+/// Entries about one record of an organization, newest first, of all nodes, before an entry.
 ///
 /// # Errors
 /// The database failed.
@@ -203,39 +238,67 @@ pub async fn entries_about_record(
     tx: &mut Tx,
     owner: &OrganizationCode,
     record: Uuid,
+    before: Uuid,
+    most: u32,
+) -> Result<Vec<StoredEntry>, StoreError> {
+    let rows = fetch_all!(
+        tx,
+        Row,
+        "/* entries_about_record */ SELECT node, position, id, body, organization, owner, record, owner_salt FROM ledger
+         WHERE owner = $1 AND record = $2 AND id < $3 ORDER BY id DESC LIMIT $4",
+        owner.as_str(),
+        record,
+        before,
+        i64::from(most),
+    )?;
+    Ok(rows.into_iter().map(stored).collect())
+}
+
+/// Entries of one node's log about an organization's records, or one of them, newest first, before a position.
+///
+/// # Errors
+/// The database failed.
+pub async fn of_log_about(
+    tx: &mut Tx,
+    node: &str,
+    owner: &OrganizationCode,
+    record: Option<Uuid>,
     before: u64,
     most: u32,
 ) -> Result<Vec<StoredEntry>, StoreError> {
     let rows = fetch_all!(
         tx,
         Row,
-        "/* entries_about_record */ SELECT position, id, body, organization, owner, record, owner_salt FROM ledger
-         WHERE owner = $1 AND record = $2 AND position < $3 ORDER BY position DESC LIMIT $4",
+        "/* of_log_about */ SELECT node, position, id, body, organization, owner, record, owner_salt FROM ledger
+         WHERE owner = $1 AND node = $2 AND position < $3 AND ($4 = 1 OR record = $5) ORDER BY position DESC LIMIT $6",
         owner.as_str(),
-        record,
+        node,
         signed(before),
+        i64::from(record.is_none()),
+        record,
         i64::from(most),
     )?;
     Ok(rows.into_iter().map(stored).collect())
 }
 
-/// Entries of what an organization did itself, newest first, before a position.
+/// Entries of what an organization did itself, newest first, of all nodes, before an entry.
 ///
 /// # Errors
 /// The database failed.
 pub async fn entries_by(
     tx: &mut Tx,
     organization: &OrganizationCode,
-    before: u64,
+    before: Uuid,
     most: u32,
 ) -> Result<Vec<StoredEntry>, StoreError> {
     let rows = fetch_all!(
         tx,
         Row,
-        "/* entries_by */ SELECT position, id, body, organization, owner, record, owner_salt FROM ledger WHERE organization = $1 AND position < $2
-         ORDER BY position DESC LIMIT $3",
+        "/* entries_by */ SELECT node, position, id, body, organization, owner, record, owner_salt
+         FROM ledger WHERE organization = $1 AND id < $2
+         ORDER BY id DESC LIMIT $3",
         organization.as_str(),
-        signed(before),
+        before,
         i64::from(most),
     )?;
     Ok(rows.into_iter().map(stored).collect())
@@ -249,7 +312,8 @@ pub async fn entry(tx: &mut Tx, id: Uuid) -> Result<Option<StoredEntry>, StoreEr
     let row = fetch_optional!(
         tx,
         Row,
-        "/* entry */ SELECT position, id, body, organization, owner, record, owner_salt FROM ledger WHERE id = $1",
+        "/* entry */ SELECT node, position, id, body, organization, owner, record, owner_salt
+         FROM ledger WHERE id = $1",
         id,
     )?;
     Ok(row.map(stored))

@@ -9,15 +9,45 @@ use sqlx::{
 
 use super::StoreError;
 
-const SQLITE: [(i64, &str, &str); 1] = [(1, "main", include_str!("../../migrations/sqlite/0001_main.sql"))];
-const POSTGRES: [(i64, &str, &str); 1] = [(1, "main", include_str!("../../migrations/postgres/0001_main.sql"))];
+const SQLITE: [(i64, &str, &str); 2] = [
+    (1, "main", include_str!("../../migrations/sqlite/0001_main.sql")),
+    (2, "nodes", include_str!("../../migrations/sqlite/0002_nodes.sql")),
+];
+const POSTGRES: [(i64, &str, &str); 2] = [
+    (1, "main", include_str!("../../migrations/postgres/0001_main.sql")),
+    (2, "nodes", include_str!("../../migrations/postgres/0002_nodes.sql")),
+];
 
 pub(super) async fn run_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
     migrator(&SQLITE).run(pool).await.map_err(unknown_schema)
 }
 
+/// Brings the schema up to date. Needs the role that owns it.
 pub(super) async fn run_postgres(pool: &PgPool) -> Result<(), StoreError> {
     migrator(&POSTGRES).run(pool).await.map_err(unknown_schema)
+}
+
+/// Refuses a schema that is not the one of this program. A gateway's role may look, and change nothing.
+pub(super) async fn check_postgres(pool: &PgPool) -> Result<(), StoreError> {
+    let exists: bool = sqlx::query_scalar("/* has_schema */ SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+        .fetch_one(pool)
+        .await?;
+    if !exists {
+        return Err(StoreError::OldSchema);
+    }
+    let done: Vec<(i64, Vec<u8>, bool)> =
+        sqlx::query_as("/* schema */ SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version")
+            .fetch_all(pool)
+            .await?;
+    let ours = migrator(&POSTGRES);
+    let mut ours = ours.iter();
+    for (version, checksum, success) in done {
+        match ours.next() {
+            Some(known) if known.version == version && *known.checksum == *checksum && success => {}
+            _ => return Err(StoreError::UnknownSchema),
+        }
+    }
+    if ours.next().is_some() { Err(StoreError::OldSchema) } else { Ok(()) }
 }
 
 fn migrator(all: &[(i64, &'static str, &'static str)]) -> Migrator {

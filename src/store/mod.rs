@@ -10,6 +10,7 @@
 
 pub mod accounts;
 pub mod attachments;
+pub mod changes;
 pub mod idempotency;
 pub mod inbox;
 pub mod keyring;
@@ -18,6 +19,7 @@ pub mod migrate;
 pub mod notices;
 pub mod oversight;
 pub mod records;
+pub mod sessions;
 pub mod snapshot;
 pub mod transfers;
 pub mod vault;
@@ -37,16 +39,42 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
-    #[error("the schema of the database is newer than this program")]
+    #[error("the schema of the database is newer than this program, or not its own")]
     UnknownSchema,
+    #[error("the schema of the database is older than this program, or missing: run `tsunagi migrate` as its owner")]
+    OldSchema,
     #[error("a sealed value does not open: wrong key, wrong place or damaged")]
     Unsealed,
     #[error("no key of generation {generation} for prefecture {prefecture}")]
     KeyMissing { prefecture: String, generation: u32 },
     #[error("a stored value cannot be read: {0}")]
     Corrupt(&'static str),
+    #[error("a version of a record is not where its prefecture says: it moved while it was read, or it is missing")]
+    Moved,
+    #[error("another process writes as this node: give each node a name of its own")]
+    OtherWriter,
+    #[error("the database did not answer in time")]
+    Slow,
     #[error("keyring file: {0}")]
     Keyring(String),
+}
+
+impl StoreError {
+    /// Whether the database is away, or was taken away, rather than wrong: trying again later helps.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Slow => true,
+            Self::Database(
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed,
+            ) => true,
+            // SQLSTATE classes 08 (connection), 25006 (a standby answers), 53 (resources), 57 (the server is going down
+            // or coming up, or a statement took too long).
+            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
+                matches!(code.as_bytes(), [b'0', b'8', ..] | [b'5', b'3' | b'7', _, _, _]) || code == "25006"
+            }),
+            _ => false,
+        }
+    }
 }
 
 /// A transaction on either database.
@@ -145,11 +173,43 @@ pub(crate) use {execute, fetch_all, fetch_optional, for_each_chunk};
 #[derive(Clone)]
 pub enum Store {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
-    Postgres { pool: PgPool },
+    Postgres { writer: PgPool, readers: PgPool },
+}
+
+/// What a transaction of the journal may do beside those of other nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Adds entries: any number of nodes do so at once.
+    Append,
+    /// Changes what decisions rest on: one node at a time, and nobody appends meanwhile.
+    Change,
 }
 
 const READERS: u32 = 4;
 const BUSY: Duration = Duration::from_secs(5);
+/// Connections of a node that read PostgreSQL.
+const SHARED_READERS: u32 = 8;
+/// After which a connection is asked whether it is still there before it is used.
+const IDLE: Duration = Duration::from_secs(1);
+/// Bounds on what the server does for one statement, in milliseconds.
+const SERVER_BOUNDS: [(&str, &str); 4] = [
+    ("statement_timeout", "20000"),
+    ("lock_timeout", "8000"),
+    ("idle_in_transaction_session_timeout", "30000"),
+    // Plans of short statements over many partitions are not worth compiling.
+    ("jit", "off"),
+];
+
+/// Brings the schema of a PostgreSQL database up to date, as the role that owns it.
+///
+/// # Errors
+/// The server cannot be reached, the role may not, or the schema is not one this program knows.
+pub async fn migrate_postgres(url: &str) -> Result<(), StoreError> {
+    let pool = PgPoolOptions::new().max_connections(1).connect(url).await?;
+    let done = migrate::run_postgres(&pool).await;
+    pool.close().await;
+    done
+}
 
 impl Store {
     /// Opens a SQLite file, making it where it does not exist, and brings its schema up to date.
@@ -177,15 +237,42 @@ impl Store {
         Ok(Self::Sqlite { writer, readers })
     }
 
-    /// Connects to PostgreSQL and brings the schema up to date.
+    /// Connects to PostgreSQL, whose schema must be that of this program.
     ///
     /// # Errors
     /// The server cannot be reached, or the schema is not one this program knows.
     pub async fn open_postgres(url: &str) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)?;
-        let pool = PgPoolOptions::new().max_connections(READERS + 1).connect_with(options).await?;
-        migrate::run_postgres(&pool).await?;
-        Ok(Self::Postgres { pool })
+        let options = PgConnectOptions::from_str(url)?.options(SERVER_BOUNDS).application_name("tsunagi");
+        let pool = |most| {
+            PgPoolOptions::new().max_connections(most).acquire_timeout(BUSY).test_before_acquire(false).before_acquire(
+                |connection, used| {
+                    Box::pin(async move {
+                        // After a failover what was idle is gone; who asks next shall not pay for it.
+                        Ok(used.idle_for < IDLE || connection.ping().await.is_ok())
+                    })
+                },
+            )
+        };
+        let writer = pool(1).connect_with(options.clone()).await?;
+        migrate::check_postgres(&writer).await?;
+        let readers = pool(SHARED_READERS).connect_with(options).await?;
+        Ok(Self::Postgres { writer, readers })
+    }
+
+    /// Whether other nodes may write to it as well.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+
+    /// Position of the last change that any node committed; 0 where no other node writes.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn changes_position(&self) -> Result<u64, StoreError> {
+        let Self::Postgres { readers, .. } = self else { return Ok(0) };
+        let position: Option<i64> =
+            sqlx::query_scalar("/* committed_position */ SELECT MAX(position) FROM changes").fetch_one(readers).await?;
+        Ok(position.map_or(0, |position| u64::try_from(position).unwrap_or(0)))
     }
 
     /// Begins a transaction that reads one consistent state.
@@ -195,18 +282,27 @@ impl Store {
     pub async fn read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
-            Self::Postgres { pool } => Tx::Postgres(pool.begin().await?),
+            Self::Postgres { readers, .. } => {
+                Tx::Postgres(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+            }
         })
     }
 
-    /// Begins the transaction of the journal. Nobody else writes while the gateway runs.
+    /// Begins the transaction of the journal. With SQLite nobody else writes while the gateway runs. With PostgreSQL
+    /// other nodes may: a lock of the whole database, held until the commit is durable, keeps changes apart from
+    /// everything else.
     ///
     /// # Errors
-    /// No connection can be had, or another process writes.
-    pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres { pool } => Tx::Postgres(pool.begin().await?),
+    /// No connection can be had, or others did not end in time.
+    pub(crate) async fn write(&self, access: Access) -> Result<Tx, StoreError> {
+        Ok(match (self, access) {
+            (Self::Sqlite { writer, .. }, _) => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            (Self::Postgres { writer, .. }, Access::Append) => {
+                Tx::Postgres(writer.begin_with("BEGIN; SELECT pg_advisory_xact_lock_shared(8321)").await?)
+            }
+            (Self::Postgres { writer, .. }, Access::Change) => {
+                Tx::Postgres(writer.begin_with("BEGIN; SELECT pg_advisory_xact_lock(8321)").await?)
+            }
         })
     }
 
@@ -216,7 +312,10 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres { pool } => pool.close().await,
+            Self::Postgres { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
         }
     }
 }

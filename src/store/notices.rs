@@ -13,6 +13,7 @@ use crate::{
         missing_notice::{NoticeContent, NoticeState},
         organization::OrganizationCode,
     },
+    search::standing::{StandingChange, Wanted},
 };
 
 /// A notice without its content.
@@ -71,6 +72,16 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<Notice>, StoreError> {
     .into_iter()
     .map(notice)
     .collect()
+}
+
+/// What a notice makes every search and registration be held against. An exercise matches nobody: no real record is
+/// told of for it.
+pub fn standing_of(notice: &Notice, content: &NoticeContent) -> StandingChange {
+    if notice.exercise || notice.state == NoticeState::Cancel {
+        StandingChange::Remove(notice.id)
+    } else {
+        StandingChange::Put(notice.id, Box::new(Wanted::new(notice.issuer.clone(), &content.child)))
+    }
 }
 
 fn content_place(id: &Uuid) -> Place<'_> {

@@ -95,7 +95,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<StoredRecord>, StoreEr
         Row,
         "/* find_record */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case, residence,
              shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
-         FROM records WHERE id = $1",
+         FROM records WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)",
         id,
     )?
     .map(record)
@@ -280,7 +280,16 @@ pub async fn index_rows(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<Index
 /// # Errors
 /// The database failed.
 pub async fn index_row(tx: &mut Tx, id: Uuid) -> Result<Option<IndexRow>, StoreError> {
-    let row = fetch_optional!(tx, IndexColumns, concat!("/* index_row */ ", index_columns!(), " WHERE id = $1"), id,)?;
+    let row = fetch_optional!(
+        tx,
+        IndexColumns,
+        concat!(
+            "/* index_row */ ",
+            index_columns!(),
+            " WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)"
+        ),
+        id,
+    )?;
     Ok(row.map(IndexRow::new))
 }
 
@@ -320,11 +329,13 @@ async fn open_version(tx: &mut Tx, vault: &Vault, stored: &StoredRecord, version
     let (sealed,) = fetch_optional!(
         tx,
         (Vec<u8>,),
-        "/* version */ SELECT sealed_body FROM record_versions WHERE record = $1 AND version = $2",
+        "/* version */ SELECT sealed_body FROM record_versions WHERE prefecture = $1 AND record = $2
+             AND version = $3",
+        stored.prefecture.as_str(),
         id,
         version,
     )?
-    .ok_or(StoreError::Corrupt("record version missing"))?;
+    .ok_or(StoreError::Moved)?;
     let key = vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
     let plain = key.open(body_place(&row_of(id, version)), &sealed)?;
     stored::from_bytes(&plain).ok_or(StoreError::Corrupt("record body"))
@@ -401,7 +412,8 @@ pub(crate) async fn update_facts(tx: &mut Tx, facts: &RecordFacts, now: Timestam
     execute!(
         tx,
         "/* update_facts */ UPDATE records SET version = $2, closed = $3, serious = $4, searchable = $5,
-             abuse_case = $6, residence = $7, shielded = $8, shield_named = $9, updated_at = $10 WHERE id = $1",
+             abuse_case = $6, residence = $7, shielded = $8, shield_named = $9, updated_at = $10
+         WHERE id = $1 AND prefecture = $11",
         facts.id,
         facts.version,
         i64::from(facts.closed),
@@ -412,67 +424,109 @@ pub(crate) async fn update_facts(tx: &mut Tx, facts: &RecordFacts, now: Timestam
         i64::from(facts.shield.active),
         named(facts),
         now.as_micros(),
+        facts.owner.prefecture(),
     )?;
     Ok(())
 }
 
-/// Hands a record to its new owner, its key wrapped for the owner's prefecture.
+/// Hands a record to its new owner: it moves to the owner's prefecture, and its key is wrapped for that.
 pub(crate) async fn set_owner(
     tx: &mut Tx,
-    id: Uuid,
+    from: &RecordFacts,
     owner: &OrganizationCode,
     sealed_key: &[u8],
     owned_since: i64,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let (old, new) = (from.owner.prefecture(), owner.prefecture());
     execute!(
         tx,
         "/* set_owner */ UPDATE records SET owner = $2, prefecture = $3, sealed_key = $4, owned_since = $5,
-             updated_at = $6 WHERE id = $1",
-        id,
+             updated_at = $6 WHERE id = $1 AND prefecture = $7",
+        from.id,
         owner.as_str(),
-        owner.prefecture(),
+        new,
         sealed_key,
         owned_since,
         now.as_micros(),
+        old,
     )?;
+    if old != new {
+        execute!(
+            tx,
+            "/* move_versions */ UPDATE record_versions SET prefecture = $3 WHERE prefecture = $1 AND record = $2",
+            old,
+            from.id,
+            new,
+        )?;
+        execute!(
+            tx,
+            "/* move_attachments */ UPDATE attachments SET prefecture = $3 WHERE prefecture = $1 AND record = $2",
+            old,
+            from.id,
+            new,
+        )?;
+    }
     Ok(())
 }
 
 /// Writes what a new version is found by.
-async fn set_index(tx: &mut Tx, id: Uuid, sealed: &SealedVersion) -> Result<(), StoreError> {
-    execute!(tx, "/* set_index */ UPDATE records SET sealed_index = $2 WHERE id = $1", id, sealed.index.as_slice(),)?;
+async fn set_index(tx: &mut Tx, facts: &RecordFacts, sealed: &SealedVersion) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* set_index */ UPDATE records SET sealed_index = $3 WHERE prefecture = $1 AND id = $2",
+        facts.owner.prefecture(),
+        facts.id,
+        sealed.index.as_slice(),
+    )?;
     Ok(())
 }
 
-pub(crate) async fn set_key(tx: &mut Tx, id: Uuid, sealed_key: &[u8]) -> Result<(), StoreError> {
-    execute!(tx, "/* set_key */ UPDATE records SET sealed_key = $2 WHERE id = $1", id, sealed_key)?;
+pub(crate) async fn set_key(tx: &mut Tx, facts: &RecordFacts, sealed_key: &[u8]) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* set_key */ UPDATE records SET sealed_key = $3 WHERE prefecture = $1 AND id = $2",
+        facts.owner.prefecture(),
+        facts.id,
+        sealed_key,
+    )?;
     Ok(())
 }
 
-pub(crate) async fn set_shield_lift(tx: &mut Tx, id: Uuid, asked_by: Option<&str>) -> Result<(), StoreError> {
-    execute!(tx, "/* set_shield_lift */ UPDATE records SET shield_lift_asked_by = $2 WHERE id = $1", id, asked_by)?;
+pub(crate) async fn set_shield_lift(
+    tx: &mut Tx,
+    facts: &RecordFacts,
+    asked_by: Option<&str>,
+) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* set_shield_lift */ UPDATE records SET shield_lift_asked_by = $3 WHERE prefecture = $1 AND id = $2",
+        facts.owner.prefecture(),
+        facts.id,
+        asked_by,
+    )?;
     Ok(())
 }
 
 /// Writes a version, and of a version after the first what the record is found by from now on.
 pub(crate) async fn insert_version(
     tx: &mut Tx,
-    id: Uuid,
+    facts: &RecordFacts,
     sealed: &SealedVersion,
     caller: &Caller,
     change: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if sealed.version > 1 {
-        set_index(tx, id, sealed).await?;
+        set_index(tx, facts, sealed).await?;
     }
     execute!(
         tx,
-        "/* insert_version */ INSERT INTO record_versions (record, version, organization, officer, change_kind, at,
-             sealed_body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        id,
+        "/* insert_version */ INSERT INTO record_versions (prefecture, record, version, organization, officer,
+             change_kind, at, sealed_body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        facts.owner.prefecture(),
+        facts.id,
         sealed.version,
         caller.organization().as_str(),
         caller.officer(),
@@ -521,13 +575,14 @@ pub struct VersionLine {
 ///
 /// # Errors
 /// The database failed.
-pub async fn history(tx: &mut Tx, id: Uuid) -> Result<Vec<VersionLine>, StoreError> {
+pub async fn history(tx: &mut Tx, facts: &RecordFacts) -> Result<Vec<VersionLine>, StoreError> {
     let rows = fetch_all!(
         tx,
         (i64, i64, String, String, String),
         "/* history */ SELECT version, at, organization, officer, change_kind FROM record_versions
-         WHERE record = $1 ORDER BY version",
-        id,
+         WHERE prefecture = $1 AND record = $2 ORDER BY version",
+        facts.owner.prefecture(),
+        facts.id,
     )?;
     Ok(rows
         .into_iter()

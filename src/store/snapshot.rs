@@ -29,7 +29,7 @@ struct Manifest {
     /// Digest of the program that made it: another one may fold names otherwise.
     program: Hash,
     /// Of every node's ledger, when it was made.
-    heads: Vec<Head>,
+    standing: Standing,
 }
 
 /// What stands in a part.
@@ -52,6 +52,15 @@ impl Part {
     pub fn bytes(&self) -> &[u8] {
         self.plain.get(1..).unwrap_or_default()
     }
+}
+
+/// Where the database stood when a snapshot was written.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Standing {
+    /// The state of every node's ledger.
+    pub heads: Vec<Head>,
+    /// Position of the last change of any node.
+    pub position: u64,
 }
 
 /// Why a snapshot is not used; a start reads the store instead.
@@ -115,7 +124,7 @@ impl<'a> Writing<'a> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn begin(path: &Path, vault: &'a Vault, heads: Vec<Head>) -> Result<Self, Unfit> {
+    pub fn begin(path: &Path, vault: &'a Vault, standing: Standing) -> Result<Self, Unfit> {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".new");
         let beside = PathBuf::from(beside);
@@ -127,7 +136,7 @@ impl<'a> Writing<'a> {
         out.write_all(MAGIC)?;
         out.write_all(id.as_bytes())?;
         let mut writing = Self { vault, out, id, number: 0, path: path.to_owned(), beside, is_done: false };
-        let manifest = Manifest { program: program()?, heads };
+        let manifest = Manifest { program: program()?, standing };
         writing.seal(MANIFEST, &postcard::to_allocvec(&manifest).map_err(|_| Unfit::Damaged)?)?;
         Ok(writing)
     }
@@ -177,7 +186,7 @@ pub struct Reading {
     input: BufReader<File>,
     id: Uuid,
     number: u64,
-    heads: Vec<Head>,
+    standing: Standing,
 }
 
 impl Reading {
@@ -196,19 +205,19 @@ impl Reading {
         if magic != *MAGIC {
             return Err(Unfit::Damaged);
         }
-        let mut reading = Self { input, id: Uuid::from_bytes(id), number: 0, heads: Vec::new() };
+        let mut reading = Self { input, id: Uuid::from_bytes(id), number: 0, standing: Standing::default() };
         let first = reading.unseal(vault)?;
         let Some((&MANIFEST, manifest)) = first.split_first() else { return Err(Unfit::Damaged) };
         let manifest: Manifest = postcard::from_bytes(manifest).map_err(|_| Unfit::Damaged)?;
         if manifest.program != program()? {
             return Err(Unfit::OtherProgram);
         }
-        reading.heads = manifest.heads;
+        reading.standing = manifest.standing;
         Ok(reading)
     }
 
-    pub fn heads(&self) -> &[Head] {
-        &self.heads
+    pub fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// Hands over every part, in order.

@@ -24,6 +24,7 @@ use tsunagi::{
     },
     client::{Client, Reply},
     clock::Clock,
+    config::Config,
     domain::organization::OrganizationCode,
     gateway::Gateway,
     pki::Flaw,
@@ -31,7 +32,7 @@ use tsunagi::{
 };
 use uuid::Uuid;
 
-use crate::harness::*;
+use crate::{harness::*, postgres};
 
 /// What callers were told, to be held against what the database says.
 #[derive(Default)]
@@ -73,7 +74,8 @@ impl Running {
 }
 
 pub async fn premises(directory: &Path) -> Premises {
-    Premises::create(directory, free_port(), free_port(), GENEROUS).await.unwrap()
+    let database = postgres::database().await;
+    Premises::create(directory, database.as_deref(), free_port(), free_port(), GENEROUS).await.unwrap()
 }
 
 pub fn operator(premises: &Premises, running: &Running) -> Client {
@@ -90,7 +92,18 @@ pub async fn serve_logging(premises: &Premises, log: &Path) -> Running {
 }
 
 async fn spawn(premises: &Premises, defect: Option<&str>, level: &str, stderr: Stdio) -> Running {
-    let config = premises.directory.join("tsunagi.toml");
+    let Config { listen, monitor_listen, .. } = premises.config;
+    run(&premises.directory.join("tsunagi.toml"), (listen, monitor_listen), defect, level, stderr).await
+}
+
+/// Serves what a configuration file says.
+pub async fn run(
+    config: &Path,
+    (listen, monitor): (SocketAddr, SocketAddr),
+    defect: Option<&str>,
+    level: &str,
+    stderr: Stdio,
+) -> Running {
     // A write beyond the limit of a file fails; it does not end the process.
     let mut command = Command::new("sh");
     command
@@ -102,13 +115,12 @@ async fn spawn(premises: &Premises, defect: Option<&str>, level: &str, stderr: S
         command.env("PLANTED_DEFECT", defect);
     }
     let mut child = command.spawn().unwrap();
-    let address = premises.config.listen;
     // Not a guess at how long it takes: `/readyz` answers once the gateway serves.
-    while !is_ready(premises.config.monitor_listen).await {
+    while !is_ready(monitor).await {
         assert!(child.try_wait().unwrap().is_none(), "the gateway ended");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    Running { child, address }
+    Running { child, address: listen }
 }
 
 pub async fn is_ready(monitor: SocketAddr) -> bool {
@@ -122,7 +134,7 @@ pub async fn is_ready(monitor: SocketAddr) -> bool {
 
 /// A port that stays free while a killed gateway is away: below those that the system hands out, where another test's
 /// gateway would be taken for this one.
-fn free_port() -> SocketAddr {
+pub fn free_port() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let process = u16::try_from(std::process::id() % 1_000).unwrap();
     loop {

@@ -11,6 +11,8 @@ use tsunagi::{
     clock::Clock,
 };
 
+use crate::postgres;
+
 pub const CITY_A: &str = "122327";
 pub const CENTER_A: &str = "120006-04";
 pub const CITY_B: &str = "172014";
@@ -44,7 +46,8 @@ impl Stage {
     pub async fn with(extra: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let any = "127.0.0.1:0".parse().unwrap();
-        let premises = Premises::create(directory.path(), any, any, extra).await.unwrap();
+        let database = postgres::database().await;
+        let premises = Premises::create(directory.path(), database.as_deref(), any, any, extra).await.unwrap();
         let world = World::start(premises, Clock::system()).await.unwrap();
         Self { world, directory }
     }

@@ -5,7 +5,7 @@
 
 mod board;
 mod checker;
-mod clients;
+pub mod clients;
 mod model;
 
 use std::{
@@ -31,7 +31,7 @@ pub struct History {
 impl History {
     /// Holds each record's calls against the model. That is what law 5 asks: nothing is said of how a search that finds
     /// two records orders changes of one against changes of the other.
-    fn verdict(&self) -> Result<(), String> {
+    pub fn verdict(&self) -> Result<(), String> {
         for call in &self.calls {
             let Outcome::Found(hits) = &call.op.outcome else { continue };
             let found: HashSet<&String> = hits.iter().map(|hit| &hit.record).collect();
@@ -53,7 +53,7 @@ impl History {
     }
 
     /// Counts what was done, by its kind.
-    fn count(&self, done: &mut BTreeMap<&'static str, usize>) {
+    pub fn count(&self, done: &mut BTreeMap<&'static str, usize>) {
         for Call { op: Op { act, outcome, .. }, .. } in &self.calls {
             let kind = match outcome {
                 Outcome::Done { .. } => act.kind(),

@@ -42,7 +42,7 @@ impl House {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let any = "127.0.0.1:0".parse().unwrap();
-        let premises = Premises::create(directory.path(), any, any, GENEROUS).await.unwrap();
+        let premises = Premises::create(directory.path(), None, any, any, GENEROUS).await.unwrap();
         let config = premises.config.clone();
         let stage = Stage { world: World::start(premises, Clock::system()).await.unwrap(), directory };
         let city = stage.party("city", CITY_A).await;

@@ -48,7 +48,7 @@ pub fn run(records: u64) {
     let directory = tempfile::tempdir_in(program.parent().expect("its directory")).expect("temporary directory");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
     let any = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
-    let premises = runtime.block_on(Premises::create(directory.path(), any(), any(), LIMITS)).expect("premises");
+    let premises = runtime.block_on(Premises::create(directory.path(), None, any(), any(), LIMITS)).expect("premises");
     let loading = Instant::now();
     runtime.block_on(load::records(&premises, &population, records));
     println!("{records} records: written to the store in {:.0} s", loading.elapsed().as_secs_f64());

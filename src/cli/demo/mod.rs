@@ -55,7 +55,7 @@ impl Options {
         fs::create_dir_all(&self.directory)?;
         let directory = fs::canonicalize(&self.directory)?;
         let (listen, monitor) = (address(self.port), address(self.port.saturating_add(1)));
-        let premises = Premises::create(&directory, listen, monitor, LIMITS).await?;
+        let premises = Premises::create(&directory, None, listen, monitor, LIMITS).await?;
         let world = World::start(premises, Clock::system()).await?;
         println!("  gateway on https://localhost:{}, SQLite {}", self.port, directory.join("tsunagi.db").display());
         let cast = Cast::connect(&world).await?;

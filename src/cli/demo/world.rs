@@ -58,12 +58,14 @@ pub const OPERATOR_OFFICER: &str = "op1";
 pub const ADMINISTRATOR: &str = "admin";
 
 impl Premises {
-    /// Makes PKI, keyring, configuration and a database that knows the operator alone.
+    /// Makes PKI, keyring, configuration and a database that knows the operator alone: a new SQLite file in the
+    /// directory, or the empty PostgreSQL database of a URL.
     ///
     /// # Errors
-    /// The directory cannot be written.
+    /// The directory cannot be written, or the database not be reached.
     pub async fn create(
         directory: &Path,
+        database: Option<&str>,
         listen: SocketAddr,
         monitor: SocketAddr,
         extra: &str,
@@ -74,7 +76,7 @@ impl Premises {
         let serial = authority.issue_terminal("operator", &OrganizationCode::operator(), Flaw::None)?;
         Keyring::create(&directory.join("keyring.toml"))?;
         let file = directory.join("tsunagi.toml");
-        fs::write(&file, config_text(directory, listen, monitor, extra))?;
+        fs::write(&file, config_text(directory, database, listen, monitor, extra))?;
         let config = Config::load(&file, std::iter::empty())?;
         let gateway = Gateway::open(config.clone(), Clock::system()).await?;
         bootstrap(&gateway, &serial, OPERATOR_OFFICER, "運用 担当").await?;
@@ -87,13 +89,20 @@ impl Premises {
     }
 }
 
-fn config_text(directory: &Path, listen: SocketAddr, monitor: SocketAddr, extra: &str) -> String {
+fn config_text(
+    directory: &Path,
+    database: Option<&str>,
+    listen: SocketAddr,
+    monitor: SocketAddr,
+    extra: &str,
+) -> String {
     let path = |name: &str| directory.join(name).display().to_string();
+    let sqlite = format!("sqlite:{}", path("tsunagi.db"));
+    let database = database.unwrap_or(&sqlite);
     format!(
         "node = \"node-1\"\nlog_origin = \"localhost/log/node-1\"\nlisten = \"{listen}\"\nmonitor_listen = \"{monitor}\"\n\
-         database = \"sqlite:{}\"\nkeyring = \"{}\"\n{extra}\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\
+         database = \"{database}\"\nkeyring = \"{}\"\n{extra}\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\
          client_ca = \"{}\"\nrevocation_list = \"{}\"\nreload_seconds = 1\n",
-        path("tsunagi.db"),
         path("keyring.toml"),
         path("certs/server.crt"),
         path("certs/server.key"),

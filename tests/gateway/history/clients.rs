@@ -19,7 +19,7 @@ use super::{
     checker::Call,
     model::{Act, Asked, Body, Hit, Name, Op, Outcome, Query, RELAY, Shown, Step},
 };
-use crate::harness::*;
+use crate::{crash, harness::*};
 
 /// Who acts in a history, all at once.
 const DESKS: [Body; 6] = [Body::City, Body::City, Body::OtherCity, Body::OtherCity, Body::Center, Body::FarCenter];
@@ -42,7 +42,19 @@ pub fn desks(stage: &Stage, far: SocketAddr) -> Vec<Arc<Desk>> {
         let address = if body == Body::FarCenter { far } else { stage.world.address };
         let credentials = stage.world.premises.credentials(body.name());
         let client = |officer| Client::new(address, &credentials, Some(officer)).unwrap();
-        Arc::new(Desk { body, client: client("o1"), second: client("o2") })
+        Arc::new(Desk { body, client: client("o1"), second: client("o2"), breaks: None })
+    };
+    DESKS.into_iter().map(desk).collect()
+}
+
+/// The same, all but those of the first city at a node that may be killed, whose monitor says when it is back.
+pub fn desks_at_two_nodes(stage: &Stage, node: SocketAddr, monitor: SocketAddr) -> Vec<Arc<Desk>> {
+    let desk = |body: Body| {
+        let stays = body == Body::City;
+        let credentials = stage.world.premises.credentials(body.name());
+        let address = if stays { stage.world.address } else { node };
+        let client = |officer| Client::new(address, &credentials, Some(officer)).unwrap();
+        Arc::new(Desk { body, client: client("o1"), second: client("o2"), breaks: (!stays).then_some(monitor) })
     };
     DESKS.into_iter().map(desk).collect()
 }
@@ -78,6 +90,8 @@ pub struct Desk {
     pub body: Body,
     client: Client,
     second: Client,
+    /// The monitor of its node, where that may be killed.
+    breaks: Option<SocketAddr>,
 }
 
 impl Desk {
@@ -112,14 +126,20 @@ impl Desk {
         let request = self.request(&act, record, guardian);
         let called = since.elapsed();
         let reply = match patience {
-            None => Some(request.send().await.unwrap()),
-            Some(patience) => tokio::time::timeout(patience, request.send()).await.ok().map(Result::unwrap),
+            None => match (request.send().await, self.breaks) {
+                (Ok(reply), _) => Some(reply),
+                (Err(_), Some(_)) => None,
+                (Err(error), None) => panic!("{error}"),
+            },
+            Some(patience) => tokio::time::timeout(patience, request.send()).await.ok().and_then(Result::ok),
         };
         let answered = since.elapsed();
         let outcome = match &reply {
             Some(reply) => outcome_of(&act, reply),
             None => {
                 self.client.disconnect().await;
+                self.second.disconnect().await;
+                self.is_back().await;
                 Outcome::Unknown
             }
         };
@@ -129,6 +149,13 @@ impl Desk {
         };
         let answered = (outcome != Outcome::Unknown).then_some(answered);
         Call { op: Op { by: self.body, record, act, outcome }, called, answered }
+    }
+
+    async fn is_back(&self) {
+        let Some(monitor) = self.breaks else { return };
+        while !crash::is_ready(monitor).await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     fn request(&self, act: &Act, record: &str, guardian: Name) -> RequestBuilder<'_> {

@@ -1,0 +1,128 @@
+//! The feed by which the memory of one node follows the commits of the others, in one order over all of them.
+//!
+//! A row says what changed, not how: who follows reads it again. Rows are written where several nodes share a database.
+
+use uuid::Uuid;
+
+use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk};
+use crate::{clock::Timestamp, disclosure::recent::Scope, domain::organization::OrganizationCode};
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A record, as the index knows it.
+    Record(Uuid),
+    Organization(OrganizationCode),
+    /// By the serial of its certificate.
+    Terminal(String),
+    Staff(OrganizationCode, String),
+    /// The sessions of one officer.
+    Sessions(OrganizationCode, String),
+    /// A missing-child notice.
+    Notice(Uuid),
+    /// Decisions that rest on this must be made again.
+    Decisions(Scope),
+}
+
+impl Subject {
+    fn to_row(&self) -> (&'static str, String) {
+        match self {
+            Self::Record(id) => ("record", id.to_string()),
+            Self::Organization(code) => ("organization", code.to_string()),
+            Self::Terminal(serial) => ("terminal", serial.clone()),
+            Self::Staff(code, id) => ("staff", format!("{code}/{id}")),
+            Self::Sessions(code, id) => ("sessions", format!("{code}/{id}")),
+            Self::Notice(id) => ("notice", id.to_string()),
+            Self::Decisions(Scope::Record(id)) => ("decisions_on_record", id.to_string()),
+            Self::Decisions(Scope::Organization(code)) => ("decisions_on_organization", code.to_string()),
+        }
+    }
+
+    fn of_row(kind: &str, subject: &str) -> Option<Self> {
+        let officer = || {
+            let (code, id) = subject.split_once('/')?;
+            Some((OrganizationCode::parse(code)?, id.to_owned()))
+        };
+        Some(match kind {
+            "record" => Self::Record(Uuid::parse_str(subject).ok()?),
+            "organization" => Self::Organization(OrganizationCode::parse(subject)?),
+            "terminal" => Self::Terminal(subject.to_owned()),
+            "staff" => officer().map(|(code, id)| Self::Staff(code, id))?,
+            "sessions" => officer().map(|(code, id)| Self::Sessions(code, id))?,
+            "notice" => Self::Notice(Uuid::parse_str(subject).ok()?),
+            "decisions_on_record" => Self::Decisions(Scope::Record(Uuid::parse_str(subject).ok()?)),
+            "decisions_on_organization" => Self::Decisions(Scope::Organization(OrganizationCode::parse(subject)?)),
+            _ => return None,
+        })
+    }
+}
+
+/// A change at its place in the order.
+pub struct Noted {
+    /// From 1, without gaps.
+    pub position: u64,
+    pub subject: Subject,
+}
+
+/// Position of the last change; 0 before the first.
+///
+/// # Errors
+/// The database failed.
+pub async fn position(tx: &mut Tx) -> Result<u64, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "/* changes_position */ SELECT position FROM changes ORDER BY position DESC LIMIT 1",
+    )?;
+    Ok(row.map_or(0, |(position,)| u64::try_from(position).unwrap_or(0)))
+}
+
+/// Changes after a position, in order.
+///
+/// # Errors
+/// The database failed, or a row is of a kind that this program does not know.
+pub async fn after(tx: &mut Tx, position: u64, most: i64) -> Result<Vec<Noted>, StoreError> {
+    let rows = fetch_all!(
+        tx,
+        (i64, String, String),
+        "/* changes_after */ SELECT position, kind, subject FROM changes WHERE position > $1 ORDER BY position LIMIT $2",
+        i64::try_from(position).unwrap_or(i64::MAX),
+        most,
+    )?;
+    rows.into_iter()
+        .map(|(position, kind, subject)| {
+            Ok(Noted {
+                position: u64::try_from(position).unwrap_or(0),
+                subject: Subject::of_row(&kind, &subject).ok_or(StoreError::Corrupt("change"))?,
+            })
+        })
+        .collect()
+}
+
+const APPEND: &str = "/* append_change */ INSERT INTO changes (position, node, at, kind, subject)
+ VALUES ($1, $2, $3, $4, $5)";
+const APPEND_16: &str = include_str!("sql/append_16_changes.sql");
+
+/// Adds changes. The journal alone calls this, while no other node changes anything.
+pub(crate) async fn append(tx: &mut Tx, node: &str, changes: Vec<Noted>, at: Timestamp) -> Result<(), StoreError> {
+    for_each_chunk!(tx, changes, APPEND_16, APPEND, |query, noted| {
+        let (kind, subject) = noted.subject.to_row();
+        query
+            .bind(i64::try_from(noted.position).unwrap_or(i64::MAX))
+            .bind(node.to_owned())
+            .bind(at.as_micros())
+            .bind(kind)
+            .bind(subject)
+    });
+    Ok(())
+}
+
+/// Removes changes that no node needs any more; the last one stays, so that the count goes on.
+pub(crate) async fn forget_before(tx: &mut Tx, at: Timestamp) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* forget_changes */ DELETE FROM changes WHERE at < $1 AND position < (SELECT MAX(position) FROM changes)",
+        at.as_micros(),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! Several nodes on one PostgreSQL database: what one acknowledged, every other one knows.
+
+mod cable;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
+
+use serde_json::json as j;
+use tsunagi::{cli::demo::people::Family, client::Client, config::Config, server::Server};
+
+use self::cable::Cable;
+use crate::{
+    crash::{self, Running, free_port},
+    harness::*,
+    history::clients,
+};
+
+/// A node of the same premises, to be served from a process of its own.
+struct Node {
+    config: PathBuf,
+    listen: SocketAddr,
+    monitor: SocketAddr,
+}
+
+impl Node {
+    /// Writes the configuration of another node. Its line to the database may be a cable.
+    fn new(stage: &Stage, name: &str, cable: Option<&Cable>) -> Self {
+        let directory = &stage.world.premises.directory;
+        let first = std::fs::read_to_string(directory.join("tsunagi.toml")).unwrap();
+        let Config { database, .. } = &stage.world.premises.config;
+        let (listen, monitor) = (free_port(), free_port());
+        let lines = first.lines().map(|line| match line.split(" = ").next() {
+            Some("node") => format!("node = \"{name}\""),
+            Some("log_origin") => format!("log_origin = \"localhost/log/{name}\""),
+            Some("listen") => format!("listen = \"{listen}\""),
+            Some("monitor_listen") => format!("monitor_listen = \"{monitor}\""),
+            Some("database") => match cable {
+                Some(cable) => format!("database = \"{}\"", cable.url(database)),
+                None => line.to_owned(),
+            },
+            _ => line.to_owned(),
+        });
+        let config = directory.join(format!("{name}.toml"));
+        std::fs::write(&config, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        Self { config, listen, monitor }
+    }
+
+    async fn serve(&self, defect: Option<&str>) -> Running {
+        crash::run(&self.config, (self.listen, self.monitor), defect, "error", Stdio::null()).await
+    }
+
+    /// Serves inside the test.
+    async fn start(&self, stage: &Stage) -> Server {
+        let config = Config::load(&self.config, std::iter::empty()).unwrap();
+        Server::start(config, stage.world.clock.clone()).await.unwrap()
+    }
+
+    fn client(&self, stage: &Stage, name: &str, officer: &str) -> Client {
+        Client::new(self.listen, &stage.world.premises.credentials(name), Some(officer)).unwrap()
+    }
+}
+
+/// Two nodes, and a city and a far center at each.
+async fn two_nodes() -> (Stage, Node, Server) {
+    let stage = Stage::new().await;
+    let node = Node::new(&stage, "node-2", None);
+    let server = node.start(&stage).await;
+    (stage, node, server)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_acknowledged_the_other_finds_shows_and_hides() {
+    let (stage, node, second) = two_nodes().await;
+    let city = stage.party("city", CITY_A).await;
+    let center = stage.party("center", FAR_CENTER).await;
+    let far_city = stage.party("far city", FAR_CITY).await;
+    let at_second = |name: &str| node.client(&stage, name, "o1");
+    let (center_there, far_city_there) = (at_second("center"), at_second("far city"));
+    for turn in 0..20 {
+        let name = format!("架空{}", ["一", "二", "三", "四"][turn % 4].repeat(1 + turn / 4));
+        let family = Family { child: format!("{name} 花子"), ..family(CITY_A) };
+        let record = register(&city, &family).await;
+        let criteria = j!({ "purpose": "new_report", "case_reference": "R8-1", "child_name": format!("{name} 花子"),
+            "near_misses": "never" });
+        let found = |reply: &tsunagi::client::Reply| {
+            children(reply).iter().filter(|child| child["record"] == record.as_str()).count()
+        };
+        assert_eq!(found(&center_there.post("/v1/searches").json(&criteria).send().await.unwrap()), 1);
+        assert_eq!(found(&far_city_there.post("/v1/searches").json(&criteria).send().await.unwrap()), 1);
+        let shield = j!({ "kind": "1", "since": "2026-04-01" });
+        let path = format!("/v1/records/{record}/shield");
+        assert_eq!(city.client.put(&path).json(&shield).send().await.unwrap().status, 200);
+        assert_eq!(found(&far_city_there.post("/v1/searches").json(&criteria).send().await.unwrap()), 0);
+        let relayed = center_there.post("/v1/searches").json(&criteria).send().await.unwrap();
+        assert_eq!(
+            children(&relayed).iter().filter(|child| child["contact"]["kind"] == "relay").count(),
+            found(&relayed)
+        );
+    }
+    drop((center, far_city));
+    second.stop().await;
+    stage.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_on_one_node_stops_the_next_request_on_the_other() {
+    let (stage, node, second) = two_nodes().await;
+    let city = stage.party("city", CITY_A).await;
+    let there = node.client(&stage, "city", "o1");
+    let session = async || there.get("/v1/session").send().await.unwrap();
+    let operator = &stage.world.operator;
+    assert_eq!(session().await.status, 200);
+    assert_eq!(operator.post(&format!("/v1/staff/{CITY_A}/o1/revoke")).send().await.unwrap().status, 200);
+    assert_refused(&session().await, 401, "officer_not_active");
+    stage.world.add_staff(&city, "o1", &ALL_ROLES).await.unwrap();
+    assert_eq!(session().await.status, 200);
+    assert_eq!(operator.post(&format!("/v1/organizations/{CITY_A}/suspend")).send().await.unwrap().status, 200);
+    assert_eq!(session().await.status, 401);
+    let connect = j!({ "code": CITY_A, "relay_desk": "当直" });
+    assert_eq!(operator.post("/v1/organizations").json(&connect).send().await.unwrap().status, 200);
+    assert_eq!(session().await.status, 200);
+    assert_eq!(operator.post(&format!("/v1/terminals/{}/revoke", city.serial)).send().await.unwrap().status, 200);
+    assert_refused(&session().await, 401, "terminal_revoked");
+    second.stop().await;
+    stage.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_holds_on_every_node_and_ends_on_every_node() {
+    let (stage, node, second) = two_nodes().await;
+    stage.party("city", CITY_A).await;
+    let here = Client::new(stage.world.address, &stage.world.premises.credentials("city"), Some("admin")).unwrap();
+    let staff = j!({ "id": "desk", "name": "窓口 担当", "roles": ["caseworker"], "password": "correct horse battery" });
+    assert_eq!(here.post("/v1/staff").json(&staff).send().await.unwrap().status, 201);
+    let code = tsunagi::domain::organization::OrganizationCode::parse(CITY_A).unwrap();
+    let serial = stage.world.premises.authority.issue_terminal("desk", &code, tsunagi::pki::Flaw::None).unwrap();
+    let terminal = j!({ "serial": serial, "organization": CITY_A, "kind": "desk", "label": "窓口" });
+    assert_eq!(stage.world.operator.post("/v1/terminals").json(&terminal).send().await.unwrap().status, 201);
+    let credentials = stage.world.premises.credentials("desk");
+    let client = |address| Client::new(address, &credentials, None).unwrap();
+    let sign_in = j!({ "officer": "desk", "password": "correct horse battery" });
+    let reply = client(stage.world.address).post("/v1/sessions").json(&sign_in).send().await.unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let token = json(&reply)["token"].as_str().unwrap().to_owned();
+    let (here, there) = (client(stage.world.address).with_token(token.clone()), client(node.listen).with_token(token));
+    assert_eq!(there.get("/v1/session").send().await.unwrap().status, 200);
+    assert_eq!(there.request(axum::http::Method::DELETE, "/v1/sessions").send().await.unwrap().status, 200);
+    assert_refused(&here.get("/v1/session").send().await.unwrap(), 401, "session_invalid");
+    second.stop().await;
+    stage.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_of_both_nodes_share_keys_inboxes_and_accounts() {
+    let (stage, node, second) = two_nodes().await;
+    let city = stage.party("city", CITY_A).await;
+    let center = stage.party("center", CENTER_A).await;
+    let there = node.client(&stage, "city", "o1");
+    let before = inbox(&center).await.len();
+    let mut sent = Vec::new();
+    for turn in 0..20 {
+        let key = format!("shared-{turn}");
+        let xml = family(CITY_A).to_xml();
+        let at = async |client: &Client| {
+            client.post("/v1/records").header("idempotency-key", &key).xml(xml.clone()).send().await.unwrap()
+        };
+        let (one, two) = tokio::join!(at(&city.client), at(&there));
+        assert_eq!((one.status.as_u16(), two.status.as_u16()), (201, 201), "{} {}", one.text(), two.text());
+        assert_eq!(json(&one)["record"], json(&two)["record"], "one key, one record");
+        sent.push(json(&one)["record"].clone());
+    }
+    // Each is in the center's inbox once, and the positions have no gap.
+    let messages = inbox(&center).await;
+    assert_eq!(messages.len() - before, sent.len());
+    let positions: Vec<i64> = messages.iter().map(|message| message["position"].as_i64().unwrap()).collect();
+    assert!(positions.windows(2).all(|pair| pair[1] == pair[0] + 1), "{positions:?}");
+    // Both logs account to the owner, in pages that miss nothing.
+    let mut logs: BTreeMap<String, usize> = BTreeMap::new();
+    let mut before = String::new();
+    let center_there = node.client(&stage, "center", "o1");
+    for record in &sent {
+        let path = format!("/v1/records/{}", record.as_str().unwrap());
+        for client in [&center.client, &center_there] {
+            assert_eq!(client.get(&path).purpose("casework").send().await.unwrap().status, 200);
+        }
+    }
+    loop {
+        let reply = there.get(&format!("/v1/disclosures{before}")).send().await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let page = json(&reply);
+        for line in page["disclosures"].as_array().unwrap() {
+            if line["entry"]["act"] == "view" {
+                *logs.entry(line["log"].as_str().unwrap().to_owned()).or_default() += 1;
+            }
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        before = format!("?before={next}");
+    }
+    assert_eq!(logs, BTreeMap::from([("node-1".to_owned(), 20), ("node-2".to_owned(), 20)]));
+    second.stop().await;
+    stage.world.stop().await;
+}
+
+/// Histories with kills and broken lines, unless `HISTORIES` says otherwise.
+const HISTORIES: u32 = 20;
+
+/// Plays histories over two nodes while the second is killed, held up and cut off; answers how many were not
+/// linearizable.
+async fn histories(count: u32, defect: Option<&str>) -> u32 {
+    let stage = Stage::new().await;
+    clients::connect(&stage).await;
+    let cable = Cable::to(&stage.world.premises.config.database).await;
+    let node = Node::new(&stage, "node-2", Some(&cable));
+    let mut running = node.serve(defect).await;
+    let desks = clients::desks_at_two_nodes(&stage, node.listen, node.monitor);
+    let (mut untrue, mut done) = (0, BTreeMap::new());
+    let mut faults: BTreeMap<&str, usize> = BTreeMap::new();
+    for seed in 0..count {
+        let playing = tokio::spawn({
+            let desks = desks.clone();
+            async move { clients::play(&desks, 10_000 + seed).await }
+        });
+        // The moment is drawn, not waited for.
+        let moment = Duration::from_millis(20 + u64::from(seed * 37 % 150));
+        tokio::time::sleep(moment).await;
+        let fault = ["killed", "held up", "cut off", "left alone"][seed as usize % 4];
+        *faults.entry(fault).or_default() += 1;
+        match fault {
+            "killed" => {
+                running.stop().await;
+                running = node.serve(defect).await;
+            }
+            "held up" => {
+                cable.hold();
+                tokio::time::sleep(moment).await;
+                cable.heal();
+            }
+            "cut off" => {
+                cable.cut();
+                tokio::time::sleep(moment).await;
+                cable.heal();
+            }
+            _ => {}
+        }
+        let history = playing.await.unwrap();
+        if let Err(why) = history.verdict() {
+            if defect.is_none() {
+                eprintln!("the history of seed {seed} ({fault}) is not linearizable: {why}");
+            }
+            untrue += 1;
+        }
+        history.count(&mut done);
+    }
+    println!("{count} histories at two nodes, {faults:?}: {done:?}, not linearizable: {untrue}");
+    running.stop().await;
+    drop(desks);
+    stage.world.stop().await;
+    untrue
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_at_two_nodes_with_kills_and_broken_lines_are_linearizable() {
+    let count = std::env::var("HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(HISTORIES);
+    assert_eq!(histories(count, None).await, 0);
+}
+
+/// The twin: a node that does not follow what the other one commits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_follow_is_caught() {
+    assert!(histories(4, Some("stale-memory")).await > 0, "a planted defect went unnoticed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_cut_off_from_its_database_says_so_and_comes_back() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let cable = Cable::to(&stage.world.premises.config.database).await;
+    let node = Node::new(&stage, "node-2", Some(&cable));
+    let mut running = node.serve(None).await;
+    let there = node.client(&stage, "city", "o1");
+    register(&city, &family(CITY_A)).await;
+    let search = async || {
+        let criteria = j!({ "purpose": "casework", "case_reference": "1", "child_name": "髙橋 花子" });
+        there.post("/v1/searches").json(&criteria).send().await.unwrap()
+    };
+    assert_eq!(children(&search().await).len(), 1);
+    for cut in [Cable::cut, Cable::hold] {
+        cut(&cable);
+        assert_refused(&search().await, 503, "journal_unavailable");
+        assert!(!crash::is_ready(node.monitor).await, "it does not say that it cannot reach its database");
+        // The other node serves on.
+        register(&city, &family(CITY_A)).await;
+        cable.heal();
+        while !crash::is_ready(node.monitor).await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let now = children(&search().await).len();
+        assert!(now >= 2, "what was registered meanwhile is found: {now}");
+    }
+    running.stop().await;
+    stage.world.stop().await;
+}
+
+/// Two processes under one name would write one log twice: the one that comes later wins, the other one stops.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_processes_with_one_name_the_earlier_writes_nothing_more() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let mut node = Node::new(&stage, "node-1", None);
+    node.config = node.config.with_file_name("node-1.toml");
+    let mut running = node.serve(None).await;
+    let there = node.client(&stage, "city", "o1");
+    let reply = there.post("/v1/records").xml(family(CITY_A).to_xml()).send().await.unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let late = city.client.post("/v1/records").xml(family(CITY_A).to_xml()).send().await.unwrap();
+    assert_refused(&late, 503, "journal_unavailable");
+    assert!(!stage.world.gateway().unwrap().journal.is_healthy());
+    running.stop().await;
+}
