@@ -32,4 +32,4 @@ trap 'exit 130' INT TERM
     "${as[@]}" "$bin/pg_ctl" -D "$home/data" -l "$home/log" -w -t 60 start \
         -o "-c listen_addresses='' -c unix_socket_directories='$home' -c max_connections=400" >/dev/null
 )
-TEST_POSTGRES="postgres://postgres@${home//\//%2F}" "$@"
+TEST_POSTGRES="postgres://postgres@${home//\//%2F}" POSTGRES_PROGRAMS=$bin "$@"

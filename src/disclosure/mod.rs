@@ -13,7 +13,7 @@ pub mod gate;
 pub mod journal;
 pub mod merkle;
 pub mod messages;
-mod planted;
+pub(crate) mod planted;
 pub mod recent;
 mod sealed;
 

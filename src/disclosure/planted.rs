@@ -9,6 +9,8 @@ pub enum Planted {
     AnswerBeforeCommit,
     /// Does not follow what other nodes committed.
     StaleMemory,
+    /// Takes commits for durable that PostgreSQL has not flushed.
+    UnflushedCommits,
 }
 
 impl Planted {
@@ -18,6 +20,7 @@ impl Planted {
         match std::env::var("PLANTED_DEFECT").as_deref() {
             Ok("answer-before-commit") => Some(Self::AnswerBeforeCommit),
             Ok("stale-memory") => Some(Self::StaleMemory),
+            Ok("unflushed-commits") => Some(Self::UnflushedCommits),
             _ => None,
         }
     }

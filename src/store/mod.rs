@@ -32,6 +32,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use crate::disclosure::planted::Planted;
+
 /// What can go wrong between the gateway and its database. Messages never hold a value.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -51,6 +53,8 @@ pub enum StoreError {
     Corrupt(&'static str),
     #[error("a version of a record is not where its prefecture says: it moved while it was read, or it is missing")]
     Moved,
+    #[error("the server may lose what it has committed: `{setting}` is off")]
+    NotDurable { setting: &'static str },
     #[error("another process writes as this node: give each node a name of its own")]
     OtherWriter,
     #[error("the database did not answer in time")]
@@ -200,6 +204,18 @@ const SERVER_BOUNDS: [(&str, &str); 4] = [
     ("jit", "off"),
 ];
 
+/// Refuses a server that does not keep what it has committed.
+async fn check_durability(pool: &PgPool) -> Result<(), StoreError> {
+    for setting in ["fsync", "full_page_writes"] {
+        let value: String =
+            sqlx::query_scalar("/* durability */ SELECT current_setting($1)").bind(setting).fetch_one(pool).await?;
+        if value != "on" {
+            return Err(StoreError::NotDurable { setting });
+        }
+    }
+    Ok(())
+}
+
 /// Brings the schema of a PostgreSQL database up to date, as the role that owns it.
 ///
 /// # Errors
@@ -253,8 +269,12 @@ impl Store {
                 },
             )
         };
-        let writer = pool(1).connect_with(options.clone()).await?;
+        // Acknowledged is durable: on whatever the server or the role says otherwise, here it waits for the flush, and for
+        // the standbys that `synchronous_standby_names` asks for.
+        let flushed = if Planted::from_environment() == Some(Planted::UnflushedCommits) { "off" } else { "on" };
+        let writer = pool(1).connect_with(options.clone().options([("synchronous_commit", flushed)])).await?;
         migrate::check_postgres(&writer).await?;
+        check_durability(&writer).await?;
         let readers = pool(SHARED_READERS).connect_with(options).await?;
         Ok(Self::Postgres { writer, readers })
     }

@@ -22,7 +22,7 @@ use tsunagi::{
         people::People,
         world::{OPERATOR_OFFICER, Party, Premises},
     },
-    client::{Client, Reply},
+    client::{Client, Reply, RequestBuilder},
     clock::Clock,
     config::Config,
     domain::organization::OrganizationCode,
@@ -33,6 +33,8 @@ use tsunagi::{
 use uuid::Uuid;
 
 use crate::{harness::*, postgres};
+
+const KEY: &str = "idempotency-key";
 
 /// What callers were told, to be held against what the database says.
 #[derive(Default)]
@@ -168,6 +170,20 @@ pub async fn connect(premises: &Premises, operator: &Client, name: &str, code: &
     Party { code, name: name.into(), serial, officer: "o1".into(), client }
 }
 
+/// Asks until there is an answer: a gateway whose database is away says 503, and the request may come again under its
+/// key. `None` once the gateway is gone.
+async fn answered<'a>(request: impl Fn() -> RequestBuilder<'a>) -> Option<Reply> {
+    loop {
+        match request().send().await {
+            Err(_) => return None,
+            Ok(reply) if reply.status == 503 && reply.text().contains("journal_unavailable") => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Ok(reply) => return Some(reply),
+        }
+    }
+}
+
 /// One caller's acts until the gateway is gone.
 async fn load(premises: &Premises, address: SocketAddr, seed: u64, books: &Mutex<Books>) {
     let (a, b) = (client(premises, address, "a", "o1"), client(premises, address, "b", "o1"));
@@ -175,18 +191,18 @@ async fn load(premises: &Premises, address: SocketAddr, seed: u64, books: &Mutex
     for turn in 0.. {
         let family = people.family(CITY_A);
         let key = format!("crash-{seed}-{turn}");
-        let Ok(reply) = a.post("/v1/records").header("idempotency-key", &key).xml(family.to_xml()).send().await else {
-            return;
-        };
+        let register = || a.post("/v1/records").header(KEY, &key).xml(family.to_xml());
+        let Some(reply) = answered(register).await else { return };
         assert_eq!(reply.status, 201, "{}", reply.text());
         let record: Uuid = json(&reply)["record"].as_str().unwrap().parse().unwrap();
         lock(books).registered.push((key, record));
-        let Ok(reply) = a.get(&format!("/v1/records/{record}")).purpose("casework").send().await else { return };
+        let view = || a.get(&format!("/v1/records/{record}")).purpose("casework");
+        let Some(reply) = answered(view).await else { return };
         assert_eq!(reply.status, 200, "{}", reply.text());
         lock(books).disclosed.extend(reply.entries());
         let criteria = j!({ "purpose": "casework", "case_reference": "1", "child_name": family.child,
             "guardian_name": family.guardian, "birth": { "on": family.birth_date } });
-        let Ok(reply) = b.post("/v1/searches").json(&criteria).send().await else { return };
+        let Some(reply) = answered(|| b.post("/v1/searches").json(&criteria)).await else { return };
         if reply.status == 200 {
             assert!(!children(&reply).is_empty(), "an acknowledged registration was not found");
             lock(books).disclosed.extend(reply.entries());
@@ -202,13 +218,16 @@ async fn transfer(a: &Client, b: &Client, record: Uuid, books: &Mutex<Books>) ->
     let missing = j!({ "state": "missing", "reason": "なし" });
     let offer = j!({ "record": record, "receiver": CITY_B,
         "completeness": { "photos": missing, "risk_sheet": missing, "urgency": missing } });
-    let Ok(offered) = a.post("/v1/transfers").json(&offer).send().await else { return false };
+    let offer = || a.post("/v1/transfers").header(KEY, &format!("offer-{record}")).json(&offer);
+    let Some(offered) = answered(offer).await else { return false };
     assert_eq!(offered.status, 201, "{}", offered.text());
     let transfer = json(&offered)["transfer"].as_str().unwrap().to_owned();
-    let Ok(confirmed) = b.post(&format!("/v1/transfers/{transfer}/confirm")).send().await else { return false };
+    let confirm = || b.post(&format!("/v1/transfers/{transfer}/confirm")).header(KEY, &format!("confirm-{record}"));
+    let Some(confirmed) = answered(confirm).await else { return false };
     assert_eq!(confirmed.status, 200, "{}", confirmed.text());
     lock(books).offered.push(record);
-    let Ok(taken) = b.post(&format!("/v1/transfers/{transfer}/take-over")).send().await else { return false };
+    let take_over = || b.post(&format!("/v1/transfers/{transfer}/take-over")).header(KEY, &format!("take-{record}"));
+    let Some(taken) = answered(take_over).await else { return false };
     assert_eq!(taken.status, 200, "{}", taken.text());
     lock(books).taken_over.push(record);
     true
@@ -249,10 +268,17 @@ async fn audit(premises: &Premises, books: &Books) -> Vec<String> {
     wrong
 }
 
-/// Kills the gateway so many times; answers what was wrong in the end.
-async fn crash(kills: usize, defect: Option<&str>) -> (Vec<String>, Books) {
+/// Kills the gateway so many times, and with a server of its own at every second time PostgreSQL first; answers what
+/// was wrong in the end.
+async fn crash(kills: usize, mut server: Option<postgres::Server>, defect: Option<&str>) -> (Vec<String>, Books) {
     let directory = tempfile::tempdir().unwrap();
-    let premises = Arc::new(premises(directory.path()).await);
+    let premises = Arc::new(match &server {
+        None => premises(directory.path()).await,
+        Some(server) => {
+            let url = server.new_database().await;
+            Premises::create(directory.path(), Some(&url), free_port(), free_port(), GENEROUS).await.unwrap()
+        }
+    });
     let books = Arc::new(Mutex::new(Books::default()));
     let mut running = serve(&premises, None).await;
     let operator = operator(&premises, &running);
@@ -280,7 +306,29 @@ async fn crash(kills: usize, defect: Option<&str>) -> (Vec<String>, Books) {
         }
         // The random moment of the kill: nothing waits for it.
         tokio::time::sleep(Duration::from_micros(60_000 + random % 240_000)).await;
-        running.child.kill().await.unwrap();
+        match server.as_mut().filter(|_| kill % 2 == 1 || defect.is_some()) {
+            Some(server) => {
+                server.kill().await;
+                if defect.is_some() {
+                    // Nobody may repair by retrying what the server forgot.
+                    running.child.kill().await.unwrap();
+                }
+                server.start().await;
+                if defect.is_none() {
+                    // The gateway goes on by itself.
+                    let before = lock(&books).registered.len();
+                    let patience = std::time::Instant::now();
+                    while lock(&books).registered.len() < before + 8 && patience.elapsed() < Duration::from_secs(60) {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    if lock(&books).registered.len() < before + 8 {
+                        return (vec!["the gateway did not come back with its database".into()], Books::default());
+                    }
+                    running.child.kill().await.unwrap();
+                }
+            }
+            None => running.child.kill().await.unwrap(),
+        }
         let mut wrong = Vec::new();
         for caller in callers {
             // A caller stops in a panic where an answer was untrue.
@@ -311,14 +359,33 @@ async fn retry_last(premises: &Premises, address: SocketAddr, books: &Mutex<Book
     let mut people = People::seeded(seed);
     let family = (0..=turn).map(|_| people.family(CITY_A)).last().unwrap();
     let client = client(premises, address, "a", "o1");
-    let again = client.post("/v1/records").header("idempotency-key", &key).xml(family.to_xml()).send().await.unwrap();
+    let again = client.post("/v1/records").header(KEY, &key).xml(family.to_xml()).send().await.unwrap();
     assert_eq!((again.status.as_u16(), &json(&again)["record"]), (201, &Value::String(record.to_string())));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_disclosed_is_unlogged() {
     let kills = std::env::var("KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(50);
-    let (wrong, books) = crash(kills, None).await;
+    report(kills, crash(kills, None, None).await);
+}
+
+/// The same with a PostgreSQL server that is killed as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_the_database_is_killed_too() {
+    let Some(server) = postgres::Server::of_its_own().await else { return };
+    let kills = std::env::var("KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(50);
+    report(kills, crash(kills, Some(server), None).await);
+}
+
+/// The twin: a gateway that does not wait for the server's flush loses what it acknowledged, and is caught.
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_that_were_not_flushed_are_caught() {
+    let Some(server) = postgres::Server::of_its_own().await else { return };
+    let (wrong, _) = crash(20, Some(server), Some("unflushed-commits")).await;
+    assert!(wrong.iter().any(|wrong| wrong.contains("lost") || wrong.contains("without its entry")), "{wrong:?}");
+}
+
+fn report(kills: usize, (wrong, books): (Vec<String>, Books)) {
     assert!(wrong.is_empty(), "{wrong:?}");
     let counts: HashMap<&str, usize> = HashMap::from([
         ("registrations", books.registered.len()),
@@ -332,6 +399,6 @@ async fn nothing_acknowledged_is_lost_and_nothing_disclosed_is_unlogged() {
 /// The twin: a gateway that answers before it commits is caught.
 #[tokio::test(flavor = "multi_thread")]
 async fn answering_before_the_commit_is_caught() {
-    let (wrong, _) = crash(20, Some("answer-before-commit")).await;
+    let (wrong, _) = crash(20, None, Some("answer-before-commit")).await;
     assert!(!wrong.is_empty(), "a planted defect went unnoticed");
 }

@@ -2,7 +2,15 @@
 //!
 //! `scripts/with_postgres.sh` starts such a server and removes it. No server in use is ever named here.
 
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
 use sqlx::{Connection, Executor, PgConnection};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
 use tsunagi::{clock::unclocked_id, store};
 
 const TEMPLATE: &str = "tsunagi_template";
@@ -14,7 +22,10 @@ fn server() -> Option<String> {
 
 /// A new database with the schema of this program; `None` where tests use SQLite.
 pub async fn database() -> Option<String> {
-    let server = server()?;
+    Some(new_database(&server()?).await)
+}
+
+async fn new_database(server: &str) -> String {
     let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
     let name = format!("test_{}", unclocked_id().simple());
     // One test makes the template, the others wait for it.
@@ -34,5 +45,99 @@ pub async fn database() -> Option<String> {
     admin.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
     admin.execute("SELECT pg_advisory_unlock(1)").await.unwrap();
     admin.close().await.unwrap();
-    Some(format!("{server}/{name}"))
+    format!("{server}/{name}")
+}
+
+/// A PostgreSQL server that a test may kill. It goes with its directory.
+pub struct Server {
+    directory: TempDir,
+    programs: PathBuf,
+    running: Option<Child>,
+}
+
+impl Server {
+    /// A new server; `None` where tests use SQLite.
+    pub async fn of_its_own() -> Option<Self> {
+        server()?;
+        let programs = std::env::var("POSTGRES_PROGRAMS").expect("scripts/with_postgres.sh says where they are");
+        let directory = tempfile::tempdir().unwrap();
+        let mut server = Self { directory, programs: programs.into(), running: None };
+        let data = server.data();
+        std::fs::create_dir(&data).unwrap();
+        let owned = Command::new("chown").arg("-R").arg("postgres").arg(server.directory.path()).status().await;
+        assert!(!is_root() || owned.unwrap().success());
+        let made = server.program("initdb").args(["-U", "postgres", "-A", "trust", "-D"]).arg(&data).output().await;
+        assert!(made.unwrap().status.success());
+        server.start().await;
+        Some(server)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let program = self.programs.join(name);
+        // The server refuses to run as root.
+        let mut command = if is_root() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://postgres@{}", self.directory.path().display().to_string().replace('/', "%2F"))
+    }
+
+    pub async fn new_database(&self) -> String {
+        new_database(&self.url()).await
+    }
+
+    /// Starts it, and waits until it has recovered.
+    pub async fn start(&mut self) {
+        let sockets = format!("unix_socket_directories={}", self.directory.path().display());
+        let mut command = self.program("postgres");
+        command.arg("-D").arg(self.data()).args(["-c", "listen_addresses=", "-c", &sockets]);
+        self.running = Some(command.kill_on_drop(true).spawn().unwrap());
+        let patience = std::time::Instant::now();
+        while PgConnection::connect(&format!("{}/postgres", self.url())).await.is_err() {
+            assert!(patience.elapsed() < Duration::from_secs(60), "the server does not start");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Kills every process of it at once, and waits until they are gone.
+    pub async fn kill(&mut self) {
+        let mut running = self.running.take().unwrap();
+        kill_all(&self.data());
+        running.wait().await.unwrap();
+    }
+}
+
+/// The processes of a server: each of its backends is a group of its own.
+fn kill_all(data: &Path) {
+    let Ok(pids) = std::fs::read_to_string(data.join("postmaster.pid")) else { return };
+    let postmaster = pids.lines().next().unwrap_or_default().to_owned();
+    // Held first: while it stands still it has no new children.
+    let _ = std::process::Command::new("kill").args(["-STOP", &postmaster]).status();
+    let children = std::process::Command::new("pgrep").args(["-P", &postmaster]).output().unwrap().stdout;
+    let children = String::from_utf8(children).unwrap();
+    let _ = std::process::Command::new("kill").arg("-9").arg(&postmaster).args(children.split_whitespace()).status();
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.running.is_some() {
+            kill_all(&self.data());
+        }
+    }
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|of| std::os::unix::fs::MetadataExt::uid(&of) == 0)
 }
