@@ -8,7 +8,7 @@ if [ -z "$bin" ]; then
     echo "No PostgreSQL server programs were found; install PostgreSQL 15 or later." >&2
     exit 1
 fi
-bin=$(dirname "$bin")
+bin=$(dirname "$(readlink -f "$bin")")
 home=$(mktemp -d /tmp/tsunagi-postgres.XXXXXX)
 
 # The server refuses to run as root.

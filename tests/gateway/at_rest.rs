@@ -3,9 +3,12 @@
 use std::{fs, path::Path};
 
 use encoding_rs::SHIFT_JIS;
+use regex::bytes::Regex;
 use serde_json::json as j;
+use sqlx::{Connection, Executor, PgConnection};
+use tsunagi::cli::demo::world::Premises;
 
-use crate::{crash, harness::*};
+use crate::{crash, harness::*, postgres};
 
 /// Texts that are nowhere else in the program, its registry or its messages.
 const PLANTED: &[&str] =
@@ -23,17 +26,26 @@ fn encodings(text: &str) -> Vec<Vec<u8>> {
     all
 }
 
-/// Files below a directory that hold a text in any encoding; keys and certificates aside.
+/// Files of a directory that hold a text in any encoding.
 fn holders(directory: &Path, text: &str) -> Vec<String> {
+    let literal = |bytes: Vec<u8>| bytes.into_iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+    let any: Vec<String> = encodings(text).into_iter().map(literal).collect();
+    holders_of(directory, &Regex::new(&format!("(?-u){}", any.join("|"))).unwrap())
+}
+
+fn holders_of(directory: &Path, any_encoding: &Regex) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
+            // Keys and certificates aside.
+            if !path.ends_with("certs") {
+                found.extend(holders_of(&path, any_encoding));
+            }
             continue;
         }
-        let bytes = fs::read(&path).unwrap();
-        let holds = |needle: &Vec<u8>| bytes.windows(needle.len()).any(|window| window == needle.as_slice());
-        if encodings(text).iter().any(holds) {
+        let Ok(bytes) = fs::read(&path) else { continue };
+        if any_encoding.is_match(&bytes) {
             found.push(path.file_name().unwrap().to_string_lossy().into_owned());
         }
     }
@@ -45,13 +57,58 @@ async fn no_planted_name_is_in_database_wal_or_logs() {
     let directory = tempfile::tempdir().unwrap();
     let premises = crash::premises(directory.path()).await;
     let log = directory.path().join("log.txt");
-    let mut running = crash::serve_logging(&premises, &log).await;
-    let operator = crash::operator(&premises, &running);
-    let city = crash::connect(&premises, &operator, "a", CITY_A).await;
-    let far = crash::connect(&premises, &operator, "far", FAR_CENTER).await;
+    let mut running = plant(&premises, &log).await;
+
+    let files: Vec<_> =
+        fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    for needed in ["tsunagi.db", "tsunagi.db-wal", "log.txt"] {
+        assert!(files.iter().any(|file| file == needed), "{needed} is not among {files:?}");
+    }
+    is_nowhere_in(directory.path(), &log);
+    assert!(holders(directory.path(), FAR_CENTER).contains(&"tsunagi.db-wal".to_owned()));
+    // The snapshot of a graceful stop holds every name, sealed.
+    running.end().await;
+    assert!(directory.path().join("tsunagi.db.snapshot").exists());
+    for text in PLANTED {
+        assert_eq!(holders(directory.path(), text), Vec::<String>::new(), "{text}");
+    }
+}
+
+/// The same of PostgreSQL: its tables, its WAL, and a dump of the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_planted_name_is_in_postgresql_or_its_dump() {
+    let Some(server) = postgres::Server::of_its_own().await else { return };
+    let directory = server.directory();
+    let house = directory.join("house");
+    fs::create_dir(&house).unwrap();
+    let url = server.new_database().await;
+    let premises = Premises::create(&house, Some(&url), crash::free_port(), crash::free_port(), GENEROUS).await;
+    let premises = premises.unwrap();
+    let log = house.join("log.txt");
+    let mut running = plant(&premises, &log).await;
+    running.end().await;
+    // Everything is in its table's file.
+    PgConnection::connect(&postgres::for_owner(&url)).await.unwrap().execute("CHECKPOINT").await.unwrap();
+    let dump = server.dump(&url).await;
+    assert!(String::from_utf8_lossy(&dump).contains("CREATE TABLE public.ledger"));
+    fs::write(house.join("dump.sql"), dump).unwrap();
+    is_nowhere_in(&house, &log);
+    for text in PLANTED {
+        assert_eq!(holders(directory, text), Vec::<String>::new(), "{text}");
+    }
+    // The look reaches the tables, not the log alone.
+    assert!(holders(&directory.join("data"), FAR_CENTER).len() > 1);
+}
+
+/// Lets a gateway meet every planted text, in what it takes and in what it refuses.
+async fn plant(premises: &Premises, log: &Path) -> crash::Running {
+    let running = crash::serve_logging(premises, log).await;
+    let operator = crash::operator(premises, &running);
+    let city = crash::connect(premises, &operator, "a", CITY_A).await;
+    let far = crash::connect(premises, &operator, "far", FAR_CENTER).await;
     let staff =
         j!({ "id": "planted", "name": PLANTED[5], "roles": ["caseworker"], "password": "correct horse battery" });
-    assert_eq!(operator_of(&premises, "a").post("/v1/staff").json(&staff).send().await.unwrap().status, 201);
+    assert_eq!(operator_of(premises, "a").post("/v1/staff").json(&staff).send().await.unwrap().status, 201);
     let mut planted = family(CITY_A);
     (planted.child, planted.child_kana) = (PLANTED[0].into(), PLANTED[1].into());
     (planted.guardian, planted.address) = (PLANTED[2].into(), PLANTED[3].into());
@@ -88,33 +145,24 @@ async fn no_planted_name_is_in_database_wal_or_logs() {
         .await
         .unwrap();
     assert_eq!(asked.status, 201, "{}", asked.text());
+    running
+}
 
-    let files: Vec<_> =
-        fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    for needed in ["tsunagi.db", "tsunagi.db-wal", "log.txt"] {
-        assert!(files.iter().any(|file| file == needed), "{needed} is not among {files:?}");
-    }
-    assert!(fs::metadata(&log).unwrap().len() > 10_000, "the log is not at its most talkative");
+/// No planted text is in any file of the house, and the twin: the same look finds a planted leak in each encoding.
+fn is_nowhere_in(house: &Path, log: &Path) {
+    assert!(fs::metadata(log).unwrap().len() > 10_000, "the log is not at its most talkative");
     for text in PLANTED {
-        assert_eq!(holders(directory.path(), text), Vec::<String>::new(), "{text}");
+        assert_eq!(holders(house, text), Vec::<String>::new(), "{text}");
     }
-    // The twin: the same look finds what is in the clear, and a planted leak in each encoding.
-    assert!(holders(directory.path(), FAR_CENTER).contains(&"tsunagi.db-wal".to_owned()));
     for (number, leak) in encodings(PLANTED[2]).into_iter().enumerate() {
         let file = format!("leak-{number}");
-        fs::write(directory.path().join(&file), [b"..", leak.as_slice(), b".."].concat()).unwrap();
-        assert_eq!(holders(directory.path(), PLANTED[2]), std::slice::from_ref(&file));
-        fs::remove_file(directory.path().join(file)).unwrap();
-    }
-    // The snapshot of a graceful stop holds every name, sealed.
-    running.end().await;
-    assert!(directory.path().join("tsunagi.db.snapshot").exists());
-    for text in PLANTED {
-        assert_eq!(holders(directory.path(), text), Vec::<String>::new(), "{text}");
+        fs::write(house.join(&file), [b"..", leak.as_slice(), b".."].concat()).unwrap();
+        assert_eq!(holders(house, PLANTED[2]), std::slice::from_ref(&file));
+        fs::remove_file(house.join(file)).unwrap();
     }
 }
 
-fn operator_of(premises: &tsunagi::cli::demo::world::Premises, name: &str) -> tsunagi::client::Client {
+fn operator_of(premises: &Premises, name: &str) -> tsunagi::client::Client {
     tsunagi::client::Client::new(premises.config.listen, &premises.credentials(name), Some("admin")).unwrap()
 }
 

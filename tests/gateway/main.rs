@@ -17,6 +17,7 @@ mod nodes;
 mod openapi;
 mod oversight;
 mod postgres;
+mod postgres_schema;
 mod register_and_update;
 mod search;
 mod settings;

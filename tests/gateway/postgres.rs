@@ -13,6 +13,8 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tsunagi::{clock::unclocked_id, store};
 
+/// The role of a node: a member of `tsunagi_gateway`.
+const NODE: &str = "tsunagi_node";
 const TEMPLATE: &str = "tsunagi_template";
 
 /// URL of the server, up to the name of a database.
@@ -38,6 +40,9 @@ async fn new_database(server: &str) -> String {
     if !made {
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {TEMPLATE}_new"))).await.unwrap();
         store::migrate_postgres(&format!("{server}/{TEMPLATE}_new")).await.unwrap();
+        // As deploy/postgres/roles.sql: nodes sign in under a role that owns nothing.
+        let node = format!("CREATE ROLE {NODE} LOGIN IN ROLE tsunagi_gateway");
+        admin.execute(sqlx::AssertSqlSafe(node)).await.unwrap();
         let rename = format!("ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}");
         admin.execute(sqlx::AssertSqlSafe(rename)).await.unwrap();
     }
@@ -45,7 +50,12 @@ async fn new_database(server: &str) -> String {
     admin.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
     admin.execute("SELECT pg_advisory_unlock(1)").await.unwrap();
     admin.close().await.unwrap();
-    format!("{server}/{name}")
+    format!("{}/{name}", server.replace("postgres://postgres@", &format!("postgres://{NODE}@")))
+}
+
+/// The URL of a database for its owner, who may do anything.
+pub fn for_owner(url: &str) -> String {
+    url.replace(NODE, "postgres")
 }
 
 /// A PostgreSQL server that a test may kill. It goes with its directory.
@@ -96,6 +106,20 @@ impl Server {
 
     pub async fn new_database(&self) -> String {
         new_database(&self.url()).await
+    }
+
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The whole database as its owner dumps it.
+    pub async fn dump(&self, url: &str) -> Vec<u8> {
+        let name = url.rsplit('/').next().unwrap();
+        let mut dump = self.program("pg_dump");
+        dump.args(["-U", "postgres", "-h"]).arg(self.directory()).arg(name).stdout(Stdio::piped());
+        let dump = dump.output().await.unwrap();
+        assert!(dump.status.success());
+        dump.stdout
     }
 
     /// Starts it, and waits until it has recovered.
