@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack soak fuzz crash schemas lint deny needs doc
+.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack soak fuzz crash ha-test schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -50,6 +50,11 @@ fuzz:
 # Kills and restarts the gateway N times at random moments under load.
 crash:
 	KILLS=$(or $(N),50) cargo test --locked --test gateway -- crash:: --nocapture
+
+# Kills the primary of a PostgreSQL cluster N times under load and counts what is lost; ARGS as in scripts/ha_test.py,
+# such as ARGS='--load gateway'. Needs etcd, HAProxy and Patroni, and installs them where it may.
+ha-test:
+	python=$$(scripts/ha_needs.sh) && $$python scripts/ha_test.py --kills $(or $(N),20) $(ARGS)
 
 # Writes schemas/ from the definition of the national format.
 schemas:

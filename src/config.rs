@@ -97,6 +97,8 @@ pub struct Limits {
     /// Requests a second for one officer, and how many may come at once.
     pub officer_per_second: u32,
     pub officer_burst: u32,
+    /// Seconds for which a node that was asked to stop still serves, saying on `/readyz` that it is about to.
+    pub drain_seconds: u64,
     /// Tries at signing in an hour for one officer, right or wrong.
     pub sign_ins_per_hour: u32,
 }
@@ -118,6 +120,7 @@ impl Default for Limits {
             terminal_burst: 400,
             officer_per_second: 50,
             officer_burst: 200,
+            drain_seconds: 0,
             sign_ins_per_hour: 20,
         }
     }

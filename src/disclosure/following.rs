@@ -77,6 +77,11 @@ impl Following {
         }
     }
 
+    /// Whether the database answers, as far as a request would need it to.
+    pub async fn answers(&self) -> bool {
+        if self.store.is_shared() { self.reach().await.is_ok() } else { self.store.read().await.is_ok() }
+    }
+
     async fn round(&self) -> Result<(), StoreError> {
         if self.store.changes_position().await? > self.memory.position() {
             let mut tx = self.store.read().await?;

@@ -312,6 +312,11 @@ impl Journal {
         self.memory.healthy.load(Ordering::Relaxed) && !self.memory.condemned.load(Ordering::Relaxed)
     }
 
+    /// Tries to write where the last transaction was not written; answers whether it can now.
+    pub async fn recovers(&self) -> bool {
+        self.is_healthy() || self.note(Vec::new(), Vec::new()).await.is_ok()
+    }
+
     /// Writes nothing more, and so discloses nothing: the ledger is not what it was.
     pub fn condemn(&self) {
         self.memory.condemned.store(true, Ordering::SeqCst);
@@ -575,6 +580,10 @@ impl Writer {
         let doubt = InDoubt { size: frontier.size(), root: frontier.root(), leaves, changes, first_change, inbox };
         if doubt.size > before.size() {
             store::ledger::set_head(&mut tx, &self.node, before.head(), &frontier, self.clock.now()).await?;
+        } else if self.store.is_shared() {
+            // What only repeats an earlier answer writes something too: only then does the commit wait for the standbys,
+            // and what the answer rests on is as durable as they are.
+            store::ledger::touch_head(&mut tx, &self.node).await?;
         }
         // From here until the answer, nobody knows whether the commit holds.
         self.in_doubt = Some(doubt);

@@ -13,7 +13,14 @@ pub mod route;
 pub mod routes;
 pub mod tls;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
@@ -49,6 +56,8 @@ pub struct Serving {
     pub verifier: TerminalVerifier,
     pub limits: limits::CallerLimits,
     pub metrics: monitor::Metrics,
+    /// Set before the node stops: `/readyz` says so while it still serves, and a balancer sends callers elsewhere.
+    pub draining: AtomicBool,
 }
 
 /// A running server. Dropping it does not stop it; [`Server::stop`] does.
@@ -87,6 +96,7 @@ impl Server {
             metrics: monitor::Metrics::new()?,
             gateway,
             verifier,
+            draining: AtomicBool::new(false),
         });
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -98,8 +108,11 @@ impl Server {
         Ok(Self { serving, address, monitor_address, stop, tasks })
     }
 
-    /// Stops accepting, lets open requests end, closes the database.
+    /// Says that it is about to stop and goes on for the configured time; then stops accepting, lets open requests end,
+    /// closes the database.
     pub async fn stop(mut self) {
+        self.serving.draining.store(true, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(self.serving.gateway.config.limits.drain_seconds)).await;
         let _ = self.stop.send(true);
         let drained = tokio::time::timeout(DRAIN, async { while self.tasks.join_next().await.is_some() {} }).await;
         if drained.is_err() {

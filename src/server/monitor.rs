@@ -1,6 +1,6 @@
 //! For operators: `/livez`, `/readyz`, `/metrics` on a listener of their own. No personal data, no ids.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use prometheus::{
@@ -103,8 +103,12 @@ pub(super) async fn serve(listener: TcpListener, serving: Arc<Serving>, mut stop
 
 /// Ready while the journal writes and the database answers.
 async fn ready(State(serving): State<Arc<Serving>>) -> (StatusCode, &'static str) {
-    let journal = serving.gateway.journal.is_healthy();
-    let database = serving.gateway.store.read().await.is_ok();
+    if serving.draining.load(Ordering::SeqCst) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "about to stop\n");
+    }
+    // A balancer sends nothing to a node that is not ready: it must find out by itself that it can write again.
+    let journal = serving.gateway.journal.recovers().await;
+    let database = serving.gateway.following.answers().await;
     match (journal, database) {
         (true, true) => (StatusCode::OK, "ready\n"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "the journal cannot write\n"),

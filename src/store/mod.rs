@@ -260,14 +260,26 @@ impl Store {
     pub async fn open_postgres(url: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)?.options(SERVER_BOUNDS).application_name("tsunagi");
         let pool = |most| {
-            PgPoolOptions::new().max_connections(most).acquire_timeout(BUSY).test_before_acquire(false).before_acquire(
-                |connection, used| {
+            PgPoolOptions::new()
+                .max_connections(most)
+                .acquire_timeout(BUSY)
+                .test_before_acquire(false)
+                .before_acquire(|connection, used| {
                     Box::pin(async move {
                         // After a failover what was idle is gone; who asks next shall not pay for it.
                         Ok(used.idle_for < IDLE || connection.ping().await.is_ok())
                     })
-                },
-            )
+                })
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        // A balancer may take a standby for the primary in its first moments: it is behind.
+                        let standby = "/* is_standby */ SELECT pg_is_in_recovery()";
+                        match sqlx::query_scalar(standby).fetch_one(connection).await? {
+                            false => Ok(()),
+                            true => Err(sqlx::Error::Io(std::io::Error::other("the server is a standby"))),
+                        }
+                    })
+                })
         };
         // Acknowledged is durable: on whatever the server or the role says otherwise, here it waits for the flush, and for
         // the standbys that `synchronous_standby_names` asks for.

@@ -66,13 +66,22 @@ impl Running {
 
     /// As an operator ends it.
     pub async fn end(&mut self) {
-        let told = tokio::process::Command::new("kill").arg(self.pid().to_string()).status().await.unwrap();
-        assert!(told.success() && self.child.wait().await.unwrap().success());
+        is_told(self.pid()).await;
+        self.has_ended().await;
+    }
+
+    pub async fn has_ended(&mut self) {
+        assert!(self.child.wait().await.unwrap().success());
     }
 
     pub async fn stop(&mut self) {
         self.child.kill().await.unwrap();
     }
+}
+
+/// Asks a gateway to stop.
+pub async fn is_told(pid: u32) {
+    assert!(Command::new("kill").arg(pid.to_string()).status().await.unwrap().success());
 }
 
 pub async fn premises(directory: &Path) -> Premises {

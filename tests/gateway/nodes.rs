@@ -5,7 +5,12 @@ mod cable;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 
 use serde_json::json as j;
-use tsunagi::{cli::demo::people::Family, client::Client, config::Config, server::Server};
+use tsunagi::{
+    cli::demo::people::{Family, People},
+    client::Client,
+    config::Config,
+    server::Server,
+};
 
 use self::cable::Cable;
 use crate::{
@@ -297,6 +302,75 @@ async fn a_node_cut_off_from_its_database_says_so_and_comes_back() {
         assert!(now >= 2, "what was registered meanwhile is found: {now}");
     }
     running.stop().await;
+    stage.world.stop().await;
+}
+
+/// Nodes are restarted one after the other while callers go on: whoever finds one gone asks the other under the same
+/// key, no call fails, and nothing acknowledged is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_fails_no_call() {
+    let stage = Stage::with(&format!("{GENEROUS}drain_seconds = 1\n")).await;
+    stage.party("city", CITY_A).await;
+    let nodes = ["node-2", "node-3"].map(|name| Node::new(&stage, name, None));
+    let mut running = Vec::new();
+    for node in &nodes {
+        running.push(node.serve(None).await);
+    }
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let caller = async |caller: usize| {
+        let clients = [&nodes[0], &nodes[1]].map(|node| node.client(&stage, "city", "o1"));
+        let mut people = People::seeded(caller as u64);
+        let (mut at, mut registered, mut moved) = (caller % 2, Vec::new(), 0);
+        while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+            let (key, xml) = (format!("rolling-{caller}-{}", registered.len()), people.family(CITY_A).to_xml());
+            let mut tries = 0;
+            let record = loop {
+                let request = clients[at].post("/v1/records").header("idempotency-key", &key).xml(xml.clone());
+                match request.send().await {
+                    Ok(reply) => {
+                        assert_eq!(reply.status, 201, "{}", reply.text());
+                        break json(&reply)["record"].as_str().unwrap().to_owned();
+                    }
+                    Err(_) => {
+                        clients[at].disconnect().await;
+                        (at, moved, tries) = (1 - at, moved + 1, tries + 1);
+                        assert!(tries < 4, "both nodes are gone");
+                    }
+                }
+            };
+            registered.push(record);
+        }
+        (registered, moved)
+    };
+    let restart = async {
+        for (node, running) in nodes.iter().zip(&mut running) {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let stopping = tokio::spawn(crash::is_told(running.pid()));
+            // For a second it serves and says that it will not: a balancer sends callers to the other one.
+            while crash::is_ready(node.monitor).await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(node.client(&stage, "city", "o1").get("/v1/session").send().await.unwrap().status, 200);
+            stopping.await.unwrap();
+            running.has_ended().await;
+            *running = node.serve(None).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    };
+    let (one, two, three, ()) = tokio::join!(caller(0), caller(1), caller(2), restart);
+    let moved = one.1 + two.1 + three.1;
+    let registered: Vec<String> = [one.0, two.0, three.0].concat();
+    println!("{} registrations over two restarts, {moved} calls asked again at the other node", registered.len());
+    assert!(moved >= 2 && registered.len() > 20);
+    let client = nodes[0].client(&stage, "city", "o1");
+    for record in &registered {
+        let reply = client.get(&format!("/v1/records/{record}")).purpose("casework").send().await.unwrap();
+        assert_eq!(reply.status, 200, "an acknowledged registration was lost");
+    }
+    for mut running in running {
+        running.stop().await;
+    }
     stage.world.stop().await;
 }
 

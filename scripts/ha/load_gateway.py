@@ -1,0 +1,356 @@
+"""Two gateways behind HAProxy, and parties that register, view and search over mutual TLS through them.
+
+Every answer is noted outside. In the end each acknowledged record must be in the database of the surviving primary, and
+each ledger entry that an answer named must be in its ledger.
+"""
+
+import http.client
+import json
+import random
+import ssl
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+import psycopg
+
+from .cluster import HOST, PATIENCE
+from .load import Load
+from .processes import Fault, NotYet, Process, until
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+CITY = "392014"
+ENTRIES = "Tsunagi-Ledger-Entries"
+# A city's case system at work is faster than any officer: the limits are not what is tried here.
+GENEROUS = {f"TSUNAGI_LIMITS__{name}": "100000" for name in (
+    "TERMINAL_PER_SECOND", "TERMINAL_BURST", "OFFICER_PER_SECOND", "OFFICER_BURST",
+)} | {f"TSUNAGI_SEARCH__{name}": "10000000" for name in (
+    "OFFICER_PER_HOUR", "OFFICER_BURST", "ORGANIZATION_PER_HOUR", "ORGANIZATION_BURST",
+)}
+
+
+class Node:
+    """One gateway, with its template in deploy/ha."""
+
+    def __init__(self, number, program: Path, directory: Path, database, port, monitor):
+        self.name, self.port, self.monitor = f"node-{number}", port, monitor
+        self.config = DEPLOY / f"ha/node-{number}.toml"
+        certs = directory / "certs"
+        self.environment = GENEROUS | {
+            "TSUNAGI_LISTEN": f"{HOST}:{port}",
+            "TSUNAGI_MONITOR_LISTEN": f"{HOST}:{monitor}",
+            "TSUNAGI_DATABASE": database,
+            "TSUNAGI_KEYRING": str(directory / "keyring.toml"),
+            "TSUNAGI_SNAPSHOT": str(directory / f"{self.name}.snapshot"),
+            "TSUNAGI_TLS__CERTIFICATE": str(certs / "server.crt"),
+            "TSUNAGI_TLS__KEY": str(certs / "server.key"),
+            "TSUNAGI_TLS__CLIENT_CA": str(certs / "ca.crt"),
+            "TSUNAGI_TLS__REVOCATION_LIST": str(certs / "crl.pem"),
+        }
+        self.process = Process(
+            self.name, [program, "serve", "--config", self.config], directory, environment=self.environment,
+        )
+
+    def is_ready(self):
+        self.process.must_run()
+        connection = http.client.HTTPConnection(HOST, self.monitor, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise NotYet(f"{answer.status} {answer.read().decode(errors='replace').strip()}")
+            return True
+        finally:
+            connection.close()
+
+
+class Witness:
+    """Whoever keeps the nodes' checkpoints apart from them: the ministry, and a child guidance center.
+
+    Their place in the test is here: a key and a configuration each, `tsunagi witness serve`, started by Gateways before
+    the nodes, and in the end the question whether both cosigned what the nodes' logs ended with. Until then the test
+    says that none was started.
+    """
+
+    def __init__(self, program: Path):
+        asked = subprocess.run([program, "witness", "--help"], capture_output=True, timeout=30)
+        self.exists = asked.returncode == 0
+
+    def say(self):
+        what = "this program has them, this test does not start them yet" if self.exists else "this program has none"
+        print(f"  no witnesses: {what}", flush=True)
+
+
+class Gateways:
+    """The premises and the two nodes."""
+
+    def __init__(self, program: Path, directory: Path, proxy, nodes, serving=2):
+        self.program, self.directory, self.certs = program.resolve(), directory, directory / "certs"
+        if not self.program.exists():
+            raise Fault(f"{program}: no such program; build it (cargo build --release), or name one by --program")
+        self.proxy = proxy
+        self.nodes = [
+            Node(number, self.program, directory, self._database("tsunagi_node"), port, monitor)
+            for number, (port, monitor) in enumerate(nodes, 1)
+        ]
+        self.serving = self.nodes[:serving]
+
+    def _database(self, user):
+        account = self.proxy.account(user)
+        tls = f"sslmode=verify-full&sslrootcert={account['sslrootcert']}"
+        if self.proxy.cluster.plain_gateway:
+            tls = "sslmode=disable"
+        return f"postgres://{account['user']}:{account['password']}@{HOST}:{self.proxy.port}/tsunagi?{tls}"
+
+    def start(self):
+        self._run("pki", "create", self.certs)
+        serial = self._run("pki", "terminal", self.certs, "operator", "operator")
+        self._run("keys", "create", self.directory / "keyring.toml")
+        self._run("migrate", environment={"OWNER_DATABASE": self._database("tsunagi_owner")})
+        self._assert_least_privilege()
+        first = self.nodes[0]
+        self._run("init", "--config", first.config, "--serial", serial, "--officer", "op1", "--officer-name", "運用 担当",
+                  environment=first.environment)
+        for node in self.serving:
+            node.process.start()
+        for node in self.serving:
+            until(f"{node.name} to be ready", node.is_ready, PATIENCE)
+        Witness(self.program).say()
+        until("HAProxy to lead to a gateway", self._leads, PATIENCE)
+        self._connect_city()
+
+    def _assert_least_privilege(self):
+        """The nodes' login reads the ledger, and is refused whatever would change it."""
+        attacks = ["UPDATE ledger SET body = body", "DELETE FROM ledger", "TRUNCATE ledger",
+                   "ALTER TABLE ledger DISABLE TRIGGER ALL"]
+        for attack in attacks:
+            with psycopg.connect(**self.proxy.account("tsunagi_node")) as session:
+                session.execute("SELECT count(*) FROM ledger")
+                try:
+                    session.execute(attack)
+                except psycopg.errors.InsufficientPrivilege:
+                    continue
+            raise Fault(f"the nodes' login may do this: {attack}")
+
+    def _run(self, *words, environment=None):
+        """One command of the program; answers what it printed."""
+        done = subprocess.run([self.program, *map(str, words)], capture_output=True, text=True, timeout=PATIENCE,
+                              env=environment, check=False)
+        if done.returncode != 0:
+            raise Fault(f"tsunagi {' '.join(map(str, words[:2]))}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout.strip()
+
+    def _leads(self):
+        return self.client("operator", "op1").request("GET", "/v1/session").status == 200
+
+    def _connect_city(self):
+        serial = self._run("pki", "terminal", self.certs, "city", CITY)
+        operator = self.client("operator", "op1")
+        operator.must("POST", "/v1/organizations", {"code": CITY, "relay_desk": "架空市 000-000-0000"})
+        operator.must("POST", "/v1/terminals", {
+            "serial": serial, "organization": CITY, "kind": "machine", "label": "架空 業務システム",
+        })
+        operator.must("POST", "/v1/staff", {
+            "organization": CITY, "id": "admin", "name": "管理 担当", "roles": ["user_administrator"],
+        })
+        self.client("city", "admin").must("POST", "/v1/staff", {
+            "id": "o1", "name": "試験 担当", "roles": ["caseworker", "supervisor", "auditor"],
+        })
+
+    def client(self, certificate, officer):
+        """A caller through HAProxy."""
+        return Client(self.proxy.gateway_port, self.certs, certificate, officer)
+
+    def end(self):
+        for node in self.serving:
+            node.process.stop()
+
+
+class Answer:
+    """Status, entries and message of an answer."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.entries = [entry.strip() for entry in (response.getheader(ENTRIES) or "").split(",") if entry.strip()]
+        body = response.read()
+        self.text = body.decode(errors="replace")
+        self.message = json.loads(body) if "json" in (response.getheader("Content-Type") or "") else {}
+
+
+class Client:
+    """One kept connection over mutual TLS; opened anew after a failure."""
+
+    def __init__(self, port, certs: Path, certificate, officer):
+        self.officer, self.port = officer, port
+        self.context = ssl.create_default_context(cafile=certs / "ca.crt")
+        self.context.load_cert_chain(certs / f"{certificate}.crt", certs / f"{certificate}.key")
+        self.connection = None
+
+    def request(self, method, path, body=None, headers=None):
+        """The answer; an OSError where there was none."""
+        headers = {"Tsunagi-Officer": self.officer} | (headers or {})
+        if isinstance(body, dict):
+            body, headers["Content-Type"] = json.dumps(body), "application/json"
+        try:
+            if self.connection is None:
+                self.connection = http.client.HTTPSConnection(HOST, self.port, timeout=15, context=self.context)
+            self.connection.request(method, path, body.encode() if body else None, headers)
+            return Answer(self.connection.getresponse())
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise OSError(f"no answer: {error!r}") from error
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def must(self, method, path, body):
+        """A step of preparation, under one key until it is done."""
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+
+        def attempt():
+            answer = self.request(method, path, body, key)
+            if answer.status >= 500:
+                raise NotYet(f"{answer.status} {answer.text}")
+            if answer.status >= 300:
+                raise Fault(f"{method} {path}: {answer.status} {answer.text}")
+            return answer
+
+        return until(f"{method} {path}", attempt, PATIENCE)
+
+
+KANA = "アイウエカキクケサシスセタチツテナニヌネハヒフヘマミムメヤユヨラリルレロワ"
+RECORD = """<?xml version="1.0" encoding="UTF-8"?>
+<childRecord xmlns="urn:tsunagi:national-format:v1">
+  <index>
+    <child><name><written>{child}</written><kana>{child}</kana></name><sex>9</sex><birthDate>2019-04-01</birthDate></child>
+    <guardian><name><written>架空 親</written><kana>カクウ オヤ</kana></name></guardian>
+  </index>
+  <contact><municipality>{city}</municipality><address>架空町1番1号</address></contact>
+  <case><caseClass>1</caseClass><abuseKind>2</abuseKind><acceptedOn>R8.4.1</acceptedOn></case>
+  <officer><name>架空 担当</name></officer>
+</childRecord>
+"""
+
+
+def somebody():
+    """A name that no one else in the test has: no letters that fold together, none twice."""
+    return "".join(random.choices(KANA, k=4)) + "　" + "".join(random.choices(KANA, k=6))
+
+
+class GatewayLoad(Load):
+    """Workers that register a child until it is acknowledged, then view the record, then search for the child."""
+
+    def __init__(self, cluster, gateways, workers=6):
+        super().__init__(workers)
+        self.cluster, self.gateways = cluster, gateways
+        self.records = []      # ids of acknowledged registrations
+        self.entries = []      # ids of the ledger entries that answers named
+        self.unaccounted = 0   # answers that disclosed and named no entry
+        self.not_found = 0     # searches that did not show a record acknowledged before they began
+        self.not_shown = 0     # views that did not show a record acknowledged before
+        self.refused = {}      # other answers, by status and code
+
+    def prepare(self):
+        """The gateways are prepared; nothing more is needed."""
+
+    def count(self):
+        return len(self.records)
+
+    def work(self, worker):
+        client = self.gateways.client("city", "o1")
+        while not self._stop.is_set():
+            child = somebody()
+            record = self._register(client, child)
+            if record:
+                self._view(client, record)
+                self._search(client, child, record)
+
+    def _until_answered(self, client, wanted, *request):
+        """Repeats one request, key and all, until the gateway says `wanted`; None once the load is stopped."""
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                answer = client.request(*request)
+            except OSError:
+                self.failures += 1
+                time.sleep(0.05)
+                continue
+            if answer.status == wanted:
+                self.note_success(began)
+                return answer
+            self.failures += 1
+            code = f"{answer.status} {answer.message.get('code', '')}".strip()
+            with self._lock:
+                self.refused[code] = self.refused.get(code, 0) + 1
+            if answer.status < 500 and answer.status != 429:
+                return answer  # the same again would be refused again
+            time.sleep(0.1)
+        return None
+
+    def _register(self, client, child):
+        headers = {"Content-Type": "application/xml", "Idempotency-Key": str(uuid.uuid4())}
+        body = RECORD.format(child=child, city=CITY)
+        answer = self._until_answered(client, 201, "POST", "/v1/records", body, headers)
+        if answer is None or answer.status != 201:
+            return None
+        record = answer.message["record"]
+        with self._lock:
+            self.records.append(record)
+            # A repeated registration names no entry again: it disclosed nothing.
+            self.entries.extend(answer.entries)
+        return record
+
+    def _view(self, client, record):
+        answer = self._until_answered(client, 200, "GET", f"/v1/records/{record}", None, {"Tsunagi-Purpose": "casework"})
+        if answer is None:
+            return
+        if answer.status != 200 or answer.message.get("record") != record:
+            with self._lock:
+                self.not_shown += 1
+            return
+        self._note_disclosure(answer)
+
+    def _search(self, client, child, record):
+        body = {"purpose": "new_report", "case_reference": "HA-1", "child_name": child, "near_misses": "never"}
+        answer = self._until_answered(client, 200, "POST", "/v1/searches", body, {"Idempotency-Key": str(uuid.uuid4())})
+        if answer is None:
+            return
+        if answer.status != 200 or record not in answer.text:
+            with self._lock:
+                self.not_found += 1
+        if answer.status == 200:
+            self._note_disclosure(answer)
+
+    def _note_disclosure(self, answer):
+        with self._lock:
+            self.entries.extend(answer.entries)
+            self.unaccounted += not answer.entries
+
+    def noted(self):
+        return len(self.records)
+
+    def lost(self, upto=None):
+        """Acknowledged records that the primary does not have."""
+        with self.cluster.primary().connect("tsunagi") as session:
+            there = {str(row[0]) for row in session.execute("SELECT id FROM records")}
+        return sum(record not in there for record in self.records[:upto])
+
+    def verdict(self):
+        with self.cluster.primary().connect("tsunagi") as session:
+            ledger = {str(row[0]) for row in session.execute("SELECT id FROM ledger")}
+            registered = session.execute("SELECT count(*) FROM records").fetchone()[0]
+        if self.refused:
+            print(f"answers other than success: {self.refused}")
+        print(f"ledger entries named by answers: {len(self.entries)}")
+        # Each worker may have one registration on its way that was done and not acknowledged.
+        twice = max(0, registered - len(self.records) - len(self._threads))
+        return [
+            ("acknowledged writes lost", self.lost(), 0),
+            ("disclosures without entry", self.unaccounted + sum(entry not in ledger for entry in self.entries), 0),
+            ("records registered twice", twice, 0),
+            ("acknowledged records not shown when viewed", self.not_shown, 0),
+            ("acknowledged records not found by a later search", self.not_found, 0),
+        ]
