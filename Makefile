@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack soak fuzz crash ha-test schemas lint deny needs doc
+.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack soak fuzz crash tamper-test ha-test schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -55,6 +55,10 @@ crash:
 # such as ARGS='--load gateway'. Needs etcd, HAProxy and Patroni, and installs them where it may.
 ha-test:
 	python=$$(scripts/ha_needs.sh) && $$python scripts/ha_test.py --kills $(or $(N),20) $(ARGS)
+
+# Tampers with every row of a log of ROWS entries in every way, SAMPLE of them in a database, and lets the program find it.
+tamper-test:
+	ROWS=$(or $(ROWS),10000) SAMPLE=$(or $(SAMPLE),50) cargo test --locked --test gateway -- tamper:: --nocapture
 
 # Writes schemas/ from the definition of the national format.
 schemas:

@@ -154,13 +154,20 @@ impl Client {
 /// The certificate files cannot be read.
 pub fn tls_config(directory: &Path, name: &str) -> Result<ClientConfig, ClientError> {
     let file = |name: String| directory.join(name);
-    let (ca, certificate, key) = (file("ca.crt".into()), file(format!("{name}.crt")), file(format!("{name}.key")));
+    tls_config_of(&file("ca.crt".into()), &file(format!("{name}.crt")), &file(format!("{name}.key")))
+}
+
+/// The same, of three files: the CA of the server, one's own certificate and key.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn tls_config_of(ca: &Path, certificate: &Path, key: &Path) -> Result<ClientConfig, ClientError> {
+    let pem = |path: &Path| ClientError::Pem(path.to_owned());
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(&ca).map_err(|_| ClientError::Pem(ca))?)?;
-    let chain: Vec<_> = CertificateDer::pem_file_iter(&certificate)
-        .and_then(Iterator::collect)
-        .map_err(|_| ClientError::Pem(certificate))?;
-    let key = PrivateKeyDer::from_pem_file(&key).map_err(|_| ClientError::Pem(key))?;
+    roots.add(CertificateDer::from_pem_file(ca).map_err(|_| pem(ca))?)?;
+    let chain: Vec<_> =
+        CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect).map_err(|_| pem(certificate))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|_| pem(key))?;
     Ok(ClientConfig::builder_with_provider(tls::provider())
         .with_protocol_versions(&[&TLS13])?
         .with_root_certificates(roots)

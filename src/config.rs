@@ -36,6 +36,8 @@ pub struct Config {
     pub limits: Limits,
     #[serde(default)]
     pub search: Search,
+    #[serde(default)]
+    pub ledger: Ledger,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -154,6 +156,57 @@ impl Default for Search {
     }
 }
 
+/// How the ledger is shown to outsiders.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ledger {
+    /// Seconds between two checkpoints that are sent to the witnesses.
+    pub publish_seconds: u64,
+    /// Seconds that a witness may take to answer.
+    pub witness_seconds: u64,
+    /// Client certificate chain towards the witnesses, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key: Option<PathBuf>,
+    /// File of the newest witnessed checkpoints; left out, beside a SQLite database, and none for PostgreSQL.
+    pub witnessed: Option<PathBuf>,
+    /// File of the entries' hashes; left out, as before.
+    pub leaves: Option<PathBuf>,
+    pub witnesses: Vec<Witness>,
+    /// Size of a ledger that is behind what was witnessed and is served all the same: from the command line alone, so
+    /// that it does not stay.
+    #[serde(skip)]
+    pub accept_rollback: Option<u64>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            publish_seconds: 5,
+            witness_seconds: 10,
+            certificate: None,
+            key: None,
+            witnessed: None,
+            leaves: None,
+            witnesses: Vec::new(),
+            accept_rollback: None,
+        }
+    }
+}
+
+/// A witness of the ledger.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// `https://HOST[:PORT][/PREFIX]`.
+    pub url: String,
+    /// Its public key (`vkey` line).
+    pub key: String,
+    /// CA certificate of its server, PEM; left out, that of the terminals.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+}
+
 /// A mistake in the configuration: where, and what was expected.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -170,8 +223,21 @@ const PREFIX: &str = "TSUNAGI_";
 impl Config {
     /// Where memory is written when the node stops.
     pub fn snapshot_file(&self) -> Option<PathBuf> {
-        let beside = || self.database.strip_prefix("sqlite:").map(|path| PathBuf::from(format!("{path}.snapshot")));
-        self.snapshot.clone().or_else(beside)
+        self.snapshot.clone().or_else(|| self.beside_database("snapshot"))
+    }
+
+    /// Where the newest witnessed checkpoints are kept.
+    pub fn witnessed_file(&self) -> Option<PathBuf> {
+        self.ledger.witnessed.clone().or_else(|| self.beside_database("witnessed"))
+    }
+
+    /// Where the hashes of the entries are kept.
+    pub fn leaves_file(&self) -> Option<PathBuf> {
+        self.ledger.leaves.clone().or_else(|| self.beside_database("leaves"))
+    }
+
+    fn beside_database(&self, what: &str) -> Option<PathBuf> {
+        self.database.strip_prefix("sqlite:").map(|path| PathBuf::from(format!("{path}.{what}")))
     }
 
     /// Reads the file, then the environment.

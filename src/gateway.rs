@@ -23,6 +23,7 @@ use crate::{
         keyring::Keyring,
         vault::{CENTRAL, Vault},
     },
+    witness::board::Board,
 };
 
 /// A node, ready to serve.
@@ -38,6 +39,8 @@ pub struct Gateway {
     pub search_budget: Budget,
     pub watch: Watch,
     pub signer: Signer,
+    /// What witnesses signed.
+    pub witnessed: Board,
     /// Keys the digests by which a repeated request is known.
     pub fingerprint: hmac::Key,
     /// Whether memory was loaded from the snapshot of the last stop.
@@ -106,6 +109,7 @@ impl Gateway {
         let gate = Gate::new(journal.clone(), registry.clone(), clock.clone());
         let search_budget = Budget::new(&config.search);
         let watch = Watch::default();
+        let witnessed = Board::new(config.witnessed_file());
         let gateway = Arc::new(Self {
             config,
             clock,
@@ -118,6 +122,7 @@ impl Gateway {
             search_budget,
             watch,
             signer,
+            witnessed,
             fingerprint,
             from_snapshot: unaudited.is_some(),
             _lock: lock,

@@ -39,6 +39,7 @@ pub mod search;
 pub mod server;
 pub mod store;
 pub mod wire;
+pub mod witness;
 
 #[cfg(any(tsunagi_cheats = "types", tsunagi_cheats = "fields"))]
 #[path = "../tests/compile_fail/cheats.rs"]

@@ -1,38 +1,68 @@
 //! `tsunagi ledger`: fetches evidence, and verifies it with nothing but the checkpoint's public key.
 
+pub mod bundle;
+pub mod whole;
+
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use uuid::Uuid;
 
+use self::{
+    bundle::verify_bundle,
+    whole::{Selection, Whole},
+};
 use super::{
     Connection,
     demo::world::{WorldError, expect},
 };
 use crate::{
+    clock::Timestamp,
     disclosure::{
-        checkpoint::{Checkpoint, CheckpointError, PublicKey},
+        audit::Audited,
+        checkpoint::{Checkpoint, CheckpointError},
+        cosignature::Trust,
         entry::Entry,
         merkle::{Hash, leaf_hash, verify_consistency, verify_inclusion},
     },
     operations::prove_ledger::Evidence,
+    wire::evidence_page::word_of,
 };
 
 #[derive(Subcommand)]
 pub enum Ledger {
-    /// Verify evidence offline.
-    Verify {
-        /// File with the checkpoint's public key (`vkey` line).
+    /// Verify offline: a whole log (--database or --export), or evidence as fetched from the gateway.
+    Verify(Box<Verify>),
+    /// Write a whole log to standard output, as lines of JSON.
+    Export {
+        /// The database: `sqlite:PATH`, the path of a SQLite file, or a postgres:// URL. It is only read.
         #[arg(long)]
-        key: PathBuf,
-        /// Evidence as fetched from the gateway (JSON).
-        evidence: PathBuf,
-        /// An earlier checkpoint that must be a prefix of this one.
+        database: String,
+        /// The node whose log it is; left out where there is only one.
         #[arg(long)]
-        earlier: Option<PathBuf>,
+        node: Option<String>,
+    },
+    /// Fetch a signed bundle of evidence about one's own records, to be kept: one file with a page to read.
+    ExportEvidence {
+        #[command(flatten)]
+        connection: Connection,
+        /// One record; left out, all of them.
+        #[arg(long)]
+        record: Option<Uuid>,
+        /// Where to write it.
+        #[arg(long, default_value = "evidence.tar")]
+        out: PathBuf,
+    },
+    /// Verify a bundle of evidence, without the gateway.
+    VerifyBundle {
+        #[command(flatten)]
+        trusted: Trusted,
+        bundle: PathBuf,
     },
     /// Fetch the evidence about one's own records.
     Evidence {
@@ -42,6 +72,47 @@ pub enum Ledger {
         #[arg(long)]
         from: Option<u64>,
     },
+}
+
+/// What is verified, with which keys.
+#[derive(Args)]
+pub struct Verify {
+    #[command(flatten)]
+    trusted: Trusted,
+    #[command(flatten)]
+    whole: Whole,
+    #[command(flatten)]
+    selection: Selection,
+    /// Evidence as fetched from the gateway (JSON).
+    #[arg(conflicts_with_all = ["database", "export"])]
+    evidence: Option<PathBuf>,
+    /// An earlier checkpoint that must be a prefix of the evidence's; witnesses named must have signed it.
+    #[arg(long)]
+    earlier: Option<PathBuf>,
+}
+
+/// Whose signatures are believed.
+#[derive(Args)]
+pub struct Trusted {
+    /// File with the public key of the log's checkpoints (`vkey` line).
+    #[arg(long)]
+    key: PathBuf,
+    /// Public key of a witness (`vkey` line). Repeat it.
+    #[arg(long)]
+    witness: Vec<String>,
+    /// How many of them must have signed; left out, all.
+    #[arg(long)]
+    witnesses_needed: Option<usize>,
+}
+
+impl Trusted {
+    fn trust(&self) -> Result<Trust, WorldError> {
+        Trust::new(&read(&self.key)?, &self.witness, self.witnesses_needed).map_err(not_verified)
+    }
+}
+
+fn not_verified(what: impl std::fmt::Display) -> WorldError {
+    WorldError::Unexpected(format!("NOT VERIFIED: {what}"))
 }
 
 /// Why evidence does not hold.
@@ -55,8 +126,8 @@ pub enum Refuted {
     Rewritten,
     #[error("the evidence has no consistency proof from size {0}")]
     NoConsistencyProof(u64),
-    #[error("the earlier checkpoint is of another log")]
-    OtherLog,
+    #[error("witnesses were named, and the evidence is signed by the log alone: give what they signed with --earlier")]
+    NotWitnessed,
 }
 
 /// What was verified.
@@ -72,8 +143,18 @@ pub struct Verified {
 /// # Errors
 /// The first thing that does not hold.
 pub fn verify(key: &str, evidence: &Evidence, earlier: Option<&str>) -> Result<Verified, Refuted> {
-    let key = PublicKey::parse(key)?;
-    let checkpoint = Checkpoint::verify(&evidence.checkpoint, &key)?;
+    verify_evidence(&Trust::new(key, &[], None)?, evidence, earlier)
+}
+
+/// The same with witnesses: those that are needed must have signed the earlier checkpoint or, without one, the evidence's.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_evidence(trust: &Trust, evidence: &Evidence, earlier: Option<&str>) -> Result<Verified, Refuted> {
+    let checkpoint = Checkpoint::verify(&evidence.checkpoint, &trust.log)?;
+    if earlier.is_none() && trust.verify(&evidence.checkpoint).is_err() {
+        return Err(Refuted::NotWitnessed);
+    }
     let mut entries = Vec::with_capacity(evidence.entries.len());
     for proved in &evidence.entries {
         let position = proved.position;
@@ -84,13 +165,13 @@ pub fn verify(key: &str, evidence: &Evidence, earlier: Option<&str>) -> Result<V
             return Err(fault("is not in the tree of the checkpoint"));
         }
         let entry = serde_json::from_slice(&bytes).map_err(|_| fault("is not a ledger entry"))?;
+        if entries.iter().any(|(listed, _)| *listed == position) {
+            return Err(fault("is listed twice"));
+        }
         entries.push((position, entry));
     }
     if let Some(earlier) = earlier {
-        let earlier = Checkpoint::verify(earlier, &key)?;
-        if earlier.origin != checkpoint.origin {
-            return Err(Refuted::OtherLog);
-        }
+        let earlier = trust.verify(earlier)?.checkpoint;
         let consistency = evidence
             .consistency
             .as_ref()
@@ -111,21 +192,27 @@ fn decode(hashes: &[String]) -> Option<Vec<Hash>> {
 impl Ledger {
     pub(super) async fn run(self) -> Result<(), WorldError> {
         match self {
-            Self::Verify { key, evidence, earlier } => {
-                let evidence: Evidence = serde_json::from_str(&read(&evidence)?)
-                    .map_err(|error| WorldError::Unexpected(format!("evidence: {error}")))?;
-                let earlier = earlier.map(|path| read(&path)).transpose()?;
-                let verified = verify(&read(&key)?, &evidence, earlier.as_deref())
-                    .map_err(|refuted| WorldError::Unexpected(format!("NOT VERIFIED: {refuted}")))?;
-                for (position, entry) in &verified.entries {
-                    println!("{}", line(*position, entry));
-                }
-                println!(
-                    "verified: {} entries in the log {} of {} entries",
-                    verified.entries.len(),
-                    verified.checkpoint.origin,
-                    verified.checkpoint.size
-                );
+            Self::Verify(verify) => verify.run().await?,
+            Self::Export { database, node } => {
+                let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+                let wrong = |error: whole::NotVerified| WorldError::Unexpected(error.to_string());
+                let written = whole::export(&database, node.as_deref(), &mut out).await.map_err(wrong)?;
+                out.flush()?;
+                eprintln!("{written} entries");
+            }
+            Self::ExportEvidence { connection, record, out } => {
+                let query = record.map(|record| format!("?record={record}")).unwrap_or_default();
+                let path = format!("/v1/ledger/bundle{query}");
+                let reply = expect(connection.client()?.get(&path).send().await?, 200)?;
+                fs::write(&out, &reply.body)?;
+                println!("{}: {} bytes", out.display(), reply.body.len());
+            }
+            Self::VerifyBundle { trusted, bundle } => {
+                let trust = trusted.trust()?;
+                let bytes = fs::read(&bundle)
+                    .map_err(|error| WorldError::Unexpected(format!("{}: {error}", bundle.display())))?;
+                let verified = verify_bundle(&trust, &bytes).map_err(not_verified)?;
+                verified.print();
             }
             Self::Evidence { connection, from } => {
                 let path = match from {
@@ -136,6 +223,82 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+}
+
+impl Verify {
+    async fn run(self) -> Result<(), WorldError> {
+        let trust = self.trusted.trust()?;
+        match &self.evidence {
+            Some(evidence) => self.evidence(&trust, evidence),
+            None if self.whole.is_asked_for() => {
+                let report = whole::verify(&trust, &self.whole, &self.selection).await.map_err(not_verified)?;
+                print_report(&trust, &report);
+                Ok(())
+            }
+            None => Err(WorldError::Unexpected("name --database, --export or a file of evidence".to_owned())),
+        }
+    }
+
+    fn evidence(&self, trust: &Trust, evidence: &Path) -> Result<(), WorldError> {
+        let evidence: Evidence = serde_json::from_str(&read(evidence)?)
+            .map_err(|error| WorldError::Unexpected(format!("evidence: {error}")))?;
+        let earlier = self.earlier.as_deref().map(read).transpose()?;
+        let verified = verify_evidence(trust, &evidence, earlier.as_deref()).map_err(not_verified)?;
+        self.selection.holds_for(&verified.entries).map_err(not_verified)?;
+        for (position, entry) in &verified.entries {
+            println!("{}", line(*position, entry));
+        }
+        println!(
+            "verified: {} entries in the log {} of {} entries",
+            verified.entries.len(),
+            verified.checkpoint.origin,
+            verified.checkpoint.size
+        );
+        Ok(())
+    }
+}
+
+impl Selection {
+    /// Whether evidence is about what was asked for and nothing else.
+    fn holds_for(&self, entries: &[(u64, Entry)]) -> Result<(), Refuted> {
+        let party = |entry: &Entry, code: &String| {
+            // An owner whom the actor may not know is committed to, not named.
+            entry.organization == *code || entry.owner.as_ref().map_or(entry.owner_commitment.is_some(), |o| o == code)
+        };
+        for (position, entry) in entries {
+            let fault = |what| Refuted::Entry { position: *position, what };
+            if self.record.is_some_and(|record| entry.record != Some(record)) {
+                return Err(fault("is not about the record"));
+            }
+            if self.organization.as_ref().is_some_and(|code| !party(entry, code)) {
+                return Err(fault("is not of the organization"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn print_report(trust: &Trust, report: &whole::Report) {
+    for (position, entry) in &report.selected {
+        println!("{}", line(*position, entry));
+    }
+    let Audited { size, vouched, .. } = report.audited;
+    println!("verified: all {size} entries of node {}, log {}", report.node, trust.log.name());
+    match &report.vouched {
+        Some(by) if !by.by.is_empty() => {
+            let signed = |(name, seconds): &(String, u64)| {
+                let at = i64::try_from(*seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+                format!("{name} at {}", Timestamp::from_micros(at).to_rfc3339())
+            };
+            let names: Vec<_> = by.by.iter().map(signed).collect();
+            println!("witnessed: the first {} entries, by {}", by.size(), names.join(", "));
+        }
+        Some(_) => println!("signed by the log alone: the first {vouched} entries; no witness was asked for"),
+        None => println!("no checkpoint was given: nothing but the database vouches for the database"),
+    }
+    if !report.by_row {
+        println!("no usable file of hashes: a change would be told between two checkpoints, not by its row");
     }
 }
 
@@ -153,11 +316,6 @@ fn line(position: u64, entry: &Entry) -> String {
         entry.groups.iter().map(|group| group.as_str()).collect::<Vec<_>>().join("+"),
         word(entry.purpose.map(|purpose| purpose.as_str().to_owned())),
     )
-}
-
-/// The word under which a value is written.
-fn word_of(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn read(path: &Path) -> Result<String, WorldError> {

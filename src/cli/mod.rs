@@ -7,6 +7,7 @@ pub mod ledger;
 pub mod matching;
 pub mod schemas;
 pub mod serve;
+pub mod witness;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -30,7 +31,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API until a signal asks to stop.
-    Serve(ConfigFile),
+    Serve(serve::Serve),
     /// Make keyring and database, and register the operator's first terminal and administrator.
     Init(serve::Init),
     /// Bring the schema of a PostgreSQL database up to date, as the role that owns it.
@@ -58,6 +59,9 @@ enum Command {
     /// The ledger: fetch evidence, verify it offline.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// A witness of ledgers: a process of its own, for somebody other than the gateway's operator.
+    #[command(subcommand)]
+    Witness(witness::Witness),
     /// The matching of names.
     #[command(subcommand)]
     Match(matching::Match),
@@ -119,7 +123,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.command {
-            Command::Serve(file) => serve::serve(&file.config).await,
+            Command::Serve(serve) => serve.run().await,
             Command::Init(init) => init.run().await,
             Command::Migrate { database } => migrate(database).await,
             Command::Demo(options) => options.run().await,
@@ -129,6 +133,7 @@ pub fn run() -> ExitCode {
             Command::Staff(command) => command.run().await,
             Command::Keys(command) => command.run().await,
             Command::Ledger(command) => command.run().await,
+            Command::Witness(command) => command.run().await,
             Command::Match(command) => command.run(),
             Command::Schemas { directory } => schemas::write(&directory),
         }

@@ -1,24 +1,49 @@
 //! `tsunagi serve` and `tsunagi init`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::ConfigFile;
 use crate::{
     cli::demo::world::WorldError, clock::Clock, config::Config, gateway::Gateway, operations::bootstrap::bootstrap,
     server::Server, store::keyring::Keyring,
 };
 
-/// Serves until SIGTERM or SIGINT.
+/// How to serve.
+#[derive(Args)]
+pub struct Serve {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Serve a ledger of exactly this size although witnesses have signed a larger or another one; it is written to the
+    /// ledger. See docs/ledger.md.
+    #[arg(long, value_name = "SIZE")]
+    accept_rollback: Option<u64>,
+}
+
+impl Serve {
+    /// Serves until SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// The gateway does not start.
+    pub(super) async fn run(self) -> Result<(), WorldError> {
+        log_to_stderr();
+        let mut config = Config::load(&self.file.config, std::env::vars())?;
+        config.ledger.accept_rollback = self.accept_rollback;
+        let server = Server::start(config, Clock::system()).await?;
+        until_asked_to_stop().await?;
+        server.stop().await;
+        Ok(())
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
 ///
 /// # Errors
-/// The gateway does not start.
-pub async fn serve(config: &Path) -> Result<(), WorldError> {
-    log_to_stderr();
-    let config = Config::load(config, std::env::vars())?;
-    let server = Server::start(config, Clock::system()).await?;
+/// The signals cannot be waited for.
+pub async fn until_asked_to_stop() -> Result<(), WorldError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
@@ -26,7 +51,6 @@ pub async fn serve(config: &Path) -> Result<(), WorldError> {
         _ = interrupt.recv() => {}
     }
     tracing::info!("stopping");
-    server.stop().await;
     Ok(())
 }
 

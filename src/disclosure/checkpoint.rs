@@ -1,15 +1,12 @@
 //! Signed tree heads in the C2SP forms `tlog-checkpoint` and `signed-note`, Ed25519 keys as `vkey` lines.
 
-use aws_lc_rs::{
-    digest::{SHA256, digest},
-    signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
-};
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::merkle::Hash;
-
-/// Signature type of Ed25519 in signed notes.
-const ED25519_TYPE: u8 = 1;
+pub use super::note::{PublicKey, SignedNote};
+use super::{
+    merkle::Hash,
+    note::{KeyKind, SecretKey, parse_size, signature_line},
+};
 
 /// A tree head: whose log, how many entries, which root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +27,10 @@ pub enum CheckpointError {
     Unsigned,
     #[error("the signature does not verify")]
     BadSignature,
+    #[error("the checkpoint is of the log {0}, not of the one whose key was given")]
+    OtherLog(String),
+    #[error("signatures of {found} of the given witnesses; {needed} are needed")]
+    TooFewWitnesses { found: usize, needed: usize },
 }
 
 impl Checkpoint {
@@ -38,116 +39,86 @@ impl Checkpoint {
         format!("{}\n{}\n{}\n", self.origin, self.size, BASE64_STANDARD.encode(self.root))
     }
 
-    /// Verifies a signed checkpoint with a public key.
+    /// Verifies a signed checkpoint with the public key of its log.
     ///
     /// # Errors
     /// What is wrong with the key, the form or the signature.
     pub fn verify(note: &str, key: &PublicKey) -> Result<Self, CheckpointError> {
-        let (body, signatures) = note.split_once("\n\n").ok_or(CheckpointError::Form)?;
-        let body = format!("{body}\n");
-        let signature = signatures
-            .lines()
-            .filter_map(|line| line.strip_prefix("— ")?.split_once(' '))
-            .find(|(name, _)| *name == key.name)
-            .ok_or(CheckpointError::Unsigned)?;
-        let bytes = BASE64_STANDARD.decode(signature.1).map_err(|_| CheckpointError::Form)?;
-        let (id, signature) = bytes.split_first_chunk::<4>().ok_or(CheckpointError::Form)?;
-        if *id != key.id {
-            return Err(CheckpointError::Unsigned);
-        }
-        UnparsedPublicKey::new(&ED25519, &key.bytes)
-            .verify(body.as_bytes(), signature)
-            .map_err(|_| CheckpointError::BadSignature)?;
-        let mut lines = body.lines();
+        let note = SignedNote::parse(note)?;
+        note.verify(key)?;
+        let checkpoint = Self::read(note.text)?;
+        if checkpoint.origin == key.name { Ok(checkpoint) } else { Err(CheckpointError::OtherLog(checkpoint.origin)) }
+    }
+
+    /// Reads the text of a note whose signature is, or will be, verified apart.
+    ///
+    /// # Errors
+    /// It is not the text of a checkpoint.
+    pub fn read(text: &str) -> Result<Self, CheckpointError> {
+        let mut lines = text.lines();
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
             return Err(CheckpointError::Form);
         };
+        if origin.is_empty() {
+            return Err(CheckpointError::Form);
+        }
         let root = BASE64_STANDARD.decode(root).ok().and_then(|root| root.try_into().ok());
         Ok(Self {
             origin: origin.to_owned(),
-            size: size.parse().map_err(|_| CheckpointError::Form)?,
+            size: parse_size(size).ok_or(CheckpointError::Form)?,
             root: root.ok_or(CheckpointError::Form)?,
         })
     }
 }
 
-/// Signs the checkpoints of one log. The name of the key is the origin of the log.
-pub struct Signer {
-    name: String,
-    pair: Ed25519KeyPair,
-}
+/// Signs for one log. The name of the key is the origin of the log.
+pub struct Signer(SecretKey);
 
 impl Signer {
     /// # Errors
-    /// The seed is not 32 bytes.
+    /// The seed is not 32 bytes, or the name cannot be that of a key.
     pub fn from_seed(name: &str, seed: &[u8]) -> Result<Self, CheckpointError> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| CheckpointError::Key)?;
-        Ok(Self { name: name.to_owned(), pair })
+        SecretKey::from_seed(name, KeyKind::Log, seed).map(Self)
     }
 
     pub fn origin(&self) -> &str {
-        &self.name
+        self.0.public.name()
     }
 
     /// A signed note over the checkpoint.
     pub fn sign(&self, size: u64, root: Hash) -> String {
-        let body = Checkpoint { origin: self.name.clone(), size, root }.body();
-        let mut signature = key_id(&self.name, self.public_bytes()).to_vec();
-        signature.extend_from_slice(self.pair.sign(body.as_bytes()).as_ref());
-        format!("{body}\n— {} {}\n", self.name, BASE64_STANDARD.encode(signature))
+        self.sign_note(Checkpoint { origin: self.origin().to_owned(), size, root }.body())
+    }
+
+    /// A signed note over a manifest. Its first line keeps it from ever being read as a checkpoint of this log.
+    ///
+    /// # Errors
+    /// The text could be taken for something else.
+    pub(crate) fn sign_manifest(&self, text: String) -> Result<String, CheckpointError> {
+        if text.starts_with(MANIFEST) && text.ends_with('\n') {
+            Ok(self.sign_note(text))
+        } else {
+            Err(CheckpointError::Form)
+        }
+    }
+
+    fn sign_note(&self, text: String) -> String {
+        let line = signature_line(&self.0.public, &self.0.sign(text.as_bytes()));
+        format!("{text}\n{line}")
+    }
+
+    pub fn public_key(&self) -> &PublicKey {
+        &self.0.public
     }
 
     /// The public key as a `vkey` line, to be given to those who verify.
     pub fn verifier_key(&self) -> String {
-        let id = key_id(&self.name, self.public_bytes());
-        let mut typed = vec![ED25519_TYPE];
-        typed.extend_from_slice(self.public_bytes());
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}+{id}+{}", self.name, BASE64_STANDARD.encode(typed))
-    }
-
-    fn public_bytes(&self) -> &[u8] {
-        self.pair.public_key().as_ref()
+        self.0.public.line()
     }
 }
 
-/// A public key read from a `vkey` line.
-pub struct PublicKey {
-    name: String,
-    id: [u8; 4],
-    bytes: Vec<u8>,
-}
-
-impl PublicKey {
-    /// # Errors
-    /// The line is not a key, or its hash is not that of the key.
-    pub fn parse(line: &str) -> Result<Self, CheckpointError> {
-        let mut parts = line.trim().splitn(3, '+');
-        let (Some(name), Some(hash), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(CheckpointError::Key);
-        };
-        let typed = BASE64_STANDARD.decode(key).map_err(|_| CheckpointError::Key)?;
-        let Some((&ED25519_TYPE, bytes)) = typed.split_first() else { return Err(CheckpointError::Key) };
-        let id = key_id(name, bytes);
-        let written: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        if bytes.len() != 32 || written != hash {
-            return Err(CheckpointError::Key);
-        }
-        Ok(Self { name: name.to_owned(), id, bytes: bytes.to_vec() })
-    }
-}
-
-/// First four bytes of SHA-256(name ‖ "\n" ‖ type ‖ key).
-fn key_id(name: &str, key: &[u8]) -> [u8; 4] {
-    let mut input = name.as_bytes().to_vec();
-    input.extend_from_slice(b"\n");
-    input.push(ED25519_TYPE);
-    input.extend_from_slice(key);
-    let hash = digest(&SHA256, &input);
-    let mut id = [0; 4];
-    id.copy_from_slice(hash.as_ref().get(..4).unwrap_or(&[0; 4]));
-    id
-}
+/// First line of every manifest that a log's key signs. It holds spaces, which no origin does.
+pub const MANIFEST: &str = "tsunagi evidence manifest v1\n";
 
 #[cfg(test)]
 mod tests {
@@ -164,6 +135,31 @@ mod tests {
         let other = Signer::from_seed("log.example", &[8; 32]).unwrap();
         let other = PublicKey::parse(&other.verifier_key()).unwrap();
         assert_eq!(Checkpoint::verify(&note, &other), Err(CheckpointError::Unsigned));
+    }
+
+    #[test]
+    fn a_key_signs_for_its_own_log_alone_and_sizes_have_one_form() {
+        let signer = Signer::from_seed("log.example", &[7; 32]).unwrap();
+        let text = Checkpoint { origin: "other.example".into(), size: 1, root: [1; 32] }.body();
+        let note = signer.sign_note(text);
+        assert_eq!(
+            Checkpoint::verify(&note, signer.public_key()),
+            Err(CheckpointError::OtherLog("other.example".into()))
+        );
+        for size in ["+5", "05", "-1", "", "5 ", "99999999999999999999"] {
+            assert_eq!(parse_size(size), None, "{size}");
+        }
+        assert_eq!((parse_size("0"), parse_size("50")), (Some(0), Some(50)));
+    }
+
+    /// A manifest signed by the log's key is no checkpoint, and a checkpoint is no manifest.
+    #[test]
+    fn manifests_and_checkpoints_are_told_apart() {
+        let signer = Signer::from_seed("log.example", &[7; 32]).unwrap();
+        let manifest = signer.sign_manifest(format!("{MANIFEST}42\n{}\n", BASE64_STANDARD.encode([9; 32]))).unwrap();
+        assert!(Checkpoint::verify(&manifest, signer.public_key()).is_err());
+        assert!(signer.sign_manifest("log.example\n42\n".to_owned()).is_err());
+        assert!(Signer::from_seed("tsunagi evidence manifest v1", &[7; 32]).is_err());
     }
 
     /// The example key of the signed-note specification.

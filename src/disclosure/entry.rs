@@ -78,6 +78,8 @@ pub enum Act {
     SessionEnd,
     /// The gateway noticed a pattern in an officer's searches; the subject names the rule.
     SearchWatch,
+    /// An operator accepted that the ledger is behind what was witnessed; the subject names the sizes.
+    RollbackAccept,
     /// A call that was turned away before it reached an operation.
     Refused,
 }

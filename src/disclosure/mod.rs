@@ -6,16 +6,21 @@
 //! The chain is held by types. Only [`journal::Journal`] makes a [`journal::Receipt`], and only of a committed entry.
 //! Only this room opens a [`Sealed`] value. Only [`gate`] makes a [`Disclosed`] one, and it consumes a receipt.
 
+pub mod audit;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod entry;
 pub mod following;
 pub mod gate;
 pub mod journal;
 pub mod merkle;
 pub mod messages;
+mod note;
 pub(crate) mod planted;
 pub mod recent;
 mod sealed;
 
 pub use gate::Disclosed;
+pub use note::KeyKind;
+pub(crate) use note::parse_size;
 pub use sealed::Sealed;

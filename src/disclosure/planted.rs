@@ -11,6 +11,10 @@ pub enum Planted {
     StaleMemory,
     /// Takes commits for durable that PostgreSQL has not flushed.
     UnflushedCommits,
+    /// A witness signs whatever the log signed, without a proof.
+    CosignWithoutProof,
+    /// Verifying the ledger, the columns beside an entry are taken as they are.
+    BelieveColumns,
 }
 
 impl Planted {
@@ -21,6 +25,8 @@ impl Planted {
             Ok("answer-before-commit") => Some(Self::AnswerBeforeCommit),
             Ok("stale-memory") => Some(Self::StaleMemory),
             Ok("unflushed-commits") => Some(Self::UnflushedCommits),
+            Ok("cosign-without-proof") => Some(Self::CosignWithoutProof),
+            Ok("believe-columns") => Some(Self::BelieveColumns),
             _ => None,
         }
     }

@@ -16,6 +16,7 @@ pub mod bootstrap;
 pub mod break_glass;
 pub mod close_record;
 pub mod elapse;
+pub mod export_evidence;
 pub mod list_records;
 pub mod prove_ledger;
 pub mod read_disclosures;

@@ -7,6 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::export_evidence::Evidenced;
 use crate::{
     disclosure::merkle::Hash,
     error::Error,
@@ -67,6 +68,17 @@ fn checkpoint(gateway: &Gateway) -> (u64, String) {
     let frontier = gateway.journal.memory().tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
     let (size, root) = frontier.head();
     (size, gateway.signer.sign(size, root))
+}
+
+/// `GET /v1/ledger/witnessed?witnesses=N`: the newest checkpoint that at least so many witnesses have signed (1 where it
+/// is left out), with every signature.
+///
+/// # Errors
+/// [`Error::NotFound`] where there is none.
+pub async fn read_witnessed(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let needed = call.number("witnesses")?.and_then(|needed| usize::try_from(needed).ok()).unwrap_or(1);
+    let witnessed = gateway.witnessed.newest(needed).ok_or(Error::NotFound("witnessed checkpoint"))?;
+    Ok(Answer::text("text/plain; charset=utf-8", PlainText(witnessed.note())))
 }
 
 /// `GET /v1/ledger/key`: the public key of the checkpoints, as a `vkey` line. Compare it with the one you were given.
@@ -131,6 +143,13 @@ const MOST_EVIDENCE: u32 = 1_000;
 /// # Errors
 /// As [`prove_consistency`].
 pub async fn read_evidence(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let from = call.number("from")?.and_then(|from| u64::try_from(from).ok());
+    let (evidenced, _) = evidence(gateway, &call, from).await?;
+    Ok(Answer::message(StatusCode::OK, &evidenced.evidence))
+}
+
+/// The evidence, and whether there are more entries than it holds.
+pub(super) async fn evidence(gateway: &Gateway, call: &Call, from: Option<u64>) -> Result<(Evidenced, bool), Error> {
     let owner = call.caller.organization();
     let (size, note) = checkpoint(gateway);
     let record = call.query.get("record").and_then(|text| Uuid::parse_str(text).ok());
@@ -138,12 +157,10 @@ pub async fn read_evidence(gateway: &Gateway, call: Call) -> Result<Answer, Erro
     let node = &gateway.config.node;
     let entries = store::ledger::of_log_about(&mut tx, node, owner, record, size, MOST_EVIDENCE).await?;
     drop(tx);
+    let more = entries.len() == MOST_EVIDENCE as usize;
     let entries = entries.into_iter().map(|stored| proved(gateway, stored, size)).collect::<Result<_, _>>()?;
-    let consistency = match call.number("from")?.and_then(|from| u64::try_from(from).ok()) {
-        Some(from) => Some(consistency(gateway, from, size)?),
-        None => None,
-    };
-    Ok(Answer::message(StatusCode::OK, &Evidence { checkpoint: note, entries, consistency }))
+    let consistency = from.map(|from| consistency(gateway, from, size)).transpose()?;
+    Ok((Evidenced { evidence: Evidence { checkpoint: note, entries, consistency }, size }, more))
 }
 
 fn encode(hashes: &[Hash]) -> Vec<String> {

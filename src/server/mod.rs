@@ -33,6 +33,7 @@ use crate::{
         verifier::{TerminalVerifier, TrustError},
     },
     operations::elapse::{elapse, forget_old},
+    witness::publish::{PublishError, Publisher},
 };
 
 /// Why a server does not start.
@@ -48,6 +49,8 @@ pub enum StartError {
     Listen { address: SocketAddr, error: std::io::Error },
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
 }
 
 /// What every connection of a server shares.
@@ -85,12 +88,15 @@ impl Server {
         let provider = tls::provider();
         let verifier =
             TerminalVerifier::load(&config.tls.client_ca, config.tls.revocation_list.as_deref(), provider.clone())?;
-        let acceptor = tls::acceptor(&config.tls, verifier.clone(), provider)?;
+        let acceptor = tls::acceptor(&config.tls.certificate, &config.tls.key, Arc::new(verifier.clone()), provider)?;
         let listener = listen(config.listen).await?;
         let monitor_listener = listen(config.monitor_listen).await?;
         let (address, monitor_address) =
             (local(&listener, config.listen), local(&monitor_listener, config.monitor_listen));
         let gateway = Gateway::open(config, clock).await?;
+        let publisher = Arc::new(Publisher::new(&gateway)?);
+        // Before the first request: a ledger that was set back must not disclose on.
+        publisher.examine().await?;
         let serving = Arc::new(Serving {
             limits: limits::CallerLimits::new(&gateway.config.limits),
             metrics: monitor::Metrics::new()?,
@@ -102,6 +108,7 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(connection::accept(listener, acceptor, serving.clone(), stopped.clone()));
         tasks.spawn(monitor::serve(monitor_listener, serving.clone(), stopped.clone()));
+        tasks.spawn(publisher.run(stopped.clone()));
         tasks.spawn(reload_trust(serving.clone(), stopped.clone()));
         tasks.spawn(tick(serving.clone(), stopped));
         tracing::info!(%address, %monitor_address, "serving");

@@ -1,14 +1,15 @@
 //! For operators: `/livez`, `/readyz`, `/metrics` on a listener of their own. No personal data, no ids.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use tokio::{net::TcpListener, sync::watch};
 
 use super::Serving;
+use crate::gateway::Gateway;
 
 /// Counters and histograms of a server.
 pub struct Metrics {
@@ -23,6 +24,8 @@ pub struct Metrics {
     pub trust_reload_failures: IntCounter,
     journal_commits: IntGauge,
     journal_entries: IntGauge,
+    witness_lag: IntGaugeVec,
+    witness_disagrees: IntGaugeVec,
     /// 1 while a revocation list is past its date.
     pub expired_lists: IntGauge,
 }
@@ -47,6 +50,16 @@ impl Metrics {
         let expired_lists = IntGauge::new("tsunagi_revocation_list_expired", "A revocation list is past its date")?;
         let journal_commits = IntGauge::new("tsunagi_journal_commits", "Transactions committed since the start")?;
         let journal_entries = IntGauge::new("tsunagi_journal_entries", "Ledger entries committed since the start")?;
+        let witness_lag = IntGaugeVec::new(
+            Opts::new("tsunagi_witness_lag_entries", "Ledger entries that a witness has not signed yet"),
+            &["witness"],
+        )?;
+        let witness_disagrees = IntGaugeVec::new(
+            Opts::new("tsunagi_witness_disagrees", "A witness holds a tree that the ledger does not contain"),
+            &["witness"],
+        )?;
+        registry.register(Box::new(witness_lag.clone()))?;
+        registry.register(Box::new(witness_disagrees.clone()))?;
         registry.register(Box::new(journal_commits.clone()))?;
         registry.register(Box::new(journal_entries.clone()))?;
         registry.register(Box::new(requests.clone()))?;
@@ -66,11 +79,20 @@ impl Metrics {
             trust_reload_failures,
             journal_commits,
             journal_entries,
+            witness_lag,
+            witness_disagrees,
             expired_lists,
         })
     }
 
-    fn text(&self, (commits, entries): (u64, u64)) -> Vec<u8> {
+    fn text(&self, gateway: &Gateway) -> Vec<u8> {
+        let (commits, entries) = gateway.journal.counts();
+        let size = gateway.journal.memory().tree.read().unwrap_or_else(PoisonError::into_inner).size();
+        for (witness, mark) in gateway.witnessed.marks() {
+            let lag = size.saturating_sub(mark.size.unwrap_or(0));
+            self.witness_lag.with_label_values(&[&witness]).set(i64::try_from(lag).unwrap_or(i64::MAX));
+            self.witness_disagrees.with_label_values(&[&witness]).set(i64::from(mark.disagrees));
+        }
         self.journal_commits.set(i64::try_from(commits).unwrap_or(i64::MAX));
         self.journal_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
         let mut out = Vec::new();
@@ -82,17 +104,14 @@ impl Metrics {
 }
 
 pub(super) async fn serve(listener: TcpListener, serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
-    let router =
-        Router::new()
-            .route("/livez", get(|| async { "ok\n" }))
-            .route("/readyz", get(ready))
-            .route(
-                "/metrics",
-                get(|State(serving): State<Arc<Serving>>| async move {
-                    serving.metrics.text(serving.gateway.journal.counts())
-                }),
-            )
-            .with_state(serving);
+    let router = Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route(
+            "/metrics",
+            get(|State(serving): State<Arc<Serving>>| async move { serving.metrics.text(&serving.gateway) }),
+        )
+        .with_state(serving);
     let stop = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
@@ -105,6 +124,9 @@ pub(super) async fn serve(listener: TcpListener, serving: Arc<Serving>, mut stop
 async fn ready(State(serving): State<Arc<Serving>>) -> (StatusCode, &'static str) {
     if serving.draining.load(Ordering::SeqCst) {
         return (StatusCode::SERVICE_UNAVAILABLE, "about to stop\n");
+    }
+    if serving.gateway.witnessed.held().is_some() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the ledger is not what was witnessed\n");
     }
     // A balancer sends nothing to a node that is not ready: it must find out by itself that it can write again.
     let journal = serving.gateway.journal.recovers().await;

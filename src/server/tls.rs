@@ -1,17 +1,18 @@
 //! TLS 1.3 alone, client certificate required, no resumption: every connection shows its certificate.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustls::{
     ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::NoServerSessionStorage,
+    server::{NoServerSessionStorage, danger::ClientCertVerifier},
     version::TLS13,
 };
 use tokio_rustls::TlsAcceptor;
-
-use crate::{config::Tls, identity::verifier::TerminalVerifier};
 
 /// What is wrong with the server's own certificate.
 #[derive(Debug, thiserror::Error)]
@@ -29,14 +30,19 @@ pub fn provider() -> Arc<CryptoProvider> {
 
 /// # Errors
 /// Certificate and key cannot be read or do not belong together.
-pub fn acceptor(tls: &Tls, verifier: TerminalVerifier, provider: Arc<CryptoProvider>) -> Result<TlsAcceptor, TlsError> {
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&tls.certificate)
+pub fn acceptor(
+    certificate: &Path,
+    key: &Path,
+    verifier: Arc<dyn ClientCertVerifier>,
+    provider: Arc<CryptoProvider>,
+) -> Result<TlsAcceptor, TlsError> {
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
-        .map_err(|_| TlsError::File(tls.certificate.clone()))?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|_| TlsError::File(tls.key.clone()))?;
+        .map_err(|_| TlsError::File(certificate.to_owned()))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|_| TlsError::File(key.to_owned()))?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
-        .with_client_cert_verifier(Arc::new(verifier))
+        .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)?;
     // A ticket taken before a revocation would get in without the certificate being looked at.
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -8,6 +8,7 @@ use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk};
 use crate::{
     clock::Timestamp,
     disclosure::{
+        audit::Row,
         entry::HiddenOwner,
         journal::Logged,
         merkle::{Frontier, Hash, empty_root},
@@ -142,9 +143,9 @@ pub struct StoredEntry {
     owner_salt: Option<Vec<u8>>,
 }
 
-type Row = (String, i64, Uuid, Vec<u8>, String, Option<String>, Option<Uuid>, Option<Vec<u8>>);
+type StoredRow = (String, i64, Uuid, Vec<u8>, String, Option<String>, Option<Uuid>, Option<Vec<u8>>);
 
-fn stored((node, position, id, body, organization, owner, record, owner_salt): Row) -> StoredEntry {
+fn stored((node, position, id, body, organization, owner, record, owner_salt): StoredRow) -> StoredEntry {
     StoredEntry { node, position: unsigned(position), id, body, organization, owner, record, owner_salt }
 }
 
@@ -171,7 +172,7 @@ impl StoredEntry {
                 && entry.organization == self.organization
                 && entry.record == self.record
                 && match entry.owner_commitment {
-                    None => entry.owner.as_deref() == self.owner.as_deref(),
+                    None => entry.owner.as_deref() == self.owner.as_deref() && self.owner_salt.is_none(),
                     Some(commitment) => self.committed_owner().as_deref() == Some(&*commitment),
                 }
         })
@@ -196,7 +197,7 @@ impl StoredEntry {
 pub async fn entries_from(tx: &mut Tx, node: &str, from: u64, most: u32) -> Result<Vec<StoredEntry>, StoreError> {
     let rows = fetch_all!(
         tx,
-        Row,
+        StoredRow,
         "/* entries_from */ SELECT node, position, id, body, organization, owner, record, owner_salt
          FROM ledger WHERE node = $1 AND position >= $2
          ORDER BY position LIMIT $3",
@@ -219,7 +220,7 @@ pub async fn entries_about(
 ) -> Result<Vec<StoredEntry>, StoreError> {
     let rows = fetch_all!(
         tx,
-        Row,
+        StoredRow,
         "/* entries_about */ SELECT node, position, id, body, organization, owner, record, owner_salt
          FROM ledger WHERE owner = $1 AND id < $2
          ORDER BY id DESC LIMIT $3",
@@ -243,7 +244,7 @@ pub async fn entries_about_record(
 ) -> Result<Vec<StoredEntry>, StoreError> {
     let rows = fetch_all!(
         tx,
-        Row,
+        StoredRow,
         "/* entries_about_record */ SELECT node, position, id, body, organization, owner, record, owner_salt FROM ledger
          WHERE owner = $1 AND record = $2 AND id < $3 ORDER BY id DESC LIMIT $4",
         owner.as_str(),
@@ -268,7 +269,7 @@ pub async fn of_log_about(
 ) -> Result<Vec<StoredEntry>, StoreError> {
     let rows = fetch_all!(
         tx,
-        Row,
+        StoredRow,
         "/* of_log_about */ SELECT node, position, id, body, organization, owner, record, owner_salt FROM ledger
          WHERE owner = $1 AND node = $2 AND position < $3 AND ($4 = 1 OR record = $5) ORDER BY position DESC LIMIT $6",
         owner.as_str(),
@@ -293,7 +294,7 @@ pub async fn entries_by(
 ) -> Result<Vec<StoredEntry>, StoreError> {
     let rows = fetch_all!(
         tx,
-        Row,
+        StoredRow,
         "/* entries_by */ SELECT node, position, id, body, organization, owner, record, owner_salt
          FROM ledger WHERE organization = $1 AND id < $2
          ORDER BY id DESC LIMIT $3",
@@ -311,12 +312,52 @@ pub async fn entries_by(
 pub async fn entry(tx: &mut Tx, id: Uuid) -> Result<Option<StoredEntry>, StoreError> {
     let row = fetch_optional!(
         tx,
-        Row,
+        StoredRow,
         "/* entry */ SELECT node, position, id, body, organization, owner, record, owner_salt
          FROM ledger WHERE id = $1",
         id,
     )?;
     Ok(row.map(stored))
+}
+
+type WholeRow = (String, i64, Uuid, String, Option<String>, Option<Uuid>, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// Rows of a node with every column, from a position on, in order.
+///
+/// # Errors
+/// The database failed, or a column holds what it cannot hold.
+pub async fn rows_from(tx: &mut Tx, node: &str, from: i64, most: u32) -> Result<Vec<Row>, StoreError> {
+    let rows = fetch_all!(
+        tx,
+        WholeRow,
+        "/* rows_from */ SELECT node, position, id, organization, owner, record, body, sealed_note, owner_salt
+         FROM ledger WHERE node = $1 AND position >= $2 ORDER BY position LIMIT $3",
+        node,
+        from,
+        i64::from(most),
+    )?;
+    let row = |(node, position, id, organization, owner, record, body, sealed_note, owner_salt): WholeRow| Row {
+        node,
+        position,
+        id,
+        organization,
+        owner,
+        record,
+        body,
+        sealed_note,
+        owner_salt,
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+/// Every node that has rows, with their number.
+///
+/// # Errors
+/// The database failed.
+pub async fn counts(tx: &mut Tx) -> Result<Vec<(String, u64)>, StoreError> {
+    let counts =
+        fetch_all!(tx, (String, i64), "/* counts */ SELECT node, COUNT(*) FROM ledger GROUP BY node ORDER BY node",)?;
+    Ok(counts.into_iter().map(|(node, count)| (node, unsigned(count))).collect())
 }
 
 fn signed(position: u64) -> i64 {

@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod migrate;
 pub mod notices;
 pub mod oversight;
+pub mod reading;
 pub mod records;
 pub mod sessions;
 pub mod snapshot;

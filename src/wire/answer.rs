@@ -51,6 +51,12 @@ impl Answer {
         Self::new(StatusCode::OK, content_type, text.0)
     }
 
+    /// A file without record data.
+    pub fn archive(archive: Archive, name: &str) -> Self {
+        Self::new(StatusCode::OK, "application/x-tar", archive.0)
+            .with_header(header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""))
+    }
+
     /// Adds the ledger entries that account for a message.
     pub fn with_entries(self, entries: &[Uuid]) -> Self {
         let list = entries.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", ");
@@ -161,6 +167,9 @@ impl Answer {
 
 /// A text that carries no record data.
 pub struct PlainText(pub(crate) String);
+
+/// An archive that carries no record data: evidence of the ledger.
+pub struct Archive(pub(crate) Vec<u8>);
 
 fn record_value(view: &RecordView) -> Value {
     let mut items = Map::new();

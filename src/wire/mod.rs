@@ -5,7 +5,9 @@
 //! take shown elements only.
 
 pub mod answer;
+pub mod bundle;
 pub mod call;
+pub mod evidence_page;
 pub mod json;
 pub mod xml;
 

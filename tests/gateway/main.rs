@@ -24,5 +24,7 @@ mod settings;
 mod shield;
 mod snapshot;
 mod tables;
+mod tamper;
 mod transfer;
 mod two_worlds;
+mod witness;

@@ -20,6 +20,7 @@ use crate::{
     pki::{Authority, Flaw, PkiError},
     server::{Server, StartError},
     store::{StoreError, keyring::Keyring},
+    witness::serve::WitnessError,
 };
 
 /// What went wrong while a world was made, or what a party did not expect.
@@ -37,6 +38,8 @@ pub enum WorldError {
     Start(#[from] StartError),
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error("witness: {0}")]
+    Witness(#[from] WitnessError),
     #[error(transparent)]
     Gateway(#[from] Error),
     #[error("{0}")]

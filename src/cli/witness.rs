@@ -1,0 +1,79 @@
+//! `tsunagi witness`: countersigns checkpoints of ledgers. It needs no database and sees no entry.
+
+use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
+
+use clap::Subcommand;
+use zeroize::Zeroizing;
+
+use super::{
+    demo::world::WorldError,
+    serve::{log_to_stderr, until_asked_to_stop},
+};
+use crate::{
+    clock::{Clock, random_bytes},
+    disclosure::cosignature::Cosigner,
+    witness::serve::{WitnessConfig, WitnessServer},
+};
+
+#[derive(Subcommand)]
+pub enum Witness {
+    /// Witness until a signal asks to stop.
+    Serve {
+        /// Configuration file (TOML); see docs/ledger.md.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// The witness's key.
+    #[command(subcommand)]
+    Key(Key),
+}
+
+#[derive(Subcommand)]
+pub enum Key {
+    /// Make a key file, readable by its owner alone; prints the public key for those who verify.
+    Create {
+        file: PathBuf,
+        /// Name of the witness, such as `witness.example/1`; no two witnesses may share one.
+        #[arg(long)]
+        name: String,
+    },
+    /// Print the public key of a key file.
+    Show { file: PathBuf },
+}
+
+impl Witness {
+    pub(super) async fn run(self) -> Result<(), WorldError> {
+        match self {
+            Self::Serve { config } => {
+                log_to_stderr();
+                let server = WitnessServer::start(&WitnessConfig::load(&config)?, Clock::system()).await?;
+                until_asked_to_stop().await?;
+                server.stop().await;
+            }
+            Self::Key(Key::Create { file, name }) => println!("{}", create_key(&file, &name)?),
+            Self::Key(Key::Show { file }) => {
+                let line = Zeroizing::new(std::fs::read_to_string(&file)?);
+                println!("{}", Cosigner::from_line(&line).map_err(wrong)?.public_key().line());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes a key file; answers with the public key.
+///
+/// # Errors
+/// The file exists already or cannot be written, or the name cannot be that of a key.
+pub fn create_key(file: &std::path::Path, name: &str) -> Result<String, WorldError> {
+    let seed = random_bytes::<32>().map_err(|_| WorldError::Unexpected("no randomness".to_owned()))?;
+    let seed = Zeroizing::new(seed);
+    let line = Cosigner::key_file(name, seed.as_slice()).map_err(wrong)?;
+    let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    opened.write_all(line.as_bytes())?;
+    opened.sync_all()?;
+    Ok(Cosigner::from_line(&line).map_err(wrong)?.public_key().line())
+}
+
+fn wrong(error: impl std::fmt::Display) -> WorldError {
+    WorldError::Unexpected(error.to_string())
+}
