@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack soak fuzz crash tamper-test ha-test schemas lint deny needs doc
+.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack soak fuzz crash faults tamper-test ha-test schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -46,6 +46,11 @@ soak:
 # Needs a nightly compiler and cargo-fuzz.
 fuzz:
 	cargo +nightly fuzz run query fuzz/corpus/query fuzz/seeds/query -- -max_len=256 -max_total_time=$(or $(SECONDS),60)
+
+# The tests of faults and of many writers at once, in full size.
+faults: needs
+	UPDATES=$(or $(N),5) OVERLOAD_SECONDS=30 cargo test --locked --test gateway -- \
+		faults:: concurrency:: edit_lock:: fail_closed:: --nocapture
 
 # Kills and restarts the gateway N times at random moments under load.
 crash:

@@ -6,6 +6,10 @@ missing=()
 command -v xmllint >/dev/null || missing+=(libxml2-utils)
 command -v cc >/dev/null || missing+=(gcc)
 [ -n "$(find /usr/lib/postgresql /usr/pgsql-* /usr/local -path '*/bin/initdb' 2>/dev/null)" ] || missing+=(postgresql)
+command -v prlimit >/dev/null || missing+=(util-linux)
+# Faults of the disk and of the clock.
+{ command -v fiu-ctrl >/dev/null && [ -e /usr/lib/fiu/fiu_posix_preload.so ]; } || missing+=(fiu-utils)
+compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(faketime)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

@@ -3,14 +3,17 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+use rustls::{pki_types::UnixTime, time_provider::TimeProvider};
 use time::{Date, Duration, OffsetDateTime, UtcOffset, macros::format_description};
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
+
+use crate::disclosure::planted::Planted;
 
 /// A moment, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,20 +63,73 @@ pub fn as_rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result
 }
 
 /// The clock of one gateway. Clones share it.
+///
+/// It asks the system for the time, and does not believe everything. A second clock, which runs evenly and which nobody
+/// can set, says how much time has passed since the start. A step of the system's clock up to [`FOLLOWED`] is a
+/// correction, and is followed; a larger one is a mistake: this clock goes on by itself, and [`Clock::off`] says by how
+/// much the two differ. It never goes back.
 #[derive(Clone, Debug)]
-pub struct Clock {
-    /// Added to the system's time; moved by tests only.
-    offset: Arc<AtomicI64>,
+pub struct Clock(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Added to the time; moved by tests only.
+    offset: AtomicI64,
+    /// The start, by the system's clock in microseconds and by the one that runs evenly.
+    started: (i64, Instant),
+    /// By how much the system's clock was corrected since the start.
+    followed: AtomicI64,
+    /// The latest moment that was told, without the offset.
+    latest: AtomicI64,
+    ids: Mutex<ContextV7>,
+    believes_everything: bool,
 }
+
+/// The largest step of the system's clock that is believed.
+pub const FOLLOWED: Duration = Duration::minutes(5);
 
 impl Clock {
     pub fn system() -> Self {
-        Self { offset: Arc::new(AtomicI64::new(0)) }
+        let now = system_micros();
+        Self(Arc::new(Inner {
+            offset: AtomicI64::new(0),
+            started: (now, Instant::now()),
+            followed: AtomicI64::new(0),
+            latest: AtomicI64::new(now),
+            ids: Mutex::new(ContextV7::new()),
+            believes_everything: Planted::from_environment() == Some(Planted::BelieveTheClock),
+        }))
     }
 
     pub fn now(&self) -> Timestamp {
-        let system = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-        Timestamp(i64::try_from(system).unwrap_or(i64::MAX).saturating_add(self.offset.load(Ordering::Relaxed)))
+        let Inner { offset, latest, .. } = &*self.0;
+        let told = self.told(system_micros());
+        let before = latest.fetch_max(told, Ordering::Relaxed);
+        let never_back = if self.0.believes_everything { told } else { before.max(told) };
+        Timestamp(never_back.saturating_add(offset.load(Ordering::Relaxed)))
+    }
+
+    /// The time to tell when the system says this.
+    fn told(&self, system: i64) -> i64 {
+        if self.0.believes_everything {
+            return system;
+        }
+        let (at, instant) = self.0.started;
+        let even = at.saturating_add(i64::try_from(instant.elapsed().as_micros()).unwrap_or(i64::MAX));
+        let step = system.saturating_sub(even);
+        let followed = self.0.followed.load(Ordering::Relaxed);
+        if is_correction(step, followed) {
+            self.0.followed.store(step, Ordering::Relaxed);
+            return system;
+        }
+        even.saturating_add(followed)
+    }
+
+    /// By how much the system's clock is ahead of this one, where it is not followed.
+    pub fn off(&self) -> Option<Duration> {
+        let system = system_micros();
+        let ahead = system.saturating_sub(self.told(system));
+        (ahead != 0).then(|| Duration::microseconds(ahead))
     }
 
     pub fn today_in_japan(&self) -> Date {
@@ -82,13 +138,34 @@ impl Clock {
 
     /// Moves this clock on.
     pub fn advance(&self, by: Duration) {
-        self.offset.fetch_add(i64::try_from(by.whole_microseconds()).unwrap_or(0), Ordering::Relaxed);
+        self.0.offset.fetch_add(i64::try_from(by.whole_microseconds()).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// A new identifier: ordered by time of making, otherwise random (RFC 9562 version 7).
     pub fn new_id(&self) -> Uuid {
-        Uuid::now_v7()
+        let micros = self.now().as_micros();
+        let seconds = u64::try_from(micros.div_euclid(1_000_000)).unwrap_or(0);
+        let nanos = u32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or(0);
+        Uuid::new_v7(uuid::Timestamp::from_unix(&self.0.ids, seconds, nanos))
     }
+}
+
+/// Certificates are held against the same clock as everything else.
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(self.now().as_micros().div_euclid(1_000_000)).ok()?;
+        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
+    }
+}
+
+fn system_micros() -> i64 {
+    let system = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    i64::try_from(system).unwrap_or(i64::MAX)
+}
+
+/// Whether the system's clock, which is a step away from the one that runs evenly, was corrected or was moved.
+fn is_correction(step: i64, followed: i64) -> bool {
+    i128::from(step.saturating_sub(followed)).abs() <= FOLLOWED.whole_microseconds()
 }
 
 /// An identifier where there is no clock at hand: an answer before any gateway is asked, a client's key.
@@ -109,4 +186,42 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], aws_lc_rs::error::Unspe
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000_000;
+    const DAY: i64 = 1_440 * MINUTE;
+
+    #[test]
+    fn a_correction_is_followed_and_a_leap_is_not() {
+        let clock = Clock::system();
+        let (start, _) = clock.0.started;
+        for leap in [400 * DAY, -400 * DAY, 6 * MINUTE, -6 * MINUTE] {
+            let told = clock.told(start + leap);
+            assert!((told - start).abs() < MINUTE, "the system moved by {leap}, this clock by {}", told - start);
+        }
+        // Steps of some minutes add up: each is followed from where the last one led.
+        for minutes in [4, 8, 12, 9, 5, 0] {
+            assert_eq!(clock.told(start + minutes * MINUTE), start + minutes * MINUTE);
+        }
+        // The twin: a clock that follows everything would have gone 400 days.
+        assert!(is_correction(400 * DAY, 400 * DAY - MINUTE));
+    }
+
+    #[test]
+    fn it_never_goes_back_and_its_ids_stay_in_order() {
+        let clock = Clock::system();
+        // The system's clock has just been set back by four minutes.
+        clock.0.latest.fetch_add(4 * MINUTE, Ordering::Relaxed);
+        let (mut latest, mut last) = (clock.now(), clock.new_id());
+        assert!(latest.as_micros() >= clock.0.started.0 + 4 * MINUTE);
+        for _ in 0..1_000 {
+            let (now, id) = (clock.now(), clock.new_id());
+            assert!(now >= latest && id > last);
+            (latest, last) = (now, id);
+        }
+    }
 }

@@ -31,6 +31,10 @@ pub struct Config {
     pub snapshot: Option<PathBuf>,
     /// Keyring file, made by `tsunagi keys create`.
     pub keyring: PathBuf,
+    /// Start although the clock lies before the latest entry of the ledger: once, after a node ran with a clock that was
+    /// ahead.
+    #[serde(default)]
+    pub start_before_ledger: bool,
     pub tls: Tls,
     #[serde(default)]
     pub limits: Limits,
@@ -38,6 +42,22 @@ pub struct Config {
     pub search: Search,
     #[serde(default)]
     pub ledger: Ledger,
+    #[serde(default)]
+    pub records: Records,
+}
+
+/// Work on records.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Records {
+    /// Seconds after which an edit lock that was not renewed ends.
+    pub edit_lock_seconds: u32,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self { edit_lock_seconds: 900 }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -11,7 +11,7 @@ use crate::{
         transfer::{CompletenessFault, TransferState},
     },
     identity::directory::Unrecognized,
-    store::StoreError,
+    store::{StoreError, edit_locks::EditLock},
 };
 
 /// Why a request was not carried out.
@@ -67,6 +67,9 @@ pub enum Error {
     Completeness(CompletenessFault),
     #[error("record is closed")]
     Closed,
+    /// Somebody else of the caller's own organization works on it. Never for anybody outside.
+    #[error("record is locked by another officer")]
+    RecordLocked(Box<EditLock>),
     #[error("notice is cancelled")]
     NoticeCancelled,
     #[error("shield can only be lifted by two persons")]
@@ -94,10 +97,6 @@ pub enum Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            error if error.is_unavailable() => {
-                tracing::error!(%error, "the database does not answer");
-                JournalError::Unavailable.into()
-            }
             StoreError::Moved => JournalError::Stale.into(),
             error => Self::Store(error),
         }
@@ -381,6 +380,23 @@ impl Error {
                 "The record is closed",
                 ("終結した記録は更新できません。", "A closed record cannot be changed."),
             ),
+            Self::RecordLocked(lock) => {
+                let mut told = told(
+                    423,
+                    "record_locked",
+                    "他の職員が編集中です",
+                    "Another officer is editing the record",
+                    ("", ""),
+                );
+                let (officer, terminal, until) = (&lock.officer, &lock.terminal, lock.until.to_rfc3339());
+                told.detail_ja = format!(
+                    "職員 {officer}（端末 {terminal}）が {until} まで編集中です。終わるのを待つか、監督者が引き継いでください。"
+                );
+                told.detail_en = format!(
+                    "Officer {officer} at terminal {terminal} holds it until {until}. Wait, or have a supervisor take it over."
+                );
+                told
+            }
             Self::NoticeCancelled => told(
                 409,
                 "notice_cancelled",
@@ -465,6 +481,16 @@ impl Error {
                 "Things changed while this was decided",
                 ("やり直してください。", "Try again."),
             ),
+            Self::Store(error) if error.is_outage() => told(
+                503,
+                "database_unavailable",
+                "データベースを利用できません",
+                "The database cannot be asked",
+                (
+                    "しばらく待ってからやり直してください。何も開示していません。",
+                    "Try again shortly; nothing was disclosed.",
+                ),
+            ),
             Self::Store(_) => told(
                 500,
                 "internal",
@@ -482,6 +508,7 @@ impl Error {
                 Some(*retry_after_seconds)
             }
             Self::Overloaded | Self::Journal(_) => Some(1),
+            Self::Store(error) if error.is_outage() => Some(1),
             Self::RevocationListExpired => Some(60),
             _ => None,
         }

@@ -165,7 +165,8 @@ impl Authority {
         let list = CertificateRevocationListParams {
             this_update: now - Duration::days(1).max(Duration::days(1 - valid_days)),
             next_update: now + Duration::days(valid_days),
-            crl_number: SerialNumber::from(u64::try_from(now.unix_timestamp()).unwrap_or(0)),
+            // Nanoseconds: of two lists published one after the other the later one is newer.
+            crl_number: SerialNumber::from(u64::try_from(now.unix_timestamp_nanos()).unwrap_or(0)),
             issuing_distribution_point: None,
             revoked_certs,
             key_identifier_method: KeyIdMethod::Sha256,

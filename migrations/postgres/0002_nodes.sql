@@ -43,6 +43,8 @@ EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO tsunagi_gateway;
+-- And on the tables of later migrations.
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO tsunagi_gateway;
 REVOKE UPDATE, DELETE ON ledger FROM tsunagi_gateway;
 REVOKE DELETE ON ledger_heads FROM tsunagi_gateway;
 REVOKE INSERT, UPDATE, DELETE ON record_places FROM tsunagi_gateway;

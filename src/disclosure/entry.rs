@@ -63,6 +63,13 @@ pub enum Act {
     ShieldLift,
     BreakGlass,
     BreakGlassReview,
+    EditLockTake,
+    EditLockRenew,
+    EditLockRelease,
+    /// A supervisor took the lock; the subject names the officer who had it.
+    EditLockTakeOver,
+    /// A refused look at who works on a record.
+    EditLockView,
     Inquire,
     InquiryRead,
     InquiryAnswer,

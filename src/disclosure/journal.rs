@@ -24,7 +24,7 @@ use super::{
     following::Following,
     merkle::{Frontier, Hash, Tree, leaf_hash},
     messages::{InboxItem, Inboxes},
-    planted::Planted,
+    planted::{self, Committed, Planted},
     recent::{Recent, Scope},
 };
 use crate::{
@@ -288,7 +288,17 @@ impl Journal {
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let planted = Planted::from_environment();
-        let writer = Writer { node, store, clock, memory: memory.clone(), following, waiting, in_doubt: None, planted };
+        let writer = Writer {
+            node,
+            store,
+            clock,
+            memory: memory.clone(),
+            following,
+            waiting,
+            in_doubt: None,
+            tried: 0,
+            planted,
+        };
         let task = tokio::spawn(writer.run());
         (Self { queue, memory }, task)
     }
@@ -474,6 +484,8 @@ struct Writer {
     following: Arc<Following>,
     waiting: mpsc::Receiver<Work>,
     in_doubt: Option<InDoubt>,
+    /// Commits that were tried.
+    tried: u64,
     planted: Option<Planted>,
 }
 
@@ -566,7 +578,10 @@ impl Writer {
             changes.extend(prepared.changes);
             ran.push(declined.map_or_else(|| Ran::Well(Receipt { entries: ids }), Ran::Not));
         }
-        store::ledger::append(&mut tx, &self.node, appended).await?;
+        match store::ledger::append(&mut tx, &self.node, appended).await {
+            Err(_) if self.planted == Some(Planted::IgnoreTheLedger) => {}
+            appended => appended?,
+        }
         let (messages, inbox) = self.place(&mut tx, messages).await?;
         store::inbox::deliver(&mut tx, messages, self.clock.now()).await?;
         let first_change = self.memory.position() + 1;
@@ -592,13 +607,21 @@ impl Writer {
             answer(std::mem::take(batch), std::mem::take(&mut ran));
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let committed = tx.commit().await;
-        match committed {
-            Ok(()) => {
+        self.tried += 1;
+        match planted::commit(self.planted, self.tried, tx).await {
+            Committed::Surely => {
                 self.settle().await;
                 Ok(ran)
             }
-            Err(error) => {
+            Committed::Unknowable(error) => {
+                if error.is_sync_failure() {
+                    // What the database would say now is what the kernel remembers, and no longer what the disk holds.
+                    tracing::error!("the disk did not confirm a write; nothing more is written or disclosed");
+                    self.memory.condemned.store(true, Ordering::SeqCst);
+                }
+                Err(error)
+            }
+            Committed::Doubtful(error) => {
                 // Failed, or failed but persisted: the head in the database tells.
                 tracing::warn!(%error, "a commit was not confirmed");
                 if self.resolve_doubt().await? { Ok(ran) } else { Err(error) }

@@ -46,6 +46,8 @@ pub enum InboxKind {
     InquiryReceived,
     InquiryAnswered,
     ShieldLiftAsked,
+    /// A supervisor took an edit lock from another officer of the organization.
+    EditLockTakenOver,
     /// The operator registered a terminal for the organization.
     TerminalRegistered,
     /// Patterns in an officer's searches: to the officer's organization, and to owners of the children shown.
@@ -91,6 +93,7 @@ impl InboxKind {
             Self::InquiryReceived => "inquiry_received",
             Self::InquiryAnswered => "inquiry_answered",
             Self::ShieldLiftAsked => "shield_lift_asked",
+            Self::EditLockTakenOver => "edit_lock_taken_over",
             Self::TerminalRegistered => "terminal_registered",
             Self::SearchManyNames => "search_many_names",
             Self::SearchWalk => "search_walk",

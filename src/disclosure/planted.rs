@@ -1,8 +1,11 @@
-//! Defects planted on purpose, so that the tests which guard a law can show that they would fail.
+//! Defects and faults planted on purpose: defects, so that the tests which guard a law can show that they would fail;
+//! faults, which no test could bring about from outside at the right moment.
 //!
 //! They exist in debug builds alone and are asked for by `PLANTED_DEFECT`. A release build has none.
 
-/// A defect that a test plants.
+use crate::store::{StoreError, Tx};
+
+/// A defect or fault that a test plants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
     /// Answers, and only then commits.
@@ -15,10 +18,22 @@ pub enum Planted {
     CosignWithoutProof,
     /// Verifying the ledger, the columns beside an entry are taken as they are.
     BelieveColumns,
+    /// Goes on where an entry could not be appended to the ledger.
+    IgnoreTheLedger,
+    /// Updates whatever version is there.
+    IgnoreIfMatch,
+    /// Believes what it found out when a request began until the request ends, and looks at no revocation list.
+    RecognizeOnce,
+    /// Goes by the system's clock wherever it leaps to.
+    BelieveTheClock,
+    /// A fault: every second commit holds, is told to have failed, and cannot be looked up at once.
+    CommitHeldAndDenied,
+    /// A fault: every second commit does not hold, and it cannot be looked up at once.
+    CommitLost,
 }
 
 impl Planted {
-    /// The defect that was asked for.
+    /// What was asked for.
     #[cfg(debug_assertions)]
     pub fn from_environment() -> Option<Self> {
         match std::env::var("PLANTED_DEFECT").as_deref() {
@@ -27,6 +42,12 @@ impl Planted {
             Ok("unflushed-commits") => Some(Self::UnflushedCommits),
             Ok("cosign-without-proof") => Some(Self::CosignWithoutProof),
             Ok("believe-columns") => Some(Self::BelieveColumns),
+            Ok("ignore-the-ledger") => Some(Self::IgnoreTheLedger),
+            Ok("ignore-if-match") => Some(Self::IgnoreIfMatch),
+            Ok("recognize-once") => Some(Self::RecognizeOnce),
+            Ok("believe-the-clock") => Some(Self::BelieveTheClock),
+            Ok("commit-held-and-denied") => Some(Self::CommitHeldAndDenied),
+            Ok("commit-lost") => Some(Self::CommitLost),
             _ => None,
         }
     }
@@ -35,5 +56,40 @@ impl Planted {
     #[cfg(not(debug_assertions))]
     pub fn from_environment() -> Option<Self> {
         None
+    }
+
+    fn is_fault_of_commit(self) -> bool {
+        matches!(self, Self::CommitHeldAndDenied | Self::CommitLost)
+    }
+}
+
+/// What becomes of one commit.
+#[derive(Debug)]
+pub enum Committed {
+    Surely,
+    /// It may hold or not: the database can tell.
+    Doubtful(StoreError),
+    /// It may hold or not, and the database cannot be asked now, or must not be believed.
+    Unknowable(StoreError),
+}
+
+/// Commits, as well as the planted fault lets it.
+pub async fn commit(planted: Option<Planted>, commits: u64, tx: Tx) -> Committed {
+    let outcome = match planted.filter(|planted| planted.is_fault_of_commit() && commits % 2 == 1) {
+        Some(Planted::CommitHeldAndDenied) => {
+            // What the database says of it is not heard.
+            let _ = tx.commit().await;
+            return Committed::Unknowable(StoreError::Corrupt("planted: held and denied"));
+        }
+        Some(_) => {
+            drop(tx);
+            return Committed::Unknowable(StoreError::Corrupt("planted: lost"));
+        }
+        None => tx.commit().await,
+    };
+    match outcome {
+        Ok(()) => Committed::Surely,
+        Err(error) if error.is_sync_failure() => Committed::Unknowable(error),
+        Err(error) => Committed::Doubtful(error),
     }
 }

@@ -17,6 +17,8 @@ pub enum Scope {
     Record(Uuid),
     /// An organization's connection, terminals, officers, sessions, or what it lets others see.
     Organization(OrganizationCode),
+    /// Anybody's certificate.
+    Everything,
 }
 
 impl Scope {
@@ -28,6 +30,7 @@ impl Scope {
             return true;
         }
         match self {
+            Self::Everything => true,
             Self::Record(id) => entry.record == Some(*id),
             Self::Organization(code) => {
                 entry.organization == code.as_str()

@@ -1,10 +1,14 @@
 //! Verification of client certificates: path, dates, revocation lists that are reloaded while running, profile.
+//!
+//! A revocation list is taken where its CA has signed it and where it is no older than the one before. Whoever can put
+//! a file in its place must not be able to bring a revoked terminal back.
 
 use std::{
     collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use arc_swap::ArcSwap;
@@ -18,7 +22,7 @@ use rustls::{
         danger::{ClientCertVerified, ClientCertVerifier},
     },
 };
-use x509_parser::prelude::{CertificateRevocationList, FromDer};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 use super::certificate::{TerminalCertificate, serial_text};
 use crate::clock::Timestamp;
@@ -32,12 +36,53 @@ pub enum TrustError {
     Pem(PathBuf),
     #[error("the certificates of the CA cannot be used: {0}")]
     Unusable(String),
+    #[error("{0}: a revocation list is not signed by its CA")]
+    Unsigned(PathBuf),
+    /// An older list, or none, in place of one that was in force.
+    #[error("{0}: the revocation list is older than the one before, or it is gone. Publish the newest")]
+    RolledBack(PathBuf),
+}
+
+/// How new the revocation list of one CA is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListMark {
+    /// SHA-256 of the CA's name, hexadecimal.
+    pub issuer: String,
+    /// The list's number (RFC 5280 section 5.2.3), hexadecimal without leading zeros; empty where it has none.
+    pub number: String,
+    pub issued_at: Timestamp,
+}
+
+impl ListMark {
+    fn of(list: &CertificateRevocationList<'_>) -> Self {
+        Self {
+            issuer: name_digest(list.issuer().as_raw()),
+            number: list.crl_number().map(|number| serial_text(&number.to_bytes_be())).unwrap_or_default(),
+            issued_at: Timestamp::from_micros(list.last_update().timestamp().saturating_mul(1_000_000)),
+        }
+    }
+
+    /// By its number; where one of the two has none, by its date.
+    fn is_older_than(&self, other: &Self) -> bool {
+        if self.number.is_empty() || other.number.is_empty() {
+            return self.issued_at < other.issued_at;
+        }
+        (self.number.len(), &self.number) < (other.number.len(), &other.number)
+    }
+}
+
+fn name_digest(name: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The trust in force: the library's verifier and the serials its lists revoke.
 struct Trust {
     verifier: Arc<dyn ClientCertVerifier>,
     revoked: HashSet<String>,
+    marks: Vec<ListMark>,
+    /// The CAs, as marks name them.
+    issuers: Vec<String>,
     /// Earliest `nextUpdate` of the lists; `None` where there is no list.
     lists_valid_until: Option<Timestamp>,
 }
@@ -75,14 +120,48 @@ impl TerminalVerifier {
         })
     }
 
-    /// Reads the files again. The trust in force stays where they cannot be used.
+    /// Reads the files again. The trust in force stays where they cannot be used. Answers whether what is revoked has
+    /// changed.
     ///
     /// # Errors
-    /// As [`Self::load`].
-    pub fn reload(&self) -> Result<(), TrustError> {
+    /// As [`Self::load`]; [`TrustError::RolledBack`].
+    pub fn reload(&self) -> Result<bool, TrustError> {
         let trust = read_trust(&self.ca_file, self.crl_file.as_deref(), &self.provider)?;
+        let before = self.trust.load();
+        self.check_no_older(&trust, &before.marks)?;
+        let has_changed = trust.revoked != before.revoked;
         self.trust.store(Arc::new(trust));
-        Ok(())
+        Ok(has_changed)
+    }
+
+    /// Holds the lists in force against those that were in force before the start.
+    ///
+    /// # Errors
+    /// [`TrustError::RolledBack`].
+    pub fn check_against(&self, seen: &[ListMark]) -> Result<(), TrustError> {
+        self.check_no_older(&self.trust.load(), seen)
+    }
+
+    fn check_no_older(&self, trust: &Trust, seen: &[ListMark]) -> Result<(), TrustError> {
+        let Some(file) = &self.crl_file else { return Ok(()) };
+        let is_kept = |seen: &ListMark| trust.marks.iter().any(|m| m.issuer == seen.issuer && !m.is_older_than(seen));
+        // A CA that signs no terminals any more needs no list.
+        let mut expected = seen.iter().filter(|seen| trust.issuers.contains(&seen.issuer));
+        if expected.all(is_kept) { Ok(()) } else { Err(TrustError::RolledBack(file.clone())) }
+    }
+
+    /// How new the lists in force are.
+    pub fn marks(&self) -> Vec<ListMark> {
+        self.trust.load().marks.clone()
+    }
+
+    /// What tells that a file was changed, without reading it: asked several times a second.
+    pub fn stamps(&self) -> Vec<Option<(SystemTime, u64, u64)>> {
+        let stamp = |file: &PathBuf| {
+            let metadata = fs::metadata(file).ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), std::os::unix::fs::MetadataExt::ino(&metadata)))
+        };
+        std::iter::once(&self.ca_file).chain(&self.crl_file).map(stamp).collect()
     }
 
     /// Whether a list in force revokes this serial. Asked on every request: a handshake may be hours old.
@@ -98,41 +177,68 @@ impl TerminalVerifier {
 
 fn read_trust(ca_file: &Path, crl_file: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Trust, TrustError> {
     let ca_pem = read(ca_file)?;
+    let not_pem = || TrustError::Pem(ca_file.to_owned());
+    let certificates: Vec<CertificateDer<'_>> =
+        CertificateDer::pem_slice_iter(&ca_pem).collect::<Result<_, _>>().map_err(|_| not_pem())?;
     let mut roots = RootCertStore::empty();
-    let mut subjects = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(&ca_pem) {
-        let certificate = certificate.map_err(|_| TrustError::Pem(ca_file.to_owned()))?;
-        let (_, parsed) =
-            x509_parser::parse_x509_certificate(&certificate).map_err(|_| TrustError::Pem(ca_file.to_owned()))?;
-        subjects.push(parsed.subject().as_raw().to_vec());
-        roots.add(certificate).map_err(|error| TrustError::Unusable(error.to_string()))?;
+    let mut issuers = Vec::new();
+    for certificate in &certificates {
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|_| not_pem())?;
+        issuers.push(parsed);
+        roots.add(certificate.clone()).map_err(|error| TrustError::Unusable(error.to_string()))?;
     }
-    let mut lists = Vec::new();
-    let mut revoked = HashSet::new();
-    let mut lists_valid_until = None;
-    if let Some(crl_file) = crl_file {
-        for list in CertificateRevocationListDer::pem_slice_iter(&read(crl_file)?) {
-            let list = list.map_err(|_| TrustError::Pem(crl_file.to_owned()))?;
-            let (_, parsed) =
-                CertificateRevocationList::from_der(&list).map_err(|_| TrustError::Pem(crl_file.to_owned()))?;
-            if subjects.iter().any(|subject| subject == parsed.issuer().as_raw()) {
-                revoked.extend(parsed.iter_revoked_certificates().map(|entry| serial_text(entry.raw_serial())));
-            }
-            let until = parsed.next_update().map(|at| Timestamp::from_micros(at.timestamp().saturating_mul(1_000_000)));
-            lists_valid_until = match (lists_valid_until, until) {
-                (Some(first), Some(until)) => Some(std::cmp::min(first, until)),
-                (known, until) => known.or(until),
-            };
-            lists.push(list);
-        }
-    }
+    let Lists { lists, revoked, marks, valid_until } = match crl_file {
+        Some(file) => read_lists(file, &issuers, provider)?,
+        None => Lists::default(),
+    };
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .with_crls(lists)
         .only_check_end_entity_revocation();
     // Without a list the state of every certificate is unknown; the registry of terminals decides then.
     let builder = if crl_file.is_none() { builder.allow_unknown_revocation_status() } else { builder };
     let verifier = builder.build().map_err(|error| TrustError::Unusable(error.to_string()))?;
-    Ok(Trust { verifier, revoked, lists_valid_until })
+    let issuers = issuers.iter().map(|issuer| name_digest(issuer.subject().as_raw())).collect();
+    Ok(Trust { verifier, revoked, marks, issuers, lists_valid_until: valid_until })
+}
+
+/// What the revocation lists of a file say.
+#[derive(Default)]
+struct Lists {
+    lists: Vec<CertificateRevocationListDer<'static>>,
+    revoked: HashSet<String>,
+    marks: Vec<ListMark>,
+    valid_until: Option<Timestamp>,
+}
+
+fn read_lists(file: &Path, issuers: &[X509Certificate<'_>], provider: &CryptoProvider) -> Result<Lists, TrustError> {
+    let mut all = Lists::default();
+    for list in CertificateRevocationListDer::pem_slice_iter(&read(file)?) {
+        let list = list.map_err(|_| TrustError::Pem(file.to_owned()))?;
+        let (_, parsed) = CertificateRevocationList::from_der(&list).map_err(|_| TrustError::Pem(file.to_owned()))?;
+        let mut named =
+            issuers.iter().filter(|issuer| issuer.subject().as_raw() == parsed.issuer().as_raw()).peekable();
+        if named.peek().is_some() {
+            // A list that only bears the CA's name would unrevoke at once, and every handshake would fail on it.
+            if !named.any(|issuer| is_signed_by(&parsed, issuer, provider)) {
+                return Err(TrustError::Unsigned(file.to_owned()));
+            }
+            all.revoked.extend(parsed.iter_revoked_certificates().map(|entry| serial_text(entry.raw_serial())));
+            all.marks.push(ListMark::of(&parsed));
+        }
+        let until = parsed.next_update().map(|at| Timestamp::from_micros(at.timestamp().saturating_mul(1_000_000)));
+        all.valid_until = match (all.valid_until, until) {
+            (Some(first), Some(until)) => Some(std::cmp::min(first, until)),
+            (known, until) => known.or(until),
+        };
+        all.lists.push(list);
+    }
+    Ok(all)
+}
+
+fn is_signed_by(list: &CertificateRevocationList<'_>, issuer: &X509Certificate<'_>, provider: &CryptoProvider) -> bool {
+    let (key, signature) = (&issuer.public_key().subject_public_key.data, &list.signature_value.data);
+    let algorithms = provider.signature_verification_algorithms.all;
+    algorithms.iter().any(|by| by.verify_signature(key, list.tbs_cert_list.as_ref(), signature).is_ok())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TrustError> {
@@ -178,5 +284,22 @@ impl ClientCertVerifier for TerminalVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.trust.load().verifier.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(number: &str, issued_at: i64) -> ListMark {
+        ListMark { issuer: "ca".into(), number: number.into(), issued_at: Timestamp::from_micros(issued_at) }
+    }
+
+    #[test]
+    fn the_number_decides_and_without_one_the_date() {
+        assert!(mark("ff", 9).is_older_than(&mark("100", 1)), "numbers, not texts");
+        assert!(mark("100", 1).is_older_than(&mark("101", 1)));
+        assert!(!mark("101", 1).is_older_than(&mark("101", 2)), "the same list again");
+        assert!(mark("", 1).is_older_than(&mark("5", 2)) && !mark("", 2).is_older_than(&mark("5", 2)));
     }
 }

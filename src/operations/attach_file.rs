@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{declined, find_record, known, own_record};
+use super::{declined, edit_lock, find_record, known, own_record};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
@@ -66,6 +66,7 @@ pub async fn attach_file(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
                 if stored.facts.closed {
                     return Err(declined(&node, &call, Act::Attach, Some(id), Error::Closed));
                 }
+                edit_lock::not_locked(tx, &node, &call, Act::Attach, &stored.facts).await?;
                 let sealed = store::attachments::seal(&node.vault, &stored, attachment, &call.body)?;
                 let bytes = i64::try_from(call.body.len()).unwrap_or(i64::MAX);
                 let line = AttachmentLine { id: attachment, media_type, kind, bytes, at: node.clock.now() };

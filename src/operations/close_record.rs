@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 
-use super::{declined, own_record, register_record::Written};
+use super::{declined, edit_lock, own_record, register_record::Written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
@@ -39,6 +39,7 @@ pub async fn close_record(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
                 if stored.facts.closed {
                     return Err(declined(&node, &call, Act::Close, Some(id), Error::Closed));
                 }
+                edit_lock::not_locked(tx, &node, &call, Act::Close, &stored.facts).await?;
                 if current != sent {
                     return Err(declined(&node, &call, Act::Close, Some(id), Error::StaleVersion { sent, current }));
                 }

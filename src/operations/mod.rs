@@ -15,6 +15,7 @@ pub mod attach_file;
 pub mod bootstrap;
 pub mod break_glass;
 pub mod close_record;
+pub mod edit_lock;
 pub mod elapse;
 pub mod export_evidence;
 pub mod list_records;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{declined, own_record, register_record::Written};
+use super::{declined, edit_lock, own_record, register_record::Written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
@@ -122,6 +122,7 @@ async fn change(
         .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
                 let stored = own_record(tx, &node, &call, act, id).await?;
+                edit_lock::not_locked(tx, &node, &call, act, &stored.facts).await?;
                 if shield.is_none() {
                     may_lift(&node, &call, &stored)?;
                 }

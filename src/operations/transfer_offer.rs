@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{declined, own_record, transfer_steps::TransferLine, written};
+use super::{declined, edit_lock, own_record, transfer_steps::TransferLine, written};
 use crate::{
     clock::Timestamp,
     disclosure::{
@@ -217,6 +217,7 @@ async fn make_offer(
     };
     let refuse = |error| Err(declined(node, call, Act::TransferOffer, Some(transfer.record), error));
     let stored = own_record(tx, node, call, Act::TransferOffer, transfer.record).await?;
+    edit_lock::not_locked(tx, node, call, Act::TransferOffer, &stored.facts).await?;
     let Some(state) = after(transfer.state, Side::Owner, Step::Offer) else {
         return refuse(Error::TransferStep { state: transfer.state });
     };

@@ -311,6 +311,7 @@ async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Trans
     store::records::insert_version(tx, &facts, &body, &call.caller, "taken_over", now).await?;
     store::records::update_facts(tx, &facts, now).await?;
     store::records::set_shield_lift(tx, &facts, None).await?;
+    store::edit_locks::remove(tx, id).await?;
     store::transfers::readdress_requests(tx, id, &facts.owner).await?;
     store::oversight::readdress_inquiries(tx, id, &facts.owner).await?;
     store::records::remember_provision(tx, id, &transfer.owner, &provided).await?;

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use super::{
-    declined, own_record, record_rules,
+    declined, edit_lock, own_record, record_rules,
     register_record::{Written, told_of_change},
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
         entry::{Act, Entry, RecordRef},
         journal::{Change, Effect},
         messages::InboxKind,
+        planted::Planted,
         recent::Scope,
     },
     domain::{
@@ -50,7 +51,8 @@ pub async fn update_record(gateway: &std::sync::Arc<Gateway>, call: Call) -> Res
                 if stored.facts.closed {
                     return refuse(Error::Closed);
                 }
-                if current != sent {
+                edit_lock::not_locked(tx, &node, &call, Act::Update, &stored.facts).await?;
+                if current != sent && Planted::from_environment() != Some(Planted::IgnoreIfMatch) {
                     return refuse(Error::StaleVersion { sent, current });
                 }
                 if stored.facts.shield.active && !derived.shield.active {

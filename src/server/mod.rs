@@ -12,6 +12,7 @@ pub mod openapi;
 pub mod route;
 pub mod routes;
 pub mod tls;
+mod trust;
 
 use std::{
     net::SocketAddr,
@@ -25,7 +26,7 @@ use std::{
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, FOLLOWED, Timestamp},
     config::Config,
     gateway::{Gateway, OpenError},
     identity::{
@@ -33,6 +34,7 @@ use crate::{
         verifier::{TerminalVerifier, TrustError},
     },
     operations::elapse::{elapse, forget_old},
+    store,
     witness::publish::{PublishError, Publisher},
 };
 
@@ -47,6 +49,12 @@ pub enum StartError {
     Tls(#[from] tls::TlsError),
     #[error("{address}: {error}")]
     Listen { address: SocketAddr, error: std::io::Error },
+    /// Sessions and emergency views would last longer than they may, and entries would be out of order.
+    #[error(
+        "the clock says {now}, but an entry was written to the ledger at {latest}. Set the clock; \
+             where it is right, set start_before_ledger for one start"
+    )]
+    ClockBehind { now: String, latest: String },
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     #[error(transparent)]
@@ -61,6 +69,8 @@ pub struct Serving {
     pub metrics: monitor::Metrics,
     /// Set before the node stops: `/readyz` says so while it still serves, and a balancer sends callers elsewhere.
     pub draining: AtomicBool,
+    /// From when on what is due by the clock is done.
+    elapse_from: Timestamp,
 }
 
 /// A running server. Dropping it does not stop it; [`Server::stop`] does.
@@ -76,6 +86,9 @@ pub struct Server {
 const TICK: Duration = Duration::from_secs(30);
 /// How often what is old is removed.
 const FORGETS: time::Duration = time::Duration::hours(1);
+/// After so long without an entry the clock may be what is wrong.
+const LONG_STANDSTILL: time::Duration = time::Duration::hours(72);
+const PAUSE_AFTER_STANDSTILL: time::Duration = time::Duration::hours(1);
 /// How long open requests may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -88,12 +101,15 @@ impl Server {
         let provider = tls::provider();
         let verifier =
             TerminalVerifier::load(&config.tls.client_ca, config.tls.revocation_list.as_deref(), provider.clone())?;
-        let acceptor = tls::acceptor(&config.tls.certificate, &config.tls.key, Arc::new(verifier.clone()), provider)?;
+        let (acceptor, certificate_until) =
+            tls::acceptor(&config.tls.certificate, &config.tls.key, Arc::new(verifier.clone()), provider, &clock)?;
         let listener = listen(config.listen).await?;
         let monitor_listener = listen(config.monitor_listen).await?;
         let (address, monitor_address) =
             (local(&listener, config.listen), local(&monitor_listener, config.monitor_listen));
         let gateway = Gateway::open(config, clock).await?;
+        trust::check_at_start(&gateway, &verifier).await?;
+        let elapse_from = check_clock(&gateway).await?;
         let publisher = Arc::new(Publisher::new(&gateway)?);
         // Before the first request: a ledger that was set back must not disclose on.
         publisher.examine().await?;
@@ -103,13 +119,15 @@ impl Server {
             gateway,
             verifier,
             draining: AtomicBool::new(false),
+            elapse_from,
         });
+        serving.metrics.certificate_until.set(certificate_until.as_micros() / 1_000_000);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(connection::accept(listener, acceptor, serving.clone(), stopped.clone()));
         tasks.spawn(monitor::serve(monitor_listener, serving.clone(), stopped.clone()));
         tasks.spawn(publisher.run(stopped.clone()));
-        tasks.spawn(reload_trust(serving.clone(), stopped.clone()));
+        tasks.spawn(trust::follow(serving.clone(), stopped.clone()));
         tasks.spawn(tick(serving.clone(), stopped));
         tracing::info!(%address, %monitor_address, "serving");
         Ok(Self { serving, address, monitor_address, stop, tasks })
@@ -130,30 +148,39 @@ impl Server {
     }
 }
 
+/// Holds the clock against the latest entry of the ledger. Answers from when on things may be done because they are
+/// due: a node that seems to have stood still for long may have a clock that is wrong, and somebody must be able to
+/// stop it before every transfer has expired.
+async fn check_clock(gateway: &Gateway) -> Result<Timestamp, StartError> {
+    let mut tx = gateway.store.read().await.map_err(OpenError::from)?;
+    let latest = store::ledger::latest(&mut tx).await.map_err(OpenError::from)?;
+    let now = gateway.clock.now();
+    match latest {
+        Some(latest) if latest > now.plus(FOLLOWED) && gateway.config.start_before_ledger => {
+            tracing::error!(
+                latest = latest.to_rfc3339(),
+                "the clock lies before the ledger, as the configuration allows"
+            );
+            Ok(now)
+        }
+        Some(latest) if latest > now.plus(FOLLOWED) => {
+            Err(StartError::ClockBehind { now: now.to_rfc3339(), latest: latest.to_rfc3339() })
+        }
+        Some(latest) if latest.plus(LONG_STANDSTILL) < now => {
+            let (now_text, latest) = (now.to_rfc3339(), latest.to_rfc3339());
+            tracing::error!(now = now_text, latest, "the ledger is old. Is the clock right? What is due waits an hour");
+            Ok(now.plus(PAUSE_AFTER_STANDSTILL))
+        }
+        _ => Ok(now),
+    }
+}
+
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
 }
 
 fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(configured)
-}
-
-/// Reads CA and revocation lists again and again. A file that cannot be used leaves the trust in force, and alarms.
-async fn reload_trust(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
-    let every = Duration::from_secs(serving.gateway.config.tls.reload_seconds.max(1));
-    while pause(every, &mut stopped).await {
-        if let Err(error) = serving.verifier.reload() {
-            serving.metrics.trust_reload_failures.inc();
-            tracing::error!(%error, "CA or revocation list cannot be read; the last ones stay in force");
-        }
-        let now = serving.gateway.clock.now();
-        if serving.verifier.lists_valid_until().is_some_and(|until| until < now) {
-            serving.metrics.expired_lists.set(1);
-            tracing::error!("a revocation list has expired; publish a new one");
-        } else {
-            serving.metrics.expired_lists.set(0);
-        }
-    }
 }
 
 async fn tick(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
@@ -166,7 +193,12 @@ async fn tick(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
                 tracing::error!(%error, "what is old could not be removed; it is tried again");
             }
         }
-        if let Err(error) = elapse(&serving.gateway).await {
+        if let Some(off) = serving.gateway.clock.off() {
+            tracing::error!(seconds = off.whole_seconds(), "the system's clock was moved; the gateway goes by its own");
+        }
+        if serving.elapse_from <= serving.gateway.clock.now()
+            && let Err(error) = elapse(&serving.gateway).await
+        {
             tracing::error!(%error, "what is due by the clock could not be done; it is tried again");
         }
         serving.limits.forget_idle();

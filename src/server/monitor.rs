@@ -28,6 +28,10 @@ pub struct Metrics {
     witness_disagrees: IntGaugeVec,
     /// 1 while a revocation list is past its date.
     pub expired_lists: IntGauge,
+    /// Unix time at which the server's own certificate ends.
+    pub certificate_until: IntGauge,
+    /// Seconds by which the system's clock is ahead of the gateway's, where it is not followed.
+    pub clock_off: IntGauge,
 }
 
 impl Metrics {
@@ -46,8 +50,13 @@ impl Metrics {
         let handshake_failures = IntCounter::new("tsunagi_handshake_failures_total", "Connections refused in TLS")?;
         let shed = IntCounter::new("tsunagi_shed_total", "Requests answered 503 because of load")?;
         let trust_reload_failures =
-            IntCounter::new("tsunagi_trust_reload_failures_total", "CA or revocation list that could not be read")?;
+            IntCounter::new("tsunagi_trust_reload_failures_total", "CA or revocation list that was not taken")?;
         let expired_lists = IntGauge::new("tsunagi_revocation_list_expired", "A revocation list is past its date")?;
+        let certificate_until =
+            IntGauge::new("tsunagi_certificate_until", "Unix time at which the server's certificate ends")?;
+        let clock_off = IntGauge::new("tsunagi_clock_off_seconds", "How far the system's clock was moved")?;
+        registry.register(Box::new(certificate_until.clone()))?;
+        registry.register(Box::new(clock_off.clone()))?;
         let journal_commits = IntGauge::new("tsunagi_journal_commits", "Transactions committed since the start")?;
         let journal_entries = IntGauge::new("tsunagi_journal_entries", "Ledger entries committed since the start")?;
         let witness_lag = IntGaugeVec::new(
@@ -82,6 +91,8 @@ impl Metrics {
             witness_lag,
             witness_disagrees,
             expired_lists,
+            certificate_until,
+            clock_off,
         })
     }
 
@@ -109,7 +120,11 @@ pub(super) async fn serve(listener: TcpListener, serving: Arc<Serving>, mut stop
         .route("/readyz", get(ready))
         .route(
             "/metrics",
-            get(|State(serving): State<Arc<Serving>>| async move { serving.metrics.text(&serving.gateway) }),
+            get(|State(serving): State<Arc<Serving>>| async move {
+                let off = serving.gateway.clock.off();
+                serving.metrics.clock_off.set(off.map_or(0, time::Duration::whole_seconds));
+                serving.metrics.text(&serving.gateway)
+            }),
         )
         .with_state(serving);
     let stop = async move {

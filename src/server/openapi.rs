@@ -69,6 +69,10 @@ pub fn document() -> Value {
         .add::<ops::list_records::OwnRecords>()
         .add::<ops::view_record::History>()
         .add::<ops::attach_file::Attached>()
+        .add::<ops::edit_lock::EditLockHeld>()
+        .add::<ops::edit_lock::EditLockState>()
+        .add::<ops::edit_lock::EditLockReleased>()
+        .add::<ops::edit_lock::TakeOverReason>()
         .add::<ops::shield_record::ShieldRequest>()
         .add::<ops::break_glass::BreakGlassRequest>()
         .add::<ops::break_glass::GlassBroken>()
@@ -233,6 +237,10 @@ fn problem_schema() -> Value {
             "type": text, "title": text, "status": { "type": "integer" }, "detail": text, "instance": text,
             "code": text, "title_ja": text, "detail_ja": text, "request_id": text,
             "faults": { "type": "array", "items": { "type": "object" } },
+            "edit_lock": {
+                "type": "object",
+                "properties": { "officer": text, "terminal": text, "until": text },
+            },
         },
     })
 }

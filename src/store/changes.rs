@@ -35,6 +35,7 @@ impl Subject {
             Self::Notice(id) => ("notice", id.to_string()),
             Self::Decisions(Scope::Record(id)) => ("decisions_on_record", id.to_string()),
             Self::Decisions(Scope::Organization(code)) => ("decisions_on_organization", code.to_string()),
+            Self::Decisions(Scope::Everything) => ("decisions", String::new()),
         }
     }
 
@@ -50,6 +51,7 @@ impl Subject {
             "staff" => officer().map(|(code, id)| Self::Staff(code, id))?,
             "sessions" => officer().map(|(code, id)| Self::Sessions(code, id))?,
             "notice" => Self::Notice(Uuid::parse_str(subject).ok()?),
+            "decisions" => Self::Decisions(Scope::Everything),
             "decisions_on_record" => Self::Decisions(Scope::Record(Uuid::parse_str(subject).ok()?)),
             "decisions_on_organization" => Self::Decisions(Scope::Organization(OrganizationCode::parse(subject)?)),
             _ => return None,

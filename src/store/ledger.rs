@@ -130,6 +130,15 @@ pub async fn heads(tx: &mut Tx) -> Result<Vec<Head>, StoreError> {
     rows.into_iter().map(head).collect()
 }
 
+/// When the latest entry of any node was written; `None` before the first.
+///
+/// # Errors
+/// The database failed.
+pub async fn latest(tx: &mut Tx) -> Result<Option<Timestamp>, StoreError> {
+    let row = fetch_optional!(tx, (Option<i64>,), "/* latest_head */ SELECT MAX(at) FROM ledger_heads")?;
+    Ok(row.and_then(|(at,)| at).map(Timestamp::from_micros))
+}
+
 /// One stored entry, with the columns by which it is found.
 pub struct StoredEntry {
     /// In whose log, at which position from 0.

@@ -11,6 +11,7 @@
 pub mod accounts;
 pub mod attachments;
 pub mod changes;
+pub mod edit_locks;
 pub mod idempotency;
 pub mod inbox;
 pub mod keyring;
@@ -23,6 +24,7 @@ pub mod records;
 pub mod sessions;
 pub mod snapshot;
 pub mod transfers;
+pub mod trust;
 pub mod vault;
 
 use std::{path::Path, str::FromStr, time::Duration};
@@ -64,19 +66,39 @@ pub enum StoreError {
     Keyring(String),
 }
 
+/// SQLite's codes where the disk did not confirm what it was given (`fsync`, of a file and of a directory).
+const NOT_SYNCED: [&str; 2] = ["1034", "1290"];
+/// SQLite's codes where the machine under it fails or is exhausted: busy, I/O, full, cannot open.
+const EXHAUSTED: [i64; 4] = [5, 10, 13, 14];
+/// PostgreSQL's classes of the same: connection, resources, intervention, system.
+const AWAY: [&str; 4] = ["08", "53", "57", "58"];
+
+/// PostgreSQL's answer where a standby is asked to write.
+const STANDBY: &str = "25006";
+
 impl StoreError {
-    /// Whether the database is away, or was taken away, rather than wrong: trying again later helps.
-    pub fn is_unavailable(&self) -> bool {
+    /// Whether a write may be lost although the kernel still shows it.
+    pub fn is_sync_failure(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if error.code().is_some_and(|code| NOT_SYNCED.contains(&code.as_ref())))
+    }
+
+    /// Whether the database cannot be asked at this moment, for a reason that passes or is the operator's to mend.
+    pub fn is_outage(&self) -> bool {
         match self {
+            Self::Database(sqlx::Error::Database(error)) => match error.code().as_deref() {
+                // Five letters are PostgreSQL's, fewer are SQLite's.
+                Some(state) if state.len() == 5 => {
+                    state == STANDBY || AWAY.iter().any(|class| state.starts_with(class))
+                }
+                Some(code) => code.parse::<i64>().is_ok_and(|code| EXHAUSTED.contains(&(code & 0xFF))),
+                None => false,
+            },
             Self::Slow => true,
-            Self::Database(
-                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed,
-            ) => true,
-            // SQLSTATE classes 08 (connection), 25006 (a standby answers), 53 (resources), 57 (the server is going down
-            // or coming up, or a statement took too long).
-            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
-                matches!(code.as_bytes(), [b'0', b'8', ..] | [b'5', b'3' | b'7', _, _, _]) || code == "25006"
-            }),
+            Self::Database(error) => {
+                use sqlx::Error::{Io, PoolClosed, PoolTimedOut, WorkerCrashed};
+                matches!(error, Io(_) | PoolTimedOut | PoolClosed | WorkerCrashed)
+            }
             _ => false,
         }
     }

@@ -153,8 +153,16 @@ impl Answer {
             "detail_ja": told.detail_ja,
             "request_id": request,
         });
-        if let (Error::Faults(faults), Some(object)) = (error, body.as_object_mut()) {
-            object.insert("faults".into(), json!(faults.iter().collect::<Vec<&Fault>>()));
+        match (error, body.as_object_mut()) {
+            (Error::Faults(faults), Some(object)) => {
+                object.insert("faults".into(), json!(faults.iter().collect::<Vec<&Fault>>()));
+            }
+            (Error::RecordLocked(lock), Some(object)) => {
+                let held =
+                    json!({ "officer": lock.officer, "terminal": lock.terminal, "until": lock.until.to_rfc3339() });
+                object.insert("edit_lock".into(), held);
+            }
+            _ => {}
         }
         let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let answer = Self::new(status, PROBLEM, body.to_string());

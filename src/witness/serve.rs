@@ -146,7 +146,8 @@ fn acceptor(config: &WitnessTls) -> Result<TlsAcceptor, WitnessError> {
     let provider = tls::provider();
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
     let verifier = verifier.build().map_err(|_| unusable())?;
-    Ok(tls::acceptor(&config.certificate, &config.key, verifier, provider)?)
+    let (acceptor, _) = tls::acceptor(&config.certificate, &config.key, verifier, provider, &Clock::system())?;
+    Ok(acceptor)
 }
 
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router, mut stopped: watch::Receiver<bool>) {

@@ -60,6 +60,10 @@ pub struct Running {
 }
 
 impl Running {
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id().unwrap()
     }
@@ -85,8 +89,12 @@ pub async fn is_told(pid: u32) {
 }
 
 pub async fn premises(directory: &Path) -> Premises {
+    premises_with(directory, GENEROUS).await
+}
+
+pub async fn premises_with(directory: &Path, extra: &str) -> Premises {
     let database = postgres::database().await;
-    Premises::create(directory, database.as_deref(), free_port(), free_port(), GENEROUS).await.unwrap()
+    Premises::create(directory, database.as_deref(), free_port(), free_port(), extra).await.unwrap()
 }
 
 pub fn operator(premises: &Premises, running: &Running) -> Client {
@@ -100,6 +108,16 @@ pub async fn serve(premises: &Premises, defect: Option<&str>) -> Running {
 /// Serves with every log line there is, into a file.
 pub async fn serve_logging(premises: &Premises, log: &Path) -> Running {
     spawn(premises, None, "trace", std::fs::File::create(log).unwrap().into()).await
+}
+
+/// Serves with libraries and variables that bring a fault about. Without a shell: a library that is loaded before the
+/// program would be loaded into that first.
+pub async fn serve_under(premises: &Premises, variables: &[(&str, &str)], defect: Option<&str>) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagi"));
+    command.args(["serve", "--config"]).arg(premises.directory.join("tsunagi.toml"));
+    command.envs(variables.iter().copied());
+    let Config { listen, monitor_listen, .. } = premises.config;
+    wait_for(command, (listen, monitor_listen), defect, "error", Stdio::null()).await
 }
 
 async fn spawn(premises: &Premises, defect: Option<&str>, level: &str, stderr: Stdio) -> Running {
@@ -121,6 +139,16 @@ pub async fn run(
         .args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\""])
         .arg(env!("CARGO_BIN_EXE_tsunagi"))
         .arg(config);
+    wait_for(command, (listen, monitor), defect, level, stderr).await
+}
+
+async fn wait_for(
+    mut command: Command,
+    (listen, monitor): (SocketAddr, SocketAddr),
+    defect: Option<&str>,
+    level: &str,
+    stderr: Stdio,
+) -> Running {
     command.env("RUST_LOG", level).stderr(stderr).kill_on_drop(true);
     if let Some(defect) = defect {
         command.env("PLANTED_DEFECT", defect);
@@ -158,7 +186,7 @@ pub fn free_port() -> SocketAddr {
     }
 }
 
-fn client(premises: &Premises, address: SocketAddr, name: &str, officer: &str) -> Client {
+pub fn client(premises: &Premises, address: SocketAddr, name: &str, officer: &str) -> Client {
     Client::new(address, &premises.credentials(name), Some(officer)).unwrap()
 }
 
@@ -185,7 +213,7 @@ async fn answered<'a>(request: impl Fn() -> RequestBuilder<'a>) -> Option<Reply>
     loop {
         match request().send().await {
             Err(_) => return None,
-            Ok(reply) if reply.status == 503 && reply.text().contains("journal_unavailable") => {
+            Ok(reply) if reply.status == 503 && reply.text().contains("_unavailable") => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             Ok(reply) => return Some(reply),

@@ -3,8 +3,11 @@
 
 mod accounting;
 mod at_rest;
+mod concurrency;
 mod crash;
+mod edit_lock;
 mod fail_closed;
+mod faults;
 mod gate_by_construction;
 mod harness;
 mod history;

@@ -1,0 +1,154 @@
+//! The system's clock leaps by 400 days, forwards and back (libfaketime): a node that runs goes by its own, and one that
+//! starts says what is wrong.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use serde_json::json as j;
+use tokio::process::Command;
+use tsunagi::{
+    cli::demo::world::{Party, Premises},
+    client::Client,
+};
+
+use crate::{crash, faults::*, harness::*};
+
+fn variables(file: &Path) -> Vec<(&'static str, String)> {
+    vec![
+        ("LD_PRELOAD", library("libfaketimeMT.so.1")),
+        ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+        ("FAKETIME_NO_CACHE", "1".into()),
+    ]
+}
+
+async fn offer(city: &Party, record: &str) -> String {
+    let missing = j!({ "state": "missing", "reason": "なし" });
+    let offer = j!({ "record": record, "receiver": CITY_B,
+        "completeness": { "photos": missing, "risk_sheet": missing, "urgency": missing } });
+    let reply = city.client.post("/v1/transfers").json(&offer).send().await.unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    json(&reply)["transfer"].as_str().unwrap().to_owned()
+}
+
+/// Works while the clock leaps forwards, back, and home; answers what went wrong.
+async fn leaping(defect: Option<&str>) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let premises = crash::premises(directory.path()).await;
+    let file = directory.path().join("time");
+    std::fs::write(&file, "+0").unwrap();
+    let variables = variables(&file);
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut running = crash::serve_under(&premises, &variables, defect).await;
+    let operator = crash::operator(&premises, &running);
+    let city = crash::connect(&premises, &operator, "a", CITY_A).await;
+    crash::connect(&premises, &operator, "b", CITY_B).await;
+    let token = at_a_desk(&premises, &operator, &city).await;
+    let desk = Client::new(running.address(), &premises.credentials("desk"), None).unwrap().with_token(token);
+    assert_eq!(desk.get("/v1/session").send().await.unwrap().status, 200);
+    let record = register(&city, &family(CITY_A)).await;
+    let transfer = offer(&city, &record).await;
+    let (mut wrong, mut acknowledged) = (Vec::new(), vec![record.parse::<Uuid>().unwrap()]);
+    for (leap, seconds) in [("+400d", 400 * 86_400_i64), ("-400d", -400 * 86_400), ("+0", 0)] {
+        let staged = directory.path().join("time.new");
+        std::fs::write(&staged, leap).unwrap();
+        std::fs::rename(&staged, &file).unwrap();
+        let mut note = |holds: bool, what: &str| {
+            if !holds {
+                wrong.push(format!("{leap}: {what}"));
+            }
+        };
+        let session = desk.get("/v1/session").send().await.unwrap().status;
+        note(session == 200, "the session did not stay as it was");
+        let anew = crash::client(&premises, running.address(), "a", "o1");
+        note(anew.get("/v1/session").send().await.is_ok_and(|reply| reply.status == 200), "nobody new gets in");
+        let state = anew.get(&format!("/v1/transfers/{transfer}")).send().await;
+        note(state.is_ok_and(|reply| reply.status == 200 && json(&reply)["state"] == "offered"), "the transfer moved");
+        let registered = register_as(&city.client, &format!("clock-leap{leap}")).await;
+        note(registered.status == 201, "nothing can be registered");
+        if registered.status == 201 {
+            let id = record_of(&registered);
+            note(acknowledged.iter().all(|earlier| *earlier < id), "a later id stands before an earlier one");
+            acknowledged.push(id);
+        }
+        let off = metric(premises.config.monitor_listen, "tsunagi_clock_off_seconds").await;
+        note((off - seconds).abs() < 120, "the operator is not told");
+    }
+    let entries = city.client.get("/v1/disclosures").send().await.unwrap();
+    if entries.status == 200 {
+        let times: Vec<String> = json(&entries)["disclosures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| line["entry"]["at"].as_str().unwrap().to_owned())
+            .collect();
+        if !times.is_sorted_by(|newer, older| newer >= older) {
+            wrong.push(format!("the ledger's times go back: {times:?}"));
+        }
+    }
+    running.stop().await;
+    let kept = records_kept(&premises).await;
+    wrong.extend(acknowledged.iter().filter(|record| !kept.contains(record)).map(|record| format!("{record} is lost")));
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_leaps_changes_nothing_for_a_node_that_runs() {
+    assert_eq!(leaping(None).await, Vec::<String>::new());
+}
+
+/// The twin: a gateway that goes by the system's clock wherever it leaps to ends sessions, and is caught.
+#[tokio::test(flavor = "multi_thread")]
+async fn believing_the_clock_is_caught() {
+    let wrong = leaping(Some("believe-the-clock")).await;
+    assert!(wrong.iter().any(|wrong| wrong.contains("the session")), "{wrong:?}");
+}
+
+/// What a start at another time says before it ends; `None` where it serves.
+async fn started_at(premises: &Premises, leap: &str, before_ledger: bool) -> Option<String> {
+    let file = premises.directory.join("time");
+    std::fs::write(&file, leap).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagi"));
+    command.args(["serve", "--config"]).arg(premises.directory.join("tsunagi.toml")).env("RUST_LOG", "error");
+    command.env("TSUNAGI_START_BEFORE_LEDGER", before_ledger.to_string());
+    command.envs(variables(&file)).stderr(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    loop {
+        if child.try_wait().unwrap().is_some() {
+            let output = child.wait_with_output().await.unwrap();
+            return Some(String::from_utf8(output.stderr).unwrap());
+        }
+        if crash::is_ready(premises.config.monitor_listen).await {
+            child.kill().await.unwrap();
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_does_not_start_before_its_own_ledger_nor_outside_its_certificate() {
+    let directory = tempfile::tempdir().unwrap();
+    let premises = crash::premises(directory.path()).await;
+    let mut running = crash::serve(&premises, None).await;
+    let operator = crash::operator(&premises, &running);
+    let city = crash::connect(&premises, &operator, "a", CITY_A).await;
+    crash::connect(&premises, &operator, "b", CITY_B).await;
+    let record = register(&city, &family(CITY_A)).await;
+    let transfer = offer(&city, &record).await;
+    running.end().await;
+    let behind = started_at(&premises, "-1d", false).await.expect("it starts before its own ledger");
+    assert!(behind.contains("the clock says") && behind.contains("Set the clock"), "{behind}");
+    for leap in ["-400d", "+400d"] {
+        let outside = started_at(&premises, leap, true).await.expect("it starts outside its certificate");
+        assert!(outside.contains("Renew it, or set the clock"), "{leap}: {outside}");
+    }
+    // 300 days later nothing tells that the clock is wrong: but no transfer expires before somebody could look.
+    assert_eq!(started_at(&premises, "+300d", false).await, None);
+    // The twin: at its own time it starts, and where an operator says so; and the transfer is what it was.
+    assert_eq!(started_at(&premises, "+0", false).await, None);
+    assert_eq!(started_at(&premises, "-1d", true).await, None);
+    let mut running = crash::serve(&premises, None).await;
+    let state = city.client.get(&format!("/v1/transfers/{transfer}")).send().await.unwrap();
+    assert_eq!(json(&state)["state"], "offered");
+    running.stop().await;
+}
