@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack soak fuzz crash faults tamper-test ha-test schemas lint deny needs doc
+.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack soak fuzz crash faults tamper-test restore-test ha-test schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -64,6 +64,14 @@ ha-test:
 # Tampers with every row of a log of ROWS entries in every way, SAMPLE of them in a database, and lets the program find it.
 tamper-test:
 	ROWS=$(or $(ROWS),10000) SAMPLE=$(or $(SAMPLE),50) cargo test --locked --test gateway -- tamper:: --nocapture
+
+# Destroys a SQLite and a PostgreSQL under load and restores them, N times each; every acknowledged write must be there.
+restore-test:
+	RESTORES=$(or $(N),20) WRITES=200 cargo test --locked --test gateway -- backup::nothing_acknowledged backup::answering --nocapture
+	python3 scripts/restore_test.py --rounds $(or $(N),20)
+	@echo "The twins, without the synchronous receiver and without encryption, must fail:"
+	! python3 scripts/restore_test.py --rounds 1 --megabytes 4 --defect asynchronous
+	! python3 scripts/restore_test.py --rounds 1 --megabytes 4 --defect plain
 
 # Writes schemas/ from the definition of the national format.
 schemas:

@@ -44,6 +44,8 @@ pub struct Config {
     pub ledger: Ledger,
     #[serde(default)]
     pub records: Records,
+    #[serde(default)]
+    pub backup: Backup,
 }
 
 /// Work on records.
@@ -58,6 +60,14 @@ impl Default for Records {
     fn default() -> Self {
         Self { edit_lock_seconds: 900 }
     }
+}
+
+/// How nothing acknowledged is lost with the machine.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backup {
+    /// Directory, mounted from another host, into which every batch goes before it is acknowledged. SQLite alone.
+    pub stream: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -241,6 +251,11 @@ pub enum ConfigError {
 const PREFIX: &str = "TSUNAGI_";
 
 impl Config {
+    /// The database file; `None` where it is PostgreSQL.
+    pub fn database_file(&self) -> Option<&Path> {
+        self.database.strip_prefix("sqlite:").map(Path::new)
+    }
+
     /// Where memory is written when the node stops.
     pub fn snapshot_file(&self) -> Option<PathBuf> {
         self.snapshot.clone().or_else(|| self.beside_database("snapshot"))

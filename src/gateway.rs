@@ -20,6 +20,7 @@ use crate::{
     search::{budget::Budget, watch::Watch},
     store::{
         self, Access, Store, StoreError,
+        backup::BackupError,
         keyring::Keyring,
         vault::{CENTRAL, Vault},
     },
@@ -60,6 +61,10 @@ pub enum OpenError {
     Checkpoint(#[from] CheckpointError),
     #[error("database: expected `sqlite:PATH` or a `postgres://` URL")]
     DatabaseUrl,
+    #[error("backup.stream is for SQLite; PostgreSQL has its own means, see docs/backup.md")]
+    StreamNeedsSqlite,
+    #[error("stream: {0}")]
+    Stream(#[from] BackupError),
     #[error("{path}: another process serves this database, or the lock cannot be taken")]
     Locked { path: String },
     #[error("the ledger of node {node} does not match its head: {what}. Restore it; do not serve from it")]
@@ -80,6 +85,15 @@ pub async fn open_store(database: &str) -> Result<Store, OpenError> {
     }
 }
 
+/// The same for a gateway, which may have to stream what it writes.
+async fn open_store_of(config: &Config) -> Result<Store, OpenError> {
+    match (&config.backup.stream, config.database_file()) {
+        (None, _) => open_store(&config.database).await,
+        (Some(_), Some(file)) => Ok(Store::open_streamed_sqlite(file).await?),
+        (Some(_), None) => Err(OpenError::StreamNeedsSqlite),
+    }
+}
+
 impl Gateway {
     /// Opens a node and starts its journal.
     ///
@@ -87,13 +101,16 @@ impl Gateway {
     /// Keys, database or ledger are not fit to serve from.
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
         let lock = lock(&config.database)?;
-        let store = open_store(&config.database).await?;
+        let store = open_store_of(&config).await?;
         let keyring = Keyring::load(&config.keyring)?;
         let signer = Signer::from_seed(&config.log_origin, keyring.checkpoint_seed())?;
         let seed = hmac::Key::new(hmac::HMAC_SHA256, keyring.checkpoint_seed());
         let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&seed, b"tsunagi request digests").as_ref());
         let registry = Arc::new(Registry::embedded()?);
         let vault = Arc::new(open_vault(&store, keyring, &config.node, clock.now()).await?);
+        if let (Some(stream), Some(database)) = (&config.backup.stream, config.database_file()) {
+            store.begin_stream(stream, database, &vault, clock.now()).await?;
+        }
         let loading = Loading { store: &store, vault: &vault, node: &config.node, now: clock.now() };
         let snapshot = config.snapshot_file();
         let Loaded { tree, index, position, unaudited } = loading.ledger_and_index(snapshot.as_deref()).await?;

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod admin;
+pub mod backup;
 pub mod demo;
 pub mod keys;
 pub mod ledger;
@@ -41,6 +42,10 @@ enum Command {
     },
     /// Play the whole story on a gateway of its own.
     Demo(demo::Options),
+    /// Make a base copy of the database, while the gateway serves.
+    Backup(backup::Backup),
+    /// Make the database anew from a base copy and the stream.
+    Restore(backup::Restore),
     /// Certificates for development and tests.
     #[command(subcommand)]
     Pki(Pki),
@@ -127,6 +132,8 @@ pub fn run() -> ExitCode {
             Command::Init(init) => init.run().await,
             Command::Migrate { database } => migrate(database).await,
             Command::Demo(options) => options.run().await,
+            Command::Backup(backup) => backup.run().await,
+            Command::Restore(restore) => restore.run().await,
             Command::Pki(pki) => pki.run(),
             Command::Org(command) => command.run().await,
             Command::Terminal(command) => command.run().await,

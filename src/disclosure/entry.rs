@@ -87,6 +87,8 @@ pub enum Act {
     SearchWatch,
     /// An operator accepted that the ledger is behind what was witnessed; the subject names the sizes.
     RollbackAccept,
+    /// The gateway can write again after it could not.
+    JournalRecover,
     /// A call that was turned away before it reached an operation.
     Refused,
 }

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{
-    entry::{Entry, HiddenOwner},
+    entry::{Act, Entry, HiddenOwner},
     following::Following,
     merkle::{Frontier, Hash, Tree, leaf_hash},
     messages::{InboxItem, Inboxes},
@@ -322,9 +322,13 @@ impl Journal {
         self.memory.healthy.load(Ordering::Relaxed) && !self.memory.condemned.load(Ordering::Relaxed)
     }
 
-    /// Tries to write where the last transaction was not written; answers whether it can now.
-    pub async fn recovers(&self) -> bool {
-        self.is_healthy() || self.note(Vec::new(), Vec::new()).await.is_ok()
+    /// Tries to write where the last transaction was not written; answers whether it can now. That it can again is an
+    /// entry.
+    pub async fn recovers(&self, clock: &Clock) -> bool {
+        self.is_healthy() || {
+            let entry = Entry::of_gateway(Act::JournalRecover, clock);
+            self.note(vec![entry.into()], Vec::new()).await.is_ok()
+        }
     }
 
     /// Writes nothing more, and so discloses nothing: the ledger is not what it was.
@@ -608,7 +612,14 @@ impl Writer {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self.tried += 1;
-        match planted::commit(self.planted, self.tried, tx).await {
+        let mut committed = planted::commit(self.planted, self.tried, tx).await;
+        if matches!(committed, Committed::Surely)
+            && self.planted != Some(Planted::AnswerBeforeStream)
+            && let Err(error) = self.store.secure().await
+        {
+            committed = Committed::Doubtful(error);
+        }
+        match committed {
             Committed::Surely => {
                 self.settle().await;
                 Ok(ran)

@@ -30,6 +30,8 @@ pub enum Planted {
     CommitHeldAndDenied,
     /// A fault: every second commit does not hold, and it cannot be looked up at once.
     CommitLost,
+    /// Answers, and streams the batch when the next one comes.
+    AnswerBeforeStream,
 }
 
 impl Planted {
@@ -48,6 +50,7 @@ impl Planted {
             Ok("believe-the-clock") => Some(Self::BelieveTheClock),
             Ok("commit-held-and-denied") => Some(Self::CommitHeldAndDenied),
             Ok("commit-lost") => Some(Self::CommitLost),
+            Ok("answer-before-stream") => Some(Self::AnswerBeforeStream),
             _ => None,
         }
     }

@@ -201,6 +201,8 @@ async fn tick(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
         {
             tracing::error!(%error, "what is due by the clock could not be done; it is tried again");
         }
+        // Where it could not write, somebody must try again: a gateway that is not ready is sent no request.
+        let _ = serving.gateway.journal.recovers(&serving.gateway.clock).await;
         serving.limits.forget_idle();
         serving.gateway.search_budget.forget_idle();
         serving.gateway.watch.forget_idle(serving.gateway.clock.now());

@@ -144,7 +144,7 @@ async fn ready(State(serving): State<Arc<Serving>>) -> (StatusCode, &'static str
         return (StatusCode::SERVICE_UNAVAILABLE, "the ledger is not what was witnessed\n");
     }
     // A balancer sends nothing to a node that is not ready: it must find out by itself that it can write again.
-    let journal = serving.gateway.journal.recovers().await;
+    let journal = serving.gateway.journal.recovers(&serving.gateway.clock).await;
     let database = serving.gateway.following.answers().await;
     match (journal, database) {
         (true, true) => (StatusCode::OK, "ready\n"),

@@ -10,6 +10,7 @@
 
 pub mod accounts;
 pub mod attachments;
+pub mod backup;
 pub mod changes;
 pub mod edit_locks;
 pub mod idempotency;
@@ -27,7 +28,12 @@ pub mod transfers;
 pub mod trust;
 pub mod vault;
 
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{
+    path::Path,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use sqlx::{
     Connection, Postgres, Sqlite, Transaction,
@@ -35,7 +41,11 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::disclosure::planted::Planted;
+use self::{
+    backup::{BackupError, Stream},
+    vault::Vault,
+};
+use crate::{clock::Timestamp, disclosure::planted::Planted};
 
 /// What can go wrong between the gateway and its database. Messages never hold a value.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +74,8 @@ pub enum StoreError {
     Slow,
     #[error("keyring file: {0}")]
     Keyring(String),
+    #[error("what was committed could not be streamed: {0}")]
+    Unsecured(String),
 }
 
 /// SQLite's codes where the disk did not confirm what it was given (`fsync`, of a file and of a directory).
@@ -199,7 +211,7 @@ pub(crate) use {execute, fetch_all, fetch_optional, for_each_chunk};
 /// An open database: one connection that writes, several that read.
 #[derive(Clone)]
 pub enum Store {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, stream: Arc<OnceLock<Arc<Stream>>> },
     Postgres { writer: PgPool, readers: PgPool },
 }
 
@@ -256,7 +268,19 @@ impl Store {
     /// # Errors
     /// The file cannot be opened, or its schema is not one this program knows.
     pub async fn open_sqlite(file: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
+        Self::open_sqlite_with(SqliteConnectOptions::new(), file).await
+    }
+
+    /// The same, where a stream follows: it alone moves the write-ahead log into the database.
+    ///
+    /// # Errors
+    /// As [`Self::open_sqlite`].
+    pub async fn open_streamed_sqlite(file: &Path) -> Result<Self, StoreError> {
+        Self::open_sqlite_with(SqliteConnectOptions::new().pragma("wal_autocheckpoint", "0"), file).await
+    }
+
+    async fn open_sqlite_with(options: SqliteConnectOptions, file: &Path) -> Result<Self, StoreError> {
+        let options = options
             .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -273,7 +297,7 @@ impl Store {
         migrate::run_sqlite(&writer).await?;
         let readers =
             SqlitePoolOptions::new().max_connections(READERS).min_connections(1).connect_with(options).await?;
-        Ok(Self::Sqlite { writer, readers })
+        Ok(Self::Sqlite { writer, readers, stream: Arc::default() })
     }
 
     /// Connects to PostgreSQL, whose schema must be that of this program.
@@ -350,7 +374,9 @@ impl Store {
     /// # Errors
     /// No connection can be had, or others did not end in time.
     pub(crate) async fn write(&self, access: Access) -> Result<Tx, StoreError> {
-        Ok(match (self, access) {
+        // Nothing is written behind what the stream does not hold yet.
+        self.secure().await?;
+        let mut tx = match (self, access) {
             (Self::Sqlite { writer, .. }, _) => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             (Self::Postgres { writer, .. }, Access::Append) => {
                 Tx::Postgres(writer.begin_with("BEGIN; SELECT pg_advisory_xact_lock_shared(8321)").await?)
@@ -358,14 +384,61 @@ impl Store {
             (Self::Postgres { writer, .. }, Access::Change) => {
                 Tx::Postgres(writer.begin_with("BEGIN; SELECT pg_advisory_xact_lock(8321)").await?)
             }
-        })
+        };
+        if let Some(stream) = self.stream() {
+            stream.number(&mut tx).await?;
+        }
+        Ok(tx)
+    }
+
+    /// Begins to stream every batch, or goes on with it.
+    ///
+    /// # Errors
+    /// The stream cannot be written, or is not one that this database can go on with.
+    pub async fn begin_stream(
+        &self,
+        directory: &Path,
+        database: &Path,
+        vault: &Arc<Vault>,
+        now: Timestamp,
+    ) -> Result<(), BackupError> {
+        let opened = Stream::open(directory, database, vault.clone(), self, now).await?;
+        if let Self::Sqlite { stream, .. } = self {
+            // A second beginning finds the lock of the first.
+            let _ = stream.set(opened);
+        }
+        Ok(())
+    }
+
+    /// The stream, where there is one.
+    pub fn stream(&self) -> Option<&Arc<Stream>> {
+        match self {
+            Self::Sqlite { stream, .. } => stream.get(),
+            Self::Postgres { .. } => None,
+        }
+    }
+
+    /// Sees to it that the stream holds what was committed. Before that nothing is acknowledged.
+    ///
+    /// # Errors
+    /// The stream cannot be written: what was committed is in doubt.
+    pub(crate) async fn secure(&self) -> Result<(), StoreError> {
+        match self.stream() {
+            Some(stream) => stream.secure().await.map_err(|error| StoreError::Unsecured(error.to_string())),
+            None => Ok(()),
+        }
     }
 
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers } => {
+            Self::Sqlite { writer, readers, stream } => {
                 readers.close().await;
                 writer.close().await;
+                if let Some(stream) = stream.get()
+                    && let Err(error) = stream.rest().await
+                {
+                    tracing::warn!(%error, "the stream did not come to rest; the next start may make a base copy");
+                }
             }
             Self::Postgres { writer, readers } => {
                 readers.close().await;

@@ -126,6 +126,11 @@ impl Vault {
         Ok(vault)
     }
 
+    /// The keyring, for what must open before any key of the database is known.
+    pub(super) fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     /// Makes a new key for a prefecture, one generation after its latest, wrapped for the database.
     ///
     /// # Errors

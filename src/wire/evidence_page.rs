@@ -177,6 +177,7 @@ fn act_in_japanese(act: Act) -> &'static str {
         Act::EditLockTakeOver => "編集の引き取り",
         Act::EditLockView => "編集状況の確認",
         Act::SearchWatch => "検索の見張り",
+        Act::JournalRecover => "記録の再開",
         Act::RollbackAccept => "巻き戻しの承認",
         Act::Refused => "拒否",
     }

@@ -11,7 +11,7 @@ use tsunagi::cli::demo::world::Premises;
 use crate::{crash, harness::*, postgres};
 
 /// Texts that are nowhere else in the program, its registry or its messages.
-const PLANTED: &[&str] =
+pub const PLANTED: &[&str] =
     &["龘靐 齉", "リュウダイ ドウ", "靁䨻 爩", "驫鸜町", "通告麤者", "鱻職員", "龖見つけた", "虪理由", "齾照会"];
 
 fn encodings(text: &str) -> Vec<Vec<u8>> {
@@ -27,7 +27,7 @@ fn encodings(text: &str) -> Vec<Vec<u8>> {
 }
 
 /// Files of a directory that hold a text in any encoding.
-fn holders(directory: &Path, text: &str) -> Vec<String> {
+pub fn holders(directory: &Path, text: &str) -> Vec<String> {
     let literal = |bytes: Vec<u8>| bytes.into_iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
     let any: Vec<String> = encodings(text).into_iter().map(literal).collect();
     holders_of(directory, &Regex::new(&format!("(?-u){}", any.join("|"))).unwrap())

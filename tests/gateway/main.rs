@@ -3,6 +3,7 @@
 
 mod accounting;
 mod at_rest;
+mod backup;
 mod concurrency;
 mod crash;
 mod edit_lock;

@@ -1,0 +1,350 @@
+//! The stream: every committed batch, sealed and durable in another place, before anybody is answered.
+//!
+//! The journal is the only writer of the database, so between two of its commits the log holds exactly one batch more.
+//! [`Stream::secure`] copies it. Until it has, no other batch is begun, and so nothing is acknowledged and nothing
+//! disclosed that the stream does not hold.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde::{Deserialize, Serialize};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use uuid::Uuid;
+
+use super::{
+    BackupError, at,
+    base::{Source, beside},
+    segment::{Growing, last_batch},
+    sync_directory,
+    wal::{Position, committed_since},
+};
+use crate::{
+    clock::{Timestamp, unclocked_id},
+    store::{Access, BUSY, Store, StoreError, Tx, execute, vault::Vault},
+};
+
+/// Frames in the log after which they are moved into the database, as SQLite does by itself where there is no stream.
+const MOST_FRAMES: u64 = 1_000;
+/// The base copy with which a line begins.
+pub(super) const BASE: &str = "base";
+
+/// The stream of a gateway that serves.
+pub struct Stream {
+    database: PathBuf,
+    vault: Arc<Vault>,
+    line: Uuid,
+    state: Mutex<State>,
+    /// The last batch that is durable in the stream.
+    shipped: AtomicU64,
+    /// Keeps SQLite from ending the log when the other connections are away for a moment, and moves the log into the
+    /// database.
+    anchor: tokio::sync::Mutex<Option<SqliteConnection>>,
+    lock: Mutex<Option<File>>,
+    /// Of the base copy; see [`Source::close`].
+    _database: Option<Arc<File>>,
+}
+
+struct State {
+    growing: Growing,
+    position: Option<Position>,
+}
+
+/// What is left beside the database at a graceful stop: nobody wrote to the file since, if it is still like this.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    line: Uuid,
+    batch: u64,
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Mark {
+    fn of(database: &Path, line: Uuid, batch: u64) -> Result<Self, BackupError> {
+        let file = fs::metadata(database).map_err(at(database))?;
+        Ok(Self {
+            line,
+            batch,
+            device: file.dev(),
+            inode: file.ino(),
+            bytes: file.size(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        })
+    }
+
+    fn path(database: &Path) -> PathBuf {
+        beside(database, ".stream")
+    }
+
+    fn read(database: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(Self::path(database)).ok()?).ok()
+    }
+}
+
+/// The line and the batch that a database holds.
+pub(super) async fn position_row(connection: &mut SqliteConnection) -> Result<Option<(Uuid, u64)>, BackupError> {
+    let exists: Option<(i64,)> = sqlx::query_as(
+        "/* has_stream */ SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'stream_position'",
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    if exists.is_none() {
+        return Ok(None);
+    }
+    let row: Option<(Uuid, i64)> = sqlx::query_as("/* stream_position */ SELECT line, batch FROM stream_position")
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(|(line, batch)| (line, u64::try_from(batch).unwrap_or(0))))
+}
+
+/// Takes a database out of its line: what is written next does not belong there.
+pub(super) async fn leave_line(connection: &mut SqliteConnection) -> Result<(), BackupError> {
+    sqlx::query("/* leave_line */ DROP TABLE IF EXISTS stream_position").execute(connection).await?;
+    Ok(())
+}
+
+/// The lines of a stream that have a base copy, oldest first.
+pub(super) fn lines(stream: &Path) -> Result<Vec<(Uuid, PathBuf)>, BackupError> {
+    let mut lines = Vec::new();
+    for entry in fs::read_dir(stream).map_err(at(stream))? {
+        let path = entry.map_err(at(stream))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| Uuid::try_parse(name).ok());
+        if let Some(line) = name.filter(|_| path.join(BASE).exists()) {
+            lines.push((line, path));
+        }
+    }
+    lines.sort();
+    Ok(lines)
+}
+
+/// How a stream goes on at a start.
+enum Beginning {
+    /// After the last batch of a line, and from where in the log.
+    GoesOn { line: Uuid, batch: u64, position: Option<Position> },
+    /// With a new line, because of this.
+    Anew(&'static str),
+}
+
+impl Stream {
+    /// Goes on with the newest line of a stream where it is certain that it holds everything, and else begins a new
+    /// one with a base copy. What was committed and not streamed before the last stop is streamed now.
+    ///
+    /// # Errors
+    /// The stream cannot be written, is another's, or is ahead of the database.
+    pub(in crate::store) async fn open(
+        directory: &Path,
+        database: &Path,
+        vault: Arc<Vault>,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Arc<Self>, BackupError> {
+        let lock = lock(directory)?;
+        let options = SqliteConnectOptions::new().filename(database).pragma("wal_autocheckpoint", "0");
+        let mut anchor = options.busy_timeout(BUSY).connect().await?;
+        let row = position_row(&mut anchor).await?;
+        let (stream, file, keys) = (directory.to_owned(), database.to_owned(), vault.clone());
+        let looking = tokio::task::spawn_blocking(move || beginning(&stream, &file, row, &keys));
+        let begun = match looking.await.map_err(|_| StoreError::Corrupt("stream"))?? {
+            Beginning::GoesOn { line, batch, position } => Begun { line, batch, position, file: None },
+            Beginning::Anew(reason) => {
+                tracing::warn!(reason, "a new line of the stream begins with a base copy of the database");
+                begin_line(directory, database, store, &vault, now).await?
+            }
+        };
+        let growing = Growing::new(begun.line, directory.join(begun.line.to_string()));
+        let stream = Arc::new(Self {
+            database: database.to_owned(),
+            vault,
+            line: begun.line,
+            state: Mutex::new(State { growing, position: begun.position }),
+            shipped: AtomicU64::new(begun.batch),
+            anchor: tokio::sync::Mutex::new(Some(anchor)),
+            lock: Mutex::new(Some(lock)),
+            _database: begun.file,
+        });
+        // What a start writes by itself, such as a migration, is a batch like any other.
+        if row == Some((begun.line, begun.batch)) && stream.log_goes_on()? {
+            let mut tx = store.write(Access::Change).await?;
+            stream.number(&mut tx).await?;
+            tx.commit().await?;
+        }
+        stream.secure().await?;
+        tracing::info!(line = %begun.line, batch = stream.shipped(), "every write is streamed before it is acknowledged");
+        Ok(stream)
+    }
+
+    /// The last batch that is durable in the stream.
+    pub fn shipped(&self) -> u64 {
+        self.shipped.load(Ordering::SeqCst)
+    }
+
+    /// Copies what was committed and is not in the stream yet; it is durable there where this succeeds.
+    ///
+    /// # Errors
+    /// The stream cannot be written. Then the batch is in doubt: nothing may be acknowledged until this succeeds.
+    pub(in crate::store) async fn secure(self: &Arc<Self>) -> Result<(), BackupError> {
+        let stream = self.clone();
+        let shipping = tokio::task::spawn_blocking(move || stream.ship());
+        let frames = shipping.await.map_err(|_| StoreError::Corrupt("stream"))??;
+        if frames > MOST_FRAMES
+            && let Some(anchor) = self.anchor.lock().await.as_mut()
+        {
+            // Whoever reads for long keeps the log from being begun anew: it grows meanwhile. No reason to fail.
+            let moved = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(anchor).await;
+            if let Err(error) = moved {
+                tracing::warn!(%error, "the write-ahead log could not be moved into the database; it is tried again");
+            }
+        }
+        Ok(())
+    }
+
+    /// Ships the next batch, if there is one. Answers the frames that the log holds.
+    fn ship(&self) -> Result<u64, BackupError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(wal) = self.log()? else { return Ok(0) };
+        let Some(committed) = committed_since(&wal, state.position.as_ref())? else { return Ok(0) };
+        let next = self.shipped() + 1;
+        state.growing.append(self.vault.keyring(), next, &wal, &committed)?;
+        let frames = committed.position.frames(committed.page_size);
+        state.position = Some(committed.position);
+        self.shipped.store(next, Ordering::SeqCst);
+        Ok(frames)
+    }
+
+    fn log(&self) -> Result<Option<File>, BackupError> {
+        let path = beside(&self.database, "-wal");
+        match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some).map_err(at(&path)),
+        }
+    }
+
+    /// Whether something was committed that is not in the stream.
+    fn log_goes_on(&self) -> Result<bool, BackupError> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(wal) = self.log()? else { return Ok(false) };
+        Ok(committed_since(&wal, state.position.as_ref())?.is_some())
+    }
+
+    /// Says in the batch that is being written which one it is.
+    pub(in crate::store) async fn number(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let next = i64::try_from(self.shipped() + 1).unwrap_or(i64::MAX);
+        execute!(tx, "/* number_batch */ UPDATE stream_position SET batch = $1", next)?;
+        Ok(())
+    }
+
+    /// Ends: the last of the log goes into the database, and a mark says that the line holds all of it. Call it when
+    /// every other connection is closed.
+    pub(in crate::store) async fn rest(self: &Arc<Self>) -> Result<(), BackupError> {
+        let rested = self.come_to_rest().await;
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        rested
+    }
+
+    async fn come_to_rest(self: &Arc<Self>) -> Result<(), BackupError> {
+        let stream = self.clone();
+        let shipping = tokio::task::spawn_blocking(move || stream.ship());
+        shipping.await.map_err(|_| StoreError::Corrupt("stream"))??;
+        if let Some(anchor) = self.anchor.lock().await.take() {
+            anchor.close().await?;
+        }
+        // Somebody else still reads: the log stays, and the next start goes on in it.
+        if fs::metadata(beside(&self.database, "-wal")).is_ok_and(|wal| wal.len() > 0) {
+            return Ok(());
+        }
+        let path = Mark::path(&self.database);
+        let mark = Mark::of(&self.database, self.line, self.shipped())?;
+        let text = serde_json::to_vec(&mark).map_err(|_| StoreError::Corrupt("mark"))?;
+        fs::write(&path, text).map_err(at(&path))
+    }
+}
+
+/// Takes the lock of a stream. It goes with the process.
+fn lock(directory: &Path) -> Result<File, BackupError> {
+    let path = directory.join("lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(at(&path))?;
+    file.try_lock().map_err(|_| BackupError::Locked { path })?;
+    Ok(file)
+}
+
+/// Finds out whether the newest line holds everything that the database holds.
+fn beginning(
+    directory: &Path,
+    database: &Path,
+    row: Option<(Uuid, u64)>,
+    vault: &Vault,
+) -> Result<Beginning, BackupError> {
+    let Some((line, path)) = lines(directory)?.pop() else { return Ok(Beginning::Anew("the stream has none yet")) };
+    let base = super::base::Reading::open(&path.join(BASE), vault.keyring())?;
+    let Some((own, held)) = row else { return Ok(Beginning::Anew("the database belongs to no line")) };
+    if own != line {
+        return Ok(Beginning::Anew("the database does not belong to the newest line"));
+    }
+    let (batch, position) = match last_batch(&path, line, vault.keyring()) {
+        Ok(Some((batch, position))) => (batch, Some(position)),
+        // Nothing was written since the line began. The base tells where the log stood, and is checked by the way.
+        Ok(None) => (0, base.each(|_| Ok(()))?.position),
+        Err(BackupError::Damaged { path, at, what, .. }) => {
+            tracing::error!(path = %path.display(), at, what, "the end of the stream is damaged");
+            return Ok(Beginning::Anew("the end of the newest line is damaged"));
+        }
+        Err(error) => return Err(error),
+    };
+    let log = beside(database, "-wal");
+    let wal = File::open(&log).ok().filter(|wal| wal.metadata().is_ok_and(|wal| wal.len() > 0));
+    if let (Some(wal), Some(position)) = (wal, position)
+        && position.is_continued_by(&wal)?
+    {
+        return Ok(Beginning::GoesOn { line, batch, position: Some(position) });
+    }
+    // The log was ended. With the mark of a graceful stop nobody wrote between, and a log that is there is newer.
+    if Mark::read(database).is_some_and(|mark| Mark::of(database, line, batch).is_ok_and(|now| now == mark)) {
+        return Ok(Beginning::GoesOn { line, batch, position: None });
+    }
+    if held < batch {
+        return Err(BackupError::DatabaseIsOlder { stream: batch, database: held });
+    }
+    Ok(Beginning::Anew("it is not known what was written to the database since"))
+}
+
+struct Begun {
+    line: Uuid,
+    batch: u64,
+    position: Option<Position>,
+    file: Option<Arc<File>>,
+}
+
+/// Begins a line: in the database the row that says so, and a base copy.
+async fn begin_line(
+    directory: &Path,
+    database: &Path,
+    store: &Store,
+    vault: &Vault,
+    now: Timestamp,
+) -> Result<Begun, BackupError> {
+    let line = unclocked_id();
+    let mut tx = store.write(Access::Change).await?;
+    execute!(
+        &mut tx,
+        "/* make_stream_position */ CREATE TABLE IF NOT EXISTS stream_position (line BLOB NOT NULL, batch BIGINT NOT NULL)",
+    )?;
+    execute!(&mut tx, "/* leave_old_line */ DELETE FROM stream_position")?;
+    execute!(&mut tx, "/* begin_line */ INSERT INTO stream_position (line, batch) VALUES ($1, 0)", line)?;
+    tx.commit().await?;
+    let path = directory.join(line.to_string());
+    fs::DirBuilder::new().mode(0o700).create(&path).map_err(at(&path))?;
+    let mut source = Source::open(database).await?;
+    let manifest = source.copy(&path.join(BASE), vault.keyring(), now).await?;
+    sync_directory(directory)?;
+    Ok(Begun { line, batch: 0, position: manifest.position, file: Some(source.close().await?) })
+}
