@@ -10,6 +10,7 @@ command -v prlimit >/dev/null || missing+=(util-linux)
 # Faults of the disk and of the clock.
 { command -v fiu-ctrl >/dev/null && [ -e /usr/lib/fiu/fiu_posix_preload.so ]; } || missing+=(fiu-utils)
 compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(faketime)
+command -v softhsm2-util >/dev/null || missing+=(softhsm2)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

@@ -80,6 +80,16 @@ pub enum Error {
     ShieldForbids,
     #[error("settings above the ceiling")]
     SettingsUnlawful,
+    #[error("retention shorter than the standard")]
+    RetentionShortened,
+    #[error("a record's retention has not ended")]
+    DisposalNotDue,
+    #[error("disposal needs two officers")]
+    DisposalNeedsTwo,
+    #[error("disposal is {0}")]
+    DisposalState(&'static str),
+    #[error("keys are being wrapped anew already")]
+    RewrapRunning,
     #[error("already exists: {0}")]
     Exists(&'static str),
     #[error("rate limited")]
@@ -438,6 +448,51 @@ impl Error {
                 "The settings leave the national bounds",
                 ("policy の標準設定を参照してください。", "See the standard matrix."),
             ),
+            Self::RetentionShortened => told(
+                422,
+                "retention_shortened",
+                "保存期間を標準より短くすることはできません",
+                "Retention may not be shorter than the standard",
+                (
+                    "GET /v1/retention の standard 以上の年数と年齢を指定してください。",
+                    "Give years and ages not below the standard in GET /v1/retention.",
+                ),
+            ),
+            Self::DisposalNotDue => told(
+                409,
+                "disposal_not_due",
+                "廃棄できない記録があります",
+                "A record on the list may not be disposed of",
+                (
+                    "終結していない、保存期間が満了していない、情報提供が進行中、または別の廃棄一覧に載っている記録があります。GET /v1/disposals/due で確認してください。何も廃棄していません。",
+                    "One is not closed, its retention has not ended, a transfer of it is open, or it stands on another \
+                     list. See GET /v1/disposals/due; nothing was disposed of.",
+                ),
+            ),
+            Self::DisposalNeedsTwo => told(
+                409,
+                "disposal_needs_two",
+                "廃棄は2人で行います",
+                "A disposal needs two officers",
+                (
+                    "申請した人とは別の監督者が承認してください。",
+                    "A supervisor other than the one who asked must approve.",
+                ),
+            ),
+            Self::DisposalState(state) => {
+                let mut told =
+                    told(409, "disposal_state", "この段階ではできません", "Not possible in this state", ("", ""));
+                told.detail_ja = format!("廃棄一覧の状態は {state} です。");
+                told.detail_en = format!("The list is {state}.");
+                told
+            }
+            Self::RewrapRunning => told(
+                409,
+                "rewrap_running",
+                "鍵の掛け替えが進行中です",
+                "Keys are being wrapped anew already",
+                ("GET /v1/keys で進み具合を確認してください。", "See GET /v1/keys for how far it is."),
+            ),
             Self::Exists(_) => told(409, "already_exists", "既にあります", "It exists already", ("", "")),
             Self::RateLimited { retry_after_seconds } => {
                 let mut told = told(429, "rate_limited", "操作が多すぎます", "Too many requests", ("", ""));
@@ -489,6 +544,28 @@ impl Error {
                 (
                     "しばらく待ってからやり直してください。何も開示していません。",
                     "Try again shortly; nothing was disclosed.",
+                ),
+            ),
+            // It is gone, as if it had never been there.
+            Self::Store(StoreError::Destroyed) => Self::NotAvailable.told(),
+            Self::Store(StoreError::Token(_)) => told(
+                503,
+                "key_token",
+                "鍵のトークンを使えません",
+                "The token that holds the master key cannot be used",
+                (
+                    "システム運用者がトークンとPINを確認してください。閲覧・検索・登録は続けられます。",
+                    "The operator must look after the token and its PIN. Viewing, searching and registering go on.",
+                ),
+            ),
+            Self::Store(StoreError::Keyring(_)) => told(
+                503,
+                "keyring",
+                "鍵束を読み書きできません",
+                "The keyring cannot be read or written",
+                (
+                    "システム運用者が鍵束のファイルを確認してください。",
+                    "The operator must look after the keyring's files.",
                 ),
             ),
             Self::Store(_) => told(

@@ -153,6 +153,11 @@ impl Gateway {
     /// Writes what memory holds to the snapshot, for the next start. Call it when nothing is asked any more.
     pub async fn write_snapshot(self: &Arc<Self>) {
         let Some(path) = self.config.snapshot_file() else { return };
+        if self.vault.has_destroyed() {
+            // Readings of their names are still in memory (docs/decisions/0017-disposal-destroys-keys.md).
+            tracing::info!("no snapshot is written after a disposal; the next start reads every record");
+            return;
+        }
         match write_snapshot(self, path).await {
             Ok(()) => {}
             Err(error) => tracing::warn!(%error, "no snapshot was written; the next start reads every record"),
@@ -176,18 +181,26 @@ pub fn lock(database: &str) -> Result<Option<File>, OpenError> {
     Ok(Some(file))
 }
 
-/// Opens the prefecture keys, making those that are missing, and begins the node's log where there is none.
+/// Opens the prefecture keys, making those that are missing; takes the slots of this run; destroys the keys of records
+/// that were disposed of, where an older copy of the shreds still holds them; and begins the node's log where there is
+/// none.
 async fn open_vault(store: &Store, keyring: Keyring, node: &str, now: Timestamp) -> Result<Vault, StoreError> {
     let mut tx = store.write(Access::Change).await?;
     let wrapped = store::accounts::prefecture_keys(&mut tx).await?;
     let vault = Vault::open(keyring, &wrapped)?;
     let prefectures = (1..=47).map(|number| format!("{number:02}")).chain([CENTRAL.to_owned()]);
-    for prefecture in prefectures {
-        if !wrapped.iter().any(|key| key.prefecture == prefecture) {
-            store::accounts::put_prefecture_key(&mut tx, &vault.new_generation(&prefecture)?).await?;
-        }
+    let missing: Vec<String> =
+        prefectures.filter(|prefecture| !wrapped.iter().any(|key| key.prefecture == *prefecture)).collect();
+    let made = vault.make_generations(&vault.keyring(), &missing)?;
+    for key in &made {
+        store::accounts::put_prefecture_key(&mut tx, &key.wrapped).await?;
     }
     store::ledger::begin(&mut tx, node, now).await?;
+    let run = store::disposals::begin_run(&mut tx).await?;
+    let disposed = store::disposals::slots_since(&mut tx, Timestamp::from_micros(0)).await?;
     tx.commit().await?;
+    vault.install(made);
+    vault.begin_run(run);
+    vault.destroy(&disposed)?;
     Ok(vault)
 }

@@ -134,10 +134,14 @@ impl Loading<'_> {
             return Err(Unfit::OtherLedger);
         }
         for record in touched {
-            if let Some(row) = store::records::index_row(&mut tx, record).await? {
-                let (facts, items) = row.open(self.vault)?;
-                index.apply(IndexChange::Put(Box::new(PackedRecord::new(facts, &items))));
-            }
+            index.apply(match store::records::index_row(&mut tx, record).await? {
+                Some(row) => {
+                    let (facts, items) = row.open(self.vault)?;
+                    IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))
+                }
+                // Disposed of since.
+                None => IndexChange::Forget(record),
+            });
         }
         Ok(Loaded { tree, index, position, unaudited: Some(unaudited) })
     }
@@ -241,7 +245,18 @@ fn fill(index: &SearchIndex, vault: &Vault, mut page: Vec<IndexRow>) -> Result<(
     let second = page.split_off(page.len() / 2);
     let pack = |rows: Vec<IndexRow>| -> Result<Vec<PackedRecord>, StoreError> {
         let packed = |(facts, items): (RecordFacts, IndexItems)| PackedRecord::new(facts, &items);
-        rows.into_iter().map(|row| row.open(vault).map(packed)).collect()
+        let open = |row: IndexRow| {
+            let id = row.id;
+            match row.open(vault) {
+                // A restored backup brought it back: it is not found, and will be removed.
+                Err(StoreError::Destroyed) => {
+                    vault.note_leftover(id);
+                    None
+                }
+                outcome => Some(outcome.map(packed)),
+            }
+        };
+        rows.into_iter().filter_map(open).collect()
     };
     let (first, second) = std::thread::scope(|scope| {
         let second = scope.spawn(|| pack(second));

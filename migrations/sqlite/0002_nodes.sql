@@ -16,6 +16,9 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_by_officer ON sessions (organization, officer);
 
+-- The ministry's list.
+CREATE INDEX records_serious ON records (id) WHERE serious = 1;
+
 -- Pages of entries go by id: positions are of one node's log.
 DROP INDEX ledger_by_owner;
 CREATE INDEX ledger_by_owner ON ledger (owner, id) WHERE owner IS NOT NULL;

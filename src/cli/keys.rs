@@ -1,80 +1,117 @@
-//! `tsunagi keys`: the keyring and its rotation. The gateway must be stopped while keys rotate.
+//! `tsunagi keys`: the keyring, and the rotation of keys while the gateway serves.
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
-use uuid::Uuid;
+use clap::{Args, Subcommand};
 
-use super::{ConfigFile, demo::world::WorldError};
+use super::{ConfigFile, Connection, demo::world::WorldError};
 use crate::{
+    cli::demo::world::expect,
     config::Config,
-    gateway::{lock, open_store},
-    store::{self, Access, Store, StoreError, keyring::Keyring, vault::Vault},
+    operations::rewrap_keys::{KeysView, RewrapView},
+    store::{
+        keyring::{Keyring, NewMaster},
+        shreds::Shreds,
+        token::Token,
+    },
 };
 
 #[derive(Subcommand)]
 pub enum Keys {
-    /// Make a new keyring file.
-    Create { file: PathBuf },
-    /// Add a new master key and new prefecture keys, and wrap every record's key anew.
-    Rotate(ConfigFile),
+    /// Make a new keyring file, and the file of shreds beside it.
+    Create {
+        file: PathBuf,
+        #[command(flatten)]
+        token: TokenPlace,
+    },
+    /// Add a new master key to the keyring file. Then store a copy of the file, and wrap the keys anew.
+    Rotate {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Move the master key into a token.
+        #[command(flatten)]
+        token: TokenPlace,
+    },
+    /// Have the gateway wrap all keys with the current master key, while it serves.
+    Rewrap(Connection),
+    /// Show generations of keys, and how far the gateway is.
+    Show(Connection),
+    /// Have the gateway take master keys out of the keyring that nothing needs any more.
+    Retire(Connection),
+}
+
+/// A PKCS#11 token.
+#[derive(Args)]
+pub struct TokenPlace {
+    /// Library of the token's maker; with it the master key is in a PKCS#11 token.
+    #[arg(long, requires = "token_label")]
+    module: Option<PathBuf>,
+    /// Label of the token.
+    #[arg(long, requires = "module")]
+    token_label: Option<String>,
+    /// File whose first line is the PIN.
+    #[arg(long, requires = "module", conflicts_with = "pin_variable")]
+    pin_file: Option<PathBuf>,
+    /// Environment variable that holds the PIN.
+    #[arg(long, requires = "module")]
+    pin_variable: Option<String>,
+}
+
+impl TokenPlace {
+    fn token(self) -> Option<Token> {
+        let Self { module, token_label, pin_file, pin_variable } = self;
+        Some(Token { module: module?, label: token_label?, pin_file, pin_variable })
+    }
 }
 
 impl Keys {
     pub(super) async fn run(self) -> Result<(), WorldError> {
         match self {
-            Self::Create { file } => {
-                Keyring::create(&file)?;
-                println!("keyring made: {} (keep a copy apart from the database)", file.display());
+            Self::Create { file, token } => {
+                Keyring::create(&file, token.token())?;
+                println!("keyring made: {}", file.display());
+                println!("shreds made: {}", Shreds::path_beside(&file).display());
+                println!("keep a copy of both, apart from the database");
             }
-            Self::Rotate(ConfigFile { config }) => {
+            Self::Rotate { config: ConfigFile { config }, token } => {
                 let config = Config::load(&config, std::env::vars())?;
-                let _lock = lock(&config.database)?;
-                let store = open_store(&config.database).await?;
-                let keyring = Keyring::load(&config.keyring)?.rotate(&config.keyring)?;
-                let records = rotate(&store, keyring).await?;
-                store.close().await;
-                println!("rotated: {records} records wrapped anew");
+                let place = token.token().map_or(NewMaster::AsBefore, NewMaster::InToken);
+                let keyring = Keyring::load(&config.keyring)?.rotate(place)?;
+                println!("master key {} added to {}", keyring.current(), config.keyring.display());
+                println!("store a copy of the file now, then run `tsunagi keys rewrap`");
+            }
+            Self::Rewrap(connection) => {
+                let reply = connection.client()?.post("/v1/keys/rewraps").send().await?;
+                let begun: RewrapView = expect(reply, 202)?.json()?;
+                println!("begun: master key {}, {} records", begun.master, begun.left);
+            }
+            Self::Show(connection) => {
+                let reply = connection.client()?.get("/v1/keys").send().await?;
+                show(&expect(reply, 200)?.json()?);
+            }
+            Self::Retire(connection) => {
+                let reply = connection.client()?.post("/v1/keys/retirements").send().await?;
+                show(&expect(reply, 200)?.json()?);
+                println!("store a copy of the keyring file; older backups do not open with it");
             }
         }
         Ok(())
     }
 }
 
-const PAGE: i64 = 500;
-
-/// Wraps every prefecture key with the keyring's current master key, gives each prefecture a new key, and wraps every
-/// record's data key with it: in one transaction, so that a failure leaves everything as it was. Answers the number
-/// of records.
-///
-/// # Errors
-/// A key does not open, or the database failed.
-pub async fn rotate(store: &Store, keyring: Keyring) -> Result<usize, StoreError> {
-    let mut tx = store.write(Access::Change).await?;
-    let wrapped = store::accounts::prefecture_keys(&mut tx).await?;
-    let vault = Vault::open(keyring, &wrapped)?;
-    let mut prefectures: Vec<String> = wrapped.into_iter().map(|key| key.prefecture).collect();
-    prefectures.sort();
-    prefectures.dedup();
-    for prefecture in prefectures {
-        vault.new_generation(&prefecture)?;
+fn show(keys: &KeysView) {
+    let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+    println!(
+        "master key {}; in the keyring {}; needed {}",
+        keys.master,
+        list(&keys.masters),
+        list(&keys.masters_needed)
+    );
+    match &keys.rewrap {
+        None => println!("never wrapped anew"),
+        Some(pass) => match &pass.finished_at {
+            Some(at) => println!("wrapped anew: {} records, finished {at}", pass.wrapped),
+            None => println!("being wrapped anew: {} records done, {} left", pass.wrapped, pass.left),
+        },
     }
-    for key in vault.rewrap_all()? {
-        store::accounts::put_prefecture_key(&mut tx, &key).await?;
-    }
-    let mut after = Uuid::nil();
-    let mut count = 0;
-    loop {
-        let page = store::records::all_after(&mut tx, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.facts.id;
-        count += page.len();
-        for stored in page {
-            let id = stored.facts.id;
-            let key = vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-            store::records::set_key(&mut tx, &stored.facts, &vault.wrap(&stored.prefecture, id, &key)?).await?;
-        }
-    }
-    tx.commit().await?;
-    Ok(count)
 }

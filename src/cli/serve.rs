@@ -8,8 +8,13 @@ use tracing_subscriber::EnvFilter;
 
 use super::ConfigFile;
 use crate::{
-    cli::demo::world::WorldError, clock::Clock, config::Config, gateway::Gateway, operations::bootstrap::bootstrap,
-    server::Server, store::keyring::Keyring,
+    cli::demo::world::WorldError,
+    clock::Clock,
+    config::Config,
+    gateway::Gateway,
+    operations::bootstrap::bootstrap,
+    server::Server,
+    store::{keyring::Keyring, shreds::Shreds},
 };
 
 /// How to serve.
@@ -82,8 +87,10 @@ impl Init {
     pub(super) async fn run(self) -> Result<(), WorldError> {
         let config = Config::load(&self.config, std::env::vars())?;
         if !config.keyring.exists() {
-            Keyring::create(&config.keyring)?;
-            println!("keyring made: {} (keep a copy apart from the database)", config.keyring.display());
+            Keyring::create(&config.keyring, None)?;
+            println!("keyring made: {}", config.keyring.display());
+            println!("shreds made: {}", Shreds::path_beside(&config.keyring).display());
+            println!("keep a copy of both, apart from the database");
         }
         let gateway = Gateway::open(config, Clock::system()).await?;
         bootstrap(&gateway, &self.serial, &self.officer, &self.officer_name).await?;

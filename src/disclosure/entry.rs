@@ -89,6 +89,22 @@ pub enum Act {
     RollbackAccept,
     /// The gateway can write again after it could not.
     JournalRecover,
+    /// Records that may be disposed of were listed.
+    RetentionReview,
+    RetentionChange,
+    DisposalAsk,
+    DisposalWithdraw,
+    DisposalApprove,
+    /// The keys of a list of records were destroyed.
+    KeyDestroy,
+    /// What a restored backup brought back of a record that was disposed of was removed.
+    LeftoverErase,
+    /// Prefecture keys were made anew and wrapped with the current master key.
+    KeysRotate,
+    /// Every record's key is wrapped with the latest key of its prefecture; older ones were destroyed.
+    KeysRewrapped,
+    /// Master keys that nothing needs any more were taken out of the keyring.
+    KeysRetire,
     /// A call that was turned away before it reached an operation.
     Refused,
 }

@@ -127,7 +127,8 @@ impl Following {
                     let (facts, items) = row.open(&self.vault)?;
                     Some(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
                 }
-                None => None,
+                // It was disposed of.
+                None => Some(Change::Index(IndexChange::Forget(id))),
             },
             Subject::Organization(code) => store::accounts::organization(tx, &code)
                 .await?

@@ -506,9 +506,25 @@ impl Gate {
         decided_at: u64,
         sealed: Sealed<T>,
     ) -> Result<Disclosed<T>, Error> {
+        self.disclose_list_of(ItemGroup::Index, listing, each, basis, decided_at, sealed).await
+    }
+
+    /// Discloses a list of what stands in one item group.
+    ///
+    /// # Errors
+    /// As [`Self::disclose_record`].
+    pub async fn disclose_list_of<T>(
+        &self,
+        group: ItemGroup,
+        listing: Entry,
+        each: Vec<Entry>,
+        basis: LegalBasis,
+        decided_at: u64,
+        sealed: Sealed<T>,
+    ) -> Result<Disclosed<T>, Error> {
         let listing = if each.is_empty() { listing.no_hit() } else { listing };
-        let index = GroupSet::of([ItemGroup::Index]);
-        let each = each.into_iter().map(|entry| entry.disclosing(index, basis));
+        let groups = GroupSet::of([group]);
+        let each = each.into_iter().map(|entry| entry.disclosing(groups, basis));
         let entries = std::iter::once(listing).chain(each).map(Logged::from).collect();
         let receipt = self.journal.record(decided_at, entries, Vec::new()).await?;
         Ok(Disclosed::new(sealed.open(), receipt))

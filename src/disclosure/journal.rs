@@ -106,6 +106,7 @@ impl Change {
         Some(match self {
             Self::Index(IndexChange::Put(record)) => Subject::Record(record.facts.id),
             Self::Index(IndexChange::Facts(facts)) => Subject::Record(facts.id),
+            Self::Index(IndexChange::Forget(id)) => Subject::Record(*id),
             Self::Directory(DirectoryChange::Organization(organization)) => {
                 Subject::Organization(organization.code.clone())
             }

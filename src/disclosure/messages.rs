@@ -48,6 +48,16 @@ pub enum InboxKind {
     ShieldLiftAsked,
     /// A supervisor took an edit lock from another officer of the organization.
     EditLockTakenOver,
+    /// A list of records is to be disposed of; another officer's approval is asked for.
+    DisposalAsked,
+    DisposalWithdrawn,
+    /// The list was approved: its records are removed.
+    DisposalApproved,
+    /// The keys of the list's records are destroyed.
+    DisposalDone,
+    /// A record was disposed of by its owner, to whom the organization once provided it; or a restored backup brought
+    /// one back, and it was removed again.
+    RecordDisposed,
     /// The operator registered a terminal for the organization.
     TerminalRegistered,
     /// Patterns in an officer's searches: to the officer's organization, and to owners of the children shown.
@@ -94,6 +104,11 @@ impl InboxKind {
             Self::InquiryAnswered => "inquiry_answered",
             Self::ShieldLiftAsked => "shield_lift_asked",
             Self::EditLockTakenOver => "edit_lock_taken_over",
+            Self::DisposalAsked => "disposal_asked",
+            Self::DisposalWithdrawn => "disposal_withdrawn",
+            Self::DisposalApproved => "disposal_approved",
+            Self::DisposalDone => "disposal_done",
+            Self::RecordDisposed => "record_disposed",
             Self::TerminalRegistered => "terminal_registered",
             Self::SearchManyNames => "search_many_names",
             Self::SearchWalk => "search_walk",

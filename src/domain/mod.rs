@@ -10,6 +10,7 @@ pub mod missing_notice;
 pub mod organization;
 pub mod registry;
 pub mod relation;
+pub mod retention;
 pub mod staffing;
 pub mod transfer;
 pub mod visibility;

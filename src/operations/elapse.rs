@@ -1,10 +1,12 @@
-//! What happens by the clock alone: transfers expire, overdue safety checks escalate.
+//! What happens by the clock alone: transfers expire, overdue safety checks escalate, keys of records that were
+//! disposed of are destroyed where that was interrupted.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::destroy_keys::{destroy_keys, erase_leftovers, follow_destruction};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
@@ -32,6 +34,9 @@ const MOST_TRIES: usize = 8;
 /// # Errors
 /// The database failed. What could not be done stays due and is done the next time.
 pub async fn elapse(gateway: &Arc<Gateway>) -> Result<usize, Error> {
+    destroy_keys(gateway).await?;
+    follow_destruction(gateway).await?;
+    erase_leftovers(gateway).await?;
     let now = gateway.clock.now();
     let mut tx = gateway.store.read().await?;
     let due = store::transfers::due(&mut tx, now).await?;
@@ -93,7 +98,6 @@ async fn try_elapse(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
                 let transfer = store::transfers::find(tx, id).await?.ok_or(Error::NotFound("transfer"))?;
                 let now = node.clock.now();
                 let note = store::transfers::open_note(tx, &node.vault, id).await?;
-                let sealed = store::transfers::seal_note(&node.vault, id, &note)?;
                 let expired = after(transfer.state, Side::Clock, Step::Expire).filter(|_| transfer.expires_at <= now);
                 let goes_on = matches!(
                     transfer.state,
@@ -116,7 +120,7 @@ async fn try_elapse(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
                     // Somebody was faster.
                     None => return Err(Error::TransferStep { state: transfer.state }.into()),
                 };
-                store::transfers::put(tx, &changed, &sealed).await?;
+                store::transfers::put(tx, &node.vault, &changed, &note).await?;
                 let entry = Entry::of_gateway(act, &node.clock).about(id).on(&RecordRef {
                     record: changed.record,
                     version: changed.version.unwrap_or(0),

@@ -102,8 +102,7 @@ pub async fn request_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answ
                     escalated_at: None,
                 };
                 let note = TransferNote { request_reason: Some(reason), ..TransferNote::default() };
-                let sealed = store::transfers::seal_note(&node.vault, transfer.id, &note)?;
-                store::transfers::put(tx, &transfer, &sealed).await?;
+                store::transfers::put(tx, &node.vault, &transfer, &note).await?;
                 let entry = Entry::of(&call.caller, Act::TransferRequest, &node.clock)
                     .about(transfer.id)
                     .for_purpose(Purpose::Transfer);
@@ -246,8 +245,7 @@ async fn make_offer(
     transfer.safety_due_at = offer.urgent.then(|| now.plus(SAFETY_CHECK_WITHIN));
     note.completeness = Some(offer.completeness);
     note.message = offer.message;
-    let sealed = store::transfers::seal_note(&node.vault, transfer.id, &note)?;
-    store::transfers::put(tx, &transfer, &sealed).await?;
+    store::transfers::put(tx, &node.vault, &transfer, &note).await?;
     let entry = entry_of(node, call, Act::TransferOffer, &transfer, stored.facts.version);
     let told = InboxItem::new(transfer.receiver.clone(), InboxKind::TransferOffered)
         .record(transfer.record)

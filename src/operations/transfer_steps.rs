@@ -207,8 +207,7 @@ async fn step(
                 }
                 let mut note = store::transfers::open_note(tx, &node.vault, id).await?;
                 note.end_reason = reason;
-                let sealed = store::transfers::seal_note(&node.vault, id, &note)?;
-                store::transfers::put(tx, &transfer, &sealed).await?;
+                store::transfers::put(tx, &node.vault, &transfer, &note).await?;
                 let mut index = None;
                 if state == TransferState::TakenOver {
                     index = Some(change_owner(tx, &node, &call, &transfer).await?);
@@ -290,7 +289,7 @@ async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Trans
     let document = handed_over(store::records::current(tx, &node.vault, &stored).await?, transfer.groups);
     let items = IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))?;
     let body = store::records::seal_version(&key, id, version, &document, &items)?;
-    let sealed_key = node.vault.wrap(transfer.receiver.prefecture(), id, &key)?;
+    let sealed_key = node.vault.rewrap(&stored.prefecture, transfer.receiver.prefecture(), id, &stored.sealed_key)?;
     let provided = Provided {
         version: transfer.version.unwrap_or(stored.facts.version),
         groups: transfer.groups,
@@ -352,8 +351,7 @@ pub async fn check_safety(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
                 }
                 transfer.safety_checked_at = transfer.safety_checked_at.or(Some(node.clock.now()));
                 let note = store::transfers::open_note(tx, &node.vault, id).await?;
-                let sealed = store::transfers::seal_note(&node.vault, id, &note)?;
-                store::transfers::put(tx, &transfer, &sealed).await?;
+                store::transfers::put(tx, &node.vault, &transfer, &note).await?;
                 let entry = entry_of(&node, &call, act, &transfer, transfer.version.unwrap_or(0));
                 let told = InboxItem::new(transfer.owner.clone(), InboxKind::SafetyCheckDone)
                     .record(transfer.record)

@@ -34,6 +34,8 @@ pub enum IndexChange {
     Put(Box<PackedRecord>),
     /// Facts changed, names did not.
     Facts(Box<RecordFacts>),
+    /// The record was disposed of.
+    Forget(Uuid),
 }
 
 /// One child found: the four items, and the facts by which they may be shown.
@@ -93,6 +95,7 @@ impl SearchIndex {
         match change {
             IndexChange::Put(record) => inner.put(&record),
             IndexChange::Facts(facts) => inner.records.put_facts(&facts),
+            IndexChange::Forget(record) => inner.forget(record),
         }
     }
 
@@ -412,10 +415,7 @@ impl Inner {
 
     fn put(&mut self, record: &PackedRecord) {
         if let Some(slot) = self.records.slot_of(record.facts.id) {
-            for (role, grams) in Role::ALL.into_iter().zip(grams_of(self.records.people(slot))) {
-                grams.iter().for_each(|gram| self.grams_mut(role).remove(*gram, slot));
-            }
-            self.births.remove(slot, self.records.birth_date(slot));
+            self.unlist(slot);
         }
         let slot = self.records.put(record);
         for (role, grams) in Role::ALL.into_iter().zip(grams_of(record.people())) {
@@ -423,6 +423,21 @@ impl Inner {
         }
         self.births.insert(slot, self.records.birth_date(slot));
         add_readings(&mut self.readings, record);
+    }
+
+    /// Nothing finds the record in a slot any more.
+    fn unlist(&mut self, slot: u32) {
+        for (role, grams) in Role::ALL.into_iter().zip(grams_of(self.records.people(slot))) {
+            grams.iter().for_each(|gram| self.grams_mut(role).remove(*gram, slot));
+        }
+        self.births.remove(slot, self.records.birth_date(slot));
+    }
+
+    fn forget(&mut self, record: Uuid) {
+        if let Some(slot) = self.records.slot_of(record) {
+            self.unlist(slot);
+            self.records.forget(slot);
+        }
     }
 
     fn put_all(&mut self, records: &[PackedRecord]) {

@@ -222,12 +222,14 @@ pub struct Records {
     /// Organizations named by the owners of shielded records.
     named: HashMap<u32, Vec<OrganizationCode>>,
     slots: Slots,
+    /// Slots whose record was forgotten. They stay empty until a start from the store.
+    empty: usize,
 }
 
 impl Records {
     /// Number of records.
     pub fn count(&self) -> usize {
-        self.headers.len()
+        self.headers.len() - self.empty
     }
 
     pub fn slot_of(&self, id: Uuid) -> Option<u32> {
@@ -260,6 +262,18 @@ impl Records {
         if let Some(here) = self.headers.at_mut(slot) {
             *here = Header { text: here.text, birth: here.birth, sex: here.sex, ..header };
         }
+    }
+
+    /// Wipes what is kept of a record. Its postings are removed before.
+    pub fn forget(&mut self, slot: u32) {
+        let Some(header) = self.headers.at(slot).copied() else { return };
+        self.slots.remove(&self.headers, Uuid::from_bytes(header.id));
+        self.named.remove(&slot);
+        self.texts.wipe(header.text);
+        if let Some(here) = self.headers.at_mut(slot) {
+            *here = Header { text: NOWHERE, ..Header::default() };
+        }
+        self.empty += 1;
     }
 
     fn add_slot(&mut self, id: Uuid) -> u32 {
@@ -373,7 +387,11 @@ impl Records {
         let page: Vec<Header> = postcard::from_bytes(part).ok()?;
         for header in page {
             let slot = self.headers.push(header);
-            self.slots.insert(&self.headers, slot, Uuid::from_bytes(header.id));
+            if header.text == NOWHERE && header.id == [0; 16] {
+                self.empty += 1;
+            } else {
+                self.slots.insert(&self.headers, slot, Uuid::from_bytes(header.id));
+            }
         }
         Some(())
     }
@@ -456,6 +474,16 @@ impl Slots {
         self.0.get(hash as usize % SLOT_TABLES)?.find(hash, is_it).copied()
     }
 
+    fn remove(&mut self, headers: &Headers, id: Uuid) {
+        let hash = hash_of(id.as_bytes());
+        let is_it = |slot: &u32| headers.at(*slot).is_some_and(|header| header.id == *id.as_bytes());
+        if let Some(table) = self.0.get_mut(hash as usize % SLOT_TABLES)
+            && let Ok(entry) = table.find_entry(hash, is_it)
+        {
+            entry.remove();
+        }
+    }
+
     fn insert(&mut self, headers: &Headers, slot: u32, id: Uuid) {
         let hash = hash_of(id.as_bytes());
         if let Some(table) = self.0.get_mut(hash as usize % SLOT_TABLES) {
@@ -508,20 +536,23 @@ impl Texts {
     fn put_over(&mut self, older: u32, text: &[u8]) -> u32 {
         let mut new = Vec::with_capacity(text.len() + 4);
         put_bytes(text, &mut new);
-        let room = self.from(older).map_or(0, |rest| {
+        if let Some(here) = self.wipe(older).and_then(|here| here.get_mut(..new.len())) {
+            here.copy_from_slice(&new);
+            return older;
+        }
+        self.push(text)
+    }
+
+    /// Nothing of a text stays: a snapshot would keep it. Answers the room that it had.
+    fn wipe(&mut self, text: u32) -> Option<&mut [u8]> {
+        let room = self.from(text).map_or(0, |rest| {
             let mut after = rest;
             take_bytes(&mut after).map_or(0, |_| (rest.len() - after.len()).next_multiple_of(UNIT))
         });
-        // Nothing of the older names stays: a snapshot would keep it.
-        let (page, offset) = Self::place(older);
-        if let Some(here) = self.pages.get_mut(page).and_then(|page| page.get_mut(offset..offset + room)) {
-            here.fill(0);
-            if let Some(here) = here.get_mut(..new.len()) {
-                here.copy_from_slice(&new);
-                return older;
-            }
-        }
-        self.push(text)
+        let (page, offset) = Self::place(text);
+        let here = self.pages.get_mut(page)?.get_mut(offset..offset + room)?;
+        here.fill(0);
+        Some(here)
     }
 
     fn at(&self, text: u32) -> Option<&[u8]> {

@@ -33,7 +33,10 @@ use crate::{
         directory::DirectoryChange,
         verifier::{TerminalVerifier, TrustError},
     },
-    operations::elapse::{elapse, forget_old},
+    operations::{
+        elapse::{elapse, forget_old},
+        rewrap_keys::rewrap,
+    },
     store,
     witness::publish::{PublishError, Publisher},
 };
@@ -128,6 +131,7 @@ impl Server {
         tasks.spawn(monitor::serve(monitor_listener, serving.clone(), stopped.clone()));
         tasks.spawn(publisher.run(stopped.clone()));
         tasks.spawn(trust::follow(serving.clone(), stopped.clone()));
+        tasks.spawn(rewrap(serving.gateway.clone(), stopped.clone()));
         tasks.spawn(tick(serving.clone(), stopped));
         tracing::info!(%address, %monitor_address, "serving");
         Ok(Self { serving, address, monitor_address, stop, tasks })

@@ -26,6 +26,7 @@ pub struct Metrics {
     journal_entries: IntGauge,
     witness_lag: IntGaugeVec,
     witness_disagrees: IntGaugeVec,
+    keys_left: IntGauge,
     /// 1 while a revocation list is past its date.
     pub expired_lists: IntGauge,
     /// Unix time at which the server's own certificate ends.
@@ -69,6 +70,8 @@ impl Metrics {
         )?;
         registry.register(Box::new(witness_lag.clone()))?;
         registry.register(Box::new(witness_disagrees.clone()))?;
+        let keys_left = IntGauge::new("tsunagi_record_keys_left", "Records whose keys may have to be wrapped anew")?;
+        registry.register(Box::new(keys_left.clone()))?;
         registry.register(Box::new(journal_commits.clone()))?;
         registry.register(Box::new(journal_entries.clone()))?;
         registry.register(Box::new(requests.clone()))?;
@@ -90,6 +93,7 @@ impl Metrics {
             journal_entries,
             witness_lag,
             witness_disagrees,
+            keys_left,
             expired_lists,
             certificate_until,
             clock_off,
@@ -104,6 +108,8 @@ impl Metrics {
             self.witness_lag.with_label_values(&[&witness]).set(i64::try_from(lag).unwrap_or(i64::MAX));
             self.witness_disagrees.with_label_values(&[&witness]).set(i64::from(mark.disagrees));
         }
+        let keys_left = gateway.vault.rewrapping.left.load(Ordering::Relaxed);
+        self.keys_left.set(i64::try_from(keys_left).unwrap_or(i64::MAX));
         self.journal_commits.set(i64::try_from(commits).unwrap_or(i64::MAX));
         self.journal_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
         let mut out = Vec::new();

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     disclosure::{entry, gate},
-    domain::{format::publish::json_schema, missing_notice, staffing, visibility},
+    domain::{format::publish::json_schema, missing_notice, retention, staffing, visibility},
     operations as ops, store,
 };
 
@@ -121,6 +121,14 @@ pub fn document() -> Value {
         .add::<ops::administer::RegisterStaff>()
         .add::<ops::administer::StaffLines>()
         .add::<visibility::VisibilitySettings>()
+        .add::<retention::RetentionSettings>()
+        .add::<ops::retain_records::RetentionView>()
+        .add::<ops::dispose_records::DueRecords>()
+        .add::<ops::dispose_records::DisposalRequest>()
+        .add::<ops::dispose_records::DisposalLine>()
+        .add::<ops::dispose_records::DisposalLines>()
+        .add::<ops::rewrap_keys::KeysView>()
+        .add::<ops::rewrap_keys::RewrapView>()
         .0;
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let list = |name: &str| json!({ "type": "array", "items": reference(name) });

@@ -12,6 +12,7 @@ pub mod accounts;
 pub mod attachments;
 pub mod backup;
 pub mod changes;
+pub mod disposals;
 pub mod edit_locks;
 pub mod idempotency;
 pub mod inbox;
@@ -22,8 +23,11 @@ pub mod notices;
 pub mod oversight;
 pub mod reading;
 pub mod records;
+pub mod rewraps;
 pub mod sessions;
+pub mod shreds;
 pub mod snapshot;
+pub mod token;
 pub mod transfers;
 pub mod trust;
 pub mod vault;
@@ -76,6 +80,10 @@ pub enum StoreError {
     Keyring(String),
     #[error("what was committed could not be streamed: {0}")]
     Unsecured(String),
+    #[error("the record's key was destroyed")]
+    Destroyed,
+    #[error(transparent)]
+    Token(#[from] token::TokenError),
 }
 
 /// SQLite's codes where the disk did not confirm what it was given (`fsync`, of a file and of a directory).

@@ -1,9 +1,11 @@
-//! Serious-case reviews, staffing reports, break-glass and inquiries.
+//! Serious-case reviews, staffing reports, break-glass and inquiries. What is written about a record is sealed under
+//! the record's key.
 
 use uuid::Uuid;
 
 use super::{
     StoreError, Tx, execute, fetch_all, fetch_optional,
+    records::key_of,
     vault::{Place, Vault},
 };
 use crate::{
@@ -40,7 +42,7 @@ pub(crate) async fn add_serious_note(
     note: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sealed = vault.seal_text(serious_place(&id), note)?;
+    let sealed = key_of(tx, vault, record).await?.seal_text(serious_place(&id), note)?;
     execute!(
         tx,
         "/* add_serious_note */ INSERT INTO serious_reviews (id, record, organization, officer, kind, at, sealed_note)
@@ -68,9 +70,13 @@ pub async fn serious_notes(tx: &mut Tx, vault: &Vault, record: Uuid) -> Result<S
          WHERE record = $1 ORDER BY id",
         record,
     )?;
+    if rows.is_empty() {
+        return Ok(Sealed::new(Vec::new()));
+    }
+    let key = key_of(tx, vault, record).await?;
     rows.into_iter()
         .map(|(id, organization, officer, kind, at, sealed)| {
-            let note = vault.unseal_text(serious_place(&id), &sealed)?;
+            let note = key.open_text(serious_place(&id), &sealed)?;
             Ok(SeriousNote { id, organization, officer, kind, at: Timestamp::from_micros(at).to_rfc3339(), note })
         })
         .collect::<Result<_, StoreError>>()
@@ -122,6 +128,10 @@ pub async fn staffing_reports(
     .collect()
 }
 
+fn reason_place(id: &Uuid) -> Place<'_> {
+    Place { table: "break_glass", row: id, column: "sealed_reason" }
+}
+
 /// Opens a record to a center for a while, for a written reason.
 pub(crate) async fn break_glass(
     tx: &mut Tx,
@@ -132,7 +142,7 @@ pub(crate) async fn break_glass(
     until: Timestamp,
     reason: &str,
 ) -> Result<(), StoreError> {
-    let sealed = vault.seal_text(Place { table: "break_glass", row: &id, column: "sealed_reason" }, reason)?;
+    let sealed = key_of(tx, vault, record).await?.seal_text(reason_place(&id), reason)?;
     execute!(
         tx,
         "/* break_glass */ INSERT INTO break_glass (record, organization, officer, until_at, id, sealed_reason)
@@ -173,7 +183,7 @@ pub async fn broken_glass(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option
         id,
     )?;
     let Some((record, organization, officer, until, reviewed_at, sealed)) = row else { return Ok(None) };
-    let reason = vault.unseal_text(Place { table: "break_glass", row: &id, column: "sealed_reason" }, &sealed)?;
+    let reason = key_of(tx, vault, record).await?.open_text(reason_place(&id), &sealed)?;
     Ok(Some(Sealed::new(BrokenGlass {
         id,
         record,
@@ -250,7 +260,7 @@ pub(crate) async fn ask(
     question: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sealed = vault.seal_text(question_place(&id), question)?;
+    let sealed = key_of(tx, vault, parties.record).await?.seal_text(question_place(&id), question)?;
     execute!(
         tx,
         "/* ask */ INSERT INTO inquiries (id, record, owner, asker, at, sealed_question)
@@ -295,13 +305,14 @@ pub async fn inquiry(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option<Seal
         id,
     )?;
     let Some((record, asker, at, question, answer)) = row else { return Ok(None) };
+    let key = key_of(tx, vault, record).await?;
     Ok(Some(Sealed::new(Inquiry {
         id,
         record,
         asker,
         at: Timestamp::from_micros(at).to_rfc3339(),
-        question: vault.unseal_text(question_place(&id), &question)?,
-        answer: answer.map(|sealed| vault.unseal_text(answer_place(&id), &sealed)).transpose()?,
+        question: key.open_text(question_place(&id), &question)?,
+        answer: answer.map(|sealed| key.open_text(answer_place(&id), &sealed)).transpose()?,
     })))
 }
 
@@ -323,7 +334,10 @@ pub(crate) async fn answer_inquiry(
     answer: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sealed = vault.seal_text(answer_place(&id), answer)?;
+    let (record,) =
+        fetch_optional!(tx, (Uuid,), "/* inquiry_record */ SELECT record FROM inquiries WHERE id = $1", id)?
+            .ok_or(StoreError::Corrupt("inquiry"))?;
+    let sealed = key_of(tx, vault, record).await?.seal_text(answer_place(&id), answer)?;
     execute!(
         tx,
         "/* answer_inquiry */ UPDATE inquiries SET sealed_answer = $2, answered_at = $3 WHERE id = $1",

@@ -117,29 +117,11 @@ pub async fn of_owner(
         Row,
         "/* records_of_owner */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case,
              residence, shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
-         FROM records WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3",
+         FROM records WHERE prefecture = $4 AND owner = $1 AND id > $2 ORDER BY id LIMIT $3",
         owner.as_str(),
         after,
         most,
-    )?
-    .into_iter()
-    .map(record)
-    .collect()
-}
-
-/// Every record after an id, by id: for wrapping keys anew.
-///
-/// # Errors
-/// As [`find`].
-pub async fn all_after(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<StoredRecord>, StoreError> {
-    fetch_all!(
-        tx,
-        Row,
-        "/* all_records */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case, residence,
-             shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
-         FROM records WHERE id > $1 ORDER BY id LIMIT $2",
-        after,
-        most,
+        owner.prefecture(),
     )?
     .into_iter()
     .map(record)
@@ -319,6 +301,22 @@ impl IndexRow {
     }
 }
 
+/// The data key of a record, for what is written about it outside its versions.
+///
+/// # Errors
+/// The database failed, the record is not there, or its key does not open.
+pub(crate) async fn key_of(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Key, StoreError> {
+    let (prefecture, sealed_key) = fetch_optional!(
+        tx,
+        (String, Vec<u8>),
+        "/* key_of */ SELECT prefecture, sealed_key FROM records
+         WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)",
+        id,
+    )?
+    .ok_or(StoreError::Corrupt("record"))?;
+    vault.unwrap_key(&prefecture, id, &sealed_key)
+}
+
 /// The current version, for changing it inside the journal's transaction.
 pub(crate) async fn current(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<Document, StoreError> {
     open_version(tx, vault, stored, stored.facts.version).await
@@ -412,7 +410,8 @@ pub(crate) async fn update_facts(tx: &mut Tx, facts: &RecordFacts, now: Timestam
     execute!(
         tx,
         "/* update_facts */ UPDATE records SET version = $2, closed = $3, serious = $4, searchable = $5,
-             abuse_case = $6, residence = $7, shielded = $8, shield_named = $9, updated_at = $10
+             abuse_case = $6, residence = $7, shielded = $8, shield_named = $9, updated_at = $10,
+             closed_at = CASE WHEN CAST($3 AS BIGINT) = 1 THEN COALESCE(closed_at, $10) END
          WHERE id = $1 AND prefecture = $11",
         facts.id,
         facts.version,
@@ -482,12 +481,12 @@ async fn set_index(tx: &mut Tx, facts: &RecordFacts, sealed: &SealedVersion) -> 
     Ok(())
 }
 
-pub(crate) async fn set_key(tx: &mut Tx, facts: &RecordFacts, sealed_key: &[u8]) -> Result<(), StoreError> {
+pub(crate) async fn set_key(tx: &mut Tx, prefecture: &str, id: Uuid, sealed_key: &[u8]) -> Result<(), StoreError> {
     execute!(
         tx,
         "/* set_key */ UPDATE records SET sealed_key = $3 WHERE prefecture = $1 AND id = $2",
-        facts.owner.prefecture(),
-        facts.id,
+        prefecture,
+        id,
         sealed_key,
     )?;
     Ok(())

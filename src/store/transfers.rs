@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{
     StoreError, Tx, execute, fetch_all, fetch_optional,
+    records::key_of,
     vault::{Place, Vault},
 };
 use crate::{
@@ -183,20 +184,15 @@ fn note_place(id: &Uuid) -> Place<'_> {
     Place { table: "transfers", row: id, column: "sealed_note" }
 }
 
-/// Seals what people wrote.
-///
-/// # Errors
-/// The provider refused.
-pub fn seal_note(vault: &Vault, id: Uuid, note: &TransferNote) -> Result<Vec<u8>, StoreError> {
-    let text = serde_json::to_string(note).map_err(|_| StoreError::Corrupt("transfer note"))?;
-    vault.seal_text(note_place(&id), &text)
-}
-
 pub(crate) async fn open_note(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<TransferNote, StoreError> {
-    let (sealed,) =
-        fetch_optional!(tx, (Vec<u8>,), "/* transfer_note */ SELECT sealed_note FROM transfers WHERE id = $1", id,)?
-            .ok_or(StoreError::Corrupt("transfer"))?;
-    let text = vault.unseal_text(note_place(&id), &sealed)?;
+    let (record, sealed) = fetch_optional!(
+        tx,
+        (Uuid, Vec<u8>),
+        "/* transfer_note */ SELECT record, sealed_note FROM transfers WHERE id = $1",
+        id,
+    )?
+    .ok_or(StoreError::Corrupt("transfer"))?;
+    let text = key_of(tx, vault, record).await?.open_text(note_place(&id), &sealed)?;
     serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("transfer note"))
 }
 
@@ -220,8 +216,15 @@ pub(crate) async fn readdress_requests(tx: &mut Tx, record: Uuid, owner: &Organi
     Ok(())
 }
 
-/// Writes a transfer, new or changed.
-pub(crate) async fn put(tx: &mut Tx, transfer: &Transfer, sealed_note: &[u8]) -> Result<(), StoreError> {
+/// Writes a transfer, new or changed, and what people wrote to it, under the record's key.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    vault: &Vault,
+    transfer: &Transfer,
+    note: &TransferNote,
+) -> Result<(), StoreError> {
+    let text = serde_json::to_string(note).map_err(|_| StoreError::Corrupt("transfer note"))?;
+    let sealed_note = key_of(tx, vault, transfer.record).await?.seal_text(note_place(&transfer.id), &text)?;
     execute!(
         tx,
         "/* put_transfer */ INSERT INTO transfers (id, record, owner, receiver, state, urgent, version, item_groups,

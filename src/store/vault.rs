@@ -1,19 +1,32 @@
 //! Encryption at rest: AES-256-GCM, envelope keys, every ciphertext bound to its place.
 //!
-//! The master key (keyring file) wraps one key for each prefecture; a prefecture's key wraps one data key for each
-//! record and seals what belongs to no record. A ciphertext carries its table, row and column as associated data:
-//! moved elsewhere it does not open. Nonces are random, from the provider (NIST SP 800-38D section 8.2.2).
+//! The master key (keyring file or token) wraps one key for each prefecture. A prefecture's key, together with a secret
+//! of the record's own ([`Shreds`]), wraps one data key for each record; the central key seals what belongs to no
+//! record. A ciphertext carries its table, row and column as associated data: moved elsewhere it does not open. Nonces
+//! are random, from the provider (NIST SP 800-38D section 8.2.2).
 
 use std::{
     collections::BTreeMap,
     fmt::{self, Display},
-    sync::RwLock,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
+    hmac,
+};
+use tokio::sync::Notify;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{StoreError, keyring::Keyring};
+use super::{
+    StoreError,
+    keyring::{Keyring, Masters},
+    shreds::{RUN_BITS, SLOT_BITS, Shreds, Slot},
+};
 use crate::clock::random_bytes;
 
 /// Where a ciphertext stands. Part of its authentication.
@@ -26,7 +39,11 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     fn aad(&self) -> Aad<String> {
-        Aad::from(format!("tsunagi/1/{}/{}/{}", self.table, self.row, self.column))
+        Aad::from(self.text())
+    }
+
+    pub(super) fn text(&self) -> String {
+        format!("tsunagi/1/{}/{}/{}", self.table, self.row, self.column)
     }
 }
 
@@ -34,8 +51,9 @@ impl Place<'_> {
 #[derive(Clone)]
 pub struct Key(Zeroizing<[u8; 32]>);
 
-const NONCE: usize = 12;
+pub(super) const NONCE: usize = 12;
 const GENERATION: usize = 4;
+const SLOT: usize = 8;
 
 impl Key {
     /// # Errors
@@ -48,8 +66,39 @@ impl Key {
         bytes.try_into().ok().map(|bytes| Self(Zeroizing::new(bytes)))
     }
 
+    pub(super) fn from_array(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(bytes)
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         self.0.as_slice()
+    }
+
+    /// The key that takes this one and a secret to have.
+    fn mixed_with(&self, secret: &Self) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.bytes());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(b"tsunagi/1/record key");
+        context.update(secret.bytes());
+        let mut bytes = Zeroizing::new([0; 32]);
+        bytes.copy_from_slice(context.sign().as_ref());
+        Self(bytes)
+    }
+
+    /// Seals a text.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub fn seal_text(&self, place: Place<'_>, text: &str) -> Result<Vec<u8>, StoreError> {
+        self.seal(place, text.as_bytes())
+    }
+
+    /// Opens a text.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or it is not text.
+    pub fn open_text(&self, place: Place<'_>, sealed: &[u8]) -> Result<String, StoreError> {
+        String::from_utf8(self.open(place, sealed)?.to_vec()).map_err(|_| StoreError::Unsealed)
     }
 
     /// Seals a value for its place: nonce, ciphertext, tag.
@@ -98,68 +147,126 @@ pub struct WrappedKey {
     pub sealed: Vec<u8>,
 }
 
+/// A prefecture's key that was made and is not in use yet: first it has to be durable.
+pub struct NewKey {
+    pub wrapped: WrappedKey,
+    key: Key,
+}
+
 /// The prefecture for what belongs to no prefecture.
 pub const CENTRAL: &str = "00";
 
-/// The opened prefecture keys of a running gateway.
+/// The opened prefecture keys of a running gateway, and the secrets of every record.
 pub struct Vault {
-    keyring: Keyring,
+    keyring: RwLock<Arc<Keyring>>,
     keys: RwLock<BTreeMap<(String, u32), Key>>,
+    shreds: RwLock<Shreds>,
+    /// Held by the one who destroys secrets.
+    destroying: Mutex<()>,
+    /// The slot of the next record.
+    next_slot: AtomicU64,
+    /// Records that were met whose key is destroyed: what a restored backup brought back.
+    leftovers: Mutex<Vec<Uuid>>,
+    /// Whether any key was destroyed since the start.
+    has_destroyed: AtomicBool,
+    pub rewrapping: Rewrapping,
+}
+
+/// How far the wrapping anew of records' keys is, and what wakes it.
+#[derive(Default)]
+pub struct Rewrapping {
+    pub wanted: Notify,
+    /// Records that may still have to be wrapped anew.
+    pub left: AtomicU64,
 }
 
 impl Vault {
-    /// Opens every wrapped key with the keyring.
+    /// Opens every wrapped key with the keyring, and the shreds beside it.
     ///
     /// # Errors
-    /// A key was wrapped by a master key that the keyring does not hold.
+    /// A key was wrapped by a master key that the keyring does not hold; the token or the shreds cannot be had.
     pub fn open(keyring: Keyring, wrapped: &[WrappedKey]) -> Result<Self, StoreError> {
-        let vault = Self { keyring, keys: RwLock::new(BTreeMap::new()) };
-        for key in wrapped {
-            let master = vault.keyring.master(key.master_generation).ok_or_else(|| StoreError::KeyMissing {
-                prefecture: "master".to_owned(),
-                generation: key.master_generation,
-            })?;
-            let bytes = master.open(prefecture_key_place(&key.row()), &key.sealed)?;
-            let opened = Key::from_bytes(&bytes).ok_or(StoreError::Unsealed)?;
-            vault.put(&key.prefecture, key.generation, opened);
-        }
-        Ok(vault)
+        let shreds = Shreds::load(&Shreds::path_beside(keyring.path()))?;
+        let keys = open_all(&keyring, wrapped)?;
+        Ok(Self {
+            keyring: RwLock::new(Arc::new(keyring)),
+            keys: RwLock::new(keys),
+            shreds: RwLock::new(shreds),
+            destroying: Mutex::default(),
+            next_slot: AtomicU64::new(u64::MAX),
+            leftovers: Mutex::default(),
+            has_destroyed: AtomicBool::new(false),
+            rewrapping: Rewrapping::default(),
+        })
     }
 
-    /// The keyring, for what must open before any key of the database is known.
-    pub(super) fn keyring(&self) -> &Keyring {
-        &self.keyring
+    /// Takes the slots of a run, which no other run of any node has: records may be registered from now on.
+    pub fn begin_run(&self, run: u32) {
+        self.next_slot.store(u64::from(run) << RUN_BITS, Ordering::SeqCst);
     }
 
-    /// Makes a new key for a prefecture, one generation after its latest, wrapped for the database.
+    /// Makes new keys for prefectures, one generation after the latest of each, wrapped by a keyring.
     ///
     /// # Errors
-    /// The random generator or the provider failed.
-    pub fn new_generation(&self, prefecture: &str) -> Result<WrappedKey, StoreError> {
-        let generation = self.latest(prefecture).map_or(1, |(generation, _)| generation + 1);
-        let key = Key::generate()?;
-        let wrapped = self.wrap_prefecture_key(prefecture, generation, &key)?;
-        self.put(prefecture, generation, key);
-        Ok(wrapped)
+    /// The random generator, the provider or the token failed.
+    pub fn make_generations(&self, keyring: &Keyring, prefectures: &[String]) -> Result<Vec<NewKey>, StoreError> {
+        keyring.work(|masters| {
+            let make = |prefecture: &String| {
+                let generation = self.latest(prefecture).map_or(1, |(generation, _)| generation + 1);
+                let key = Key::generate()?;
+                Ok(NewKey { wrapped: wrapped(masters, prefecture, generation, &key)?, key })
+            };
+            prefectures.iter().map(make).collect()
+        })
     }
 
-    /// Wraps every prefecture key anew with the keyring's current master key.
+    /// Uses another state of the keyring from now on, and the prefecture keys of the database. Keys in memory stay.
     ///
     /// # Errors
-    /// The provider failed.
-    pub fn rewrap_all(&self) -> Result<Vec<WrappedKey>, StoreError> {
-        let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        keys.iter()
-            .map(|((prefecture, generation), key)| self.wrap_prefecture_key(prefecture, *generation, key))
-            .collect()
+    /// As [`Self::open`].
+    pub fn reload(&self, keyring: Keyring, wrapped: &[WrappedKey]) -> Result<(), StoreError> {
+        let opened = open_all(&keyring, wrapped)?;
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).extend(opened);
+        *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+        Ok(())
     }
 
-    fn wrap_prefecture_key(&self, prefecture: &str, generation: u32, key: &Key) -> Result<WrappedKey, StoreError> {
-        let (master_generation, master) = self.keyring.current();
-        let mut wrapped =
-            WrappedKey { prefecture: prefecture.to_owned(), generation, master_generation, sealed: Vec::new() };
-        wrapped.sealed = master.seal(prefecture_key_place(&wrapped.row()), key.bytes())?;
-        Ok(wrapped)
+    /// Puts keys to use that are durable.
+    pub fn install(&self, made: Vec<NewKey>) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.extend(made.into_iter().map(|NewKey { wrapped, key }| ((wrapped.prefecture, wrapped.generation), key)));
+    }
+
+    /// Every prefecture key, wrapped anew by a keyring.
+    ///
+    /// # Errors
+    /// The provider or the token failed.
+    pub fn wrapped_by(&self, keyring: &Keyring) -> Result<Vec<WrappedKey>, StoreError> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner).clone();
+        keyring.work(|masters| {
+            keys.iter().map(|((prefecture, generation), key)| wrapped(masters, prefecture, *generation, key)).collect()
+        })
+    }
+
+    /// The keyring in use.
+    pub fn keyring(&self) -> Arc<Keyring> {
+        self.keyring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The latest generation of a prefecture's key.
+    pub fn latest_generation(&self, prefecture: &str) -> u32 {
+        self.latest(prefecture).map_or(0, |(generation, _)| generation)
+    }
+
+    /// Whether a prefecture key is in memory.
+    pub fn knows(&self, prefecture: &str, generation: u32) -> bool {
+        self.generation(prefecture, generation).is_ok()
+    }
+
+    /// Forgets a prefecture key to which nothing refers.
+    pub fn forget(&self, prefecture: &str, generation: u32) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.remove(&(prefecture.to_owned(), generation));
     }
 
     /// Seals a value with a prefecture's latest key: its generation, then nonce, ciphertext, tag.
@@ -179,10 +286,7 @@ impl Vault {
     /// The generation is gone, or another place, or damage.
     pub fn unseal(&self, prefecture: &str, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let (generation, body) = sealed.split_first_chunk::<GENERATION>().ok_or(StoreError::Unsealed)?;
-        let generation = u32::from_be_bytes(*generation);
-        let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let key = keys.get(&(prefecture.to_owned(), generation)).ok_or_else(|| missing(prefecture, generation))?;
-        key.open(place, body)
+        self.generation(prefecture, u32::from_be_bytes(*generation))?.open(place, body)
     }
 
     /// Seals a text under the central key.
@@ -202,34 +306,127 @@ impl Vault {
         String::from_utf8(plain.to_vec()).map_err(|_| StoreError::Unsealed)
     }
 
-    /// Wraps a record's data key with the key of its prefecture.
+    /// Wraps the data key of a new record with the key of its prefecture and a secret of its own: generation, slot of
+    /// the secret, nonce, ciphertext, tag. The secret is not in the database, and can be destroyed by itself.
     ///
     /// # Errors
     /// As [`Self::seal`].
-    pub fn wrap(&self, prefecture: &str, record: uuid::Uuid, key: &Key) -> Result<Vec<u8>, StoreError> {
-        self.seal(prefecture, record_key_place(&record), key.bytes())
+    pub fn wrap(&self, prefecture: &str, record: Uuid, key: &Key) -> Result<Vec<u8>, StoreError> {
+        self.wrap_at(self.take_slot()?, prefecture, record, key)
+    }
+
+    /// Wraps a record's data key anew with the latest key of a prefecture, the same or another. Its secret stays what
+    /// it was, so that destroying it reaches every copy of the wrapped key there ever was.
+    ///
+    /// # Errors
+    /// As [`Self::unwrap_key`].
+    pub fn rewrap(&self, from: &str, to: &str, record: Uuid, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let key = self.unwrap_key(from, record, sealed)?;
+        self.wrap_at(slot_of(sealed)?, to, record, &key)
+    }
+
+    fn wrap_at(&self, slot: Slot, prefecture: &str, record: Uuid, key: &Key) -> Result<Vec<u8>, StoreError> {
+        let (generation, prefecture_key) = self.latest(prefecture).ok_or_else(|| missing(prefecture, 0))?;
+        let wrapping = prefecture_key.mixed_with(&self.secret(slot)?);
+        let sealed = wrapping.seal(record_key_place(&record_key_row(record, slot)), key.bytes())?;
+        Ok([generation.to_be_bytes().as_slice(), slot.to_be_bytes().as_slice(), &sealed].concat())
     }
 
     /// Unwraps a record's data key.
     ///
     /// # Errors
-    /// As [`Self::unseal`].
-    pub fn unwrap_key(&self, prefecture: &str, record: uuid::Uuid, sealed: &[u8]) -> Result<Key, StoreError> {
-        let bytes = self.unseal(prefecture, record_key_place(&record), sealed)?;
+    /// As [`Self::unseal`]; [`StoreError::Destroyed`] where the record was disposed of.
+    pub fn unwrap_key(&self, prefecture: &str, record: Uuid, sealed: &[u8]) -> Result<Key, StoreError> {
+        let (generation, slot, body) = parts(sealed)?;
+        let wrapping = self.generation(prefecture, generation)?.mixed_with(&self.secret(slot)?);
+        let bytes = wrapping.open(record_key_place(&record_key_row(record, slot)), body)?;
         Key::from_bytes(&bytes).ok_or(StoreError::Unsealed)
     }
 
+    fn secret(&self, slot: Slot) -> Result<Key, StoreError> {
+        self.shreds.read().unwrap_or_else(PoisonError::into_inner).secret(slot).ok_or(StoreError::Destroyed)
+    }
+
+    /// A slot that no record has. One whose secret is gone belonged to a record that a restored backup does not know.
+    fn take_slot(&self) -> Result<Slot, StoreError> {
+        let shreds = self.shreds.read().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let slot = self.next_slot.fetch_add(1, Ordering::SeqCst);
+            if slot >> SLOT_BITS != 0 {
+                return Err(StoreError::Corrupt("slots of records' secrets are used up, or no run was begun"));
+            }
+            if shreds.holds(slot) {
+                return Ok(slot);
+            }
+        }
+    }
+
+    /// Destroys the secrets of records, for good: no copy of the database opens them any more. Those that are
+    /// destroyed already are passed over. Answers how many were there.
+    ///
+    /// # Errors
+    /// The file of shreds cannot be written; nothing is destroyed then.
+    pub fn destroy(&self, slots: &[Slot]) -> Result<usize, StoreError> {
+        let _alone = self.destroying.lock().unwrap_or_else(PoisonError::into_inner);
+        let (held, left) = {
+            let shreds = self.shreds.read().unwrap_or_else(PoisonError::into_inner);
+            let held: Vec<Slot> = slots.iter().copied().filter(|slot| shreds.holds(*slot)).collect();
+            if held.is_empty() {
+                return Ok(0);
+            }
+            let left = shreds.without(&held);
+            (held, left)
+        };
+        // Requests go on while the file is written.
+        left.replace_file()?;
+        *self.shreds.write().unwrap_or_else(PoisonError::into_inner) = left;
+        self.has_destroyed.store(true, Ordering::SeqCst);
+        Ok(held.len())
+    }
+
+    /// Whether any of these secrets can still be derived.
+    pub fn holds_any(&self, slots: &[Slot]) -> bool {
+        let shreds = self.shreds.read().unwrap_or_else(PoisonError::into_inner);
+        slots.iter().any(|slot| shreds.holds(*slot))
+    }
+
+    /// Whether any key was destroyed since the start: what memory held of those records may not be written down.
+    pub fn has_destroyed(&self) -> bool {
+        self.has_destroyed.load(Ordering::SeqCst)
+    }
+
+    /// Notes a record whose key is destroyed although its row is there.
+    pub fn note_leftover(&self, record: Uuid) {
+        self.leftovers.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+    }
+
+    /// Hands over what [`Self::note_leftover`] noted.
+    pub fn take_leftovers(&self) -> Vec<Uuid> {
+        std::mem::take(&mut self.leftovers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn generation(&self, prefecture: &str, generation: u32) -> Result<Key, StoreError> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(&(prefecture.to_owned(), generation)).cloned().ok_or_else(|| missing(prefecture, generation))
+    }
+
     fn latest(&self, prefecture: &str) -> Option<(u32, Key)> {
-        let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.range((prefecture.to_owned(), 0)..=(prefecture.to_owned(), u32::MAX))
             .next_back()
             .map(|((_, generation), key)| (*generation, key.clone()))
     }
+}
 
-    fn put(&self, prefecture: &str, generation: u32, key: Key) {
-        let mut keys = self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        keys.insert((prefecture.to_owned(), generation), key);
-    }
+fn open_all(keyring: &Keyring, wrapped: &[WrappedKey]) -> Result<BTreeMap<(String, u32), Key>, StoreError> {
+    keyring.work(|masters| {
+        let open = |key: &WrappedKey| {
+            let bytes = masters.open(key.master_generation, prefecture_key_place(&key.row()), &key.sealed)?;
+            let opened = Key::from_bytes(&bytes).ok_or(StoreError::Unsealed)?;
+            Ok(((key.prefecture.clone(), key.generation), opened))
+        };
+        wrapped.iter().map(open).collect()
+    })
 }
 
 impl WrappedKey {
@@ -238,12 +435,47 @@ impl WrappedKey {
     }
 }
 
+fn wrapped(masters: &Masters<'_>, prefecture: &str, generation: u32, key: &Key) -> Result<WrappedKey, StoreError> {
+    let mut wrapped =
+        WrappedKey { prefecture: prefecture.to_owned(), generation, master_generation: 0, sealed: Vec::new() };
+    let (master_generation, sealed) = masters.seal(prefecture_key_place(&wrapped.row()), key.bytes())?;
+    (wrapped.master_generation, wrapped.sealed) = (master_generation, sealed);
+    Ok(wrapped)
+}
+
+/// Generation, slot, and what is sealed, of a record's wrapped key.
+fn parts(sealed: &[u8]) -> Result<(u32, Slot, &[u8]), StoreError> {
+    let (generation, rest) = sealed.split_first_chunk::<GENERATION>().ok_or(StoreError::Unsealed)?;
+    let (slot, body) = rest.split_first_chunk::<SLOT>().ok_or(StoreError::Unsealed)?;
+    Ok((u32::from_be_bytes(*generation), Slot::from_be_bytes(*slot), body))
+}
+
+/// Generation of the prefecture key that wraps a record's key.
+///
+/// # Errors
+/// It is not a wrapped key.
+pub fn generation_of(sealed: &[u8]) -> Result<u32, StoreError> {
+    parts(sealed).map(|(generation, ..)| generation)
+}
+
+/// The slot of a record's secret, as its wrapped key names it.
+///
+/// # Errors
+/// It is not a wrapped key.
+pub fn slot_of(sealed: &[u8]) -> Result<Slot, StoreError> {
+    parts(sealed).map(|(_, slot, _)| slot)
+}
+
 fn prefecture_key_place(row: &String) -> Place<'_> {
     Place { table: "prefecture_keys", row, column: "sealed_key" }
 }
 
-fn record_key_place(record: &uuid::Uuid) -> Place<'_> {
-    Place { table: "records", row: record, column: "sealed_key" }
+fn record_key_row(record: Uuid, slot: Slot) -> String {
+    format!("{record}:{slot}")
+}
+
+fn record_key_place(row: &String) -> Place<'_> {
+    Place { table: "records", row, column: "sealed_key" }
 }
 
 fn missing(prefecture: &str, generation: u32) -> StoreError {

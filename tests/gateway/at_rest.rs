@@ -165,31 +165,3 @@ fn is_nowhere_in(house: &Path, log: &Path) {
 fn operator_of(premises: &Premises, name: &str) -> tsunagi::client::Client {
     tsunagi::client::Client::new(premises.config.listen, &premises.credentials(name), Some("admin")).unwrap()
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn keys_rotate_and_everything_still_opens() {
-    use tsunagi::{cli::keys::rotate, clock::Clock, gateway::Gateway, store::keyring::Keyring};
-    let stage = Stage::new().await;
-    let city = stage.party("city", CITY_A).await;
-    let record = register(&city, &family(CITY_A)).await;
-    let config = stage.world.premises.config.clone();
-    let Stage { world, directory } = stage;
-    world.stop().await;
-    drop(city);
-    let old = fs::read(&config.keyring).unwrap();
-    let store = tsunagi::gateway::open_store(&config.database).await.unwrap();
-    let keyring = Keyring::load(&config.keyring).unwrap().rotate(&config.keyring).unwrap();
-    assert_eq!(rotate(&store, keyring).await.unwrap(), 1);
-    store.close().await;
-    let gateway = Gateway::open(config.clone(), Clock::system()).await.unwrap();
-    let mut tx = gateway.store.read().await.unwrap();
-    let stored = tsunagi::store::records::find(&mut tx, record.parse().unwrap()).await.unwrap().unwrap();
-    assert!(tsunagi::store::records::version(&mut tx, &gateway.vault, &stored, 1).await.is_ok());
-    drop(tx);
-    gateway.store.close().await;
-    drop(gateway);
-    // The old keyring opens nothing any more.
-    fs::write(&config.keyring, old).unwrap();
-    assert!(Gateway::open(config, Clock::system()).await.is_err());
-    drop(directory);
-}

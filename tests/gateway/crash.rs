@@ -102,12 +102,18 @@ pub fn operator(premises: &Premises, running: &Running) -> Client {
 }
 
 pub async fn serve(premises: &Premises, defect: Option<&str>) -> Running {
-    spawn(premises, defect, "error", Stdio::null()).await
+    let variables = defect.map(|defect| ("PLANTED_DEFECT", defect));
+    spawn(premises, variables.as_slice(), "error", Stdio::null()).await
+}
+
+/// Serves with more variables in its environment.
+pub async fn serve_with(premises: &Premises, variables: &[(&str, &str)]) -> Running {
+    spawn(premises, variables, "error", Stdio::null()).await
 }
 
 /// Serves with every log line there is, into a file.
 pub async fn serve_logging(premises: &Premises, log: &Path) -> Running {
-    spawn(premises, None, "trace", std::fs::File::create(log).unwrap().into()).await
+    spawn(premises, &[], "trace", std::fs::File::create(log).unwrap().into()).await
 }
 
 /// Serves with libraries and variables that bring a fault about. Without a shell: a library that is loaded before the
@@ -115,21 +121,21 @@ pub async fn serve_logging(premises: &Premises, log: &Path) -> Running {
 pub async fn serve_under(premises: &Premises, variables: &[(&str, &str)], defect: Option<&str>) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagi"));
     command.args(["serve", "--config"]).arg(premises.directory.join("tsunagi.toml"));
-    command.envs(variables.iter().copied());
+    command.envs(variables.iter().copied()).envs(defect.map(|defect| ("PLANTED_DEFECT", defect)));
     let Config { listen, monitor_listen, .. } = premises.config;
-    wait_for(command, (listen, monitor_listen), defect, "error", Stdio::null()).await
+    wait_for(command, (listen, monitor_listen), "error", Stdio::null()).await
 }
 
-async fn spawn(premises: &Premises, defect: Option<&str>, level: &str, stderr: Stdio) -> Running {
+async fn spawn(premises: &Premises, variables: &[(&str, &str)], level: &str, stderr: Stdio) -> Running {
     let Config { listen, monitor_listen, .. } = premises.config;
-    run(&premises.directory.join("tsunagi.toml"), (listen, monitor_listen), defect, level, stderr).await
+    run(&premises.directory.join("tsunagi.toml"), (listen, monitor_listen), variables, level, stderr).await
 }
 
 /// Serves what a configuration file says.
 pub async fn run(
     config: &Path,
     (listen, monitor): (SocketAddr, SocketAddr),
-    defect: Option<&str>,
+    variables: &[(&str, &str)],
     level: &str,
     stderr: Stdio,
 ) -> Running {
@@ -139,20 +145,17 @@ pub async fn run(
         .args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\""])
         .arg(env!("CARGO_BIN_EXE_tsunagi"))
         .arg(config);
-    wait_for(command, (listen, monitor), defect, level, stderr).await
+    command.envs(variables.iter().copied());
+    wait_for(command, (listen, monitor), level, stderr).await
 }
 
 async fn wait_for(
     mut command: Command,
     (listen, monitor): (SocketAddr, SocketAddr),
-    defect: Option<&str>,
     level: &str,
     stderr: Stdio,
 ) -> Running {
     command.env("RUST_LOG", level).stderr(stderr).kill_on_drop(true);
-    if let Some(defect) = defect {
-        command.env("PLANTED_DEFECT", defect);
-    }
     let mut child = command.spawn().unwrap();
     // Not a guess at how long it takes: `/readyz` answers once the gateway serves.
     while !is_ready(monitor).await {

@@ -50,7 +50,8 @@ impl Node {
     }
 
     async fn serve(&self, defect: Option<&str>) -> Running {
-        crash::run(&self.config, (self.listen, self.monitor), defect, "error", Stdio::null()).await
+        let variables = defect.map(|defect| ("PLANTED_DEFECT", defect));
+        crash::run(&self.config, (self.listen, self.monitor), variables.as_slice(), "error", Stdio::null()).await
     }
 
     /// Serves inside the test.

@@ -135,7 +135,7 @@ impl History {
     }
 
     fn change(&mut self) {
-        match self.draw.random.u8(0..10) {
+        match self.draw.random.u8(0..11) {
             0..4 => {
                 let (facts, items) = self.draw.record();
                 self.put(facts, items);
@@ -152,6 +152,14 @@ impl History {
                     self.index.apply(IndexChange::Facts(Box::new(facts.clone())));
                 }
                 self.scan.put_facts(facts);
+            }
+            9 if self.scan.count() > 1 => {
+                let at = self.place();
+                let id = self.scan.at(at).0.id;
+                if self.tells() {
+                    self.index.apply(IndexChange::Forget(id));
+                }
+                self.scan.forget(id);
             }
             _ => {
                 let new = self.draw.random.usize(0..10);

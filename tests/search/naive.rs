@@ -129,6 +129,15 @@ impl Scan {
         }
     }
 
+    pub fn forget(&mut self, id: Uuid) {
+        if let Some(place) = self.places.remove(&id) {
+            self.entries.swap_remove(place);
+            if let Some(moved) = self.entries.get(place) {
+                self.places.insert(moved.facts.id, place);
+            }
+        }
+    }
+
     pub fn search(&self, asked: &Asked) -> Answer {
         let criteria = asked.criteria();
         let (mut hits, mut rest, mut approached) = (Vec::new(), Vec::new(), Vec::new());

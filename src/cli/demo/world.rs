@@ -77,7 +77,7 @@ impl Premises {
         let authority = Authority::create(&certs)?;
         authority.issue_server(&["localhost", "127.0.0.1"])?;
         let serial = authority.issue_terminal("operator", &OrganizationCode::operator(), Flaw::None)?;
-        Keyring::create(&directory.join("keyring.toml"))?;
+        Keyring::create(&directory.join("keyring.toml"), None)?;
         let file = directory.join("tsunagi.toml");
         fs::write(&file, config_text(directory, database, listen, monitor, extra))?;
         let config = Config::load(&file, std::iter::empty())?;

@@ -96,8 +96,7 @@ fn sync_directory(directory: &Path) -> Result<(), BackupError> {
 /// Makes the key of a new file. Answers it, and the file's head, which holds it wrapped by the current master key.
 fn new_key(magic: &[u8; 16], keyring: &Keyring, name: &String) -> Result<(Key, Vec<u8>), StoreError> {
     let key = Key::generate()?;
-    let (generation, master) = keyring.current();
-    let wrapped = master.seal(key_place(name), key.bytes())?;
+    let (generation, wrapped) = keyring.work(|masters| masters.seal(key_place(name), key.bytes()))?;
     let mut head = magic.to_vec();
     head.extend_from_slice(&generation.to_be_bytes());
     head.extend_from_slice(&u16::try_from(wrapped.len()).map_err(|_| StoreError::Unsealed)?.to_be_bytes());
@@ -133,9 +132,10 @@ fn read_key(
     if begins != *magic {
         return Err(foreign());
     }
-    let master = keyring.master(u32::from_be_bytes(generation)).ok_or_else(foreign)?;
-    let bytes = master.open(key_place(name), &wrapped).map_err(|_| foreign())?;
-    let head = begins.len() + generation.len() + length.len() + wrapped.len();
+    let generation = u32::from_be_bytes(generation);
+    let opened = keyring.work(|masters| masters.open(generation, key_place(name), &wrapped));
+    let bytes = opened.map_err(|_| foreign())?;
+    let head = begins.len() + size_of_val(&generation) + length.len() + wrapped.len();
     Ok((Key::from_bytes(&bytes).ok_or_else(foreign)?, head as u64))
 }
 

@@ -214,7 +214,7 @@ impl Stream {
         let Some(wal) = self.log()? else { return Ok(0) };
         let Some(committed) = committed_since(&wal, state.position.as_ref())? else { return Ok(0) };
         let next = self.shipped() + 1;
-        state.growing.append(self.vault.keyring(), next, &wal, &committed)?;
+        state.growing.append(&self.vault.keyring(), next, &wal, &committed)?;
         let frames = committed.position.frames(committed.page_size);
         state.position = Some(committed.position);
         self.shipped.store(next, Ordering::SeqCst);
@@ -285,12 +285,12 @@ fn beginning(
     vault: &Vault,
 ) -> Result<Beginning, BackupError> {
     let Some((line, path)) = lines(directory)?.pop() else { return Ok(Beginning::Anew("the stream has none yet")) };
-    let base = super::base::Reading::open(&path.join(BASE), vault.keyring())?;
+    let base = super::base::Reading::open(&path.join(BASE), &vault.keyring())?;
     let Some((own, held)) = row else { return Ok(Beginning::Anew("the database belongs to no line")) };
     if own != line {
         return Ok(Beginning::Anew("the database does not belong to the newest line"));
     }
-    let (batch, position) = match last_batch(&path, line, vault.keyring()) {
+    let (batch, position) = match last_batch(&path, line, &vault.keyring()) {
         Ok(Some((batch, position))) => (batch, Some(position)),
         // Nothing was written since the line began. The base tells where the log stood, and is checked by the way.
         Ok(None) => (0, base.each(|_| Ok(()))?.position),
@@ -344,7 +344,7 @@ async fn begin_line(
     let path = directory.join(line.to_string());
     fs::DirBuilder::new().mode(0o700).create(&path).map_err(at(&path))?;
     let mut source = Source::open(database).await?;
-    let manifest = source.copy(&path.join(BASE), vault.keyring(), now).await?;
+    let manifest = source.copy(&path.join(BASE), &vault.keyring(), now).await?;
     sync_directory(directory)?;
     Ok(Begun { line, batch: 0, position: manifest.position, file: Some(source.close().await?) })
 }
