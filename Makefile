@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack soak fuzz crash faults tamper-test restore-test ha-test schemas lint deny needs doc
+.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack attack-surface soak fuzz crash faults tamper-test restore-test ha-test schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -43,9 +43,19 @@ plot-search:
 soak:
 	CASES=$(or $(N),1000000) cargo test --release --locked --test search -- --nocapture
 
-# Needs a nightly compiler and cargo-fuzz.
+# One target of fuzz/fuzz_targets, or each of them; needs a nightly compiler and cargo-fuzz.
 fuzz:
-	cargo +nightly fuzz run query fuzz/corpus/query fuzz/seeds/query -- -max_len=256 -max_total_time=$(or $(SECONDS),60)
+	for target in $(or $(TARGET),$(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))); do \
+		mkdir -p fuzz/corpus/$$target && \
+		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-max_len=4096 -max_total_time=$(or $(SECONDS),60) || exit 1; \
+	done
+
+# Bad input of every kind at a real gateway, and one table; TWIN=1 plants defects that each source must notice.
+attack-surface:
+	cargo build --release --locked
+	python3 scripts/attack_surface/test_ledger.py
+	python3 scripts/attack_surface/run.py $(if $(ONLY),--only $(ONLY)) $(if $(TWIN),--twin)
 
 # The tests of faults and of many writers at once, in full size.
 faults: needs

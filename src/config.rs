@@ -108,6 +108,8 @@ pub struct Limits {
     pub connections: usize,
     /// Requests being worked on at once; more are answered 503.
     pub requests_in_flight: usize,
+    /// Of these, requests of one terminal; more are answered 429.
+    pub terminal_in_flight: usize,
     pub handshake_seconds: u64,
     /// Seconds in which the headers of a request must arrive; also how long an idle connection is kept.
     pub header_seconds: u64,
@@ -140,6 +142,7 @@ impl Default for Limits {
         Self {
             connections: 4_096,
             requests_in_flight: 1_024,
+            terminal_in_flight: 256,
             handshake_seconds: 10,
             header_seconds: 60,
             body_seconds: 30,

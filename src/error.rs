@@ -558,7 +558,7 @@ impl Error {
                     "The operator must look after the token and its PIN. Viewing, searching and registering go on.",
                 ),
             ),
-            Self::Store(StoreError::Keyring(_)) => told(
+            Self::Store(StoreError::Keyring(_) | StoreError::KeyMissing { .. }) => told(
                 503,
                 "keyring",
                 "鍵束を読み書きできません",

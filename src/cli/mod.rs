@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod matching;
 pub mod schemas;
 pub mod serve;
+pub mod terminal_check;
 pub mod witness;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -117,6 +118,8 @@ enum Pki {
         #[arg(long, default_value_t = 30)]
         days: i64,
     },
+    /// Say whether a gateway would let a certificate in, and if not, why.
+    Check(terminal_check::Check),
 }
 
 /// Runs the program; says what went wrong on standard error.
@@ -178,6 +181,7 @@ impl Pki {
                 println!("{}", Authority::open(&directory)?.issue_terminal(&name, &organization, Flaw::None)?);
             }
             Self::Revoke { directory, serials, days } => Authority::open(&directory)?.publish_list(&serials, days)?,
+            Self::Check(check) => check.run()?,
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ use crate::{
     store::{
         self, Store, StoreError, Tx,
         changes::{Noted, Subject},
+        keyring::Keyring,
         notices::standing_of,
         vault::Vault,
     },
@@ -150,6 +151,18 @@ impl Following {
                 }
                 None => None,
             },
+            Subject::Keys => {
+                let wrapped = store::accounts::prefecture_keys(tx).await?;
+                let vault = self.vault.clone();
+                let reload = move || vault.reload(Keyring::load(vault.keyring().path())?, &wrapped);
+                // Where this node's keyring lacks the new master key, it serves on with the keys it has.
+                match tokio::task::spawn_blocking(reload).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::error!(%error, "new prefecture keys cannot be opened: copy the keyring"),
+                    Err(error) => tracing::error!(%error, "new prefecture keys could not be opened"),
+                }
+                None
+            }
             Subject::Decisions(scope) => Some(Change::Visibility(scope)),
         })
     }

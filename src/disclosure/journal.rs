@@ -98,6 +98,8 @@ pub enum Change {
     Standing(StandingChange),
     /// Something that a decision may have rested on: decisions made before must be made again.
     Visibility(Scope),
+    /// There are new prefecture keys: nodes take them up.
+    Keys,
 }
 
 impl Change {
@@ -123,6 +125,7 @@ impl Change {
             Self::Directory(DirectoryChange::ForgetExpired(_)) => return None,
             Self::Standing(StandingChange::Put(id, _) | StandingChange::Remove(id)) => Subject::Notice(*id),
             Self::Visibility(scope) => Subject::Decisions(scope.clone()),
+            Self::Keys => Subject::Keys,
         })
     }
 }
@@ -257,7 +260,7 @@ impl Memory {
             Some(Change::Directory(change)) => self.directory.apply(change),
             Some(Change::Standing(change)) => self.standing.apply(change),
             Some(Change::Visibility(scope)) => outdated = Some(scope),
-            None => {}
+            Some(Change::Keys) | None => {}
         }
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
         recent.pass(position);

@@ -245,6 +245,17 @@ fn read(file: &Path) -> Result<Vec<u8>, TrustError> {
     fs::read(file).map_err(|error| TrustError::File(file.to_owned(), error))
 }
 
+/// RFC 5280 section 6.1.4 (n), which the library leaves out: an issuer whose key usage is stated states keyCertSign.
+/// Asked of whatever is presented, since the library does not tell which of it made the path.
+fn may_sign_certificates(certificate: &CertificateDer<'_>) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return false };
+    match certificate.key_usage() {
+        Ok(Some(usage)) => usage.value.key_cert_sign(),
+        Ok(None) => true,
+        Err(_) => false,
+    }
+}
+
 impl ClientCertVerifier for TerminalVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &self.hints
@@ -257,6 +268,10 @@ impl ClientCertVerifier for TerminalVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
         let verified = self.trust.load().verifier.verify_client_cert(end_entity, intermediates, now)?;
+        if !intermediates.iter().all(|certificate| may_sign_certificates(certificate)) {
+            tracing::warn!("an intermediate certificate may not sign certificates");
+            return Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
+        }
         TerminalCertificate::from_der(end_entity).map_err(|fault| {
             tracing::warn!(%fault, "a client certificate does not fit the profile");
             rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)

@@ -20,7 +20,7 @@ use crate::{
     clock::Timestamp,
     disclosure::{
         entry::{Act, Entry},
-        journal::Effect,
+        journal::{Change, Effect},
     },
     error::Error,
     gateway::Gateway,
@@ -166,7 +166,7 @@ pub async fn begin_rewrap(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
                 let left = store::rewraps::count_after(tx, Uuid::nil()).await?;
                 let entry =
                     Entry::of(&call.caller, Act::KeysRotate, &node.clock).about(format!("master {master_generation}"));
-                Ok(Effect::new(RewrapView::of(&rewrap, left), entry))
+                Ok(Effect::new(RewrapView::of(&rewrap, left), entry).then(Change::Keys))
             })
         })
         .await?;

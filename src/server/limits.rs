@@ -1,6 +1,11 @@
-//! Limits by caller: so many requests a second for a terminal, and for an officer.
+//! Limits by caller: so many requests a second for a terminal, and for an officer; so many at once for a terminal.
 
-use std::{num::NonZeroU32, time::Instant};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
 
 use governor::{
     DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter,
@@ -18,6 +23,15 @@ pub struct CallerLimits {
     sign_ins: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
     /// Password hashing costs memory and a core: so many at once.
     passwords: Semaphore,
+    /// Requests being worked on, by terminal: none stays here with 0.
+    places: Mutex<HashMap<String, usize>>,
+    most_places: usize,
+}
+
+/// A request's place among those of its terminal, until it is dropped.
+pub struct Place<'l> {
+    limits: &'l CallerLimits,
+    terminal: &'l str,
 }
 
 const PASSWORDS_AT_ONCE: usize = 2;
@@ -32,6 +46,8 @@ impl CallerLimits {
             officers: RateLimiter::keyed(quota(limits.officer_per_second, limits.officer_burst)),
             sign_ins: RateLimiter::keyed(sign_ins),
             passwords: Semaphore::new(PASSWORDS_AT_ONCE),
+            places: Mutex::default(),
+            most_places: limits.terminal_in_flight.max(1),
         }
     }
 
@@ -41,6 +57,21 @@ impl CallerLimits {
     /// [`Error::RateLimited`] with the seconds to wait.
     pub fn take_terminal(&self, serial: &str) -> Result<(), Error> {
         self.terminals.check_key(&serial.to_owned()).map_err(|wait| limited(&wait))
+    }
+
+    /// Takes a place for a request of a terminal. Without this bound, one terminal whose bodies come slowly would hold
+    /// the places of all.
+    ///
+    /// # Errors
+    /// As [`Self::take_terminal`].
+    pub fn take_place<'l>(&'l self, serial: &'l str) -> Result<Place<'l>, Error> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = places.entry(serial.to_owned()).or_default();
+        if *taken >= self.most_places {
+            return Err(Error::RateLimited { retry_after_seconds: 1 });
+        }
+        *taken += 1;
+        Ok(Place { limits: self, terminal: serial })
     }
 
     /// Takes one request from an officer's allowance.
@@ -72,6 +103,18 @@ impl CallerLimits {
         self.terminals.retain_recent();
         self.officers.retain_recent();
         self.sign_ins.retain_recent();
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut places = self.limits.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut taken) = places.entry(self.terminal.to_owned()) {
+            *taken.get_mut() = taken.get().saturating_sub(1);
+            if *taken.get() == 0 {
+                taken.remove();
+            }
+        }
     }
 }
 

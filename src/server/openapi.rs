@@ -177,6 +177,25 @@ pub fn document() -> Value {
     })
 }
 
+/// Query parameters by operation. None is required.
+const QUERIES: &[(&str, &str, &str)] = &[
+    ("list_records", "after", "`next` of the page before"),
+    ("read_inbox", "after", "`cursor` of the page before"),
+    ("read_inbox", "wait", "seconds to wait for a message, at most 30"),
+    ("read_disclosures", "of", "`ours` or `by_us`"),
+    ("read_disclosures", "record", "id of a record; with `ours`"),
+    ("read_disclosures", "before", "`next` of the page before"),
+    ("prove_inclusion", "entry", "id of the entry"),
+    ("prove_inclusion", "size", "size of the tree; left out, the present one"),
+    ("prove_consistency", "from", "the smaller size"),
+    ("prove_consistency", "to", "the larger size; left out, the present one"),
+    ("read_evidence", "record", "id of a record; left out, all"),
+    ("read_evidence", "from", "size of an earlier tree"),
+];
+
+/// Operations that ask why.
+const STATES_PURPOSE: &[&str] = &["view_record", "view_version", "view_history", "view_attachment"];
+
 fn operation(route: &Route) -> Value {
     let schema = |name: &str| json!({ "schema": { "$ref": format!("#/components/schemas/{name}") } });
     let mut parameters: Vec<Value> = route
@@ -185,6 +204,16 @@ fn operation(route: &Route) -> Value {
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
+    let of_query = QUERIES.iter().filter(|(operation, ..)| *operation == route.operation);
+    parameters.extend(of_query.map(|(_, name, meaning)| {
+        json!({ "name": name, "in": "query", "description": meaning, "schema": { "type": "string" } })
+    }));
+    if STATES_PURPOSE.contains(&route.operation) {
+        parameters.push(header_parameter("Tsunagi-Purpose", true));
+    }
+    if route.body == BodyKind::Attachment {
+        parameters.push(header_parameter("Tsunagi-Attachment-Kind", false));
+    }
     if route.method != axum::http::Method::GET {
         parameters
             .push(header_parameter("Idempotency-Key", route.operation != "sign_in" && route.operation != "sign_out"));

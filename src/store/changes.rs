@@ -20,6 +20,8 @@ pub enum Subject {
     Sessions(OrganizationCode, String),
     /// A missing-child notice.
     Notice(Uuid),
+    /// The prefecture keys.
+    Keys,
     /// Decisions that rest on this must be made again.
     Decisions(Scope),
 }
@@ -33,6 +35,7 @@ impl Subject {
             Self::Staff(code, id) => ("staff", format!("{code}/{id}")),
             Self::Sessions(code, id) => ("sessions", format!("{code}/{id}")),
             Self::Notice(id) => ("notice", id.to_string()),
+            Self::Keys => ("keys", String::new()),
             Self::Decisions(Scope::Record(id)) => ("decisions_on_record", id.to_string()),
             Self::Decisions(Scope::Organization(code)) => ("decisions_on_organization", code.to_string()),
             Self::Decisions(Scope::Everything) => ("decisions", String::new()),
@@ -51,6 +54,7 @@ impl Subject {
             "staff" => officer().map(|(code, id)| Self::Staff(code, id))?,
             "sessions" => officer().map(|(code, id)| Self::Sessions(code, id))?,
             "notice" => Self::Notice(Uuid::parse_str(subject).ok()?),
+            "keys" => Self::Keys,
             "decisions" => Self::Decisions(Scope::Everything),
             "decisions_on_record" => Self::Decisions(Scope::Record(Uuid::parse_str(subject).ok()?)),
             "decisions_on_organization" => Self::Decisions(Scope::Organization(OrganizationCode::parse(subject)?)),

@@ -175,21 +175,40 @@ impl Call {
     }
 }
 
-/// serde names fields and quotes values; what it quotes with `"…"` may be a value and is left out.
+/// What serde says, less the values that it quotes. A value may itself hold quotes and words of serde's, so nothing is
+/// kept from the first quote on but what stands after the last `expected`: serde writes that from names of the program.
 fn without_values(message: &str) -> String {
-    let mut out = String::new();
-    let mut inside = false;
-    for c in message.chars() {
-        match c {
-            '"' | '`' => {
-                inside = !inside;
-                if inside {
-                    out.push('…');
-                }
-            }
-            c if !inside => out.push(c),
-            _ => {}
+    if message.starts_with("missing field ") {
+        return message.to_owned();
+    }
+    let Some((before, quoted)) = message.split_once(['"', '`']) else { return message.to_owned() };
+    match quoted.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("{before}…, expected {expected}"),
+        None => format!("{before}…"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_values;
+
+    #[test]
+    fn an_error_of_serde_keeps_no_value() {
+        let told = |json: &str| {
+            let error = serde_json::from_str::<crate::operations::search_nationwide::SearchRequest>(json).map(|_| ());
+            without_values(&error.unwrap_err().to_string())
+        };
+        for (json, expected) in [
+            (r#"{"purpose":"架空\"花子"}"#, "unknown variant …, expected one of `new_report`"),
+            (r#"{"架空`花子":1}"#, "unknown field …, expected one of `purpose`"),
+            (r#"{"case_reference":{"架空":"花子"}}"#, "invalid type: map, expected a string"),
+            (r#"{"page":"架空, expected 花子"}"#, "invalid type: string …, expected usize"),
+            (r#"{"page":"架空\", expected 花子"}"#, "invalid type: string …, expected usize"),
+            ("{}", "missing field `purpose`"),
+        ] {
+            let told = told(json);
+            assert!(told.starts_with(expected), "{told}");
+            assert!(!told.contains("架空") && !told.contains("花子"), "{told}");
         }
     }
-    out
 }

@@ -4,6 +4,8 @@
 //! right namespace, no document type, no attributes but namespace declarations, legal characters only, and caps on
 //! depth and attributes while reading, so that a hostile document costs little.
 
+mod grammar;
+
 use quick_xml::{
     events::{BytesStart, Event},
     name::ResolveResult,
@@ -12,7 +14,8 @@ use quick_xml::{
 
 use super::{MOST_DEPTH, syntax_fault};
 use crate::domain::format::{
-    Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode, validate, validate::Order,
+    Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode, definition::Field, document::child_field,
+    sections::SECTIONS, validate, validate::Order,
 };
 
 /// Most attributes on one element, namespace declarations included.
@@ -29,7 +32,9 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
     })?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     refuse_illegal_characters(text)?;
-    let root = Reading { text, reader: NsReader::from_str(text), counted: (0, 1) }.root()?;
+    let reading = Reading { text, reader: NsReader::from_str(text), counted: (0, 1) };
+    // quick-xml takes off a byte order mark too, and a second one is a character before the root.
+    let root = if text.starts_with('\u{FEFF}') { Err(reading.not_well_formed())? } else { reading.root()? };
     validate(root, Order::Prescribed)
 }
 
@@ -100,13 +105,7 @@ impl<'a> Reading<'a> {
             let event = self.reader.read_event().map_err(|_| self.not_well_formed())?;
             match event {
                 Event::Decl(declaration) => {
-                    let utf8 = match declaration.encoding() {
-                        None => true,
-                        Some(Ok(encoding)) => encoding.eq_ignore_ascii_case("utf-8"),
-                        Some(Err(_)) => false,
-                    };
-                    let version = declaration.version().is_ok_and(|version| version.as_ref() == "1.0");
-                    if !first || !utf8 || !version {
+                    if !first || !grammar::is_declaration(&declaration) {
                         return Err(syntax_fault(
                             at,
                             "/",
@@ -126,7 +125,7 @@ impl<'a> Reading<'a> {
                     ));
                 }
                 Event::PI(instruction) => {
-                    if instruction.target().eq_ignore_ascii_case("xml") {
+                    if !grammar::is_instruction(&instruction) {
                         return Err(self.not_well_formed());
                     }
                 }
@@ -251,15 +250,19 @@ impl<'a> Reading<'a> {
 
     /// Checks name, namespace and attributes of a start tag.
     fn element(&self, start: &BytesStart<'_>, is_root: bool, line: u64) -> Result<RawNode, Vec<Fault>> {
+        if !grammar::is_qualified_name(start.name().as_ref()) || !grammar::attributes_are_apart(start) {
+            return Err(self.not_well_formed());
+        }
         for (count, attribute) in start.attributes().enumerate() {
             if count >= MOST_ATTRIBUTES {
                 return Err(syntax_fault(line, "/", "attributes", "属性が多すぎます。", "Too many attributes."));
             }
             let attribute = attribute.map_err(|_| self.not_well_formed())?;
-            if attribute.value.contains('<') {
+            let key = attribute.key.as_ref();
+            let is_text = !attribute.value.contains('<') && quick_xml::escape::unescape(&attribute.value).is_ok();
+            if !is_text || !grammar::is_qualified_name(key) {
                 return Err(self.not_well_formed());
             }
-            let key = attribute.key.as_ref();
             let declares_namespace = key == "xmlns" || key.starts_with("xmlns:");
             if !declares_namespace {
                 return Err(syntax_fault(
@@ -301,12 +304,26 @@ fn normalize_line_ends(text: &str) -> String {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_owned() }
 }
 
+/// Names come from the document and are quoted only where they are those of the format.
 fn path_of(open: &[Open]) -> String {
-    // Names come from the document and are quoted only where they are those of the format.
-    open.iter().fold(String::new(), |path, open| {
-        let known = open.node.name.bytes().all(|b| b.is_ascii_alphanumeric()) && open.node.name.len() <= 32;
-        path + "/" + if known { &open.node.name } else { "?" }
-    })
+    let mut path = String::new();
+    let mut parent: Option<&'static Field> = None;
+    for (depth, Open { node, .. }) in open.iter().enumerate() {
+        let name = match depth {
+            0 => ROOT,
+            1 => {
+                parent = SECTIONS.iter().map(|section| &section.field).find(|field| field.name == node.name);
+                parent.map_or("?", |field| field.name)
+            }
+            _ => {
+                parent = parent.and_then(|parent| child_field(parent, &node.name));
+                parent.map_or("?", |field| field.name)
+            }
+        };
+        path.push('/');
+        path.push_str(name);
+    }
+    path
 }
 
 /// Writes sections as a document, in the order in which they are given.

@@ -73,6 +73,46 @@ async fn sizes_depths_and_attributes_are_bounded() {
     assert_eq!(city.client.get("/v1/session").send().await.unwrap().status, 200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_is_no_text_is_refused_like_any_other() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    for path in ["/v1/records/%FF/history", "/v1/records/%C0%AF/history", "/v1/staffing-reports/%FF/export"] {
+        let reply = city.client.get(path).header("tsunagi-purpose", "casework").send().await.unwrap();
+        assert!(matches!(reply.status.as_u16(), 403 | 404), "{path}: {}", reply.status);
+        assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{path}");
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{path}");
+    }
+}
+
+/// Found by slowhttptest: as many slow bodies as there are places, and nobody else was answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_bodies_of_one_terminal_keep_no_place_from_another() {
+    let stage =
+        Stage::with(&format!("{GENEROUS}requests_in_flight = 4\nterminal_in_flight = 2\nbody_seconds = 20\n")).await;
+    let city = stage.party("city", CITY_A).await;
+    let center = stage.party("center", CENTER_A).await;
+    let head = "POST /v1/searches HTTP/1.1\r\nHost: localhost\r\nTsunagi-Officer: o1\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n";
+    let mut holding = Vec::new();
+    for _ in 0..2 {
+        let mut stream = raw(&stage).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut begun = [0; 12];
+        stream.read_exact(&mut begun).await.unwrap();
+        assert_eq!(&begun, b"HTTP/1.1 100");
+        holding.push(stream);
+    }
+    let refused = city.client.get("/v1/session").send().await.unwrap();
+    assert_refused(&refused, 429, "rate_limited");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(center.client.get("/v1/session").send().await.unwrap().status, 200);
+    // Who waits for news holds no place, and the places come back with the connections.
+    assert_eq!(city.client.get("/v1/inbox").send().await.unwrap().status, 200);
+    drop(holding);
+    let bound = Duration::from_secs(20);
+    tokio::time::timeout(bound, until(&city, |status| status == 200)).await.expect("the places do not come back");
+}
+
 /// A TLS connection with city A's certificate, to send whatever a client would not.
 async fn raw(stage: &Stage) -> tokio_rustls::client::TlsStream<TcpStream> {
     let config = tls_config(&stage.directory.path().join("certs"), "city").unwrap();

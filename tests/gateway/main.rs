@@ -10,6 +10,7 @@ mod disposal;
 mod edit_lock;
 mod fail_closed;
 mod faults;
+mod fuzz_seeds;
 mod gate_by_construction;
 mod harness;
 mod history;

@@ -471,3 +471,35 @@ fn committed_schemas_are_those_of_the_definition() {
         assert!(committed == text, "schemas/{name} is not what `make schemas` writes");
     }
 }
+
+/// Found by the XML conformance suite: a parser that only looks for tags lets these pass.
+#[test]
+fn what_is_not_xml_is_refused() {
+    let whole = to_xml(&whole());
+    let (_, root) = whole.split_once('\n').unwrap();
+    let declared = |declaration: &str| format!("{declaration}\n{root}");
+    let with = |inserted: &str| whole.replacen("<index>", &format!("{inserted}<index>"), 1);
+    let namespaces = |more: &str| whole.replacen(&format!("\"{NAMESPACE}\""), &format!("\"{NAMESPACE}\"{more}"), 1);
+    let documents = vec![
+        format!("\u{FEFF}\u{FEFF}{whole}"),
+        declared("<?xml version=\"1.0\"encoding=\"UTF-8\"?>"),
+        declared("<?xml version=\"1.0\" standalone=\"YES\"?>"),
+        declared("<?xml version=\"1.0\" standalone=\"yes\" encoding=\"UTF-8\"?>"),
+        declared("<?xml version=\"1.0\" version=\"1.0\"?>"),
+        with("<? ?>"),
+        with("<?target+++?>"),
+        with("<123/>"),
+        namespaces(" xmlns:a=\"&nothing;\""),
+        namespaces(" xmlns:a=\"&\""),
+        namespaces(" xmlns:.a=\"urn:a\""),
+        namespaces("xmlns:a=\"urn:a\""),
+    ];
+    assert!(verdicts_of_xmllint(std::slice::from_ref(&whole)) == [true] && xml::read(whole.as_bytes()).is_ok());
+    for document in &documents {
+        let rules: Vec<_> = xml::read(document.as_bytes()).err().unwrap_or_default().iter().map(|f| f.rule).collect();
+        assert!(matches!(rules.as_slice(), ["well_formed" | "xml_declaration"]), "{rules:?}: {document}");
+    }
+    for good in [namespaces(" xmlns:a=\"urn:a&amp;b\""), with("<?target any?><!-- - -->"), format!("\u{FEFF}{whole}")] {
+        assert!(xml::read(good.as_bytes()).is_ok(), "{good}");
+    }
+}

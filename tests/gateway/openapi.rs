@@ -38,6 +38,29 @@ async fn the_document_has_every_route_and_no_loose_end() {
     }
 }
 
+#[test]
+fn the_document_names_every_query_parameter_that_is_read() {
+    let document = tsunagi::server::openapi::document();
+    let mut documented: Vec<String> = ROUTES
+        .iter()
+        .flat_map(|route| {
+            let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+            operation["parameters"].as_array().unwrap().clone()
+        })
+        .filter(|parameter| parameter["in"] == "query")
+        .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+        .collect();
+    let read = regex::Regex::new(r#"(?:query\.get|\.number)\("(\w+)"\)"#).unwrap();
+    let mut used = Vec::new();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/operations")).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        used.extend(read.captures_iter(&source).map(|found| found[1].to_owned()));
+    }
+    documented.sort();
+    used.sort();
+    assert_eq!(documented, used);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_loads_nothing_from_elsewhere() {
     let stage = Stage::new().await;

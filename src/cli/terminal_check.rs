@@ -1,0 +1,76 @@
+//! `tsunagi pki check`: whether a gateway would let a certificate in, before anybody stands before a closed door.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use rustls::{
+    pki_types::{CertificateDer, UnixTime, pem::PemObject},
+    server::danger::ClientCertVerifier,
+};
+
+use super::demo::world::WorldError;
+use crate::{
+    clock::utc_now,
+    identity::{
+        certificate::TerminalCertificate,
+        verifier::{TerminalVerifier, TrustError},
+    },
+    server::tls::provider,
+};
+
+#[derive(Args)]
+pub struct Check {
+    /// CA certificates that sign terminals (PEM).
+    #[arg(long)]
+    ca: PathBuf,
+    /// Revocation lists of that CA (PEM).
+    #[arg(long)]
+    revocation_list: Option<PathBuf>,
+    /// The terminal's certificate and then its intermediate ones (PEM or DER).
+    #[arg(required = true)]
+    certificates: Vec<PathBuf>,
+}
+
+impl Check {
+    /// Prints the verdict; whether the terminal is registered, a gateway says.
+    pub(super) fn run(&self) -> Result<(), WorldError> {
+        let verifier = TerminalVerifier::load(&self.ca, self.revocation_list.as_deref(), provider())
+            .map_err(|error| WorldError::Unexpected(format!("trust: {error}")))?;
+        let mut chain = Vec::new();
+        for file in &self.certificates {
+            chain.extend(certificates(file).map_err(|error| WorldError::Unexpected(format!("file: {error}")))?);
+        }
+        let (end_entity, intermediates) =
+            chain.split_first().ok_or_else(|| WorldError::Unexpected("file: no certificate".to_owned()))?;
+        let refused = |part: &str, error: &dyn std::error::Error| {
+            WorldError::Unexpected(format!("refused by the {part}: {error}"))
+        };
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(utc_now().unix_timestamp().unsigned_abs()));
+        let profile = TerminalCertificate::from_der(end_entity);
+        // The verifier asks for both and names the profile without the rule: the rule is told here.
+        match (verifier.verify_client_cert(end_entity, intermediates, now), profile) {
+            (Ok(_), Ok(terminal)) => {
+                println!("accepted: organization {}, serial {}", terminal.organization.as_str(), terminal.serial);
+                Ok(())
+            }
+            (
+                Err(rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure)),
+                Err(fault),
+            )
+            | (Ok(_), Err(fault)) => Err(refused("profile", &fault)),
+            (Err(error), _) => Err(refused("path", &error)),
+        }
+    }
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    let bytes = fs::read(file).map_err(|error| TrustError::File(file.to_owned(), error))?;
+    if !bytes.windows(10).any(|window| window == b"-----BEGIN") {
+        return Ok(vec![CertificateDer::from(bytes)]);
+    }
+    CertificateDer::pem_slice_iter(&bytes).collect::<Result<_, _>>().map_err(|_| TrustError::Pem(file.to_owned()))
+}
