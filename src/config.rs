@@ -123,6 +123,8 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Bytes of a record.
     pub record_bytes: usize,
+    /// Bytes of a batch of records.
+    pub batch_bytes: usize,
     /// Bytes of an attachment.
     pub attachment_bytes: usize,
     /// Requests a second for one terminal, and how many may come at once.
@@ -150,6 +152,7 @@ impl Default for Limits {
             header_bytes: 16_384,
             message_bytes: 65_536,
             record_bytes: 2_097_152,
+            batch_bytes: 16_777_216,
             attachment_bytes: 10_485_760,
             terminal_per_second: 100,
             terminal_burst: 400,

@@ -25,6 +25,8 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     Register,
+    /// A file of many records; each of those registered follows as [`Act::Register`].
+    RegisterBatch,
     Update,
     Close,
     View,

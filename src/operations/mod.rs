@@ -25,6 +25,7 @@ pub mod prove_ledger;
 pub mod read_disclosures;
 pub mod read_inbox;
 pub mod record_rules;
+pub mod register_batch;
 pub mod register_record;
 pub mod report_staffing;
 pub mod retain_records;

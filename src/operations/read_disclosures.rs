@@ -50,20 +50,18 @@ const PAGE: u32 = 100;
 /// A query parameter that is not right.
 pub async fn read_disclosures(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let organization = call.caller.organization();
-    let id = |field: &'static str| {
-        call.query
-            .get(field)
-            .map(|text| {
-                Uuid::parse_str(text).map_err(|_| Error::Field {
-                    field,
-                    rule_ja: "番号（UUID）を指定してください",
-                    rule_en: "must be an id (UUID)",
-                })
+    let id = |field: &'static str, text: Option<&String>| {
+        text.map(|text| {
+            Uuid::parse_str(text).map_err(|_| Error::Field {
+                field,
+                rule_ja: "番号（UUID）を指定してください",
+                rule_en: "must be an id (UUID)",
             })
-            .transpose()
+        })
+        .transpose()
     };
-    let before = id("before")?.unwrap_or(Uuid::max());
-    let record = id("record")?;
+    let before = id("before", call.query.get("before"))?.unwrap_or(Uuid::max());
+    let record = id("record", call.query.get("record"))?;
     let mut tx = gateway.store.read().await?;
     let page = match (call.query.get("of").map_or("ours", String::as_str), record) {
         ("ours", None) => store::ledger::entries_about(&mut tx, organization, before, PAGE).await?,

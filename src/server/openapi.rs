@@ -99,6 +99,9 @@ pub fn document() -> Value {
         .add::<ops::view_missing_notice::NoticeSearch>()
         .add::<ops::view_missing_notice::FoundNotice>()
         .add::<store::notices::CenterState>()
+        .add::<ops::register_batch::BatchTaken>()
+        .add::<ops::register_batch::BatchLine>()
+        .add::<ops::register_batch::BatchReport>()
         .add::<ops::read_inbox::Inbox>()
         .add::<ops::read_inbox::Acknowledge>()
         .add::<ops::read_disclosures::Disclosures>()
@@ -180,6 +183,7 @@ pub fn document() -> Value {
 /// Query parameters by operation. None is required.
 const QUERIES: &[(&str, &str, &str)] = &[
     ("list_records", "after", "`next` of the page before"),
+    ("list_due", "after", "`next` of the page before"),
     ("read_inbox", "after", "`cursor` of the page before"),
     ("read_inbox", "wait", "seconds to wait for a message, at most 30"),
     ("read_disclosures", "of", "`ours` or `by_us`"),
@@ -189,6 +193,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("prove_inclusion", "size", "size of the tree; left out, the present one"),
     ("prove_consistency", "from", "the smaller size"),
     ("prove_consistency", "to", "the larger size; left out, the present one"),
+    ("read_witnessed", "witnesses", "how many witnesses must have signed it; left out, one"),
     ("read_evidence", "record", "id of a record; left out, all"),
     ("read_evidence", "from", "size of an earlier tree"),
 ];
@@ -250,6 +255,7 @@ fn operation(route: &Route) -> Value {
     let request = match (route.request, route.body) {
         (_, BodyKind::Empty) | (None, _) => None,
         (Some("File"), _) => Some(json!({ "image/jpeg": {}, "image/png": {}, "application/pdf": {} })),
+        (Some("NationalFormat"), BodyKind::Batch) => Some(json!({ "application/x-ndjson": schema("NationalFormat") })),
         (Some("NationalFormat"), _) => {
             Some(json!({ "application/xml": {}, "application/json": schema("NationalFormat") }))
         }

@@ -39,6 +39,7 @@ pub enum BodyKind {
     Empty,
     Message,
     Record,
+    Batch,
     Attachment,
 }
 
@@ -49,6 +50,7 @@ impl BodyKind {
             Self::Empty => 1_024,
             Self::Message => limits.message_bytes,
             Self::Record => limits.record_bytes,
+            Self::Batch => limits.batch_bytes,
             Self::Attachment => limits.attachment_bytes,
         }
     }

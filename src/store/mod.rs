@@ -11,6 +11,7 @@
 pub mod accounts;
 pub mod attachments;
 pub mod backup;
+pub mod batches;
 pub mod changes;
 pub mod disposals;
 pub mod edit_locks;

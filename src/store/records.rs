@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    StoreError, Tx, execute, fetch_all, fetch_optional,
+    StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk,
     vault::{Key, Place, Vault},
 };
 use crate::{
@@ -402,6 +402,66 @@ pub(crate) async fn insert(
         now.as_micros(),
         sealed.index.as_slice(),
     )?;
+    Ok(())
+}
+
+/// A record on its way into the database for the first time.
+pub struct NewRecord {
+    pub facts: RecordFacts,
+    pub sealed_key: Vec<u8>,
+    pub sealed: SealedVersion,
+}
+
+const INSERT: &str = "/* insert_one_record */ INSERT INTO records (id, prefecture, owner, version, owned_since, closed,
+     serious, searchable, abuse_case, residence, shielded, shield_named, sealed_key, registered_at, updated_at,
+     sealed_index)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+const INSERT_16: &str = include_str!("sql/insert_16_records.sql");
+const INSERT_VERSION: &str = "/* insert_one_version */ INSERT INTO record_versions (prefecture, record, version,
+     organization, officer, change_kind, at, sealed_body)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const INSERT_16_VERSIONS: &str = include_str!("sql/insert_16_versions.sql");
+
+/// Registers many records at once.
+pub(crate) async fn insert_all(
+    tx: &mut Tx,
+    records: &[NewRecord],
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let at = now.as_micros();
+    for_each_chunk!(tx, records.iter(), INSERT_16, INSERT, |query, record| {
+        let NewRecord { facts, sealed_key, sealed } = record;
+        query
+            .bind(facts.id)
+            .bind(facts.owner.prefecture())
+            .bind(facts.owner.as_str())
+            .bind(facts.version)
+            .bind(facts.owned_since)
+            .bind(i64::from(facts.closed))
+            .bind(i64::from(facts.serious))
+            .bind(i64::from(facts.searchable))
+            .bind(i64::from(facts.abuse_case))
+            .bind(facts.residence.as_str())
+            .bind(i64::from(facts.shield.active))
+            .bind(named(facts))
+            .bind(sealed_key.as_slice())
+            .bind(at)
+            .bind(at)
+            .bind(sealed.index.as_slice())
+    });
+    for_each_chunk!(tx, records.iter(), INSERT_16_VERSIONS, INSERT_VERSION, |query, record| {
+        let NewRecord { facts, sealed, .. } = record;
+        query
+            .bind(facts.owner.prefecture())
+            .bind(facts.id)
+            .bind(sealed.version)
+            .bind(caller.organization().as_str())
+            .bind(caller.officer())
+            .bind("registered")
+            .bind(at)
+            .bind(sealed.body.as_slice())
+    });
     Ok(())
 }
 

@@ -122,6 +122,7 @@ fn purpose_in_japanese(purpose: Purpose) -> &'static str {
 fn act_in_japanese(act: Act) -> &'static str {
     match act {
         Act::Register => "登録",
+        Act::RegisterBatch => "一括登録",
         Act::Update => "更新",
         Act::Close => "終結",
         Act::View => "閲覧",

@@ -4,6 +4,7 @@
 mod accounting;
 mod at_rest;
 mod backup;
+mod batch;
 mod concurrency;
 mod crash;
 mod disposal;

@@ -79,6 +79,7 @@ async fn knock(client: &Client, method: &axum::http::Method, path: &str, body: B
         BodyKind::Empty => request,
         BodyKind::Message => request.json(&j!({})),
         BodyKind::Record => request.xml("<x/>"),
+        BodyKind::Batch => request.body("application/x-ndjson", "x"),
         BodyKind::Attachment => request.body("image/png", "x"),
     };
     request.send().await.unwrap()

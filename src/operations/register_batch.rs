@@ -1,0 +1,196 @@
+//! Registers a file of many records (一括登録), and reports on it line by line.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{record_rules, register_record::told_of_change};
+use crate::{
+    disclosure::{
+        entry::{Act, Entry, RecordRef},
+        journal::{Change, Effect},
+        messages::InboxKind,
+    },
+    domain::{
+        case_record::{DerivedFacts, IndexItems, RecordFacts},
+        format::Fault,
+        visibility::Relation,
+    },
+    error::Error,
+    gateway::Gateway,
+    identity::{Caller, directory::DirectoryChange},
+    search::{index::IndexChange, records::PackedRecord},
+    store::{self, StoreError, records::NewRecord, vault::Key},
+    wire::{
+        answer::{Answer, CarriesNoRecordData},
+        call::Call,
+        json,
+    },
+};
+
+/// Lines of one batch. They are one transaction: more would keep others waiting.
+const MOST_LINES: usize = 500;
+/// Media type of a batch: a record of the national format in JSON on each line.
+const MEDIA_TYPE: &str = "application/x-ndjson";
+
+/// A batch was taken: how many of its lines are records now.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BatchTaken {
+    pub batch: Uuid,
+    pub registered: usize,
+    /// Lines that were not registered. `GET /v1/batches/{id}` says why.
+    pub refused: usize,
+}
+
+impl CarriesNoRecordData for BatchTaken {}
+
+/// What became of one line.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct BatchLine {
+    /// From 1. Empty lines count and are left out.
+    pub line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<Uuid>,
+    /// What is wrong with it; it was not registered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+}
+
+/// A batch, line by line.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct BatchReport {
+    pub batch: Uuid,
+    pub lines: Vec<BatchLine>,
+}
+
+/// A report as it was stored.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct StoredReport(Box<RawValue>);
+
+impl CarriesNoRecordData for StoredReport {}
+
+/// A line that is ready to be written.
+struct Ready {
+    new: NewRecord,
+    items: IndexItems,
+}
+
+/// `POST /v1/batches`: every line that is right is registered, all of them in one commit; the others are reported.
+///
+/// # Errors
+/// Another media type, no line, or more than 500.
+pub async fn register_batch(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let idempotency = call.idempotency()?;
+    if call.content_type() != MEDIA_TYPE {
+        return Err(Error::Field {
+            field: "Content-Type",
+            rule_ja: "application/x-ndjson（1行に1件のJSON）で送ってください",
+            rule_en: "must be application/x-ndjson: one record in JSON on each line",
+        });
+    }
+    let (node, caller, body) = (gateway.clone(), call.caller.clone(), call.body.clone());
+    let lines = tokio::task::spawn_blocking(move || prepare(&node, &caller, &body));
+    let lines = lines.await.map_err(|_| Error::Overloaded)??;
+    let batch = gateway.clock.new_id();
+    let report =
+        BatchReport { batch, lines: lines.iter().map(|(line, outcome)| report_line(*line, outcome)).collect() };
+    let report = serde_json::to_string(&report).map_err(|_| StoreError::Corrupt("batch report"))?;
+    let sent = lines.len();
+    let ready: Vec<Ready> = lines.into_iter().filter_map(|(_, outcome)| outcome.ok()).collect();
+    let refused = sent - ready.len();
+    let (node, caller) = (gateway.clone(), call.caller.clone());
+    let (taken, receipt) = gateway
+        .journal
+        .write(&call.caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let now = node.clock.now();
+                let (new, items): (Vec<_>, Vec<_>) = ready.into_iter().map(|ready| (ready.new, ready.items)).unzip();
+                store::records::insert_all(tx, &new, &caller, now).await?;
+                store::batches::insert(tx, batch, &caller, now, &report).await?;
+                let owner = caller.organization().clone();
+                store::accounts::set_uploaded(tx, &owner, now).await?;
+                let entry = Entry::of(&caller, Act::RegisterBatch, &node.clock).about(batch);
+                let taken = BatchTaken { batch, registered: new.len(), refused };
+                let mut effect = Effect::new(taken, entry);
+                for (NewRecord { facts, .. }, items) in new.into_iter().zip(items) {
+                    let entry = Entry::of(&caller, Act::Register, &node.clock)
+                        .on(&RecordRef { record: facts.id, version: 1, owner: facts.owner.clone() })
+                        .as_relation(Relation::Owner);
+                    let told = told_of_change(&node, &caller, &facts, &items, InboxKind::RecordRegistered, &entry);
+                    effect = effect
+                        .log([entry])
+                        .log(told.entries)
+                        .tell(told.inbox)
+                        .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))));
+                }
+                Ok(effect.then(Change::Directory(DirectoryChange::Uploaded(owner, now))))
+            })
+        })
+        .await?;
+    let entry = receipt.entries().get(..1).unwrap_or_default();
+    Ok(Answer::message(StatusCode::CREATED, &taken).with_entries(entry))
+}
+
+type Outcome = Result<Ready, Vec<Fault>>;
+
+fn report_line(line: usize, outcome: &Outcome) -> BatchLine {
+    match outcome {
+        Ok(ready) => BatchLine { line, record: Some(ready.new.facts.id), faults: Vec::new() },
+        Err(faults) => BatchLine { line, record: None, faults: faults.clone() },
+    }
+}
+
+/// Reads and seals every line.
+fn prepare(gateway: &Gateway, caller: &Caller, body: &Bytes) -> Result<Vec<(usize, Outcome)>, Error> {
+    let lines: Vec<(usize, &[u8])> =
+        (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty()).collect();
+    if lines.is_empty() || lines.len() > MOST_LINES {
+        return Err(Error::Field {
+            field: "body",
+            rule_ja: "1～500件としてください",
+            rule_en: "must have 1 to 500 records",
+        });
+    }
+    lines.into_iter().map(|(number, line)| Ok((number, prepare_line(gateway, caller, number, line)?))).collect()
+}
+
+fn prepare_line(gateway: &Gateway, caller: &Caller, number: usize, line: &[u8]) -> Result<Outcome, Error> {
+    let in_batch =
+        |faults: Vec<Fault>| faults.into_iter().map(|fault| Fault { line: number as u64, ..fault }).collect::<Vec<_>>();
+    let document = match json::read(line) {
+        Ok(document) => document,
+        Err(faults) => return Ok(Err(in_batch(faults))),
+    };
+    match record_rules::check(&document, &gateway.registry, gateway.clock.today_in_japan()) {
+        Ok(()) => {}
+        Err(Error::Faults(faults)) => return Ok(Err(in_batch(faults))),
+        Err(error) => return Err(error),
+    }
+    let (Some(items), Some(derived)) = (IndexItems::of(&document), DerivedFacts::of(&document)) else {
+        return Err(StoreError::Corrupt("a validated document without index or contact").into());
+    };
+    let id = gateway.clock.new_id();
+    let owner = caller.organization().clone();
+    let key = Key::generate()?;
+    let sealed_key = gateway.vault.wrap(owner.prefecture(), id, &key)?;
+    let sealed = store::records::seal_version(&key, id, 1, &document, &items)?;
+    let facts = RecordFacts { id, owner, version: 1, owned_since: 1, closed: false, serious: false, derived };
+    Ok(Ok(Ready { new: NewRecord { facts, sealed_key, sealed }, items }))
+}
+
+/// `GET /v1/batches/{id}`: to the organization that sent it.
+///
+/// # Errors
+/// [`Error::NotFound`] for anybody else.
+pub async fn read_batch(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let id = call.id("id")?;
+    let mut tx = gateway.store.read().await?;
+    let report = store::batches::report(&mut tx, id, &call.caller).await?.ok_or(Error::NotFound("batch"))?;
+    let report = RawValue::from_string(report).map_err(|_| StoreError::Corrupt("batch report"))?;
+    Ok(Answer::message(StatusCode::OK, &StoredReport(report)))
+}

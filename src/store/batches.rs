@@ -1,0 +1,40 @@
+//! Reports of batches: which line became which record, or which rules it breaks.
+
+use uuid::Uuid;
+
+use super::{StoreError, Tx, execute, fetch_optional};
+use crate::{clock::Timestamp, identity::Caller};
+
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    id: Uuid,
+    caller: &Caller,
+    at: Timestamp,
+    report: &str,
+) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        "/* insert_batch */ INSERT INTO batches (id, organization, officer, at, report) VALUES ($1, $2, $3, $4, $5)",
+        id,
+        caller.organization().as_str(),
+        caller.officer(),
+        at.as_micros(),
+        report,
+    )?;
+    Ok(())
+}
+
+/// The report of a batch that the caller's organization sent.
+///
+/// # Errors
+/// The database failed.
+pub async fn report(tx: &mut Tx, id: Uuid, caller: &Caller) -> Result<Option<String>, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        (String,),
+        "/* batch_report */ SELECT report FROM batches WHERE id = $1 AND organization = $2",
+        id,
+        caller.organization().as_str(),
+    )?;
+    Ok(row.map(|(report,)| report))
+}
