@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test bench bench-search bench-gateway bench-matching plot-search attack attack-surface soak fuzz crash faults tamper-test restore-test ha-test schemas lint deny needs doc
+.PHONY: demo test bench bench-bulk bench-search bench-gateway bench-matching plot-search attack attack-surface soak fuzz crash faults tamper-test restore-test ha-test schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -18,6 +18,10 @@ lint:
 
 bench:
 	cargo bench --locked --bench gateway
+
+# Batches through the API beside COPY, the journal beside single-row commits, on a throwaway PostgreSQL.
+bench-bulk:
+	RECORDS=$(or $(N),100000) scripts/with_postgres.sh cargo bench --locked --bench bulk
 
 # National search at N records beside PostgreSQL, SQLite and tantivy; needs the programs of PostgreSQL 15.
 bench-search:
@@ -61,10 +65,12 @@ attack-surface:
 faults: needs
 	UPDATES=$(or $(N),5) OVERLOAD_SECONDS=30 cargo test --locked --test gateway -- \
 		faults:: concurrency:: edit_lock:: fail_closed:: --nocapture
+	GONE_SECONDS=60 scripts/with_postgres.sh cargo test --locked --test gateway -- nodes:: --nocapture
 
-# Kills and restarts the gateway N times at random moments under load.
+# Kills the gateway, and PostgreSQL, N times at random moments under load, on both databases.
 crash:
 	KILLS=$(or $(N),50) cargo test --locked --test gateway -- crash:: --nocapture
+	KILLS=$(or $(N),50) scripts/with_postgres.sh cargo test --locked --test gateway -- crash:: --nocapture
 
 # Kills the primary of a PostgreSQL cluster N times under load and counts what is lost; ARGS as in scripts/ha_test.py,
 # such as ARGS='--load gateway'. Needs etcd, HAProxy and Patroni, and installs them where it may.

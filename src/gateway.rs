@@ -193,7 +193,7 @@ async fn open_vault(store: &Store, keyring: Keyring, node: &str, now: Timestamp)
         prefectures.filter(|prefecture| !wrapped.iter().any(|key| key.prefecture == *prefecture)).collect();
     let made = vault.make_generations(&vault.keyring(), &missing)?;
     for key in &made {
-        store::accounts::put_prefecture_key(&mut tx, &key.wrapped).await?;
+        store::accounts::add_prefecture_key(&mut tx, &key.wrapped).await?;
     }
     store::ledger::begin(&mut tx, node, now).await?;
     let run = store::disposals::begin_run(&mut tx).await?;

@@ -21,6 +21,8 @@ CREATE TABLE inbox_positions (
     organization TEXT PRIMARY KEY,
     position BIGINT NOT NULL
 );
+INSERT INTO inbox_positions (organization, position)
+SELECT organization, MAX(position) FROM inbox GROUP BY organization;
 
 -- The ministry's list.
 CREATE INDEX records_serious ON records (id) WHERE serious = 1;

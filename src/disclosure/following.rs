@@ -8,11 +8,13 @@
 //! [`store::changes`]: crate::store::changes
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
+use uuid::Uuid;
 
 use super::{
     journal::{Change, JournalError, Memory},
@@ -27,6 +29,7 @@ use crate::{
         changes::{Noted, Subject},
         keyring::Keyring,
         notices::standing_of,
+        records::IndexRow,
         vault::Vault,
     },
 };
@@ -58,6 +61,7 @@ impl Following {
         let following = Arc::new(Self { store, vault, memory, taking: Mutex::new(()), asked, planted });
         if following.store.is_shared() {
             tokio::spawn(rounds(Arc::downgrade(&following), asking));
+            tokio::spawn(look_into_inboxes(Arc::downgrade(&following)));
         }
         following
     }
@@ -84,7 +88,12 @@ impl Following {
     }
 
     async fn round(&self) -> Result<(), StoreError> {
-        if self.store.changes_position().await? > self.memory.position() {
+        let held = self.memory.position();
+        let committed = self.store.changes_position().await?;
+        if committed < held {
+            return Err(StoreError::Corrupt("the database has forgotten changes that this node holds"));
+        }
+        if committed > held {
             let mut tx = self.store.read().await?;
             self.take_in(&mut tx).await?;
         }
@@ -106,11 +115,17 @@ impl Following {
             if page.is_empty() {
                 return Ok(());
             }
+            let last_mentions: HashMap<Subject, u64> =
+                page.iter().map(|noted| (noted.subject.clone(), noted.position)).collect();
             for (Noted { position, subject }, expected) in page.into_iter().zip(held + 1..) {
                 if position != expected {
                     return Err(StoreError::Corrupt("changes that this node has not seen are gone: start it again"));
                 }
-                let change = self.read_again(tx, subject).await?;
+                // What changes again in the same page is read when it does for the last time; a decision is outdated by
+                // each.
+                let is_last =
+                    matches!(subject, Subject::Decisions(_)) || last_mentions.get(&subject) == Some(&position);
+                let change = if is_last { self.read_again(tx, subject).await? } else { None };
                 self.memory.take(position, change);
             }
         }
@@ -124,10 +139,7 @@ impl Following {
     async fn read_again(&self, tx: &mut Tx, subject: Subject) -> Result<Option<Change>, StoreError> {
         Ok(match subject {
             Subject::Record(id) => match store::records::index_row(tx, id).await? {
-                Some(row) => {
-                    let (facts, items) = row.open(&self.vault)?;
-                    Some(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
-                }
+                Some(row) => Some(Change::Index(self.opened(tx, id, row).await?)),
                 // It was disposed of.
                 None => Some(Change::Index(IndexChange::Forget(id))),
             },
@@ -152,19 +164,40 @@ impl Following {
                 None => None,
             },
             Subject::Keys => {
-                let wrapped = store::accounts::prefecture_keys(tx).await?;
-                let vault = self.vault.clone();
-                let reload = move || vault.reload(Keyring::load(vault.keyring().path())?, &wrapped);
-                // Where this node's keyring lacks the new master key, it serves on with the keys it has.
-                match tokio::task::spawn_blocking(reload).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::error!(%error, "new prefecture keys cannot be opened: copy the keyring"),
-                    Err(error) => tracing::error!(%error, "new prefecture keys could not be opened"),
-                }
+                self.reload_keys(tx).await?;
                 None
             }
             Subject::Decisions(scope) => Some(Change::Visibility(scope)),
         })
+    }
+
+    /// What the index holds of a record. Its prefecture's key may be newer than those in memory.
+    async fn opened(&self, tx: &mut Tx, id: Uuid, row: IndexRow) -> Result<IndexChange, StoreError> {
+        let opened = match row.clone().open(&self.vault) {
+            Err(StoreError::KeyMissing { .. }) => {
+                self.reload_keys(tx).await?;
+                row.open(&self.vault)
+            }
+            opened => opened,
+        };
+        match opened {
+            Ok((facts, items)) => Ok(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))),
+            // What a restored backup brought back of a record that was disposed of.
+            Err(StoreError::Destroyed) => {
+                self.vault.note_leftover(id);
+                Ok(IndexChange::Forget(id))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes up the prefecture keys of the database. A node whose keyring cannot open them decides nothing: it would go
+    /// on to wrap records with keys that are about to be destroyed.
+    async fn reload_keys(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let wrapped = store::accounts::prefecture_keys(tx).await?;
+        let vault = self.vault.clone();
+        let reload = move || vault.reload(Keyring::load(vault.keyring().path())?, &wrapped);
+        tokio::task::spawn_blocking(reload).await.map_err(|_| StoreError::Corrupt("keyring"))?
     }
 }
 
@@ -190,6 +223,25 @@ async fn rounds(following: Weak<Following>, mut asking: mpsc::UnboundedReceiver<
         for reply in waiting {
             // Whoever asked may have gone.
             let _ = reply.send(reached);
+        }
+    }
+}
+
+/// How often it is looked for messages that other nodes delivered.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Wakes those who wait for news that another node delivered: one look for all of them.
+async fn look_into_inboxes(following: Weak<Following>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(following) = following.upgrade() else { return };
+        let look = async { store::inbox::latest_of_all(&mut following.store.read().await?).await };
+        match tokio::time::timeout(MOST, look).await {
+            Ok(Ok(positions)) => {
+                positions.iter().for_each(|(organization, at)| following.memory.inboxes.delivered(organization, *at));
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "inboxes could not be looked into"),
+            Err(_) => tracing::debug!("inboxes could not be looked into in time"),
         }
     }
 }

@@ -586,6 +586,14 @@ impl Writer {
             changes.extend(prepared.changes);
             ran.push(declined.map_or_else(|| Ran::Well(Receipt { entries: ids }), Ran::Not));
         }
+        // First of all: another process under this node's name is met here.
+        if frontier.size() > before.size() {
+            store::ledger::set_head(&mut tx, &self.node, before.head(), &frontier, self.clock.now()).await?;
+        } else if self.store.is_shared() {
+            // What only repeats an earlier answer writes something too: only then does the commit wait for the standbys,
+            // and what the answer rests on is as durable as they are.
+            store::ledger::touch_head(&mut tx, &self.node).await?;
+        }
         match store::ledger::append(&mut tx, &self.node, appended).await {
             Err(_) if self.planted == Some(Planted::IgnoreTheLedger) => {}
             appended => appended?,
@@ -601,13 +609,6 @@ impl Writer {
             store::changes::append(&mut tx, &self.node, noted.collect(), self.clock.now()).await?;
         }
         let doubt = InDoubt { size: frontier.size(), root: frontier.root(), leaves, changes, first_change, inbox };
-        if doubt.size > before.size() {
-            store::ledger::set_head(&mut tx, &self.node, before.head(), &frontier, self.clock.now()).await?;
-        } else if self.store.is_shared() {
-            // What only repeats an earlier answer writes something too: only then does the commit wait for the standbys,
-            // and what the answer rests on is as durable as they are.
-            store::ledger::touch_head(&mut tx, &self.node).await?;
-        }
         // From here until the answer, nobody knows whether the commit holds.
         self.in_doubt = Some(doubt);
         if self.planted == Some(Planted::AnswerBeforeCommit) {
@@ -706,10 +707,12 @@ impl Writer {
 
     /// Brings memory up to the commit that has just been confirmed.
     async fn settle(&mut self) {
+        // Waited for first: whoever gives up meanwhile leaves the batch in doubt, and it is found out again.
+        let following = self.following.clone();
+        let taking = following.taking().await;
         let Some(InDoubt { leaves, changes, first_change, inbox, .. }) = self.in_doubt.take() else { return };
         self.memory.commits.fetch_add(1, Ordering::Relaxed);
         self.memory.entries.fetch_add(leaves.len() as u64, Ordering::Relaxed);
-        let taking = self.following.taking().await;
         // Whoever holds the tree, such as a snapshot being written, sees the entries and what they changed, or neither.
         let mut tree = self.memory.tree.write().unwrap_or_else(PoisonError::into_inner);
         leaves.into_iter().for_each(|leaf| tree.push(leaf));

@@ -171,7 +171,9 @@ impl Inboxes {
     pub(super) fn delivered(&self, organization: &OrganizationCode, position: i64) {
         let mut inboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (latest, waiting) = inboxes.entry(organization.clone()).or_default();
-        *latest = position;
-        waiting.notify_waiters();
+        if *latest < position {
+            *latest = position;
+            waiting.notify_waiters();
+        }
     }
 }

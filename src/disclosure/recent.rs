@@ -11,7 +11,7 @@ use crate::{disclosure::entry::Outcome, domain::organization::OrganizationCode};
 const KEPT: usize = 8_192;
 
 /// What a change can make a decision wrong about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Who may see a record: its owner, shield, closure, transfers, a broken glass.
     Record(Uuid),

@@ -334,9 +334,8 @@ pub async fn register_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
     if organization != *call.caller.organization() {
         may_appoint(gateway, &organization, &roles, known.is_some())?;
     }
-    let password_hash = match password {
-        // Names and roles change without the password.
-        None => known.and_then(|staff| staff.password_hash),
+    let new_hash = match password {
+        None => None,
         Some(password) if password.chars().count() < SHORTEST_PASSWORD => {
             return Err(Error::Field {
                 field: "password",
@@ -349,8 +348,13 @@ pub async fn register_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
             Some(hashed.ok_or(Error::Overloaded)?)
         }
     };
-    let staff = StaffMember { organization, id, name, roles, active: true, password_hash };
-    put_staff(gateway, call, Act::StaffRegister, staff, StatusCode::CREATED).await
+    let (of, who) = (organization.clone(), id.clone());
+    let register = move |known: Option<StaffMember>| {
+        // Names and roles change without the password.
+        let password_hash = new_hash.or_else(|| known.and_then(|staff| staff.password_hash));
+        Some(StaffMember { organization, id, name, roles, active: true, password_hash })
+    };
+    change_staff(gateway, call, Act::StaffRegister, (of, who), StatusCode::CREATED, register).await
 }
 
 /// The operator runs the system without seeing inside it: in another organization it appoints the first user
@@ -379,16 +383,20 @@ pub async fn revoke_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
         .filter(|organization| administers(&call, organization))
         .and_then(|organization| gateway.directory().staff(&organization, call.segment("id")))
         .ok_or(Error::NotFound("staff"))?;
-    let revoked = StaffMember { active: false, ..staff };
-    put_staff(gateway, call, Act::StaffRevoke, revoked, StatusCode::OK).await
+    let revoke = |known: Option<StaffMember>| known.map(|known| StaffMember { active: false, ..known });
+    let who = (staff.organization, staff.id);
+    change_staff(gateway, call, Act::StaffRevoke, who, StatusCode::OK, revoke).await
 }
 
-async fn put_staff(
+/// Writes a staff member as it becomes of what it is inside the journal's transaction: a new password is not undone by a
+/// new name that was sent at the same moment.
+async fn change_staff(
     gateway: &Arc<Gateway>,
     call: Call,
     act: Act,
-    staff: StaffMember,
+    (organization, id): (OrganizationCode, String),
     status: StatusCode,
+    becoming: impl FnOnce(Option<StaffMember>) -> Option<StaffMember> + Send + 'static,
 ) -> Result<Answer, Error> {
     let idempotency = call.idempotency()?;
     let node = gateway.clone();
@@ -397,6 +405,8 @@ async fn put_staff(
         .journal
         .write(&caller, Some(idempotency), move |tx| {
             Box::pin(async move {
+                let known = store::accounts::staff_member(tx, &node.vault, &organization, &id).await?;
+                let staff = becoming(known).ok_or(Error::NotFound("staff"))?;
                 store::accounts::put_staff(tx, &node.vault, &staff).await?;
                 let about = format!("{}/{}", staff.organization, staff.id);
                 let entry = Entry::of(&call.caller, act, &node.clock).about(about);

@@ -104,7 +104,8 @@ pub async fn view_attachment(gateway: &Gateway, call: Call) -> Result<Answer, Er
     let mut tx = gateway.store.read().await?;
     let sealed = store::attachments::find(&mut tx, &gateway.vault, &stored, attachment).await?;
     drop(tx);
-    let Some(sealed) = sealed else { return Err(Error::NotAvailable) };
+    // It was there a moment ago.
+    let sealed = sealed.ok_or(store::StoreError::Moved)?;
     let disclosed = gateway.gate.disclose_attachment(&call.caller, purpose, grant, sealed).await?;
     Ok(Answer::attachment(&disclosed))
 }

@@ -19,6 +19,7 @@ use crate::{
     error::Error,
     gateway::Gateway,
     identity::Caller,
+    search::index::IndexChange,
     store::{self, StoreError, disposals::Disposal, shreds::Slot},
 };
 
@@ -51,7 +52,7 @@ pub async fn destroy_keys(gateway: &Arc<Gateway>) -> Result<usize, Error> {
 }
 
 /// Lists that were approved so long ago are known to every node that serves.
-const LOOKS_BACK: Duration = Duration::hours(1);
+const LOOKS_BACK: Duration = Duration::days(8);
 
 /// Destroys what another node disposed of in this node's own copy of the secrets too.
 ///
@@ -137,7 +138,10 @@ async fn erase_leftover(gateway: &Arc<Gateway>, record: Uuid) -> Result<(), Erro
                 owner: owner.clone(),
             });
             let told = InboxItem::new(owner, InboxKind::RecordDisposed).record(record).because_of(&entry);
-            Ok(Effect::new(Destroyed, entry).tell([told]).then(Change::Visibility(Scope::Record(record))))
+            Ok(Effect::new(Destroyed, entry)
+                .tell([told])
+                .then(Change::Index(IndexChange::Forget(record)))
+                .then(Change::Visibility(Scope::Record(record))))
         })
     });
     erased.await.map(|_| ())

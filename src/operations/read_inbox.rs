@@ -46,7 +46,7 @@ pub async fn read_inbox(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Er
     let organization = call.caller.organization();
     let after = call.number("after")?.unwrap_or(0);
     let wait = call.number("wait")?.and_then(|wait| u64::try_from(wait).ok()).unwrap_or(0).min(LONGEST_WAIT);
-    wait_for_news(gateway, &call, after, Duration::from_secs(wait)).await?;
+    wait_for_news(gateway, &call, after, Duration::from_secs(wait)).await;
     let mut tx = gateway.store.read().await?;
     let mut messages = store::inbox::after(&mut tx, organization, after, PAGE).await?;
     let acknowledged = store::inbox::acknowledged(&mut tx, organization).await?;
@@ -64,24 +64,17 @@ fn may_read(caller: &Caller, message: &Message) -> bool {
     !(is_of_watch && is_own) || caller.has_role(Role::Auditor)
 }
 
-/// How often an inbox to which other nodes write is looked into while somebody waits.
-const LOOK: Duration = Duration::from_millis(500);
-
-async fn wait_for_news(gateway: &Gateway, call: &Call, after: i64, wait: Duration) -> Result<(), Error> {
-    let ends = tokio::time::Instant::now() + wait;
-    loop {
-        let (_, news) = gateway.journal.memory().inboxes.watch(call.caller.organization());
-        let notified = news.notified();
-        tokio::pin!(notified);
-        // Enabled before the look, so that a delivery in between is not missed.
-        notified.as_mut().enable();
-        let left = ends.saturating_duration_since(tokio::time::Instant::now());
-        if left.is_zero() || latest(gateway, call).await? > after {
-            return Ok(());
-        }
-        let pause = if gateway.store.is_shared() { left.min(LOOK) } else { left };
-        let _ = tokio::time::timeout(pause, notified).await;
+async fn wait_for_news(gateway: &Gateway, call: &Call, after: i64, wait: Duration) {
+    let (latest, news) = gateway.journal.memory().inboxes.watch(call.caller.organization());
+    let notified = news.notified();
+    tokio::pin!(notified);
+    // Enabled before the second look, so that a delivery in between is not missed.
+    notified.as_mut().enable();
+    let (latest_now, _) = gateway.journal.memory().inboxes.watch(call.caller.organization());
+    if latest.max(latest_now) > after || wait.is_zero() {
+        return;
     }
+    let _ = tokio::time::timeout(wait, notified).await;
 }
 
 /// Position of the latest message to the caller's organization, from whichever node.

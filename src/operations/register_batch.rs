@@ -110,6 +110,9 @@ pub async fn register_batch(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
             Box::pin(async move {
                 let now = node.clock.now();
                 let (new, items): (Vec<_>, Vec<_>) = ready.into_iter().map(|ready| (ready.new, ready.items)).unzip();
+                for NewRecord { facts, sealed_key, .. } in new.iter().take(1) {
+                    store::accounts::check_wrapped(tx, facts.owner.prefecture(), sealed_key).await?;
+                }
                 store::records::insert_all(tx, &new, &caller, now).await?;
                 store::batches::insert(tx, batch, &caller, now, &report).await?;
                 let owner = caller.organization().clone();

@@ -1,5 +1,7 @@
 //! Registers a case record (児童記録票の新規登録).
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -40,7 +42,7 @@ impl CarriesNoRecordData for Written {}
 ///
 /// # Errors
 /// The faults of the document; nothing is registered then.
-pub async fn register_record(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+pub async fn register_record(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let idempotency = call.idempotency()?;
     let document = call.document().await?;
     record_rules::check(&document, &gateway.registry, gateway.clock.today_in_japan())?;
@@ -66,15 +68,17 @@ pub async fn register_record(gateway: &Gateway, call: Call) -> Result<Answer, Er
     let entry = Entry::of(&caller, Act::Register, &gateway.clock)
         .on(&RecordRef { record: id, version: 1, owner: facts.owner.clone() })
         .as_relation(Relation::Owner);
-    let told = told_of_change(gateway, &caller, &facts, &items, InboxKind::RecordRegistered, &entry);
+    let node = gateway.clone();
     let (written, receipt) = gateway
         .journal
         .write(&call.caller, Some(idempotency), move |tx| {
             Box::pin(async move {
+                store::accounts::check_wrapped(tx, facts.owner.prefecture(), &sealed_key).await?;
                 store::records::insert(tx, &facts, &sealed_key, &body, now).await?;
                 store::records::insert_version(tx, &facts, &body, &caller, "registered", now).await?;
                 store::accounts::set_uploaded(tx, &facts.owner, now).await?;
                 let owner = facts.owner.clone();
+                let told = told_of_change(&node, &caller, &facts, &items, InboxKind::RecordRegistered, &entry);
                 Ok(Effect::new(Written { record: id, version: 1 }, entry)
                     .log(told.entries)
                     .tell(told.inbox)

@@ -128,9 +128,12 @@ async fn keys_view(gateway: &Gateway) -> Result<KeysView, Error> {
 pub async fn begin_rewrap(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let idempotency = call.idempotency()?;
     let mut tx = gateway.store.read().await?;
-    let known: BTreeSet<String> =
-        store::rewraps::generations(&mut tx).await?.into_iter().map(|(prefecture, ..)| prefecture).collect();
+    let generations = store::rewraps::generations(&mut tx).await?;
     drop(tx);
+    if generations.iter().any(|(prefecture, generation, _)| !gateway.vault.knows(prefecture, *generation)) {
+        reload(gateway).await?;
+    }
+    let known: BTreeSet<String> = generations.into_iter().map(|(prefecture, ..)| prefecture).collect();
     let (path, vault) = (gateway.config.keyring.clone(), gateway.vault.clone());
     // Before the journal: a token may take its time, and nobody else waits for it.
     let prepared = blocking(move || {
@@ -150,8 +153,12 @@ pub async fn begin_rewrap(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
                 if newest.is_some_and(|rewrap| rewrap.finished_at.is_none()) {
                     return Err(declined(&node, &call, Act::KeysRotate, None, Error::RewrapRunning));
                 }
-                for key in wrapped.iter().chain(made.iter().map(|made| &made.wrapped)) {
-                    store::accounts::put_prefecture_key(tx, key).await?;
+                for key in &wrapped {
+                    store::accounts::rewrap_prefecture_key(tx, key).await?;
+                }
+                // Where another node was faster, everything is prepared again from what is there now.
+                for key in &made {
+                    store::accounts::add_prefecture_key(tx, &key.wrapped).await?;
                 }
                 let rewrap = Rewrap {
                     id: node.clock.new_id(),
@@ -170,6 +177,7 @@ pub async fn begin_rewrap(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
             })
         })
         .await?;
+    reload(gateway).await?;
     gateway.vault.rewrapping.wanted.notify_one();
     Ok(Answer::message(StatusCode::ACCEPTED, &view).with_entries(receipt.entries()))
 }

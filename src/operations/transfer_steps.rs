@@ -306,6 +306,7 @@ async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Trans
         closed: false,
         ..stored.facts.clone()
     };
+    store::accounts::check_wrapped(tx, transfer.receiver.prefecture(), &sealed_key).await?;
     store::records::set_owner(tx, &stored.facts, &facts.owner, &sealed_key, version, now).await?;
     store::records::insert_version(tx, &facts, &body, &call.caller, "taken_over", now).await?;
     store::records::update_facts(tx, &facts, now).await?;

@@ -241,13 +241,13 @@ async fn work(
     let _place =
         (route.operation != "read_inbox").then(|| serving.limits.take_place(&certificate.serial)).transpose()?;
     let query = parse_query(parts.uri.query().unwrap_or_default());
+    // What any node acknowledged before this request is known before anything is decided on it.
+    serving.gateway.following.reach().await?;
     if let Handler::SignIn = route.handler {
         let body = read_body(serving, route, body).await?;
         check_lists(serving, &certificate)?;
         return sign_in(serving, &certificate, id, &body).await;
     }
-    // What any node acknowledged before this request is known before anything is decided on it.
-    serving.gateway.following.reach().await?;
     // Recognized before the body is read: a stranger's bytes are not worth reading.
     let mut known_at = serving.gateway.journal.position();
     let mut caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
@@ -312,6 +312,8 @@ impl Asked<'_> {
             return Ok(None);
         }
         check_lists(self.serving, self.certificate)?;
+        // What another node revoked is known here too.
+        self.serving.gateway.following.reach().await?;
         if self.serving.gateway.journal.position() == known_at {
             return Ok(None);
         }

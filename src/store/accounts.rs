@@ -2,7 +2,7 @@
 
 use super::{
     StoreError, Tx, execute, fetch_all, fetch_optional,
-    vault::{Place, Vault, WrappedKey},
+    vault::{Place, Vault, WrappedKey, generation_of},
 };
 use crate::{
     clock::Timestamp,
@@ -235,17 +235,50 @@ pub async fn prefecture_keys(tx: &mut Tx) -> Result<Vec<WrappedKey>, StoreError>
         .collect()
 }
 
-pub(crate) async fn put_prefecture_key(tx: &mut Tx, key: &WrappedKey) -> Result<(), StoreError> {
+/// Adds a new key. One that is there is never replaced: records may be wrapped with it.
+///
+/// # Errors
+/// [`StoreError::Moved`]: the generation is taken.
+pub(crate) async fn add_prefecture_key(tx: &mut Tx, key: &WrappedKey) -> Result<(), StoreError> {
+    let added = execute!(
+        tx,
+        "/* add_prefecture_key */ INSERT INTO prefecture_keys (prefecture, generation, master_generation, sealed_key)
+         VALUES ($1, $2, $3, $4) ON CONFLICT (prefecture, generation) DO NOTHING",
+        key.prefecture.as_str(),
+        i64::from(key.generation),
+        i64::from(key.master_generation),
+        key.sealed.as_slice(),
+    )?;
+    if added == 1 { Ok(()) } else { Err(StoreError::Moved) }
+}
+
+/// Writes a key as another master key wraps it. One that is gone stays gone.
+pub(crate) async fn rewrap_prefecture_key(tx: &mut Tx, key: &WrappedKey) -> Result<(), StoreError> {
     execute!(
         tx,
-        "/* put_prefecture_key */ INSERT INTO prefecture_keys (prefecture, generation, master_generation, sealed_key)
-         VALUES ($1, $2, $3, $4)
-         ON CONFLICT (prefecture, generation) DO UPDATE SET master_generation = excluded.master_generation,
-             sealed_key = excluded.sealed_key",
+        "/* rewrap_prefecture_key */ UPDATE prefecture_keys SET master_generation = $3, sealed_key = $4
+         WHERE prefecture = $1 AND generation = $2",
         key.prefecture.as_str(),
         i64::from(key.generation),
         i64::from(key.master_generation),
         key.sealed.as_slice(),
     )?;
     Ok(())
+}
+
+/// Whether a record's key was wrapped with the latest key of its prefecture. Asked in the transaction that writes it: once
+/// a pass over all keys has begun, nothing is wrapped with an older one any more, and the pass can end.
+///
+/// # Errors
+/// [`StoreError::Moved`]: it has to be wrapped again.
+pub(crate) async fn check_wrapped(tx: &mut Tx, prefecture: &str, sealed_key: &[u8]) -> Result<(), StoreError> {
+    let known = fetch_optional!(
+        tx,
+        (i64,),
+        "/* check_wrapped */ SELECT generation FROM prefecture_keys WHERE prefecture = $1 AND generation = $2
+             AND generation = (SELECT MAX(generation) FROM prefecture_keys WHERE prefecture = $1)",
+        prefecture,
+        i64::from(generation_of(sealed_key)?),
+    )?;
+    known.map(|_| ()).ok_or(StoreError::Moved)
 }

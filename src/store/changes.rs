@@ -8,7 +8,7 @@ use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk};
 use crate::{clock::Timestamp, disclosure::recent::Scope, domain::organization::OrganizationCode};
 
 /// What changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// A record, as the index knows it.
     Record(Uuid),
@@ -123,12 +123,18 @@ pub(crate) async fn append(tx: &mut Tx, node: &str, changes: Vec<Noted>, at: Tim
     Ok(())
 }
 
-/// Removes changes that no node needs any more; the last one stays, so that the count goes on.
+/// Changes that are forgotten at a time: nobody may wait for more.
+const MOST_FORGOTTEN: i64 = 20_000;
+
+/// Removes the oldest changes, which no node needs any more; the last one stays, so that the count goes on.
 pub(crate) async fn forget_before(tx: &mut Tx, at: Timestamp) -> Result<(), StoreError> {
     execute!(
         tx,
-        "/* forget_changes */ DELETE FROM changes WHERE at < $1 AND position < (SELECT MAX(position) FROM changes)",
+        "/* forget_changes */ DELETE FROM changes WHERE position < (SELECT MAX(position) FROM changes)
+             AND position <= (SELECT MAX(position) FROM
+                 (SELECT position, at FROM changes ORDER BY position LIMIT $2) AS oldest WHERE at < $1)",
         at.as_micros(),
+        MOST_FORGOTTEN,
     )?;
     Ok(())
 }

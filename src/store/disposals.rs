@@ -111,11 +111,12 @@ pub async fn closed_of(tx: &mut Tx, owner: &OrganizationCode, after: Uuid, most:
     let rows = fetch_all!(
         tx,
         (Uuid,),
-        "/* closed_of */ SELECT id FROM records WHERE owner = $1 AND closed_at IS NOT NULL AND id > $2
-         ORDER BY id LIMIT $3",
+        "/* closed_of */ SELECT id FROM records WHERE prefecture = $4 AND owner = $1 AND closed_at IS NOT NULL
+         AND id > $2 ORDER BY id LIMIT $3",
         owner.as_str(),
         after,
         most,
+        owner.prefecture(),
     )?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
@@ -125,8 +126,13 @@ pub async fn closed_of(tx: &mut Tx, owner: &OrganizationCode, after: Uuid, most:
 /// # Errors
 /// The database failed.
 pub async fn closed_at(tx: &mut Tx, record: Uuid) -> Result<Option<Timestamp>, StoreError> {
-    let row =
-        fetch_optional!(tx, (Option<i64>,), "/* closed_at */ SELECT closed_at FROM records WHERE id = $1", record,)?;
+    let row = fetch_optional!(
+        tx,
+        (Option<i64>,),
+        "/* closed_at */ SELECT closed_at FROM records
+         WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)",
+        record,
+    )?;
     Ok(row.and_then(|(at,)| at).map(Timestamp::from_micros))
 }
 

@@ -64,7 +64,12 @@ pub async fn held(
 /// Makes every other transaction that asks for the same record's lock wait until this one ends. On SQLite there is no
 /// other; on PostgreSQL this is what decides between two nodes.
 pub(crate) async fn queue_up(tx: &mut Tx, record: Uuid) -> Result<(), StoreError> {
-    execute!(tx, "/* queue_up_for_record */ UPDATE records SET version = version WHERE id = $1", record)?;
+    execute!(
+        tx,
+        "/* queue_up_for_record */ UPDATE records SET version = version
+         WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)",
+        record
+    )?;
     Ok(())
 }
 

@@ -67,6 +67,15 @@ pub async fn latest(tx: &mut Tx, organization: &OrganizationCode) -> Result<i64,
     Ok(row.map_or(0, |(position,)| position))
 }
 
+/// Latest position of every inbox to which several nodes write.
+///
+/// # Errors
+/// The database failed.
+pub async fn latest_of_all(tx: &mut Tx) -> Result<Vec<(OrganizationCode, i64)>, StoreError> {
+    let rows = fetch_all!(tx, (String, i64), "/* latest_of_all */ SELECT organization, position FROM inbox_positions")?;
+    Ok(rows.into_iter().filter_map(|(code, position)| Some((OrganizationCode::parse(&code)?, position))).collect())
+}
+
 /// A message as it is read.
 #[derive(serde::Serialize, utoipa::ToSchema)]
 pub struct Message {

@@ -94,6 +94,8 @@ const EXHAUSTED: [i64; 4] = [5, 10, 13, 14];
 /// PostgreSQL's classes of the same: connection, resources, intervention, system.
 const AWAY: [&str; 4] = ["08", "53", "57", "58"];
 
+/// PostgreSQL's last word on a connection that it ends.
+const TERMINATED: &str = "57P01";
 /// PostgreSQL's answer where a standby is asked to write.
 const STANDBY: &str = "25006";
 
@@ -248,6 +250,24 @@ const SERVER_BOUNDS: [(&str, &str); 4] = [
     ("jit", "off"),
 ];
 
+/// Begins a transaction, in a task of its own: where the caller goes away meanwhile, it is rolled back, and no
+/// connection of the pool is left inside it. Where a connection turns out to be dead, as after a failover every one of
+/// the pool may be, the next is taken.
+async fn begin(pool: &PgPool, statement: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move {
+        for _ in 0..=SHARED_READERS {
+            match pool.begin_with(statement).await {
+                Err(sqlx::Error::Io(_)) => {}
+                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(TERMINATED) => {}
+                begun => return begun,
+            }
+        }
+        pool.begin_with(statement).await
+    });
+    Ok(begun.await.map_err(|_| StoreError::Slow)??)
+}
+
 /// Refuses a server that does not keep what it has committed.
 async fn check_durability(pool: &PgPool) -> Result<(), StoreError> {
     for setting in ["fsync", "full_page_writes"] {
@@ -357,10 +377,10 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn changes_position(&self) -> Result<u64, StoreError> {
-        let Self::Postgres { readers, .. } = self else { return Ok(0) };
-        let position: Option<i64> =
-            sqlx::query_scalar("/* committed_position */ SELECT MAX(position) FROM changes").fetch_one(readers).await?;
-        Ok(position.map_or(0, |position| u64::try_from(position).unwrap_or(0)))
+        if !self.is_shared() {
+            return Ok(0);
+        }
+        changes::position(&mut self.read().await?).await
     }
 
     /// Begins a transaction that reads one consistent state.
@@ -371,7 +391,7 @@ impl Store {
         Ok(match self {
             Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
             Self::Postgres { readers, .. } => {
-                Tx::Postgres(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+                Tx::Postgres(begin(readers, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
             }
         })
     }
@@ -387,11 +407,15 @@ impl Store {
         self.secure().await?;
         let mut tx = match (self, access) {
             (Self::Sqlite { writer, .. }, _) => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            (Self::Postgres { writer, .. }, Access::Append) => {
-                Tx::Postgres(writer.begin_with("BEGIN; SELECT pg_advisory_xact_lock_shared(8321)").await?)
-            }
-            (Self::Postgres { writer, .. }, Access::Change) => {
-                Tx::Postgres(writer.begin_with("BEGIN; SELECT pg_advisory_xact_lock(8321)").await?)
+            (Self::Postgres { writer, .. }, access) => {
+                // Each statement sees what was committed before it: also what was while it waited for the lock.
+                let mut tx = Tx::Postgres(begin(writer, "BEGIN ISOLATION LEVEL READ COMMITTED").await?);
+                let lock = match access {
+                    Access::Append => "/* append */ SELECT pg_advisory_xact_lock_shared(8321)",
+                    Access::Change => "/* change */ SELECT pg_advisory_xact_lock(8321)",
+                };
+                execute!(&mut tx, lock)?;
+                tx
             }
         };
         if let Some(stream) = self.stream() {

@@ -126,6 +126,7 @@ pub(crate) async fn put(tx: &mut Tx, notice: &Notice, sealed_content: &[u8]) -> 
              sealed_content)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state,
+             exercise = excluded.exercise,
              updated_at = excluded.updated_at, sealed_content = excluded.sealed_content",
         notice.id,
         notice.issuer.as_str(),

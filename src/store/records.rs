@@ -218,6 +218,7 @@ pub(crate) async fn index_items(tx: &mut Tx, vault: &Vault, stored: &StoredRecor
 }
 
 /// A record as the index reads it at start: its facts, and what it is found by, still sealed.
+#[derive(Clone)]
 pub struct IndexRow {
     pub id: Uuid,
     /// Prefecture, owner, residence and the bodies that a shield names, divided by spaces.

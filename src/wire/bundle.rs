@@ -83,6 +83,7 @@ fn archive<'f>(files: impl Iterator<Item = (&'f str, &'f [u8])>) -> std::io::Res
 /// What is wrong, naming the file.
 pub fn read(bytes: &[u8], log: &PublicKey) -> Result<(Vec<String>, Files), BundleError> {
     let mut files = unpack(bytes)?;
+    let exact = archive(in_order(&files)).is_ok_and(|same| same == bytes);
     let manifest = files.remove(MANIFEST_FILE).ok_or_else(|| BundleError::Missing(MANIFEST_FILE.to_owned()))?;
     let manifest = String::from_utf8(manifest).map_err(|_| BundleError::Manifest(CheckpointError::Form))?;
     let note = SignedNote::parse(&manifest).map_err(BundleError::Manifest)?;
@@ -107,7 +108,8 @@ pub fn read(bytes: &[u8], log: &PublicKey) -> Result<(Vec<String>, Files), Bundl
             Some(_) => {}
         }
     }
-    Ok((about, files))
+    // Whatever stands in a header or behind the end could be read by another program and not by this one.
+    if exact { Ok((about, files)) } else { Err(BundleError::Form("its files are whole, but packed by somebody else")) }
 }
 
 fn unpack(bytes: &[u8]) -> Result<Files, BundleError> {
@@ -127,11 +129,7 @@ fn unpack(bytes: &[u8]) -> Result<Files, BundleError> {
             return Err(BundleError::Added(name));
         }
     }
-    // Whatever stands in the padding or behind the end could be read by another program and not by this one.
-    match self::archive(in_order(&files)).ok() {
-        Some(same) if same == bytes => Ok(files),
-        _ => Err(BundleError::Form("its bytes are not those that its files make up")),
-    }
+    Ok(files)
 }
 
 fn in_order(files: &Files) -> impl Iterator<Item = (&str, &[u8])> {
@@ -169,6 +167,9 @@ mod tests {
             edited.get_mut(name).unwrap()[0] ^= 1;
             let error = read(&packed(&edited)).unwrap_err();
             assert!(error.to_string().starts_with(name.as_str()), "{name}: {error}");
+            // Packed by another program as well: what was edited is said first.
+            let longer = [packed(&edited), vec![0; 512]].concat();
+            assert_eq!(read(&longer).unwrap_err(), error);
             let mut without = whole.clone();
             without.remove(name);
             assert_eq!(read(&packed(&without)), Err(BundleError::Missing(name.clone())));
@@ -182,7 +183,7 @@ mod tests {
             flipped[at] ^= 1;
             assert!(read(&flipped).is_err(), "byte {at}");
         }
-        assert!(read(&[bytes.clone(), bytes].concat()).is_err());
+        assert!(matches!(read(&[bytes.clone(), bytes].concat()), Err(BundleError::Form(_))));
         let other = Signer::from_seed("log.example", &[2; 32]).unwrap();
         assert!(matches!(
             read(&write(&files(), &[], &other).unwrap()),

@@ -5,6 +5,7 @@ mod cable;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 
 use serde_json::json as j;
+use sqlx::{Connection, PgConnection};
 use tsunagi::{
     cli::demo::people::{Family, People},
     client::Client,
@@ -17,6 +18,7 @@ use crate::{
     crash::{self, Running, free_port},
     harness::*,
     history::clients,
+    postgres,
 };
 
 /// A node of the same premises, to be served from a process of its own.
@@ -293,6 +295,10 @@ async fn a_node_cut_off_from_its_database_says_so_and_comes_back() {
         cut(&cable);
         assert_refused(&search().await, 503, "journal_unavailable");
         assert!(!crash::is_ready(node.monitor).await, "it does not say that it cannot reach its database");
+        // A minute by `make faults`.
+        let gone = std::env::var("GONE_SECONDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+        tokio::time::sleep(Duration::from_secs(gone)).await;
+        assert_refused(&search().await, 503, "journal_unavailable");
         // The other node serves on.
         register(&city, &family(CITY_A)).await;
         cable.heal();
@@ -372,6 +378,50 @@ async fn a_rolling_restart_fails_no_call() {
     for mut running in running {
         running.stop().await;
     }
+    stage.world.stop().await;
+}
+
+/// Callers who go away leave no transaction behind: the next one would read what was true then.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_goes_away_leaves_a_transaction_open() {
+    let stage = Stage::new().await;
+    let gateway = stage.world.gateway().unwrap().clone();
+    for turn in 0..200_u64 {
+        let store = gateway.store.clone();
+        let reading = tokio::spawn(async move { store.read().await.map(drop) });
+        tokio::time::sleep(Duration::from_micros(turn * 5)).await;
+        reading.abort();
+    }
+    let mut owner = PgConnection::connect(&postgres::for_owner(&stage.world.premises.config.database)).await.unwrap();
+    let patience = std::time::Instant::now();
+    loop {
+        let open: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'",
+        )
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+        if open == 0 {
+            break;
+        }
+        assert!(patience.elapsed() < Duration::from_secs(10), "{open} transactions were left open");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(gateway);
+    stage.world.stop().await;
+}
+
+/// A lock that another holds for too long costs the calls that wait for it, and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_held_for_too_long_is_survived() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let mut owner = PgConnection::connect(&postgres::for_owner(&stage.world.premises.config.database)).await.unwrap();
+    sqlx::query("SELECT pg_advisory_lock(8321)").execute(&mut owner).await.unwrap();
+    let late = city.client.post("/v1/records").xml(family(CITY_A).to_xml()).send().await.unwrap();
+    assert_eq!(late.status, 503, "{}", late.text());
+    sqlx::query("SELECT pg_advisory_unlock(8321)").execute(&mut owner).await.unwrap();
+    register(&city, &family(CITY_A)).await;
     stage.world.stop().await;
 }
 

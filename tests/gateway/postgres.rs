@@ -125,11 +125,16 @@ impl Server {
     /// Starts it, and waits until it has recovered.
     pub async fn start(&mut self) {
         let sockets = format!("unix_socket_directories={}", self.directory.path().display());
-        let mut command = self.program("postgres");
-        command.arg("-D").arg(self.data()).args(["-c", "listen_addresses=", "-c", &sockets]);
-        self.running = Some(command.kill_on_drop(true).spawn().unwrap());
         let patience = std::time::Instant::now();
         while PgConnection::connect(&format!("{}/postgres", self.url())).await.is_err() {
+            // It ends where a process by chance has the number of the one that was killed: the locks are nobody's.
+            if self.running.as_mut().is_none_or(|running| running.try_wait().unwrap().is_some()) {
+                let _ = std::fs::remove_file(self.data().join("postmaster.pid"));
+                let _ = std::fs::remove_file(self.directory.path().join(".s.PGSQL.5432.lock"));
+                let mut command = self.program("postgres");
+                command.arg("-D").arg(self.data()).args(["-c", "listen_addresses=", "-c", &sockets]);
+                self.running = Some(command.kill_on_drop(true).spawn().unwrap());
+            }
             assert!(patience.elapsed() < Duration::from_secs(60), "the server does not start");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
