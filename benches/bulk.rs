@@ -1,7 +1,13 @@
 //! Bulk registration beside `COPY`, and the journal beside single-row commits, on one throwaway PostgreSQL.
 //!
 //! `make bench-bulk N=100000`. Every figure of one run is of the same server, with `fsync` on.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a benchmark may fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::panic,
+    reason = "a benchmark may fail"
+)]
 
 use std::{
     net::SocketAddr,

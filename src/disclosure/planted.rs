@@ -7,6 +7,7 @@ use crate::store::{StoreError, Tx};
 
 /// A defect or fault that a test plants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(debug_assertions), allow(dead_code, reason = "a release build plants none"))]
 pub enum Planted {
     /// Answers, and only then commits.
     AnswerBeforeCommit,
