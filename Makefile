@@ -81,13 +81,15 @@ ha-test:
 tamper-test:
 	ROWS=$(or $(ROWS),10000) SAMPLE=$(or $(SAMPLE),50) cargo test --locked --test gateway -- tamper:: --nocapture
 
-# Destroys a SQLite and a PostgreSQL under load and restores them, N times each; every acknowledged write must be there.
+# Destroys a SQLite and a PostgreSQL under the gateway's load and restores them, N times each; every acknowledged write and
+# signed head must be there. ARGS as in scripts/restore_test.py, such as ARGS='--load plain'.
 restore-test:
 	RESTORES=$(or $(N),20) WRITES=200 cargo test --locked --test gateway -- backup::nothing_acknowledged backup::answering --nocapture
-	python3 scripts/restore_test.py --rounds $(or $(N),20)
+	cargo build --release --locked
+	python3 scripts/restore_test.py --rounds $(or $(N),20) $(ARGS)
 	@echo "The twins, without the synchronous receiver and without encryption, must fail:"
-	! python3 scripts/restore_test.py --rounds 1 --megabytes 4 --defect asynchronous
-	! python3 scripts/restore_test.py --rounds 1 --megabytes 4 --defect plain
+	! python3 scripts/restore_test.py --rounds 1 --megabytes 4 --defect asynchronous $(ARGS)
+	! python3 scripts/restore_test.py --rounds 1 --megabytes 4 --defect plain $(ARGS)
 
 # Writes schemas/ from the definition of the national format.
 schemas:

@@ -6,10 +6,14 @@ with an encrypted repository, and pg_receivewal as the synchronous standby. Each
 several sessions, kills the server in the midst of it, removes its data directory, restores, and asks for every write
 that was acknowledged.
 
+The writer is the gateway (restore_gateway.py): every acknowledged record, every ledger entry that an answer named and
+the newest signed checkpoint must be in the restored database, and a gateway must serve it. With --load plain it is psql
+that writes rows.
+
     scripts/restore_test.py --rounds 20
     scripts/restore_test.py --rounds 1 --defect asynchronous     # must fail; so must --defect plain
 
-A load other than the table: --writer COMMAND and --checker COMMAND. Both find the server by DATABASE_URL. The writer
+A load of another kind: --writer COMMAND and --checker COMMAND. Both find the server by DATABASE_URL. The writer
 prints a line for each acknowledged write; the checker gets these lines and fails where one is not so.
 """
 
@@ -28,16 +32,13 @@ import threading
 import time
 from pathlib import Path
 
+from restore_gateway import PATIENCE, Failed, GatewayLoad
+
 BIN = Path("/usr/lib/postgresql/15/bin")
 TEMPLATES = Path(__file__).resolve().parent.parent / "deploy" / "backup"
 MARKER = "made-by-restore_test"
 STANDBY = "tsunagi_wal"
-# Nothing here needs longer; what does, hangs.
-PATIENCE = 600
-
-
-class Failed(Exception):
-    """What must not happen, happened."""
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def needs():
@@ -139,9 +140,17 @@ class Cluster:
     def pgbackrest(self, *arguments):
         return self.run("pgbackrest", f"--config={self.config}", f"--lock-path={self.directory}/lock", "--stanza=tsunagi", *arguments)
 
-    def psql(self, sql, check=True):
-        command = [BIN / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-p", self.port, "-U", "postgres", "-d", "postgres", "-c", sql]
+    def psql(self, sql, check=True, database="postgres"):
+        command = [BIN / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-p", self.port, "-U", "postgres", "-d", database, "-c", sql]
         return self.run(*command, check=check).stdout.strip()
+
+    def fill(self, megabytes):
+        """So that there is something to restore; a row is about a kibibyte that does not compress."""
+        self.psql("CREATE TABLE written (writer bigint, number bigint, body text, PRIMARY KEY (writer, number))")
+        self.psql(
+            "INSERT INTO written SELECT -1, n, (SELECT string_agg(md5(random()::text || n || i), '') FROM generate_series(1, 30) i) "
+            f"FROM generate_series(1, {megabytes * 1000}) n"
+        )
 
     def make(self):
         self.run(BIN / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--data-checksums", "-E", "UTF8", "--no-locale")
@@ -226,7 +235,23 @@ class Cluster:
         return int(self.psql("SELECT sum(pg_database_size(oid)) FROM pg_database"))
 
 
-class Table:
+class Quiet:
+    """What a load does that has nothing to add to its lost writes."""
+
+    def faults(self):
+        return []
+
+    def resume(self):
+        pass
+
+    def said(self):
+        return "none lost"
+
+    def stop(self):
+        self.end()
+
+
+class Table(Quiet):
     """Sessions that write rows and note outside what was acknowledged."""
 
     def __init__(self, cluster, writers):
@@ -235,12 +260,7 @@ class Table:
         self.threads, self.sessions = [], []
 
     def prepare(self, megabytes):
-        self.cluster.psql("CREATE TABLE written (writer bigint, number bigint, body text, PRIMARY KEY (writer, number))")
-        # So that there is something to restore; a row is about a kibibyte that does not compress.
-        self.cluster.psql(
-            "INSERT INTO written SELECT -1, n, (SELECT string_agg(md5(random()::text || n || i), '') FROM generate_series(1, 30) i) "
-            f"FROM generate_series(1, {megabytes * 1000}) n"
-        )
+        self.cluster.fill(megabytes)
 
     def begin(self, round_number):
         for writer in range(self.writers):
@@ -278,7 +298,7 @@ class Table:
         return [row for row in self.acknowledged if "{} {} {}".format(*row) not in there]
 
 
-class Commands:
+class Commands(Quiet):
     """A load of somebody else: see the description of --writer."""
 
     def __init__(self, cluster, writer, checker):
@@ -295,6 +315,8 @@ class Commands:
         self.thread.start()
 
     def end(self):
+        if not self.process:
+            return
         self.process.terminate()
         self.process.wait(PATIENCE)
         self.thread.join(PATIENCE)
@@ -314,7 +336,10 @@ def one_round(cluster, load, number):
         time.sleep(0.01)
     # The moment of the blow: nothing waits for it.
     time.sleep(random.uniform(0.3, 1.5))
-    if number % 2:
+    if cluster.defect == "asynchronous":
+        # The archive gets nothing at the last moment that would hide the defect.
+        pass
+    elif number % 2:
         # In every other round the archive has not got the newest segments.
         cluster.psql("SELECT pg_switch_wal()")
     else:
@@ -332,6 +357,8 @@ def one_round(cluster, load, number):
     )
     if lost:
         raise Failed(f"acknowledged writes are lost: {len(lost)}, the first {str(lost[0])[:60]}")
+    if faults := load.faults():
+        raise Failed("; ".join(faults))
     if not written:
         raise Failed("nothing was written: the round shows nothing")
     return size, seconds
@@ -342,7 +369,19 @@ def unencrypted(cluster):
     files = [path for path in (cluster.directory / "repository").rglob("*") if path.is_file() and not path.is_symlink()]
     if not files:
         raise Failed("the repository is empty: the look at it shows nothing")
-    return [path.name for path in files if not path.read_bytes().startswith(b"Salted__")]
+    # A file that was being written at the blow may be shorter than its beginning; an empty one tells nothing.
+    begins = b"Salted__"
+    return [path.name for path in files if not begins.startswith(path.read_bytes()[:len(begins)])]
+
+
+def leave(number, _frame):
+    """A signal ends the test by way of `finally`, and with it what it started; the server is stopped there."""
+    for pid in descendants(os.getpid())[1:]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    sys.exit(128 + number)
 
 
 def main():
@@ -351,17 +390,33 @@ def main():
     parser.add_argument("--megabytes", type=int, default=64, help="size of the table before the first round")
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--defect", choices=["asynchronous", "plain"], help="plants a defect: must make the test fail")
-    parser.add_argument("--writer", help="command that writes, in place of the table")
+    parser.add_argument("--load", choices=["gateway", "plain"], default="gateway", help="who writes")
+    parser.add_argument("--program", type=Path, default=Path("target/release/tsunagi"), help="the gateway")
+    parser.add_argument("--writer", help="command that writes, in place of both")
     parser.add_argument("--checker", help="command that checks what the writer printed")
     arguments = parser.parse_args()
+    with_gateway = arguments.load == "gateway" and not arguments.writer
+    if with_gateway and not arguments.program.exists():
+        sys.exit(
+            f"{arguments.program}: no such program. Build it (cargo build --release --locked), name one by --program, "
+            "or go without it: --load plain"
+        )
+    for number in SIGNALS:
+        signal.signal(number, leave)
     needs()
     directory = Path(tempfile.mkdtemp(prefix="tsunagi-restore-"))
+    if with_gateway:
+        # postgres may not be able to look into the checkout.
+        program = Path(shutil.copy(arguments.program, directory / "tsunagi"))
+        program.chmod(0o755)
     become_postgres(directory)
     os.chdir(directory)
     (directory / MARKER).write_text("Everything here may be removed.\n")
     cluster = Cluster(directory, arguments.defect)
     if arguments.writer:
         load = Commands(cluster, arguments.writer, arguments.checker or "false")
+    elif with_gateway:
+        load = GatewayLoad(cluster, program, arguments.writers)
     else:
         load = Table(cluster, arguments.writers)
     sizes, seconds = 0, 0.0
@@ -375,22 +430,26 @@ def main():
             sizes, seconds = sizes + size, seconds + took
             cluster.round = number
             cluster.receive()
+            load.resume()
         plain = unencrypted(cluster)
         if plain:
             raise Failed(f"not encrypted in the repository: {plain[:3]}")
         print(
-            f"{arguments.rounds} rounds: {len(load.acknowledged)} acknowledged writes, none lost; "
+            f"{arguments.rounds} rounds: {len(load.acknowledged)} acknowledged writes, {load.said()}; "
             f"{seconds / (sizes / 2**30):.1f} s per GiB; every file of the repository is encrypted"
         )
     except Failed as failure:
-        for name in ("server.log", "receive.log"):
+        for name in ("server.log", "receive.log", "gateway.log"):
             log = directory / "log" / name
             if log.exists():
                 print(f"--- {name}", *log.read_text().splitlines()[-25:], sep="\n", file=sys.stderr)
         print(f"FAILED: {failure}", file=sys.stderr)
         sys.exit(1)
     finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         cluster.stop()
+        load.stop()
         os.chdir("/")
         shutil.rmtree(directory, ignore_errors=True)
 

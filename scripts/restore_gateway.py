@@ -1,0 +1,379 @@
+"""The gateway as the writer of restore_test.py: parties register and view records through its API over mutual TLS.
+
+What an answer promised is noted outside: each acknowledged record, each ledger entry that an answer named, and the newest
+signed checkpoint. All of it must be in the restored database, and a gateway must serve it.
+"""
+
+import encodings.idna  # noqa: F401  Loaded now: root's own Python may be closed to postgres, who runs the rest.
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import uuid
+from pathlib import Path
+
+DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+HOST = "127.0.0.1"
+CITY = "392014"
+# Nothing here needs longer; what does, hangs.
+PATIENCE = 600
+# A city's case system at work is faster than any officer: the limits are not what is tried here.
+GENEROUS = {f"TSUNAGI_LIMITS__{name}": "100000" for name in (
+    "TERMINAL_PER_SECOND", "TERMINAL_BURST", "OFFICER_PER_SECOND", "OFFICER_BURST",
+)}
+KANA = "アイウエカキクケサシスセタチツテナニヌネハヒフヘマミムメヤユヨラリルレロワ"
+RECORD = """<?xml version="1.0" encoding="UTF-8"?>
+<childRecord xmlns="urn:tsunagi:national-format:v1">
+  <index>
+    <child><name><written>{child}</written><kana>{child}</kana></name><sex>9</sex><birthDate>2019-04-01</birthDate></child>
+    <guardian><name><written>架空 親</written><kana>カクウ オヤ</kana></name></guardian>
+  </index>
+  <contact><municipality>{city}</municipality><address>架空町1番1号</address></contact>
+  <case><caseClass>1</caseClass><abuseKind>2</abuseKind><acceptedOn>R8.4.1</acceptedOn></case>
+  <officer><name>架空 担当</name></officer>
+</childRecord>
+"""
+
+
+class Failed(Exception):
+    """What must not happen, happened."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+class Answer:
+    """Status, body and named ledger entries of an answer."""
+
+    def __init__(self, response):
+        self.status = response.status
+        named = response.getheader("Tsunagi-Ledger-Entries") or ""
+        self.entries = [entry.strip() for entry in named.split(",") if entry.strip()]
+        self.text = response.read().decode(errors="replace")
+        is_json = "json" in (response.getheader("Content-Type") or "")
+        self.message = json.loads(self.text) if is_json and self.text else {}
+
+
+class Client:
+    """One kept connection over mutual TLS; opened anew after a failure."""
+
+    def __init__(self, gateway, certificate, officer):
+        self.gateway, self.officer, self.connection = gateway, officer, None
+        self.context = ssl.create_default_context(cafile=gateway.certs / "ca.crt")
+        self.context.load_cert_chain(gateway.certs / f"{certificate}.crt", gateway.certs / f"{certificate}.key")
+
+    def request(self, method, path, body=None, headers=None):
+        """The answer; an OSError where there was none."""
+        headers = {"Tsunagi-Officer": self.officer} | (headers or {})
+        if isinstance(body, dict):
+            body, headers["Content-Type"] = json.dumps(body), "application/json"
+        try:
+            if self.connection is None:
+                self.connection = http.client.HTTPSConnection(HOST, self.gateway.port, timeout=15, context=self.context)
+            self.connection.request(method, path, body.encode() if body else None, headers)
+            return Answer(self.connection.getresponse())
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise OSError(f"no answer: {error!r}") from error
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def must(self, method, path, body=None, headers=None):
+        """A step that nothing may refuse."""
+        key = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        answer = self.request(method, path, body, key | (headers or {}))
+        if answer.status >= 300:
+            raise Failed(f"{method} {path}: {answer.status} {answer.text}")
+        return answer
+
+
+class Gateway:
+    """A node with its template in deploy/ha, and what its operator keeps apart from it: keyring and certificates."""
+
+    def __init__(self, cluster, program):
+        self.cluster, self.program = cluster, program
+        self.kept = cluster.directory / "kept"
+        self.state = cluster.directory / "gateway"
+        self.certs = self.kept / "certs"
+        self.config = DEPLOY / "ha" / "node-1.toml"
+        self.process, self.port = None, None
+        self.kept.mkdir()
+
+    def database(self, role):
+        return f"postgres://{role}@localhost:{self.cluster.port}/tsunagi?host={self.cluster.socket}"
+
+    def environment(self):
+        # TSUNAGI_WAL is of the templates for the backup; the gateway refuses settings that it does not know.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TSUNAGI_")}
+        return inherited | GENEROUS | {
+            "TSUNAGI_LISTEN": f"{HOST}:{self.port}",
+            "TSUNAGI_MONITOR_LISTEN": f"{HOST}:{self.monitor}",
+            "TSUNAGI_DATABASE": self.database("tsunagi_node"),
+            "TSUNAGI_KEYRING": str(self.kept / "keyring.toml"),
+            "TSUNAGI_SNAPSHOT": str(self.state / "snapshot"),
+            "TSUNAGI_TLS__CERTIFICATE": str(self.certs / "server.crt"),
+            "TSUNAGI_TLS__KEY": str(self.certs / "server.key"),
+            "TSUNAGI_TLS__CLIENT_CA": str(self.certs / "ca.crt"),
+            "TSUNAGI_TLS__REVOCATION_LIST": str(self.certs / "crl.pem"),
+        }
+
+    def run(self, *words, environment=None):
+        """One command of the program; answers what it printed."""
+        done = subprocess.run([self.program, *map(str, words)], capture_output=True, text=True, timeout=PATIENCE,
+                              env=environment, check=False)
+        if done.returncode != 0:
+            raise Failed(f"tsunagi {' '.join(map(str, words[:2]))}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout.strip()
+
+    def make(self):
+        """The database and its roles, keyring, certificates, and one city."""
+        self.cluster.psql("CREATE DATABASE tsunagi ENCODING 'UTF8' TEMPLATE template0")
+        self.cluster.psql((DEPLOY / "postgres" / "roles.sql").read_text(), database="tsunagi")
+        self.run("pki", "create", self.certs)
+        serial = self.run("pki", "terminal", self.certs, "operator", "operator")
+        machine = self.run("pki", "terminal", self.certs, "city", CITY)
+        self.run("keys", "create", self.kept / "keyring.toml")
+        self.run("migrate", environment={"OWNER_DATABASE": self.database("tsunagi_owner")})
+        self._new_ports()
+        self.state.mkdir()
+        self.run("init", "--config", self.config, "--serial", serial, "--officer", "op1", "--officer-name", "運用 担当",
+                 environment=self.environment())
+        self.start()
+        operator = Client(self, "operator", "op1")
+        operator.must("POST", "/v1/organizations", {"code": CITY, "relay_desk": "架空市 000-000-0000"})
+        operator.must("POST", "/v1/terminals", {
+            "serial": machine, "organization": CITY, "kind": "machine", "label": "架空 業務システム",
+        })
+        operator.must("POST", "/v1/staff", {
+            "organization": CITY, "id": "admin", "name": "管理 担当", "roles": ["user_administrator"],
+        })
+        Client(self, "city", "admin").must("POST", "/v1/staff", {
+            "id": "o1", "name": "試験 担当", "roles": ["caseworker", "supervisor", "auditor"],
+        })
+        (self.kept / "log.vkey").write_text(self.city().must("GET", "/v1/ledger/key").text)
+
+    def city(self):
+        return Client(self, "city", "o1")
+
+    def _new_ports(self):
+        self.port, self.monitor = free_port(), free_port()
+
+    def start(self):
+        """Starts it and waits until it serves. Answers how long that took."""
+        began = time.monotonic()
+        self._new_ports()
+        self.state.mkdir(exist_ok=True)
+        with (self.cluster.directory / "log" / "gateway.log").open("a") as log:
+            self.process = subprocess.Popen([self.program, "serve", "--config", str(self.config)], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, env=self.environment())
+        seen = "nothing"
+        while time.monotonic() < began + 120:
+            if self.process.poll() is not None:
+                raise Failed("the gateway ended when it was started")
+            try:
+                connection = http.client.HTTPConnection(HOST, self.monitor, timeout=5)
+                connection.request("GET", "/readyz")
+                answer = connection.getresponse()
+                seen = f"{answer.status} {answer.read().decode(errors='replace').strip()}"
+                if answer.status == 200:
+                    return time.monotonic() - began
+            except (OSError, http.client.HTTPException) as error:
+                seen = repr(error)
+            finally:
+                connection.close()
+            time.sleep(0.05)
+        raise Failed(f"the gateway does not serve: /readyz {seen}")
+
+    def kill(self):
+        """The machine of the gateway is gone as well, with all that it wrote."""
+        if self.process:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def verify(self, checkpoints):
+        """What `tsunagi ledger verify` says of the database and signed checkpoints; None where all is so."""
+        words = ["ledger", "verify", "--key", self.kept / "log.vkey", "--database", self.database("tsunagi_node")]
+        for number, checkpoint in enumerate(checkpoints):
+            file = self.kept / f"checkpoint-{number}.txt"
+            file.write_text(checkpoint)
+            words += ["--checkpoint", file]
+        try:
+            self.run(*words)
+        except Failed as refuted:
+            return str(refuted)
+        return None
+
+
+class GatewayLoad:
+    """Workers that register a child until it is acknowledged, then view the record; and one that fetches checkpoints."""
+
+    def __init__(self, cluster, program, workers):
+        self.cluster, self.gateway, self.workers = cluster, Gateway(cluster, program), workers
+        self.acknowledged = []  # ids of records
+        self.entries = []       # ids of ledger entries that answers named
+        self.heads = []         # the newest checkpoint of each round: size, text
+        self.unaccounted = 0    # records shown by an answer that named no entry
+        self.pending = {}       # registrations that were on their way at the blow: key and body, of each worker
+        self.refused = {}       # answers other than success, by status and code
+        self.newest, self.threads = None, []
+        self.lock, self.over = threading.Lock(), threading.Event()
+        self.entries_missing = self.heads_missing = self.twice = 0
+
+    def prepare(self, megabytes):
+        self.cluster.fill(megabytes)
+        self.gateway.make()
+
+    def begin(self, _round_number):
+        self.over.clear()
+        self.newest = None
+        workers = [threading.Thread(target=self._work, args=(worker,)) for worker in range(self.workers)]
+        self.threads = [*workers, threading.Thread(target=self._fetch_checkpoints)]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self):
+        self.gateway.kill()
+        self.over.set()
+        for thread in self.threads:
+            thread.join(PATIENCE)
+        self.threads = []
+        if self.newest is None:
+            raise Failed("no checkpoint was fetched: the round shows nothing")
+        self.heads.append(self.newest)
+
+    def _work(self, worker):
+        client = self.gateway.city()
+        while not self.over.is_set():
+            record = self._register(client, worker)
+            if record:
+                self._view(client, record)
+        client.close()
+
+    def _until_answered(self, client, wanted, *request):
+        """Repeats one request until the gateway says `wanted`; None once the round is over."""
+        while not self.over.is_set():
+            try:
+                answer = client.request(*request)
+            except OSError:
+                time.sleep(0.02)
+                continue
+            if answer.status == wanted:
+                return answer
+            with self.lock:
+                code = f"{answer.status} {answer.message.get('code', '')}".strip()
+                self.refused[code] = self.refused.get(code, 0) + 1
+            time.sleep(0.05)
+        return None
+
+    def _register(self, client, worker):
+        # What was on its way at the last blow comes first, under its key: done or not, it is done once.
+        if worker not in self.pending:
+            child = "".join(random.choices(KANA, k=4)) + "　" + "".join(random.choices(KANA, k=6))
+            self.pending[worker] = str(uuid.uuid4()), RECORD.format(child=child, city=CITY)
+        key, body = self.pending[worker]
+        headers = {"Content-Type": "application/xml", "Idempotency-Key": key}
+        answer = self._until_answered(client, 201, "POST", "/v1/records", body, headers)
+        if answer is None:
+            return None
+        del self.pending[worker]
+        record = answer.message["record"]
+        with self.lock:
+            self.acknowledged.append(record)
+            self.entries.extend(answer.entries)
+        return record
+
+    def _view(self, client, record):
+        purpose = {"Tsunagi-Purpose": "casework"}
+        answer = self._until_answered(client, 200, "GET", f"/v1/records/{record}", None, purpose)
+        if answer is not None:
+            self._note_view(answer)
+
+    def _note_view(self, answer):
+        with self.lock:
+            self.entries.extend(answer.entries)
+            self.unaccounted += not answer.entries
+
+    def _fetch_checkpoints(self):
+        client = self.gateway.city()
+        while not self.over.is_set():
+            answer = self._until_answered(client, 200, "GET", "/v1/ledger/checkpoint")
+            if answer is not None:
+                size = int(answer.text.splitlines()[1])
+                if self.newest is None or size >= self.newest[0]:
+                    self.newest = size, answer.text
+            time.sleep(0.02)
+        client.close()
+
+    def lost(self):
+        """Acknowledged records without a row. Counts entries and heads that are not there as well."""
+        records, ledger = self._ids("records"), self._ids("ledger")
+        self.entries_missing = sum(entry not in ledger for entry in self.entries)
+        self.twice = max(0, len(records) - len(self.acknowledged) - len(self.pending))
+        self.heads_missing = 0
+        if self.gateway.verify([text for _, text in self.heads]):
+            # Which of them it is, and why.
+            for size, text in self.heads:
+                if said := self.gateway.verify([text]):
+                    self.heads_missing += 1
+                    print(f"  head of {size} entries: {said}", flush=True)
+            self.heads_missing = self.heads_missing or len(self.heads)
+        print(
+            f"  {len(self.entries)} ledger entries named, {self.entries_missing} missing; newest head noted: "
+            f"{self.heads[-1][0]} of {len(ledger)} entries; heads {len(self.heads)}, not there {self.heads_missing}; "
+            f"registered twice {self.twice}; views that named no entry {self.unaccounted}",
+            flush=True,
+        )
+        return [record for record in self.acknowledged if record not in records]
+
+    def _ids(self, table):
+        return set(self.cluster.psql(f"SELECT id FROM {table}", database="tsunagi").splitlines())
+
+    def faults(self):
+        counts = {
+            "entries missing": self.entries_missing, "heads not there": self.heads_missing,
+            "registered twice": self.twice, "views that named no entry": self.unaccounted,
+        }
+        return [f"{what}: {number}" for what, number in counts.items() if number]
+
+    def resume(self):
+        """A gateway serves what was restored: acknowledged records, the last one among them, are shown."""
+        seconds = self.gateway.start()
+        client = self.gateway.city()
+        shown = [self.acknowledged[-1], *random.sample(self.acknowledged, min(4, len(self.acknowledged)))]
+        for record in shown:
+            answer = client.must("GET", f"/v1/records/{record}", headers={"Tsunagi-Purpose": "casework"})
+            if answer.message.get("record") != record:
+                raise Failed(f"a view of {record} does not show it: {answer.text[:200]}")
+            self._note_view(answer)
+        client.close()
+        if missing := set(self.entries) - self._ids("ledger"):
+            raise Failed(f"the gateway named entries that are not in the ledger: {len(missing)}")
+        print(f"  the gateway serves after {seconds:.1f} s and showed {len(shown)} acknowledged records", flush=True)
+
+    def said(self):
+        refused = f"; answers other than success: {self.refused}" if self.refused else ""
+        return (
+            f"lost 0; ledger entries named {len(self.entries)}, missing {self.entries_missing}; signed "
+            f"heads {len(self.heads)}, not there {self.heads_missing}; registered twice {self.twice}{refused}"
+        )
+
+    def stop(self):
+        self.over.set()
+        self.gateway.kill()
+        for thread in self.threads:
+            thread.join(PATIENCE)
