@@ -3,8 +3,9 @@
 
 Brings up three members of PostgreSQL under Patroni with etcd, HAProxy, and with `--load gateway` two gateways, all on
 loopback in one temporary directory. Then, N times: kill the primary with SIGKILL, wait for the next success of the
-load, restart what was killed, wait until the quorum is whole again. Prints a table, and ends with status 0 only if nothing
-that was acknowledged is lost.
+load, restart what was killed, wait until the quorum is whole again. Two witnesses sign the gateways' ledgers; one of
+them is killed halfway as well. Prints a table, and ends with status 0 only if nothing that was acknowledged is lost and
+the ledgers are what the witnesses signed.
 
 `make ha-test` installs what it needs and runs it. docs/high-availability.md says what is measured, and what came out.
 """
@@ -67,7 +68,8 @@ class Trial:
         self.proxy = Proxy(self.cluster, ports, nodes)
         self.gateways = None
         if options.load == "gateway":
-            self.gateways = Gateways(options.program, directory, self.proxy, nodes, options.nodes)
+            witness_ports = [ports.take(), ports.take()]
+            self.gateways = Gateways(options.program, directory, self.proxy, nodes, options.nodes, witness_ports)
         self.load = None
         self.refused = False  # the twin's gateways serve no more
 
@@ -78,7 +80,7 @@ class Trial:
         self.proxy.start()
         say(self.cluster.versions())
         if self.gateways:
-            say("keyring, certificates, organizations, two gateways …")
+            say("keyring, certificates, organizations, two gateways, two witnesses …")
             self.gateways.start()
             self.load = GatewayLoad(self.cluster, self.gateways)
         else:
@@ -94,9 +96,15 @@ class Trial:
         outages = []
         for number in range(1, self.options.kills + 1):
             victim = self.cluster.primary()
+            if self.gateways:
+                self.gateways.witnesses.note_lag()
             if self.options.twin:
                 self._let_standbys_fall_behind(victim)
             noted, before = self.load.noted(), self.load.count()
+            halfway = number == (self.options.kills + 1) // 2 and not self.options.twin
+            witnesses = self.gateways.witnesses if self.gateways and halfway else None
+            if witnesses:
+                witnesses.kill_one()
             killed, gone = victim.kill(whole_machine=self.options.kill == "machine" or self.options.twin)
             self.load.watch_from(gone)
             if self.options.supervised:
@@ -118,6 +126,8 @@ class Trial:
             print(f"| {number} | {victim.name} | {before} | {outages[-1]:.1f} | {time.monotonic() - killed:.1f} "
                   f"| {self.load.lost(noted)} |", flush=True)
             self._let_load_flow()
+            if witnesses:
+                witnesses.restart_one()
         return outages
 
     def leave_primary_alone(self):

@@ -1,7 +1,7 @@
 """Two gateways behind HAProxy, and parties that register, view and search over mutual TLS through them.
 
 Every answer is noted outside. In the end each acknowledged record must be in the database of the surviving primary, and
-each ledger entry that an answer named must be in its ledger.
+each ledger entry that an answer named must be in its ledger, which two witnesses vouch for.
 """
 
 import http.client
@@ -18,8 +18,8 @@ import psycopg
 from .cluster import HOST, PATIENCE
 from .load import Load
 from .processes import Fault, NotYet, Process, until
+from .witnesses import Witnesses
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 CITY = "392014"
 ENTRIES = "Tsunagi-Ledger-Entries"
 # A city's case system at work is faster than any officer: the limits are not what is tried here.
@@ -31,11 +31,12 @@ GENEROUS = {f"TSUNAGI_LIMITS__{name}": "100000" for name in (
 
 
 class Node:
-    """One gateway, with its template in deploy/ha."""
+    """One gateway, with its template in deploy/ha; what is not the witnesses' is overridden by the environment."""
 
     def __init__(self, number, program: Path, directory: Path, database, port, monitor):
         self.name, self.port, self.monitor = f"node-{number}", port, monitor
-        self.config = DEPLOY / f"ha/node-{number}.toml"
+        self.config = directory / f"{self.name}.toml"  # its template, with the witnesses
+        self.leaves = directory / f"{self.name}.leaves"
         certs = directory / "certs"
         self.environment = GENEROUS | {
             "TSUNAGI_LISTEN": f"{HOST}:{port}",
@@ -65,58 +66,45 @@ class Node:
             connection.close()
 
 
-class Witness:
-    """Whoever keeps the nodes' checkpoints apart from them: the ministry, and a child guidance center.
-
-    Their place in the test is here: a key and a configuration each, `tsunagi witness serve`, started by Gateways before
-    the nodes, and in the end the question whether both cosigned what the nodes' logs ended with. Until then the test
-    says that none was started.
-    """
-
-    def __init__(self, program: Path):
-        asked = subprocess.run([program, "witness", "--help"], capture_output=True, timeout=30)
-        self.exists = asked.returncode == 0
-
-    def say(self):
-        what = "this program has them, this test does not start them yet" if self.exists else "this program has none"
-        print(f"  no witnesses: {what}", flush=True)
-
-
 class Gateways:
-    """The premises and the two nodes."""
+    """The premises, the two nodes and the two witnesses."""
 
-    def __init__(self, program: Path, directory: Path, proxy, nodes, serving=2):
+    def __init__(self, program: Path, directory: Path, proxy, nodes, serving, witness_ports):
         self.program, self.directory, self.certs = program.resolve(), directory, directory / "certs"
         if not self.program.exists():
             raise Fault(f"{program}: no such program; build it (cargo build --release), or name one by --program")
         self.proxy = proxy
         self.nodes = [
-            Node(number, self.program, directory, self._database("tsunagi_node"), port, monitor)
+            Node(number, self.program, directory, self.database("tsunagi_node"), port, monitor)
             for number, (port, monitor) in enumerate(nodes, 1)
         ]
         self.serving = self.nodes[:serving]
+        self.witnesses = Witnesses(self.program, directory, witness_ports, proxy.cluster.pki)
 
-    def _database(self, user):
+    def database(self, user, port=None):
+        """Where a role finds the database: through HAProxy, or at one member's port."""
         account = self.proxy.account(user)
         tls = f"sslmode=verify-full&sslrootcert={account['sslrootcert']}"
         if self.proxy.cluster.plain_gateway:
             tls = "sslmode=disable"
-        return f"postgres://{account['user']}:{account['password']}@{HOST}:{self.proxy.port}/tsunagi?{tls}"
+        return f"postgres://{account['user']}:{account['password']}@{HOST}:{port or self.proxy.port}/tsunagi?{tls}"
 
     def start(self):
-        self._run("pki", "create", self.certs)
-        serial = self._run("pki", "terminal", self.certs, "operator", "operator")
-        self._run("keys", "create", self.directory / "keyring.toml")
-        self._run("migrate", environment={"OWNER_DATABASE": self._database("tsunagi_owner")})
+        self.run("pki", "create", self.certs)
+        serial = self.run("pki", "terminal", self.certs, "operator", "operator")
+        self.run("keys", "create", self.directory / "keyring.toml")
+        self.run("migrate", environment={"OWNER_DATABASE": self.database("tsunagi_owner")})
         self._assert_least_privilege()
+        for node in self.nodes:
+            self.witnesses.write_config(node, self.run)
         first = self.nodes[0]
-        self._run("init", "--config", first.config, "--serial", serial, "--officer", "op1", "--officer-name", "運用 担当",
-                  environment=first.environment)
+        self.run("init", "--config", first.config, "--serial", serial, "--officer", "op1", "--officer-name", "運用 担当",
+                 environment=first.environment)
         for node in self.serving:
             node.process.start()
         for node in self.serving:
             until(f"{node.name} to be ready", node.is_ready, PATIENCE)
-        Witness(self.program).say()
+        self.witnesses.start(self)
         until("HAProxy to lead to a gateway", self._leads, PATIENCE)
         self._connect_city()
 
@@ -133,7 +121,7 @@ class Gateways:
                     continue
             raise Fault(f"the nodes' login may do this: {attack}")
 
-    def _run(self, *words, environment=None):
+    def run(self, *words, environment=None):
         """One command of the program; answers what it printed."""
         done = subprocess.run([self.program, *map(str, words)], capture_output=True, text=True, timeout=PATIENCE,
                               env=environment, check=False)
@@ -145,7 +133,7 @@ class Gateways:
         return self.client("operator", "op1").request("GET", "/v1/session").status == 200
 
     def _connect_city(self):
-        serial = self._run("pki", "terminal", self.certs, "city", CITY)
+        serial = self.run("pki", "terminal", self.certs, "city", CITY)
         operator = self.client("operator", "op1")
         operator.must("POST", "/v1/organizations", {"code": CITY, "relay_desk": "架空市 000-000-0000"})
         operator.must("POST", "/v1/terminals", {
@@ -158,13 +146,14 @@ class Gateways:
             "id": "o1", "name": "試験 担当", "roles": ["caseworker", "supervisor", "auditor"],
         })
 
-    def client(self, certificate, officer):
-        """A caller through HAProxy."""
-        return Client(self.proxy.gateway_port, self.certs, certificate, officer)
+    def client(self, certificate, officer, port=None):
+        """A caller through HAProxy, or of the node at that port."""
+        return Client(port or self.proxy.gateway_port, self.certs, certificate, officer)
 
     def end(self):
         for node in self.serving:
             node.process.stop()
+        self.witnesses.end()
 
 
 class Answer:
@@ -342,6 +331,7 @@ class GatewayLoad(Load):
         with self.cluster.primary().connect("tsunagi") as session:
             ledger = {str(row[0]) for row in session.execute("SELECT id FROM ledger")}
             registered = session.execute("SELECT count(*) FROM records").fetchone()[0]
+        unwitnessed = self.gateways.witnesses.verdict()
         if self.refused:
             print(f"answers other than success: {self.refused}")
         print(f"ledger entries named by answers: {len(self.entries)}")
@@ -353,4 +343,5 @@ class GatewayLoad(Load):
             ("records registered twice", twice, 0),
             ("acknowledged records not shown when viewed", self.not_shown, 0),
             ("acknowledged records not found by a later search", self.not_found, 0),
+            ("ledgers that do not hold against both witnesses", unwitnessed, 0),
         ]
