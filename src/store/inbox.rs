@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk};
+use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays};
 use crate::{clock::Timestamp, disclosure::messages::InboxItem, domain::organization::OrganizationCode};
 
 const DELIVER: &str = "/* deliver */ INSERT INTO inbox (organization, position, at, kind, record, subject, entry,
@@ -10,31 +10,52 @@ const DELIVER: &str = "/* deliver */ INSERT INTO inbox (organization, position, 
  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const DELIVER_16: &str = include_str!("sql/deliver_16_messages.sql");
 
+const DELIVER_ALL: &str =
+    "/* deliver_messages */ INSERT INTO inbox (organization, position, kind, record, subject, entry,
+     from_organization, from_officer, from_terminal, purpose, at)
+ SELECT *, $11 FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
+     $8::text[], $9::text[], $10::text[])";
+
 /// Delivers messages, each with its position in its own inbox. The journal alone calls this.
 pub(crate) async fn deliver(tx: &mut Tx, messages: Vec<(i64, InboxItem)>, at: Timestamp) -> Result<(), StoreError> {
-    for_each_chunk!(tx, messages, DELIVER_16, DELIVER, |query, message| {
-        let (position, item) = message;
-        let (organization, officer, terminal) = match &item.from {
-            Some(caller) => (
-                Some(caller.organization().to_string()),
-                Some(caller.officer().to_owned()),
-                Some(caller.terminal().to_owned()),
-            ),
-            None => (None, None, None),
-        };
-        query
-            .bind(item.to.to_string())
-            .bind(position)
-            .bind(at.as_micros())
-            .bind(item.kind.as_str())
-            .bind(item.record)
-            .bind(item.subject)
-            .bind(item.entry)
-            .bind(organization)
-            .bind(officer)
-            .bind(terminal)
-            .bind(item.purpose.map(|purpose| purpose.as_str()))
-    });
+    if messages.is_empty() {
+        return Ok(());
+    }
+    match tx {
+        Tx::Postgres(tx) => insert_arrays!(
+            tx,
+            DELIVER_ALL,
+            messages,
+            |(position, item)| [
+                organizations = item.to.to_string(),
+                positions = position,
+                kinds = item.kind.as_str(),
+                records = item.record,
+                subjects = item.subject,
+                entries = item.entry,
+                bodies = item.from.as_ref().map(|caller| caller.organization().to_string()),
+                officers = item.from.as_ref().map(|caller| caller.officer().to_owned()),
+                terminals = item.from.as_ref().map(|caller| caller.terminal().to_owned()),
+                purposes = item.purpose.map(|purpose| purpose.as_str()),
+            ],
+            at.as_micros()
+        ),
+        tx @ Tx::Sqlite(_) => for_each_chunk!(tx, messages, DELIVER_16, DELIVER, |query, message| {
+            let (position, item) = message;
+            query
+                .bind(item.to.to_string())
+                .bind(position)
+                .bind(at.as_micros())
+                .bind(item.kind.as_str())
+                .bind(item.record)
+                .bind(item.subject)
+                .bind(item.entry)
+                .bind(item.from.as_ref().map(|caller| caller.organization().to_string()))
+                .bind(item.from.as_ref().map(|caller| caller.officer().to_owned()))
+                .bind(item.from.as_ref().map(|caller| caller.terminal().to_owned()))
+                .bind(item.purpose.map(|purpose| purpose.as_str()))
+        }),
+    }
     Ok(())
 }
 

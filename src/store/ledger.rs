@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
-use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk};
+use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays};
 use crate::{
     clock::Timestamp,
     disclosure::{
@@ -41,67 +40,79 @@ const APPEND_16: &str = include_str!("sql/append_16_entries.sql");
 const APPEND_ALL: &str =
     "/* append_entries */ INSERT INTO ledger (node, position, id, organization, owner, record, body,
      sealed_note, owner_salt)
- SELECT $1, * FROM UNNEST($2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::bytea[], $8::bytea[],
-     $9::bytea[])";
+ SELECT $9, * FROM UNNEST($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bytea[], $7::bytea[],
+     $8::bytea[])";
 
 /// Appends entries. The journal alone calls this. Sixteen go in one statement, and to a server that is asked over a
 /// line all of them: at a busy moment the statements, not the commit, are what an entry costs.
 pub(crate) async fn append(tx: &mut Tx, node: &str, entries: Vec<Appended>) -> Result<(), StoreError> {
-    if let Tx::Postgres(tx) = tx {
-        return append_all(tx, node, entries).await;
-    }
-    for_each_chunk!(tx, entries, APPEND_16, APPEND, |query, entry| {
-        let Appended { position, logged: Logged { entry, hidden_owner, note }, body } = entry;
-        let (hidden, salt) = hidden_owner.map(|hidden| (hidden.owner.to_string(), hidden.salt.to_vec())).unzip();
-        query
-            .bind(node.to_owned())
-            .bind(signed(position))
-            .bind(entry.id)
-            .bind(entry.organization.into_owned())
-            .bind(entry.owner.or(hidden))
-            .bind(entry.record)
-            .bind(body)
-            .bind(note)
-            .bind(salt)
-    });
-    Ok(())
-}
-
-async fn append_all(
-    tx: &mut Transaction<'static, Postgres>,
-    node: &str,
-    entries: Vec<Appended>,
-) -> Result<(), StoreError> {
     if entries.is_empty() {
         return Ok(());
     }
-    let (mut positions, mut ids, mut organizations) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut owners, mut records, mut bodies) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut notes, mut salts) = (Vec::new(), Vec::new());
-    for Appended { position, logged: Logged { entry, hidden_owner, note }, body } in entries {
-        let (hidden, salt) = hidden_owner.map(|hidden| (hidden.owner.to_string(), hidden.salt.to_vec())).unzip();
-        positions.push(signed(position));
-        ids.push(entry.id);
-        organizations.push(entry.organization.into_owned());
-        owners.push(entry.owner.or(hidden));
-        records.push(entry.record);
-        bodies.push(body);
-        notes.push(note);
-        salts.push(salt);
+    match tx {
+        Tx::Postgres(tx) => {
+            let rows = entries.into_iter().map(Columns::of);
+            insert_arrays!(
+                tx,
+                APPEND_ALL,
+                rows,
+                |row| [
+                    positions = row.position,
+                    ids = row.id,
+                    organizations = row.organization,
+                    owners = row.owner,
+                    records = row.record,
+                    bodies = row.body,
+                    notes = row.note,
+                    salts = row.salt,
+                ],
+                node
+            );
+        }
+        tx @ Tx::Sqlite(_) => for_each_chunk!(tx, entries, APPEND_16, APPEND, |query, entry| {
+            let row = Columns::of(entry);
+            query
+                .bind(node.to_owned())
+                .bind(row.position)
+                .bind(row.id)
+                .bind(row.organization)
+                .bind(row.owner)
+                .bind(row.record)
+                .bind(row.body)
+                .bind(row.note)
+                .bind(row.salt)
+        }),
     }
-    sqlx::query(APPEND_ALL)
-        .bind(node)
-        .bind(positions)
-        .bind(ids)
-        .bind(organizations)
-        .bind(owners)
-        .bind(records)
-        .bind(bodies)
-        .bind(notes)
-        .bind(salts)
-        .execute(&mut **tx)
-        .await?;
     Ok(())
+}
+
+/// An entry as its row has it.
+struct Columns {
+    position: i64,
+    id: Uuid,
+    organization: String,
+    owner: Option<String>,
+    record: Option<Uuid>,
+    body: Vec<u8>,
+    note: Option<Vec<u8>>,
+    salt: Option<Vec<u8>>,
+}
+
+impl Columns {
+    fn of(appended: Appended) -> Self {
+        let Appended { position, logged: Logged { entry, hidden_owner, note }, body } = appended;
+        let (hidden, salt) = hidden_owner.map(|hidden| (hidden.owner.to_string(), hidden.salt.to_vec())).unzip();
+        Self {
+            position: signed(position),
+            id: entry.id,
+            organization: entry.organization.into_owned(),
+            owner: entry.owner.or(hidden),
+            record: entry.record,
+            body,
+            note,
+            salt,
+        }
+    }
 }
 
 /// Begins the log of a node, where it has none.

@@ -217,7 +217,18 @@ macro_rules! for_each_chunk {
     }};
 }
 
-pub(crate) use {execute, fetch_all, fetch_optional, for_each_chunk};
+/// Inserts any number of rows by one statement of PostgreSQL: each column goes as an array, constants after them.
+macro_rules! insert_arrays {
+    ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($column:ident = $value:expr),+ $(,)?] $(, $constant:expr)* $(,)?) => {{
+        $(let mut $column = Vec::new();)+
+        for $row in $rows {
+            $($column.push($value);)+
+        }
+        sqlx::query($sql)$(.bind($column))+$(.bind($constant))*.execute(&mut **$tx).await?;
+    }};
+}
+
+pub(crate) use {execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays};
 
 /// An open database: one connection that writes, several that read.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk,
+    StoreError, Tx, execute, fetch_all, fetch_optional, insert_arrays,
     vault::{Key, Place, Vault},
 };
 use crate::{
@@ -413,15 +413,15 @@ pub struct NewRecord {
     pub sealed: SealedVersion,
 }
 
-const INSERT: &str = "/* insert_one_record */ INSERT INTO records (id, prefecture, owner, version, owned_since, closed,
-     serious, searchable, abuse_case, residence, shielded, shield_named, sealed_key, registered_at, updated_at,
-     sealed_index)
- VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-const INSERT_16: &str = include_str!("sql/insert_16_records.sql");
-const INSERT_VERSION: &str = "/* insert_one_version */ INSERT INTO record_versions (prefecture, record, version,
-     organization, officer, change_kind, at, sealed_body)
- VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-const INSERT_16_VERSIONS: &str = include_str!("sql/insert_16_versions.sql");
+const INSERT_ALL: &str =
+    "/* insert_records */ INSERT INTO records (id, prefecture, owner, version, owned_since, closed,
+     serious, searchable, abuse_case, residence, shielded, shield_named, sealed_key, sealed_index, registered_at,
+     updated_at)
+ SELECT *, $15, $15 FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+     $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::bytea[], $14::bytea[])";
+const INSERT_ALL_VERSIONS: &str = "/* insert_versions */ INSERT INTO record_versions (prefecture, record, version,
+     sealed_body, organization, officer, change_kind, at)
+ SELECT *, $5, $6, 'registered', $7 FROM UNNEST($1::text[], $2::uuid[], $3::bigint[], $4::bytea[])";
 
 /// Registers many records at once.
 pub(crate) async fn insert_all(
@@ -430,39 +430,55 @@ pub(crate) async fn insert_all(
     caller: &Caller,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let at = now.as_micros();
-    for_each_chunk!(tx, records.iter(), INSERT_16, INSERT, |query, record| {
-        let NewRecord { facts, sealed_key, sealed } = record;
-        query
-            .bind(facts.id)
-            .bind(facts.owner.prefecture())
-            .bind(facts.owner.as_str())
-            .bind(facts.version)
-            .bind(facts.owned_since)
-            .bind(i64::from(facts.closed))
-            .bind(i64::from(facts.serious))
-            .bind(i64::from(facts.searchable))
-            .bind(i64::from(facts.abuse_case))
-            .bind(facts.residence.as_str())
-            .bind(i64::from(facts.shield.active))
-            .bind(named(facts))
-            .bind(sealed_key.as_slice())
-            .bind(at)
-            .bind(at)
-            .bind(sealed.index.as_slice())
-    });
-    for_each_chunk!(tx, records.iter(), INSERT_16_VERSIONS, INSERT_VERSION, |query, record| {
-        let NewRecord { facts, sealed, .. } = record;
-        query
-            .bind(facts.owner.prefecture())
-            .bind(facts.id)
-            .bind(sealed.version)
-            .bind(caller.organization().as_str())
-            .bind(caller.officer())
-            .bind("registered")
-            .bind(at)
-            .bind(sealed.body.as_slice())
-    });
+    if records.is_empty() {
+        return Ok(());
+    }
+    match tx {
+        Tx::Postgres(tx) => {
+            insert_arrays!(
+                tx,
+                INSERT_ALL,
+                records,
+                |NewRecord { facts, sealed_key, sealed }| [
+                    ids = facts.id,
+                    prefectures = facts.owner.prefecture(),
+                    owners = facts.owner.as_str(),
+                    versions = facts.version,
+                    owned_since = facts.owned_since,
+                    closed = i64::from(facts.closed),
+                    serious = i64::from(facts.serious),
+                    searchable = i64::from(facts.searchable),
+                    abuse_cases = i64::from(facts.abuse_case),
+                    residences = facts.residence.as_str(),
+                    shielded = i64::from(facts.shield.active),
+                    shields_named = named(facts),
+                    keys = sealed_key.as_slice(),
+                    indexes = sealed.index.as_slice(),
+                ],
+                now.as_micros()
+            );
+            insert_arrays!(
+                tx,
+                INSERT_ALL_VERSIONS,
+                records,
+                |NewRecord { facts, sealed, .. }| [
+                    prefectures = facts.owner.prefecture(),
+                    ids = facts.id,
+                    versions = sealed.version,
+                    bodies = sealed.body.as_slice(),
+                ],
+                caller.organization().as_str(),
+                caller.officer(),
+                now.as_micros()
+            );
+        }
+        Tx::Sqlite(_) => {
+            for record in records {
+                insert(tx, &record.facts, &record.sealed_key, &record.sealed, now).await?;
+                insert_version(tx, &record.facts, &record.sealed, caller, "registered", now).await?;
+            }
+        }
+    }
     Ok(())
 }
 
