@@ -17,7 +17,8 @@ use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{
-    journal::{Change, JournalError, Memory},
+    journal::JournalError,
+    memory::{Change, Memory},
     planted::Planted,
 };
 use crate::{

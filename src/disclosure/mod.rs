@@ -13,6 +13,7 @@ pub mod entry;
 pub mod following;
 pub mod gate;
 pub mod journal;
+pub mod memory;
 pub mod merkle;
 pub mod messages;
 mod note;

@@ -9,7 +9,8 @@ use super::{declined, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
-        journal::{Change, Declined, Effect},
+        journal::{Declined, Effect},
+        memory::Change,
         messages::{InboxItem, InboxKind},
         recent::Scope,
     },

@@ -10,7 +10,8 @@ use super::{declined, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, Purpose},
-        journal::{Change, Declined, Effect},
+        journal::{Declined, Effect},
+        memory::Change,
         messages::{InboxItem, InboxKind},
     },
     domain::{

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
-        journal::{Change, Effect, Idempotency},
+        journal::{Effect, Idempotency},
+        memory::Change,
         recent::Scope,
     },
     domain::organization::OrganizationCode,

@@ -11,7 +11,8 @@ use super::{declined, refuse_read, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
-        journal::{Change, Effect},
+        journal::Effect,
+        memory::Change,
         messages::{InboxItem, InboxKind},
         recent::Scope,
     },

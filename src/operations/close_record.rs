@@ -8,7 +8,8 @@ use super::{declined, edit_lock, own_record, register_record::Written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect},
+        journal::Effect,
+        memory::Change,
         messages::{InboxItem, InboxKind},
         recent::Scope,
     },

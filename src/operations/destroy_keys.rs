@@ -12,7 +12,8 @@ use uuid::Uuid;
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect},
+        journal::Effect,
+        memory::Change,
         messages::{InboxItem, InboxKind},
         recent::Scope,
     },

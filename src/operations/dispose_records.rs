@@ -16,7 +16,8 @@ use crate::{
     disclosure::{
         Sealed,
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Declined, Effect},
+        journal::{Declined, Effect},
+        memory::Change,
         messages::{InboxItem, InboxKind},
         recent::Scope,
     },

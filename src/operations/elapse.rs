@@ -10,7 +10,8 @@ use super::destroy_keys::{destroy_keys, erase_leftovers, follow_destruction};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect, JournalError},
+        journal::{Effect, JournalError},
+        memory::Change,
         messages::{InboxItem, InboxKind},
         recent::Scope,
     },

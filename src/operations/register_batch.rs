@@ -12,7 +12,8 @@ use super::{record_rules, register_record::told_of_change};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect},
+        journal::Effect,
+        memory::Change,
         messages::InboxKind,
     },
     domain::{

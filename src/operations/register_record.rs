@@ -10,7 +10,8 @@ use super::record_rules;
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect},
+        journal::Effect,
+        memory::Change,
         messages::{InboxItem, InboxKind},
     },
     domain::{

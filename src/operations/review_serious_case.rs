@@ -10,7 +10,8 @@ use super::{declined, find_record, known, own_record, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, Purpose, RecordRef},
-        journal::{Change, Effect},
+        journal::Effect,
+        memory::Change,
         messages::{InboxItem, InboxKind},
         recent::Scope,
     },

@@ -20,7 +20,8 @@ use crate::{
     clock::Timestamp,
     disclosure::{
         entry::{Act, Entry},
-        journal::{Change, Effect},
+        journal::Effect,
+        memory::Change,
     },
     error::Error,
     gateway::Gateway,

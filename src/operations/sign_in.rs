@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::{
     disclosure::{
         entry::{Act, Entry},
-        journal::{Change, Effect, Idempotency},
+        journal::{Effect, Idempotency},
+        memory::Change,
         recent::Scope,
     },
     error::Error,

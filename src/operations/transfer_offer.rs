@@ -11,7 +11,8 @@ use crate::{
     clock::Timestamp,
     disclosure::{
         entry::{Act, Entry, Purpose, RecordRef},
-        journal::{Change, Declined, Effect},
+        journal::{Declined, Effect},
+        memory::Change,
         messages::{InboxItem, InboxKind},
         recent::Scope,
     },

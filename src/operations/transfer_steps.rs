@@ -14,7 +14,8 @@ use super::{
 use crate::{
     disclosure::{
         entry::Act,
-        journal::{Change, Declined, Effect},
+        journal::{Declined, Effect},
+        memory::Change,
         messages::{InboxItem, InboxKind},
         recent::Scope,
     },

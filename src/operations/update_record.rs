@@ -9,7 +9,8 @@ use super::{
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
-        journal::{Change, Effect},
+        journal::Effect,
+        memory::Change,
         messages::InboxKind,
         planted::Planted,
         recent::Scope,

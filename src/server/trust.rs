@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use super::{Serving, StartError, pause};
 use crate::{
     disclosure::{
-        journal::{Change, Effect, Idempotency},
+        journal::{Effect, Idempotency},
+        memory::Change,
         recent::Scope,
     },
     error::Error,
