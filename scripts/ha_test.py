@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from gateway_client import Refused
 from ha.cluster import Cluster, Proxy
 from ha.load_gateway import GatewayLoad, Gateways
 from ha.load_sql import SqlLoad
@@ -202,7 +203,7 @@ def main():
         trial = Trial(options, directory)
         trial.bring_up()
         fine = trial.judge(trial.play(), trial.leave_primary_alone())
-    except Fault as fault:
+    except (Fault, Refused) as fault:
         print(f"\nha-test: {fault}", file=sys.stderr)
         fine = False
         options.keep = trial is not None

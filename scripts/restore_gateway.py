@@ -4,42 +4,23 @@ What an answer promised is noted outside: each acknowledged record, each ledger 
 signed checkpoint. All of it must be in the restored database, and a gateway must serve it.
 """
 
-import encodings.idna  # noqa: F401  Loaded now: root's own Python may be closed to postgres, who runs the rest.
 import http.client
-import json
 import os
 import random
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import threading
 import time
 import uuid
 from pathlib import Path
 
+from gateway_client import CITY, HOST, Client, connect_city, record_of, settings, somebody
+
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
-HOST = "127.0.0.1"
-CITY = "392014"
 # Nothing here needs longer; what does, hangs.
 PATIENCE = 600
-# A city's case system at work is faster than any officer: the limits are not what is tried here.
-GENEROUS = {f"TSUNAGI_LIMITS__{name}": "100000" for name in (
-    "TERMINAL_PER_SECOND", "TERMINAL_BURST", "OFFICER_PER_SECOND", "OFFICER_BURST",
-)}
-KANA = "アイウエカキクケサシスセタチツテナニヌネハヒフヘマミムメヤユヨラリルレロワ"
-RECORD = """<?xml version="1.0" encoding="UTF-8"?>
-<childRecord xmlns="urn:tsunagi:national-format:v1">
-  <index>
-    <child><name><written>{child}</written><kana>{child}</kana></name><sex>9</sex><birthDate>2019-04-01</birthDate></child>
-    <guardian><name><written>架空 親</written><kana>カクウ オヤ</kana></name></guardian>
-  </index>
-  <contact><municipality>{city}</municipality><address>架空町1番1号</address></contact>
-  <case><caseClass>1</caseClass><abuseKind>2</abuseKind><acceptedOn>R8.4.1</acceptedOn></case>
-  <officer><name>架空 担当</name></officer>
-</childRecord>
-"""
 
 
 class Failed(Exception):
@@ -50,54 +31,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return probe.getsockname()[1]
-
-
-class Answer:
-    """Status, body and named ledger entries of an answer."""
-
-    def __init__(self, response):
-        self.status = response.status
-        named = response.getheader("Tsunagi-Ledger-Entries") or ""
-        self.entries = [entry.strip() for entry in named.split(",") if entry.strip()]
-        self.text = response.read().decode(errors="replace")
-        is_json = "json" in (response.getheader("Content-Type") or "")
-        self.message = json.loads(self.text) if is_json and self.text else {}
-
-
-class Client:
-    """One kept connection over mutual TLS; opened anew after a failure."""
-
-    def __init__(self, gateway, certificate, officer):
-        self.gateway, self.officer, self.connection = gateway, officer, None
-        self.context = ssl.create_default_context(cafile=gateway.certs / "ca.crt")
-        self.context.load_cert_chain(gateway.certs / f"{certificate}.crt", gateway.certs / f"{certificate}.key")
-
-    def request(self, method, path, body=None, headers=None):
-        """The answer; an OSError where there was none."""
-        headers = {"Tsunagi-Officer": self.officer} | (headers or {})
-        if isinstance(body, dict):
-            body, headers["Content-Type"] = json.dumps(body), "application/json"
-        try:
-            if self.connection is None:
-                self.connection = http.client.HTTPSConnection(HOST, self.gateway.port, timeout=15, context=self.context)
-            self.connection.request(method, path, body.encode() if body else None, headers)
-            return Answer(self.connection.getresponse())
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise OSError(f"no answer: {error!r}") from error
-
-    def close(self):
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
-
-    def must(self, method, path, body=None, headers=None):
-        """A step that nothing may refuse."""
-        key = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
-        answer = self.request(method, path, body, key | (headers or {}))
-        if answer.status >= 300:
-            raise Failed(f"{method} {path}: {answer.status} {answer.text}")
-        return answer
 
 
 class Gateway:
@@ -116,19 +49,13 @@ class Gateway:
         return f"postgres://{role}@localhost:{self.cluster.port}/tsunagi?host={self.cluster.socket}"
 
     def environment(self):
-        # TSUNAGI_WAL is of the templates for the backup; the gateway refuses settings that it does not know.
+        kept = settings(
+            self.port, self.monitor, self.database("tsunagi_node"), self.kept / "keyring.toml", self.state / "snapshot",
+            self.certs,
+        )
+        # The gateway refuses settings that it does not know, and those of whoever runs this are not meant.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TSUNAGI_")}
-        return inherited | GENEROUS | {
-            "TSUNAGI_LISTEN": f"{HOST}:{self.port}",
-            "TSUNAGI_MONITOR_LISTEN": f"{HOST}:{self.monitor}",
-            "TSUNAGI_DATABASE": self.database("tsunagi_node"),
-            "TSUNAGI_KEYRING": str(self.kept / "keyring.toml"),
-            "TSUNAGI_SNAPSHOT": str(self.state / "snapshot"),
-            "TSUNAGI_TLS__CERTIFICATE": str(self.certs / "server.crt"),
-            "TSUNAGI_TLS__KEY": str(self.certs / "server.key"),
-            "TSUNAGI_TLS__CLIENT_CA": str(self.certs / "ca.crt"),
-            "TSUNAGI_TLS__REVOCATION_LIST": str(self.certs / "crl.pem"),
-        }
+        return inherited | kept
 
     def run(self, *words, environment=None):
         """One command of the program; answers what it printed."""
@@ -152,21 +79,14 @@ class Gateway:
         self.run("init", "--config", self.config, "--serial", serial, "--officer", "op1", "--officer-name", "運用 担当",
                  environment=self.environment())
         self.start()
-        operator = Client(self, "operator", "op1")
-        operator.must("POST", "/v1/organizations", {"code": CITY, "relay_desk": "架空市 000-000-0000"})
-        operator.must("POST", "/v1/terminals", {
-            "serial": machine, "organization": CITY, "kind": "machine", "label": "架空 業務システム",
-        })
-        operator.must("POST", "/v1/staff", {
-            "organization": CITY, "id": "admin", "name": "管理 担当", "roles": ["user_administrator"],
-        })
-        Client(self, "city", "admin").must("POST", "/v1/staff", {
-            "id": "o1", "name": "試験 担当", "roles": ["caseworker", "supervisor", "auditor"],
-        })
+        connect_city(self.client("operator", "op1"), self.client("city", "admin"), machine)
         (self.kept / "log.vkey").write_text(self.city().must("GET", "/v1/ledger/key").text)
 
+    def client(self, certificate, officer):
+        return Client(self.port, self.certs, certificate, officer)
+
     def city(self):
-        return Client(self, "city", "o1")
+        return self.client("city", "o1")
 
     def _new_ports(self):
         self.port, self.monitor = free_port(), free_port()
@@ -283,8 +203,7 @@ class GatewayLoad:
     def _register(self, client, worker):
         # What was on its way at the last blow comes first, under its key: done or not, it is done once.
         if worker not in self.pending:
-            child = "".join(random.choices(KANA, k=4)) + "　" + "".join(random.choices(KANA, k=6))
-            self.pending[worker] = str(uuid.uuid4()), RECORD.format(child=child, city=CITY)
+            self.pending[worker] = str(uuid.uuid4()), record_of(somebody())
         key, body = self.pending[worker]
         headers = {"Content-Type": "application/xml", "Idempotency-Key": key}
         answer = self._until_answered(client, 201, "POST", "/v1/records", body, headers)
@@ -356,7 +275,7 @@ class GatewayLoad:
         client = self.gateway.city()
         shown = [self.acknowledged[-1], *random.sample(self.acknowledged, min(4, len(self.acknowledged)))]
         for record in shown:
-            answer = client.must("GET", f"/v1/records/{record}", headers={"Tsunagi-Purpose": "casework"})
+            answer = client.must("GET", f"/v1/records/{record}", headers={"Tsunagi-Purpose": "casework"}, patience=0)
             if answer.message.get("record") != record:
                 raise Failed(f"a view of {record} does not show it: {answer.text[:200]}")
             self._note_view(answer)

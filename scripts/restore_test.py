@@ -32,6 +32,7 @@ import threading
 import time
 from pathlib import Path
 
+from gateway_client import Refused
 from restore_gateway import PATIENCE, Failed, GatewayLoad
 
 BIN = Path("/usr/lib/postgresql/15/bin")
@@ -205,7 +206,7 @@ class Cluster:
 
     def prune(self):
         """What the hourly timer does."""
-        os.environ["TSUNAGI_WAL"] = str(self.wal)
+        os.environ["WAL_DIRECTORY"] = str(self.wal)
         self.run(TEMPLATES / "tsunagi-prune-wal")
 
     def stop_receiver(self):
@@ -217,7 +218,7 @@ class Cluster:
     def restore(self):
         """What deploy/backup/README.md tells an operator to do. Answers how long it took."""
         started = time.monotonic()
-        fetch = f"TSUNAGI_WAL={self.wal} {TEMPLATES}/tsunagi-fetch-wal %f %p"
+        fetch = f"WAL_DIRECTORY={self.wal} {TEMPLATES}/tsunagi-fetch-wal %f %p"
         self.data.mkdir(mode=0o700)
         self.pgbackrest("restore", f"--recovery-option=restore_command={fetch}", "--target-timeline=latest", "--archive-mode=preserve")
         # Nobody receives yet, and the check must not wait for it.
@@ -438,7 +439,7 @@ def main():
             f"{arguments.rounds} rounds: {len(load.acknowledged)} acknowledged writes, {load.said()}; "
             f"{seconds / (sizes / 2**30):.1f} s per GiB; every file of the repository is encrypted"
         )
-    except Failed as failure:
+    except (Failed, Refused) as failure:
         for name in ("server.log", "receive.log", "gateway.log"):
             log = directory / "log" / name
             if log.exists():

@@ -5,9 +5,6 @@ each ledger entry that an answer named must be in its ledger, which two witnesse
 """
 
 import http.client
-import json
-import random
-import ssl
 import subprocess
 import time
 import uuid
@@ -15,19 +12,12 @@ from pathlib import Path
 
 import psycopg
 
+from gateway_client import CITY, Client, connect_city, record_of, settings, somebody
+
 from .cluster import HOST, PATIENCE
 from .load import Load
 from .processes import Fault, NotYet, Process, until
 from .witnesses import Witnesses
-
-CITY = "392014"
-ENTRIES = "Tsunagi-Ledger-Entries"
-# A city's case system at work is faster than any officer: the limits are not what is tried here.
-GENEROUS = {f"TSUNAGI_LIMITS__{name}": "100000" for name in (
-    "TERMINAL_PER_SECOND", "TERMINAL_BURST", "OFFICER_PER_SECOND", "OFFICER_BURST",
-)} | {f"TSUNAGI_SEARCH__{name}": "10000000" for name in (
-    "OFFICER_PER_HOUR", "OFFICER_BURST", "ORGANIZATION_PER_HOUR", "ORGANIZATION_BURST",
-)}
 
 
 class Node:
@@ -37,18 +27,9 @@ class Node:
         self.name, self.port, self.monitor = f"node-{number}", port, monitor
         self.config = directory / f"{self.name}.toml"  # its template, with the witnesses
         self.leaves = directory / f"{self.name}.leaves"
-        certs = directory / "certs"
-        self.environment = GENEROUS | {
-            "TSUNAGI_LISTEN": f"{HOST}:{port}",
-            "TSUNAGI_MONITOR_LISTEN": f"{HOST}:{monitor}",
-            "TSUNAGI_DATABASE": database,
-            "TSUNAGI_KEYRING": str(directory / "keyring.toml"),
-            "TSUNAGI_SNAPSHOT": str(directory / f"{self.name}.snapshot"),
-            "TSUNAGI_TLS__CERTIFICATE": str(certs / "server.crt"),
-            "TSUNAGI_TLS__KEY": str(certs / "server.key"),
-            "TSUNAGI_TLS__CLIENT_CA": str(certs / "ca.crt"),
-            "TSUNAGI_TLS__REVOCATION_LIST": str(certs / "crl.pem"),
-        }
+        self.environment = settings(
+            port, monitor, database, directory / "keyring.toml", directory / f"{self.name}.snapshot", directory / "certs",
+        )
         self.process = Process(
             self.name, [program, "serve", "--config", self.config], directory, environment=self.environment,
         )
@@ -134,17 +115,7 @@ class Gateways:
 
     def _connect_city(self):
         serial = self.run("pki", "terminal", self.certs, "city", CITY)
-        operator = self.client("operator", "op1")
-        operator.must("POST", "/v1/organizations", {"code": CITY, "relay_desk": "架空市 000-000-0000"})
-        operator.must("POST", "/v1/terminals", {
-            "serial": serial, "organization": CITY, "kind": "machine", "label": "架空 業務システム",
-        })
-        operator.must("POST", "/v1/staff", {
-            "organization": CITY, "id": "admin", "name": "管理 担当", "roles": ["user_administrator"],
-        })
-        self.client("city", "admin").must("POST", "/v1/staff", {
-            "id": "o1", "name": "試験 担当", "roles": ["caseworker", "supervisor", "auditor"],
-        })
+        connect_city(self.client("operator", "op1"), self.client("city", "admin"), serial)
 
     def client(self, certificate, officer, port=None):
         """A caller through HAProxy, or of the node at that port."""
@@ -154,79 +125,6 @@ class Gateways:
         for node in self.serving:
             node.process.stop()
         self.witnesses.end()
-
-
-class Answer:
-    """Status, entries and message of an answer."""
-
-    def __init__(self, response):
-        self.status = response.status
-        self.entries = [entry.strip() for entry in (response.getheader(ENTRIES) or "").split(",") if entry.strip()]
-        body = response.read()
-        self.text = body.decode(errors="replace")
-        self.message = json.loads(body) if "json" in (response.getheader("Content-Type") or "") else {}
-
-
-class Client:
-    """One kept connection over mutual TLS; opened anew after a failure."""
-
-    def __init__(self, port, certs: Path, certificate, officer):
-        self.officer, self.port = officer, port
-        self.context = ssl.create_default_context(cafile=certs / "ca.crt")
-        self.context.load_cert_chain(certs / f"{certificate}.crt", certs / f"{certificate}.key")
-        self.connection = None
-
-    def request(self, method, path, body=None, headers=None):
-        """The answer; an OSError where there was none."""
-        headers = {"Tsunagi-Officer": self.officer} | (headers or {})
-        if isinstance(body, dict):
-            body, headers["Content-Type"] = json.dumps(body), "application/json"
-        try:
-            if self.connection is None:
-                self.connection = http.client.HTTPSConnection(HOST, self.port, timeout=15, context=self.context)
-            self.connection.request(method, path, body.encode() if body else None, headers)
-            return Answer(self.connection.getresponse())
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise OSError(f"no answer: {error!r}") from error
-
-    def close(self):
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
-
-    def must(self, method, path, body):
-        """A step of preparation, under one key until it is done."""
-        key = {"Idempotency-Key": str(uuid.uuid4())}
-
-        def attempt():
-            answer = self.request(method, path, body, key)
-            if answer.status >= 500:
-                raise NotYet(f"{answer.status} {answer.text}")
-            if answer.status >= 300:
-                raise Fault(f"{method} {path}: {answer.status} {answer.text}")
-            return answer
-
-        return until(f"{method} {path}", attempt, PATIENCE)
-
-
-KANA = "アイウエカキクケサシスセタチツテナニヌネハヒフヘマミムメヤユヨラリルレロワ"
-RECORD = """<?xml version="1.0" encoding="UTF-8"?>
-<childRecord xmlns="urn:tsunagi:national-format:v1">
-  <index>
-    <child><name><written>{child}</written><kana>{child}</kana></name><sex>9</sex><birthDate>2019-04-01</birthDate></child>
-    <guardian><name><written>架空 親</written><kana>カクウ オヤ</kana></name></guardian>
-  </index>
-  <contact><municipality>{city}</municipality><address>架空町1番1号</address></contact>
-  <case><caseClass>1</caseClass><abuseKind>2</abuseKind><acceptedOn>R8.4.1</acceptedOn></case>
-  <officer><name>架空 担当</name></officer>
-</childRecord>
-"""
-
-
-def somebody():
-    """A name that no one else in the test has: no letters that fold together, none twice."""
-    return "".join(random.choices(KANA, k=4)) + "　" + "".join(random.choices(KANA, k=6))
 
 
 class GatewayLoad(Load):
@@ -281,7 +179,7 @@ class GatewayLoad(Load):
 
     def _register(self, client, child):
         headers = {"Content-Type": "application/xml", "Idempotency-Key": str(uuid.uuid4())}
-        body = RECORD.format(child=child, city=CITY)
+        body = record_of(child)
         answer = self._until_answered(client, 201, "POST", "/v1/records", body, headers)
         if answer is None or answer.status != 201:
             return None
