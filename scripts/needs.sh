@@ -11,6 +11,9 @@ command -v pgrep >/dev/null || missing+=(procps)
 # Faults of the disk and of the clock.
 { command -v fiu-ctrl >/dev/null && [ -e /usr/lib/fiu/fiu_posix_preload.so ]; } || missing+=(fiu-utils)
 compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(faketime)
+# Networks that fall apart.
+command -v ip >/dev/null || missing+=(iproute2)
+command -v nft >/dev/null || missing+=(nftables)
 command -v softhsm2-util >/dev/null || missing+=(softhsm2)
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -1,6 +1,7 @@
 //! Several nodes on one PostgreSQL database: what one acknowledged, every other one knows.
 
 mod cable;
+mod network;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 
@@ -13,7 +14,10 @@ use tsunagi::{
     server::Server,
 };
 
-use self::cable::Cable;
+use self::{
+    cable::Cable,
+    network::{Lost, Network},
+};
 use crate::{
     crash::{self, Running, free_port},
     harness::*,
@@ -31,10 +35,13 @@ struct Node {
 impl Node {
     /// Writes the configuration of another node. Its line to the database may be a cable.
     fn new(stage: &Stage, name: &str, cable: Option<&Cable>) -> Self {
+        Self::at(free_port(), free_port(), stage, name, cable)
+    }
+
+    fn at(listen: SocketAddr, monitor: SocketAddr, stage: &Stage, name: &str, cable: Option<&Cable>) -> Self {
         let directory = &stage.world.premises.directory;
         let first = std::fs::read_to_string(directory.join("tsunagi.toml")).unwrap();
         let Config { database, .. } = &stage.world.premises.config;
-        let (listen, monitor) = (free_port(), free_port());
         let lines = first.lines().map(|line| match line.split(" = ").next() {
             Some("node") => format!("node = \"{name}\""),
             Some("log_origin") => format!("log_origin = \"localhost/log/{name}\""),
@@ -54,6 +61,13 @@ impl Node {
     async fn serve(&self, defect: Option<&str>) -> Running {
         let variables = defect.map(|defect| ("PLANTED_DEFECT", defect));
         crash::run(&self.config, (self.listen, self.monitor), variables.as_slice(), "error", Stdio::null()).await
+    }
+
+    async fn serve_in(&self, network: &Network, defect: Option<&str>) -> Running {
+        let mut command = network.command(env!("CARGO_BIN_EXE_tsunagi"));
+        command.args(["serve", "--config"]).arg(&self.config);
+        command.envs(defect.map(|defect| ("PLANTED_DEFECT", defect)));
+        crash::wait_for(command, (self.listen, self.monitor), "error", Stdio::null()).await
     }
 
     /// Serves inside the test.
@@ -181,6 +195,11 @@ async fn writers_of_both_nodes_share_keys_inboxes_and_accounts() {
     assert_eq!(messages.len() - before, sent.len());
     let positions: Vec<i64> = messages.iter().map(|message| message["position"].as_i64().unwrap()).collect();
     assert!(positions.windows(2).all(|pair| pair[1] == pair[0] + 1), "{positions:?}");
+    // Each node proves its own log, and says that there is another.
+    for (client, other) in [(&city.client, "node-2"), (&there, "node-1")] {
+        let bundle = client.get("/v1/ledger/bundle").send().await.unwrap();
+        assert!(bundle.text().contains(&format!("export the evidence at each: {other}<")), "{other} is not named");
+    }
     // Both logs account to the owner, in pages that miss nothing.
     let mut logs: BTreeMap<String, usize> = BTreeMap::new();
     let mut before = String::new();
@@ -211,70 +230,138 @@ async fn writers_of_both_nodes_share_keys_inboxes_and_accounts() {
 /// Histories with kills and broken lines, unless `HISTORIES` says otherwise.
 const HISTORIES: u32 = 20;
 
-/// Plays histories over two nodes while the second is killed, held up and cut off; answers how many were not
-/// linearizable.
-async fn histories(count: u32, defect: Option<&str>) -> u32 {
-    let stage = Stage::new().await;
-    clients::connect(&stage).await;
-    let cable = Cable::to(&stage.world.premises.config.database).await;
-    let node = Node::new(&stage, "node-2", Some(&cable));
-    let mut running = node.serve(defect).await;
-    let desks = clients::desks_at_two_nodes(&stage, node.listen, node.monitor);
-    let (mut untrue, mut done) = (0, BTreeMap::new());
-    let mut faults: BTreeMap<&str, usize> = BTreeMap::new();
-    for seed in 0..count {
-        let playing = tokio::spawn({
-            let desks = desks.clone();
-            async move { clients::play(&desks, 10_000 + seed).await }
-        });
-        // The moment is drawn, not waited for.
-        let moment = Duration::from_millis(20 + u64::from(seed * 37 % 150));
-        tokio::time::sleep(moment).await;
-        let fault = ["killed", "held up", "cut off", "left alone"][seed as usize % 4];
-        *faults.entry(fault).or_default() += 1;
+fn histories() -> u32 {
+    std::env::var("HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(HISTORIES)
+}
+
+/// Two nodes, the second of which is killed and loses its line to the database while histories are played.
+struct Troubled {
+    stage: Stage,
+    cable: Cable,
+    /// Where the second node is in a namespace of its own.
+    network: Option<Network>,
+    node: Node,
+    defect: Option<&'static str>,
+}
+
+impl Troubled {
+    async fn new(network: Option<Network>, defect: Option<&'static str>) -> Self {
+        let stage = Stage::new().await;
+        clients::connect(&stage).await;
+        let database = &stage.world.premises.config.database;
+        let (cable, node) = match &network {
+            None => {
+                let cable = Cable::to(database).await;
+                let node = Node::new(&stage, "node-2", Some(&cable));
+                (cable, node)
+            }
+            Some(network) => {
+                let cable = Cable::from(network.here, database).await;
+                let at = |port| SocketAddr::new(network.there, port);
+                let node = Node::at(at(8443), at(9443), &stage, "node-2", Some(&cable));
+                (cable, node)
+            }
+        };
+        Self { stage, cable, network, node, defect }
+    }
+
+    async fn serve(&self) -> Running {
+        match &self.network {
+            None => self.node.serve(self.defect).await,
+            Some(network) => self.node.serve_in(network, self.defect).await,
+        }
+    }
+
+    fn faults(&self) -> &'static [&'static str] {
+        match self.network {
+            None => &["killed", "held up", "cut off", "left alone"],
+            Some(_) => &["killed", "everything lost", "answers lost", "answers lost and killed", "left alone"],
+        }
+    }
+
+    fn begin(&self, fault: &str) {
+        let lose = |lost| self.network.as_ref().unwrap().lose(lost, self.cable.address.port());
         match fault {
-            "killed" => {
-                running.stop().await;
-                running = node.serve(defect).await;
-            }
-            "held up" => {
-                cable.hold();
-                tokio::time::sleep(moment).await;
-                cable.heal();
-            }
-            "cut off" => {
-                cable.cut();
-                tokio::time::sleep(moment).await;
-                cable.heal();
-            }
+            "held up" => self.cable.hold(),
+            "cut off" => self.cable.cut(),
+            "everything lost" => lose(Lost::Everything),
+            "answers lost" | "answers lost and killed" => lose(Lost::Answers),
             _ => {}
         }
-        let history = playing.await.unwrap();
-        if let Err(why) = history.verdict() {
-            if defect.is_none() {
-                eprintln!("the history of seed {seed} ({fault}) is not linearizable: {why}");
-            }
-            untrue += 1;
-        }
-        history.count(&mut done);
     }
-    println!("{count} histories at two nodes, {faults:?}: {done:?}, not linearizable: {untrue}");
-    running.stop().await;
-    drop(desks);
-    stage.world.stop().await;
-    untrue
+
+    fn heal(&self) {
+        self.cable.heal();
+        self.network.iter().for_each(Network::heal);
+    }
+
+    /// Plays histories; answers how many were not linearizable.
+    async fn play(self, count: u32) -> u32 {
+        let mut running = self.serve().await;
+        let desks = clients::desks_at_two_nodes(&self.stage, self.node.listen, self.node.monitor);
+        let (mut untrue, mut done) = (0, BTreeMap::new());
+        let mut faults: BTreeMap<&str, usize> = BTreeMap::new();
+        for (seed, fault) in (0..count).zip(self.faults().iter().cycle()) {
+            let playing = tokio::spawn({
+                let desks = desks.clone();
+                async move { clients::play(&desks, 10_000 + seed).await }
+            });
+            // The moment is drawn, not waited for.
+            let moment = Duration::from_millis(20 + u64::from(seed * 37 % 150));
+            tokio::time::sleep(moment).await;
+            *faults.entry(fault).or_default() += 1;
+            self.begin(fault);
+            if *fault != "killed" && *fault != "left alone" {
+                tokio::time::sleep(moment).await;
+            }
+            if fault.ends_with("killed") {
+                running.stop().await;
+            }
+            self.heal();
+            if fault.ends_with("killed") {
+                running = self.serve().await;
+            }
+            let history = playing.await.unwrap();
+            if let Err(why) = history.verdict() {
+                if self.defect.is_none() {
+                    eprintln!("the history of seed {seed} ({fault}) is not linearizable: {why}");
+                }
+                untrue += 1;
+            }
+            history.count(&mut done);
+        }
+        println!("{count} histories at two nodes, {faults:?}: {done:?}, not linearizable: {untrue}");
+        running.stop().await;
+        drop(desks);
+        self.stage.world.stop().await;
+        untrue
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn histories_at_two_nodes_with_kills_and_broken_lines_are_linearizable() {
-    let count = std::env::var("HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(HISTORIES);
-    assert_eq!(histories(count, None).await, 0);
+    assert_eq!(Troubled::new(None, None).await.play(histories()).await, 0);
 }
 
 /// The twin: a node that does not follow what the other one commits.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_does_not_follow_is_caught() {
-    assert!(histories(4, Some("stale-memory")).await > 0, "a planted defect went unnoticed");
+    assert!(Troubled::new(None, Some("stale-memory")).await.play(4).await > 0, "a planted defect went unnoticed");
+}
+
+/// The same where the packets themselves are lost. Where namespaces cannot be made it says so and shows nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_over_a_network_that_falls_apart_are_linearizable() {
+    let Some(network) = Network::new() else {
+        eprintln!("not shown here: network namespaces need root, `ip` and `nft`");
+        return;
+    };
+    assert_eq!(Troubled::new(Some(network), None).await.play(histories()).await, 0);
+    let Some(network) = Network::new() else { panic!("a second namespace") };
+    assert!(
+        Troubled::new(Some(network), Some("stale-memory")).await.play(5).await > 0,
+        "a planted defect went unnoticed"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

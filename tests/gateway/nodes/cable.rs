@@ -1,6 +1,6 @@
 //! The line between a node and its database, which can be held up or cut.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -26,10 +26,15 @@ pub struct Cable {
 impl Cable {
     /// A relay to the server of a URL of [`crate::postgres::database`].
     pub async fn to(url: &str) -> Self {
+        Self::from(Ipv4Addr::LOCALHOST.into(), url).await
+    }
+
+    /// The same, on another address.
+    pub async fn from(near: IpAddr, url: &str) -> Self {
         let (_, rest) = url.split_once('@').unwrap();
         let (host, _) = rest.split_once('/').unwrap();
         let socket = format!("{}/.s.PGSQL.5432", host.replace("%2F", "/"));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind((near, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (state, seen) = watch::channel(State::Open);
         tokio::spawn(async move {
