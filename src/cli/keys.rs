@@ -107,6 +107,9 @@ fn show(keys: &KeysView) {
         list(&keys.masters),
         list(&keys.masters_needed)
     );
+    if !keys.masters_of_stream.is_empty() {
+        println!("needed to read the stream of backups: {}", list(&keys.masters_of_stream));
+    }
     match &keys.rewrap {
         None => println!("never wrapped anew"),
         Some(pass) => match &pass.finished_at {

@@ -53,6 +53,9 @@ pub struct KeysView {
     pub masters: Vec<u32>,
     /// Generations of master keys to which keys in the database refer.
     pub masters_needed: Vec<u32>,
+    /// Generations of master keys without which the stream of backups cannot be read; they are not retired.
+    #[serde(default)]
+    pub masters_of_stream: Vec<u32>,
     /// The newest pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewrap: Option<RewrapView>,
@@ -112,11 +115,19 @@ async fn keys_view(gateway: &Gateway) -> Result<KeysView, Error> {
         None => None,
     };
     let needed = store::rewraps::generations(&mut tx).await?.into_iter().map(|(_, _, master)| master);
+    let masters_of_stream = match gateway.config.backup.stream.clone() {
+        Some(stream) => {
+            blocking(move || store::backup::masters(&stream).map_err(|error| StoreError::Unsecured(error.to_string())))
+                .await?
+        }
+        None => BTreeSet::new(),
+    };
     let keyring = gateway.vault.keyring();
     Ok(KeysView {
         master: keyring.current(),
         masters: keyring.generations(),
         masters_needed: needed.collect::<BTreeSet<_>>().into_iter().collect(),
+        masters_of_stream: masters_of_stream.into_iter().collect(),
         rewrap,
     })
 }
@@ -130,6 +141,8 @@ pub async fn begin_rewrap(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
     let idempotency = call.idempotency()?;
     let mut tx = gateway.store.read().await?;
     let generations = store::rewraps::generations(&mut tx).await?;
+    // Before the journal: nobody waits while millions are counted.
+    let left = store::rewraps::count_after(&mut tx, Uuid::nil()).await?;
     drop(tx);
     if generations.iter().any(|(prefecture, generation, _)| !gateway.vault.knows(prefecture, *generation)) {
         reload(gateway).await?;
@@ -171,7 +184,6 @@ pub async fn begin_rewrap(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
                     wrapped: 0,
                 };
                 store::rewraps::put(tx, &rewrap).await?;
-                let left = store::rewraps::count_after(tx, Uuid::nil()).await?;
                 let entry =
                     Entry::of(&call.caller, Act::KeysRotate, &node.clock).about(format!("master {master_generation}"));
                 Ok(Effect::new(RewrapView::of(&rewrap, left), entry).then(Change::Keys))
@@ -326,8 +338,8 @@ async fn finish(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
     Ok(())
 }
 
-/// `POST /v1/keys/retirements` (operator): takes master keys to which nothing in the database refers out of the
-/// keyring. Backups from before the last pass do not open with this keyring any more.
+/// `POST /v1/keys/retirements` (operator): takes master keys to which nothing in the database or its stream
+/// refers out of the keyring. Backups from before the last pass do not open with this keyring any more.
 ///
 /// # Errors
 /// [`Error::RewrapRunning`]; the keyring or its token cannot be had.
@@ -337,7 +349,7 @@ pub async fn retire_masters(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
     if view.rewrap.is_some_and(|rewrap| rewrap.finished_at.is_none()) {
         return Err(Error::RewrapRunning);
     }
-    let needed: BTreeSet<u32> = view.masters_needed.into_iter().collect();
+    let needed: BTreeSet<u32> = view.masters_needed.into_iter().chain(view.masters_of_stream).collect();
     let goes = view.masters.iter().filter(|generation| **generation != view.master && !needed.contains(generation));
     let about = format!("masters {}", goes.map(u32::to_string).collect::<Vec<_>>().join(" "));
     let node = gateway.clone();

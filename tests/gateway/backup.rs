@@ -333,6 +333,55 @@ async fn an_older_database_is_not_served() {
     assert!(told.contains("older copy") && told.contains("tsunagi restore"), "{told}");
 }
 
+/// Nor an empty one: the next base copy would throw away what the stream holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_database_is_not_served_beside_a_stream_that_holds_a_ledger() {
+    let site = Site::new().await;
+    let records = some_records(&site, 1).await;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut path = site.database().into_os_string();
+        path.push(suffix);
+        let _ = fs::remove_file(path);
+    }
+    let told = refused(&site.command(&["serve"]).await);
+    assert!(told.contains("another database") && told.contains("tsunagi restore"), "{told}");
+    site.destroy();
+    succeeded(&site.command(&["restore"]).await);
+    assert_eq!(site.lost(&records, None).await, Vec::<String>::new());
+}
+
+/// A master key that the stream needs is not retired, whatever the database needs. With a new base copy none does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_key_of_the_stream_stays_until_a_new_base_copy_covers_it() {
+    let site = Site::new().await;
+    some_records(&site, 1).await;
+    let mut running = crash::serve(&site.premises, None).await;
+    let operator = crash::operator(&site.premises, &running);
+    let city = the_city(&site, &running).await;
+    register(&city, &family(CITY_A)).await;
+    succeeded(&site.command(&["keys", "rotate"]).await);
+    assert_eq!(operator.post("/v1/keys/rewraps").send().await.unwrap().status, 202);
+    while json(&operator.get("/v1/keys").send().await.unwrap())["rewrap"]["finished_at"].is_null() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let retired = async || {
+        let reply = operator.post("/v1/keys/retirements").send().await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let keys = json(&reply);
+        (keys["masters"].clone(), keys["masters_of_stream"].clone())
+    };
+    assert_eq!(retired().await, (serde_json::json!([1, 2]), serde_json::json!([1, 2])));
+    succeeded(&site.command(&["backup"]).await);
+    assert_eq!(retired().await, (serde_json::json!([2]), serde_json::json!([2])));
+    running.stop().await;
+    // It starts, and it restores.
+    let records = some_records(&site, 1).await;
+    fs::copy(site.data.path().join("keyring.toml"), site.away.path().join("keyring.toml")).unwrap();
+    site.destroy();
+    succeeded(&site.command(&["restore"]).await);
+    assert_eq!(site.lost(&records, None).await, Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_writes_over_nothing_and_needs_the_keyring() {
     let (site, _) = destroyed().await;

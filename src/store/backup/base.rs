@@ -290,6 +290,12 @@ pub(super) struct Reading {
     at: u64,
 }
 
+/// Generation of the master key with which a base copy is opened; `None` where its head is not whole.
+pub(super) fn master_of(path: &Path) -> Result<Option<u32>, BackupError> {
+    // Behind its id.
+    super::master_of(path, 16, MAGIC)
+}
+
 impl Reading {
     pub fn open(path: &Path, keyring: &Keyring) -> Result<Self, BackupError> {
         let mut input = BufReader::with_capacity(CHUNK, File::open(path).map_err(at(path))?);

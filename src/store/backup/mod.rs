@@ -16,13 +16,16 @@ mod stream;
 mod wal;
 
 use std::{
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
 use uuid::Uuid;
 
-pub use self::{stream::Stream, wal::WalError};
+pub use self::{
+    stream::{Stream, masters},
+    wal::WalError,
+};
 use super::{
     StoreError,
     keyring::Keyring,
@@ -55,6 +58,11 @@ pub enum BackupError {
          and what was acknowledged since is not in it. Restore with `tsunagi restore`; do not serve from it"
     )]
     DatabaseIsOlder { stream: u64, database: u64 },
+    #[error(
+        "the stream is of another database, or holds more than was restored of it. Restore with `tsunagi restore`; to begin \
+         a new stream move the old one away"
+    )]
+    OtherDatabase,
     #[error(
         "a newer line of the stream follows the one of this base: {newer}. Leave out --from to restore from it, or name the line with --line"
     )]
@@ -137,6 +145,16 @@ fn read_key(
     let bytes = opened.map_err(|_| foreign())?;
     let head = begins.len() + size_of_val(&generation) + length.len() + wrapped.len();
     Ok((Key::from_bytes(&bytes).ok_or_else(foreign)?, head as u64))
+}
+
+/// Generation of the master key that wraps the key of a file, from its head; `None` where the head is not whole.
+fn master_of(path: &Path, before_head: u64, magic: &[u8; 16]) -> Result<Option<u32>, BackupError> {
+    let mut head = Vec::new();
+    let mut file = std::fs::File::open(path).map_err(at(path))?;
+    file.seek(SeekFrom::Start(before_head)).map_err(at(path))?;
+    file.take(20).read_to_end(&mut head).map_err(at(path))?;
+    let generation = head.strip_prefix(magic).and_then(|generation| generation.try_into().ok());
+    Ok(generation.map(u32::from_be_bytes))
 }
 
 fn key_place(name: &String) -> Place<'_> {

@@ -129,6 +129,8 @@ pub(super) struct Growing {
 struct Open {
     path: PathBuf,
     key: Key,
+    /// Generation of the master key that wraps it.
+    master: u32,
     /// `None` after a write failed: the file is opened again, and what was half written is cut off.
     file: Option<File>,
     /// Bytes that were acknowledged.
@@ -151,7 +153,9 @@ impl Growing {
         wal: &File,
         committed: &Committed,
     ) -> Result<(), BackupError> {
-        if self.open.as_ref().is_none_or(|open| open.durable > LONGEST_FILE) {
+        // What is written under a new master key needs no older one.
+        let goes_on = |open: &Open| open.durable <= LONGEST_FILE && open.master == keyring.current();
+        if !self.open.as_ref().is_some_and(goes_on) {
             self.open = Some(self.create(keyring, batch)?);
         }
         let Some(open) = &mut self.open else { return Ok(()) };
@@ -172,7 +176,7 @@ impl Growing {
         file.write_all(&head).map_err(at(&path))?;
         file.sync_all().map_err(at(&path))?;
         sync_directory(&self.directory)?;
-        Ok(Open { path, key, file: Some(file), durable: head.len() as u64 })
+        Ok(Open { path, key, master: keyring.current(), file: Some(file), durable: head.len() as u64 })
     }
 }
 
@@ -307,6 +311,11 @@ impl Segment {
         let (part, pages) = postcard::take_from_bytes::<PartHead>(&plain).map_err(|_| damaged("cannot be read"))?;
         Ok((part, Zeroizing::new(pages.to_vec())))
     }
+}
+
+/// Generation of the master key with which a file is opened; `None` where not even its head was finished.
+pub(super) fn master_of(path: &Path) -> Result<Option<u32>, BackupError> {
+    super::master_of(path, 0, MAGIC)
 }
 
 /// Number of the last whole batch of a line and where the log stood after it; `None` where the line has none yet.

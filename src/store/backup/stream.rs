@@ -5,6 +5,7 @@
 //! disclosed that the stream does not hold.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
@@ -21,7 +22,7 @@ use uuid::Uuid;
 use super::{
     BackupError, at,
     base::{Source, beside},
-    segment::{Growing, last_batch},
+    segment::{Growing, files, last_batch},
     sync_directory,
     wal::{Position, committed_since},
 };
@@ -93,25 +94,44 @@ impl Mark {
 
 /// The line and the batch that a database holds.
 pub(super) async fn position_row(connection: &mut SqliteConnection) -> Result<Option<(Uuid, u64)>, BackupError> {
-    let exists: Option<(i64,)> = sqlx::query_as(
-        "/* has_stream */ SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'stream_position'",
-    )
-    .fetch_optional(&mut *connection)
-    .await?;
+    row_of(connection, "stream_position", "/* stream_position */ SELECT line, batch FROM stream_position").await
+}
+
+/// The line and the batch of it up to which a database was restored, where nobody wrote to it since.
+async fn restored_row(connection: &mut SqliteConnection) -> Result<Option<(Uuid, u64)>, BackupError> {
+    row_of(connection, "stream_restored", "/* stream_restored */ SELECT line, batch FROM stream_restored").await
+}
+
+async fn row_of(
+    connection: &mut SqliteConnection,
+    table: &str,
+    select: &'static str,
+) -> Result<Option<(Uuid, u64)>, BackupError> {
+    let exists: Option<(i64,)> =
+        sqlx::query_as("/* has_stream */ SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1")
+            .bind(table)
+            .fetch_optional(&mut *connection)
+            .await?;
     if exists.is_none() {
         return Ok(None);
     }
-    let row: Option<(Uuid, i64)> = sqlx::query_as("/* stream_position */ SELECT line, batch FROM stream_position")
-        .fetch_optional(connection)
-        .await?;
+    let row: Option<(Uuid, i64)> = sqlx::query_as(select).fetch_optional(connection).await?;
     Ok(row.map(|(line, batch)| (line, u64::try_from(batch).unwrap_or(0))))
 }
 
-/// Takes a database out of its line: what is written next does not belong there.
+/// Takes a restored database out of its line: what is written next does not belong there. How far it was restored is
+/// kept until then.
 pub(super) async fn leave_line(connection: &mut SqliteConnection) -> Result<(), BackupError> {
-    sqlx::query("/* leave_line */ DROP TABLE IF EXISTS stream_position").execute(connection).await?;
+    sqlx::query(FORGET_RESTORED).execute(&mut *connection).await?;
+    if position_row(connection).await?.is_some() {
+        sqlx::query("/* leave_line */ ALTER TABLE stream_position RENAME TO stream_restored")
+            .execute(connection)
+            .await?;
+    }
     Ok(())
 }
+
+const FORGET_RESTORED: &str = "/* forget_restored */ DROP TABLE IF EXISTS stream_restored";
 
 /// The lines of a stream that have a base copy, oldest first.
 pub(super) fn lines(stream: &Path) -> Result<Vec<(Uuid, PathBuf)>, BackupError> {
@@ -125,6 +145,21 @@ pub(super) fn lines(stream: &Path) -> Result<Vec<(Uuid, PathBuf)>, BackupError> 
     }
     lines.sort();
     Ok(lines)
+}
+
+/// Generations of the master keys without which a line of a stream cannot be read.
+///
+/// # Errors
+/// The stream cannot be read.
+pub fn masters(stream: &Path) -> Result<BTreeSet<u32>, BackupError> {
+    let mut masters = BTreeSet::new();
+    for (_, line) in lines(stream)? {
+        masters.extend(super::base::master_of(&line.join(BASE))?);
+        for (_, path) in files(&line)? {
+            masters.extend(super::segment::master_of(&path)?);
+        }
+    }
+    Ok(masters)
 }
 
 /// How a stream goes on at a start.
@@ -152,8 +187,9 @@ impl Stream {
         let options = SqliteConnectOptions::new().filename(database).pragma("wal_autocheckpoint", "0");
         let mut anchor = options.busy_timeout(BUSY).connect().await?;
         let row = position_row(&mut anchor).await?;
+        let restored = restored_row(&mut anchor).await?;
         let (stream, file, keys) = (directory.to_owned(), database.to_owned(), vault.clone());
-        let looking = tokio::task::spawn_blocking(move || beginning(&stream, &file, row, &keys));
+        let looking = tokio::task::spawn_blocking(move || beginning(&stream, &file, row, restored, &keys));
         let begun = match looking.await.map_err(|_| StoreError::Corrupt("stream"))?? {
             Beginning::GoesOn { line, batch, position } => Begun { line, batch, position, file: None },
             Beginning::Anew(reason) => {
@@ -282,14 +318,11 @@ fn beginning(
     directory: &Path,
     database: &Path,
     row: Option<(Uuid, u64)>,
+    restored: Option<(Uuid, u64)>,
     vault: &Vault,
 ) -> Result<Beginning, BackupError> {
     let Some((line, path)) = lines(directory)?.pop() else { return Ok(Beginning::Anew("the stream has none yet")) };
     let base = super::base::Reading::open(&path.join(BASE), &vault.keyring())?;
-    let Some((own, held)) = row else { return Ok(Beginning::Anew("the database belongs to no line")) };
-    if own != line {
-        return Ok(Beginning::Anew("the database does not belong to the newest line"));
-    }
     let (batch, position) = match last_batch(&path, line, &vault.keyring()) {
         Ok(Some((batch, position))) => (batch, Some(position)),
         // Nothing was written since the line began. The base tells where the log stood, and is checked by the way.
@@ -299,6 +332,13 @@ fn beginning(
             return Ok(Beginning::Anew("the end of the newest line is damaged"));
         }
         Err(error) => return Err(error),
+    };
+    let Some((_, held)) = row.filter(|(own, _)| *own == line) else {
+        // To begin a line over a stream that holds more would be to throw that away with the next base copy.
+        return match restored {
+            Some(whole) if row.is_none() && whole == (line, batch) => Ok(Beginning::Anew("the database was restored")),
+            _ => Err(BackupError::OtherDatabase),
+        };
     };
     let log = beside(database, "-wal");
     let wal = File::open(&log).ok().filter(|wal| wal.metadata().is_ok_and(|wal| wal.len() > 0));
@@ -339,6 +379,7 @@ async fn begin_line(
         "/* make_stream_position */ CREATE TABLE IF NOT EXISTS stream_position (line BLOB NOT NULL, batch BIGINT NOT NULL)",
     )?;
     execute!(&mut tx, "/* leave_old_line */ DELETE FROM stream_position")?;
+    execute!(&mut tx, FORGET_RESTORED)?;
     execute!(&mut tx, "/* begin_line */ INSERT INTO stream_position (line, batch) VALUES ($1, 0)", line)?;
     tx.commit().await?;
     let path = directory.join(line.to_string());
