@@ -204,7 +204,7 @@ mod tests {
             assert!((told - start).abs() < MINUTE, "the system moved by {leap}, this clock by {}", told - start);
         }
         // Steps of some minutes add up: each is followed from where the last one led.
-        for minutes in [4, 8, 12, 9, 5, 0] {
+        for minutes in [4, 8, 12, 9, 5, 1] {
             assert_eq!(clock.told(start + minutes * MINUTE), start + minutes * MINUTE);
         }
         // The twin: a clock that follows everything would have gone 400 days.

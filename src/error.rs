@@ -23,6 +23,8 @@ pub enum Error {
     RevocationListExpired,
     #[error("role or kind of organization not allowed")]
     NotAllowed { kinds: &'static [OrganizationKind], roles: Vec<&'static str> },
+    #[error("the operator appoints only the first user administrator")]
+    FirstAdministratorOnly,
     /// The record does not exist, or not for this caller: the two look the same.
     #[error("record not available")]
     NotAvailable,
@@ -210,6 +212,13 @@ impl Error {
                 told.detail_en = format!("Allowed to: {kinds}; in a role of: {roles}.");
                 told
             }
+            Self::FirstAdministratorOnly => told(
+                403,
+                "first_administrator_only",
+                "運用者が他の機関に登録できるのは最初の利用者管理者だけです",
+                "The operator appoints only the first user administrator of another body",
+                ("その機関の利用者管理者に依頼してください。", "Ask a user administrator of that body."),
+            ),
             Self::NotAvailable => told(
                 404,
                 "record_not_available",

@@ -13,7 +13,7 @@
 //!
 //! * [`server::routes::ROUTES`]: every call of the API on one page, with who may make it.
 //! * [`domain::visibility`]: who may see what; the matrix itself is `policy/standard_visibility.txt`.
-//! * [`disclosure::gate`] and [`disclosure::journal`]: the one door and the one writer.
+//! * [`disclosure::gate`] and [`disclosure::journal`]: the one door, and the way to the one writer.
 //! * [`operations::search_nationwide`]: an operation that uses all of it.
 //! * [`domain::format`]: the national format, from one definition.
 //!

@@ -27,8 +27,8 @@ use crate::{
     },
     store::{
         self, Store, StoreError,
+        index_rows::IndexRow,
         ledger::{Head, StoredEntry},
-        records::IndexRow,
         snapshot::{Kind, Part, Reading, Standing, Unfit, Writing},
         vault::Vault,
     },
@@ -134,7 +134,7 @@ impl Loading<'_> {
             return Err(Unfit::OtherLedger);
         }
         for record in touched {
-            index.apply(match store::records::index_row(&mut tx, record).await? {
+            index.apply(match store::index_rows::index_row(&mut tx, record).await? {
                 Some(row) => {
                     let (facts, items) = row.open(self.vault)?;
                     IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))
@@ -181,7 +181,7 @@ impl Loading<'_> {
         let mut after = Uuid::nil();
         let mut filling: Option<JoinHandle<Result<(), StoreError>>> = None;
         loop {
-            let page = store::records::index_rows(&mut tx, after, INDEX_PAGE).await?;
+            let page = store::index_rows::index_rows(&mut tx, after, INDEX_PAGE).await?;
             if let Some(filled) = filling.take() {
                 filled.await.map_err(|_| StoreError::Corrupt("index"))??;
             }

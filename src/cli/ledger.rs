@@ -244,6 +244,8 @@ impl Verify {
         let evidence: Evidence = serde_json::from_str(&read(evidence)?)
             .map_err(|error| WorldError::Unexpected(format!("evidence: {error}")))?;
         let earlier = self.earlier.as_deref().map(read).transpose()?;
+        // A blank line more, as a shell adds one, is no other note.
+        let earlier = earlier.map(|note| format!("{}\n", note.trim_end()));
         let verified = verify_evidence(trust, &evidence, earlier.as_deref()).map_err(not_verified)?;
         self.selection.holds_for(&verified.entries).map_err(not_verified)?;
         for (position, entry) in &verified.entries {

@@ -11,6 +11,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::merkle::{Hash, leaf_hash};
 use crate::{
     clock::{Clock, random_bytes},
     domain::{
@@ -18,6 +19,7 @@ use crate::{
         visibility::{GroupSet, ItemGroup, LegalBasis, Relation},
     },
     identity::Caller,
+    store::StoreError,
 };
 
 /// What was done.
@@ -275,12 +277,16 @@ impl Entry {
     }
 
     /// Names a record whose owner the actor may not know. The entry commits to the owner; the row beside it knows.
-    pub fn on_hidden(mut self, record: &RecordRef) -> (Self, HiddenOwner) {
-        let hidden = HiddenOwner { owner: record.owner.clone(), salt: random_bytes().unwrap_or_default() };
+    ///
+    /// # Errors
+    /// There is no randomness: a salt that can be guessed hides nobody.
+    pub fn on_hidden(mut self, record: &RecordRef) -> Result<(Self, HiddenOwner), StoreError> {
+        let salt = random_bytes().map_err(|_| StoreError::Random)?;
+        let hidden = HiddenOwner { owner: record.owner.clone(), salt };
         self.record = Some(record.record);
         self.record_version = Some(record.version);
         self.owner_commitment = Some(hidden.commitment());
-        (self, hidden)
+        Ok((self, hidden))
     }
 
     pub fn about(mut self, subject: impl ToString) -> Self {
@@ -327,5 +333,37 @@ impl Entry {
     /// The bytes that are stored and hashed.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// An entry with what stands beside it, on its way into the ledger: written out and hashed by whoever made it, which for
+/// all but effects is not the one writer.
+pub struct Logged {
+    pub(crate) entry: Entry,
+    /// The bytes that are stored.
+    pub(crate) body: Vec<u8>,
+    pub(super) leaf: Hash,
+    pub(crate) note: Option<Vec<u8>>,
+    /// The owner, where the actor may not know it.
+    pub(crate) hidden_owner: Option<HiddenOwner>,
+}
+
+impl From<Entry> for Logged {
+    fn from(entry: Entry) -> Self {
+        let body = entry.to_bytes();
+        let leaf = leaf_hash(&body);
+        Self { entry, body, leaf, note: None, hidden_owner: None }
+    }
+}
+
+impl Logged {
+    /// With a note, sealed, whose digest stands in the entry.
+    pub fn noted(entry: Entry, note: Vec<u8>) -> Self {
+        Self { note: Some(note), ..Self::from(entry) }
+    }
+
+    /// With the owner to whom the entry commits.
+    pub fn hiding((entry, hidden_owner): (Entry, HiddenOwner)) -> Self {
+        Self { hidden_owner: Some(hidden_owner), ..Self::from(entry) }
     }
 }

@@ -28,9 +28,9 @@ use crate::{
     store::{
         self, Store, StoreError, Tx,
         changes::{Noted, Subject},
+        index_rows::IndexRow,
         keyring::Keyring,
         notices::standing_of,
-        records::IndexRow,
         vault::Vault,
     },
 };
@@ -139,7 +139,7 @@ impl Following {
     /// What changed, as it is now.
     async fn read_again(&self, tx: &mut Tx, subject: Subject) -> Result<Option<Change>, StoreError> {
         Ok(match subject {
-            Subject::Record(id) => match store::records::index_row(tx, id).await? {
+            Subject::Record(id) => match store::index_rows::index_row(tx, id).await? {
                 Some(row) => Some(Change::Index(self.opened(tx, id, row).await?)),
                 // It was disposed of.
                 None => Some(Change::Index(IndexChange::Forget(id))),

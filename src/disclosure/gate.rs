@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{
     Sealed,
-    entry::{Act, Entry, Purpose, RecordRef},
-    journal::{Journal, Logged, Receipt},
+    entry::{Act, Entry, Logged, Purpose, RecordRef},
+    journal::{Journal, Receipt},
     messages::{InboxItem, InboxKind},
 };
 use crate::{
@@ -28,7 +28,10 @@ use crate::{
         index::{Findable, Hit},
         pattern::Rank,
     },
-    store::attachments::{Attachment, AttachmentLine},
+    store::{
+        StoreError,
+        attachments::{Attachment, AttachmentLine},
+    },
 };
 
 /// A value that may leave. Made here alone, and only with the receipt of the entry that accounts for it.
@@ -318,7 +321,7 @@ impl Gate {
         sealed: Sealed<T>,
     ) -> Result<Disclosed<T>, Error> {
         if !grant.covers(group) {
-            let logged = self.log(caller, act, purpose, &grant, |entry| entry.refused("record_not_available"));
+            let logged = self.log(caller, act, purpose, &grant, |entry| entry.refused("record_not_available"))?;
             self.journal.record(grant.decided_at, vec![logged], Vec::new()).await?;
             return Err(Error::NotAvailable);
         }
@@ -351,7 +354,7 @@ impl Gate {
         grant: &Grant,
         groups: GroupSet,
     ) -> Result<Receipt, Error> {
-        let logged = self.log(caller, act, purpose, grant, |entry| entry.disclosing(groups, grant.basis));
+        let logged = self.log(caller, act, purpose, grant, |entry| entry.disclosing(groups, grant.basis))?;
         let inbox = match grant.relation {
             Relation::Owner | Relation::Counterpart => Vec::new(),
             Relation::ReceiverPreview
@@ -377,7 +380,7 @@ impl Gate {
         purpose: Purpose,
         grant: &Grant,
         finish: impl FnOnce(Entry) -> Entry,
-    ) -> Logged {
+    ) -> Result<Logged, StoreError> {
         let entry = finish(Entry::of(caller, act, &self.clock).as_relation(grant.relation).for_purpose(purpose));
         let facts = &grant.facts;
         let record = RecordRef { record: facts.id, version: grant.version, owner: facts.owner.clone() };
@@ -386,7 +389,10 @@ impl Gate {
 
     /// An entry of a caller about a record that it found by search, which does not tell the caller the owner where
     /// search did not.
-    pub fn log_found(&self, entry: Entry, caller: &Caller, facts: &RecordFacts) -> Logged {
+    ///
+    /// # Errors
+    /// There is no randomness.
+    pub fn log_found(&self, entry: Entry, caller: &Caller, facts: &RecordFacts) -> Result<Logged, StoreError> {
         let day = self.clock.today_in_japan();
         let relation = relation(facts, &Standing::default(), caller.organization(), &self.registry, day);
         let record = RecordRef { record: facts.id, version: facts.version, owner: facts.owner.clone() };
@@ -426,7 +432,7 @@ impl Gate {
             item.entry = Some(search.id);
             item.purpose = Some(purpose);
         });
-        let mut entries = vec![Logged { entry: search, note: Some(note), hidden_owner: None }];
+        let mut entries = vec![Logged::noted(search, note)];
         let mut found = Vec::with_capacity(hits.len());
         for hit in hits {
             let facts = &hit.peek().facts;
@@ -435,7 +441,7 @@ impl Gate {
                 continue;
             };
             let logged =
-                self.log(caller, Act::SearchHit, purpose, &grant, |entry| entry.disclosing(grant.groups, grant.basis));
+                self.log(caller, Act::SearchHit, purpose, &grant, |entry| entry.disclosing(grant.groups, grant.basis))?;
             if grant.relation == Relation::Outsider {
                 let kind = if facts.shield.active { InboxKind::ShieldApproached } else { InboxKind::RecordFound };
                 inbox.push(
@@ -538,11 +544,6 @@ fn hides_owner(relation: Relation, facts: &RecordFacts, reader: &OrganizationCod
     far && facts.shield.active && !facts.shield.named.contains(reader)
 }
 
-fn logged(entry: Entry, record: &RecordRef, hides_owner: bool) -> Logged {
-    if hides_owner {
-        let (entry, hidden) = entry.on_hidden(record);
-        Logged { entry, note: None, hidden_owner: Some(hidden) }
-    } else {
-        entry.on(record).into()
-    }
+fn logged(entry: Entry, record: &RecordRef, hides_owner: bool) -> Result<Logged, StoreError> {
+    Ok(if hides_owner { Logged::hiding(entry.on_hidden(record)?) } else { entry.on(record).into() })
 }

@@ -9,7 +9,7 @@ use std::sync::{
 };
 
 use super::{
-    journal::Logged,
+    entry::Logged,
     merkle::Tree,
     messages::Inboxes,
     recent::{Recent, Scope},

@@ -3,7 +3,7 @@
 //! Comes in: a [`Sealed`] value from the store, a caller, facts. Goes out: a [`Disclosed`] value, after the ledger
 //! entry that accounts for it is durable. Never done here: reading requests or writing answers.
 //!
-//! The chain is held by types. Only [`journal::Journal`] makes a [`journal::Receipt`], and only of a committed entry.
+//! The chain is held by types. Only the one writer of a node makes a [`journal::Receipt`], and only of a committed entry.
 //! Only this room opens a [`Sealed`] value. Only [`gate`] makes a [`Disclosed`] one, and it consumes a receipt.
 
 pub mod audit;
@@ -20,6 +20,7 @@ mod note;
 pub(crate) mod planted;
 pub mod recent;
 mod sealed;
+mod writer;
 
 pub use gate::Disclosed;
 pub use note::KeyKind;

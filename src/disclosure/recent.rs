@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use uuid::Uuid;
 
-use super::journal::Logged;
-use crate::{disclosure::entry::Outcome, domain::organization::OrganizationCode};
+use super::entry::{Logged, Outcome};
+use crate::domain::organization::OrganizationCode;
 
 /// Changes that are remembered. A decision older than all of them is made again.
 const KEPT: usize = 8_192;

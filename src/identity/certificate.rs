@@ -70,6 +70,13 @@ impl TerminalCertificate {
     }
 }
 
+/// Whether a text is a serial number as the registry of terminals keeps it.
+pub fn is_serial(text: &str) -> bool {
+    (1..=40).contains(&text.len())
+        && !text.starts_with('0')
+        && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 /// A serial number as the registry of terminals keeps it.
 pub fn serial_text(bytes: &[u8]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{declined, written};
+use super::{carry_out, declined, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
@@ -20,6 +20,7 @@ use crate::{
     },
     error::Error,
     gateway::Gateway,
+    identity::certificate::is_serial,
     identity::{
         Role,
         directory::{DirectoryChange, Organization, StaffMember, Terminal, TerminalKind},
@@ -112,25 +113,21 @@ async fn change_organization(
     code: OrganizationCode,
     becoming: impl FnOnce(Option<Organization>) -> Option<Organization> + Send + 'static,
 ) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (done, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let known = store::accounts::organization(tx, &code).await?;
-                let organization = becoming(known).ok_or(Error::NotFound("organization"))?;
-                store::accounts::put_organization(tx, &organization, node.clock.now()).await?;
-                let entry = Entry::of(&call.caller, act, &node.clock).about(&code);
-                let done = Administered { id: code.to_string(), active: organization.active };
-                Ok(Effect::new(done, entry)
-                    .then(Change::Directory(DirectoryChange::Organization(Box::new(organization))))
-                    .then(Change::Visibility(Scope::Organization(code))))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let known = store::accounts::organization(tx, &code).await?;
+            let organization = becoming(known).ok_or(Error::NotFound("organization"))?;
+            store::accounts::put_organization(tx, &organization, node.clock.now()).await?;
+            let entry = Entry::of(&call.caller, act, &node.clock).about(&code);
+            let done = Administered { id: code.to_string(), active: organization.active };
+            Ok(Effect::new(done, entry)
+                .then(Change::Directory(DirectoryChange::Organization(Box::new(organization))))
+                .then(Change::Visibility(Scope::Organization(code))))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &done).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// A connected organization.
@@ -183,37 +180,24 @@ pub struct RegisterTerminal {
 pub async fn register_terminal(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let RegisterTerminal { serial, organization, kind, label } = call.json()?;
     written("label", &label, 120)?;
-    let is_serial = !serial.is_empty()
-        && serial.len() <= 40
-        && serial.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if !is_serial {
-        return Err(Error::Field {
-            field: "serial",
-            rule_ja: "証明書のシリアル番号（16進小文字、先頭の0なし）を指定してください",
-            rule_en: "must be a certificate's serial in lower-case hexadecimal without leading zeros",
-        });
-    }
+    checked_serial(&serial)?;
     connected(gateway, organization.as_str())?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (done, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                // Inside the one writer, memory is the state that is committed.
-                if node.directory().terminal(&serial).is_some() {
-                    return Err(declined(&node, &call, Act::TerminalRegister, None, Error::Exists("terminal")));
-                }
-                let terminal = Terminal { serial, organization, kind, label, active: true };
-                // The organization learns of every terminal that may speak for it.
-                let told = InboxItem::new(terminal.organization.clone(), InboxKind::TerminalRegistered);
-                let effect = put_terminal(tx, &node, &call, Act::TerminalRegister, terminal).await?;
-                Ok(effect.tell([told.from(&call.caller)]))
-            })
+    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+        Box::pin(async move {
+            // Inside the one writer, memory is the state that is committed.
+            if node.directory().terminal(&serial).is_some() {
+                return Err(declined(&node, &call, Act::TerminalRegister, None, Error::Exists("terminal")));
+            }
+            let terminal = Terminal { serial, organization, kind, label, active: true };
+            // The organization learns of every terminal that may speak for it.
+            let told = InboxItem::new(terminal.organization.clone(), InboxKind::TerminalRegistered);
+            let effect = put_terminal(tx, &node, &call, Act::TerminalRegister, terminal).await?;
+            Ok(effect.tell([told.from(&call.caller)]))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::CREATED, &done).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// `POST /v1/terminals/{serial}/revoke`: the operator's, or the organization's own user administrator.
@@ -226,19 +210,15 @@ pub async fn revoke_terminal(gateway: &Arc<Gateway>, call: Call) -> Result<Answe
         .terminal(call.segment("serial"))
         .filter(|terminal| administers(&call, &terminal.organization))
         .ok_or(Error::NotFound("terminal"))?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (done, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let revoked = Terminal { active: false, ..terminal };
-                put_terminal(tx, &node, &call, Act::TerminalRevoke, revoked).await
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let revoked = Terminal { active: false, ..terminal };
+            put_terminal(tx, &node, &call, Act::TerminalRevoke, revoked).await
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &done).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 async fn put_terminal(
@@ -313,7 +293,7 @@ pub struct RegisterStaff {
 /// `POST /v1/staff`
 ///
 /// # Errors
-/// A field that is not right; [`Error::NotFound`] for another organization.
+/// A field that is not right; [`Error::NotFound`] for another organization; [`Error::FirstAdministratorOnly`].
 pub async fn register_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let RegisterStaff { organization, id, name, roles, password } = call.json()?;
     written("name", &name, 120)?;
@@ -331,10 +311,6 @@ pub async fn register_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
         return Err(Error::NotFound("organization"));
     }
     connected(gateway, organization.as_str())?;
-    let known = gateway.directory().staff(&organization, &id);
-    if organization != *call.caller.organization() {
-        may_appoint(gateway, &organization, &roles, known.is_some())?;
-    }
     let new_hash = match password {
         None => None,
         Some(password) if password.chars().count() < SHORTEST_PASSWORD => {
@@ -349,30 +325,18 @@ pub async fn register_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
             Some(hashed.ok_or(Error::Overloaded)?)
         }
     };
-    let (of, who) = (organization.clone(), id.clone());
-    let register = move |known: Option<StaffMember>| {
+    let is_foreign = organization != *call.caller.organization();
+    let who = (organization.clone(), id.clone());
+    let register = move |known: Option<StaffMember>, administered: bool| {
+        if is_foreign && (known.is_some() || administered || roles != [Role::UserAdministrator]) {
+            // The operator runs the system without seeing inside it: there it appoints the one who appoints all others.
+            return Err(Error::FirstAdministratorOnly);
+        }
         // Names and roles change without the password.
         let password_hash = new_hash.or_else(|| known.and_then(|staff| staff.password_hash));
-        Some(StaffMember { organization, id, name, roles, active: true, password_hash })
+        Ok(StaffMember { organization, id, name, roles, active: true, password_hash })
     };
-    change_staff(gateway, call, Act::StaffRegister, (of, who), StatusCode::CREATED, register).await
-}
-
-/// The operator runs the system without seeing inside it: in another organization it appoints the first user
-/// administrator, who appoints everybody else, and nobody more.
-fn may_appoint(gateway: &Gateway, organization: &OrganizationCode, roles: &[Role], known: bool) -> Result<(), Error> {
-    let administered = gateway
-        .directory()
-        .staff_of(organization)
-        .iter()
-        .any(|staff| staff.active && staff.roles.contains(&Role::UserAdministrator));
-    if known || administered || roles != [Role::UserAdministrator] {
-        return Err(Error::NotAllowed {
-            kinds: &[OrganizationKind::Municipality, OrganizationKind::ChildGuidanceCenter],
-            roles: vec![Role::UserAdministrator.as_str()],
-        });
-    }
-    Ok(())
+    change_staff(gateway, call, Act::StaffRegister, who, StatusCode::CREATED, register).await
 }
 
 /// `POST /v1/staff/{organization}/{id}/revoke`
@@ -384,46 +348,49 @@ pub async fn revoke_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
         .filter(|organization| administers(&call, organization))
         .and_then(|organization| gateway.directory().staff(&organization, call.segment("id")))
         .ok_or(Error::NotFound("staff"))?;
-    let revoke = |known: Option<StaffMember>| known.map(|known| StaffMember { active: false, ..known });
     let who = (staff.organization, staff.id);
+    let revoke = |known: Option<StaffMember>, _| {
+        known.map(|known| StaffMember { active: false, ..known }).ok_or(Error::NotFound("staff"))
+    };
     change_staff(gateway, call, Act::StaffRevoke, who, StatusCode::OK, revoke).await
 }
 
-/// Writes a staff member as it becomes of what it is inside the journal's transaction: a new password is not undone by a
-/// new name that was sent at the same moment.
+/// Writes a staff member as it becomes of what it is inside the journal's transaction, and of whether its organization
+/// is administered: a new password is not undone by a new name that was sent at the same moment, and of two first
+/// administrators one is refused.
 async fn change_staff(
     gateway: &Arc<Gateway>,
     call: Call,
     act: Act,
     (organization, id): (OrganizationCode, String),
     status: StatusCode,
-    becoming: impl FnOnce(Option<StaffMember>) -> Option<StaffMember> + Send + 'static,
+    becoming: impl FnOnce(Option<StaffMember>, bool) -> Result<StaffMember, Error> + Send + 'static,
 ) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (done, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let known = store::accounts::staff_member(tx, &node.vault, &organization, &id).await?;
-                let staff = becoming(known).ok_or(Error::NotFound("staff"))?;
-                store::accounts::put_staff(tx, &node.vault, &staff).await?;
-                let about = format!("{}/{}", staff.organization, staff.id);
-                let entry = Entry::of(&call.caller, act, &node.clock).about(about);
-                let done = Administered { id: staff.id.clone(), active: staff.active };
-                // A new password or a revocation ends what was signed in with the old one.
-                store::sessions::end_all(tx, &staff.organization, &staff.id).await?;
-                let ended = DirectoryChange::Sessions(staff.organization.clone(), staff.id.clone(), Vec::new());
-                let scope = Scope::Organization(staff.organization.clone());
-                Ok(Effect::new(done, entry)
-                    .then(Change::Directory(ended))
-                    .then(Change::Directory(DirectoryChange::Staff(Box::new(staff))))
-                    .then(Change::Visibility(scope)))
-            })
+    carry_out(gateway, acting, status, move |tx| {
+        Box::pin(async move {
+            let known = store::accounts::staff_member(tx, &node.vault, &organization, &id).await?;
+            let administered = store::accounts::is_administered(tx, &organization).await?;
+            let staff = becoming(known, administered).map_err(|error| {
+                let entry = Entry::of(&call.caller, act, &node.clock).refused(error.code());
+                Declined { error, entry: Some(Box::new(entry.about(format!("{organization}/{id}")))) }
+            })?;
+            store::accounts::put_staff(tx, &node.vault, &staff).await?;
+            let about = format!("{}/{}", staff.organization, staff.id);
+            let entry = Entry::of(&call.caller, act, &node.clock).about(about);
+            let done = Administered { id: staff.id.clone(), active: staff.active };
+            // A new password or a revocation ends what was signed in with the old one.
+            store::sessions::end_all(tx, &staff.organization, &staff.id).await?;
+            let ended = DirectoryChange::Sessions(staff.organization.clone(), staff.id.clone(), Vec::new());
+            let scope = Scope::Organization(staff.organization.clone());
+            Ok(Effect::new(done, entry)
+                .then(Change::Directory(ended))
+                .then(Change::Directory(DirectoryChange::Staff(Box::new(staff))))
+                .then(Change::Visibility(scope)))
         })
-        .await?;
-    Ok(Answer::message(status, &done).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -458,4 +425,16 @@ pub async fn list_staff(gateway: &Gateway, call: Call) -> Result<Answer, Error> 
 /// The operator administers every organization, a user administrator its own.
 fn administers(call: &Call, organization: &OrganizationCode) -> bool {
     call.caller.kind() == OrganizationKind::Operator || call.caller.organization() == organization
+}
+
+/// Holds a text against the form of a serial.
+///
+/// # Errors
+/// It is not the serial of a certificate.
+pub(super) fn checked_serial(serial: &str) -> Result<(), Error> {
+    is_serial(serial).then_some(()).ok_or(Error::Field {
+        field: "serial",
+        rule_ja: "証明書のシリアル番号（16進小文字、先頭の0なし）を指定してください",
+        rule_en: "must be a certificate's serial in lower-case hexadecimal without leading zeros",
+    })
 }

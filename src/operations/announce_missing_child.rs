@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{declined, written};
+use super::{carry_out, declined, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, Purpose},
@@ -41,7 +41,11 @@ pub struct NoticeWritten {
     pub centers: usize,
 }
 
-impl CarriesNoRecordData for NoticeWritten {}
+impl CarriesNoRecordData for NoticeWritten {
+    fn version(&self) -> Option<i64> {
+        Some(self.version)
+    }
+}
 
 fn check(content: &NoticeContent) -> Result<(), Error> {
     written("child.name", &content.child.name, 120)?;
@@ -72,38 +76,34 @@ fn check(content: &NoticeContent) -> Result<(), Error> {
 /// # Errors
 /// A field that is not right.
 pub async fn broadcast_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let content: NoticeContent = call.json()?;
     check(&content)?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (written, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let now = node.clock.now();
-                let notice = Notice {
-                    id: node.clock.new_id(),
-                    issuer: call.caller.organization().clone(),
-                    version: 1,
-                    state: NoticeState::Alert,
-                    exercise: content.status == NoticeStatus::Exercise,
-                    issued_at: now,
-                    updated_at: now,
-                };
-                let sealed = store::notices::seal_content(&node.vault, notice.id, &content)?;
-                store::notices::put(tx, &notice, &sealed).await?;
-                let entry = entry_of(&node, &call, Act::NoticeBroadcast, notice.id);
-                let told = messages(&node, &call, notice.id, InboxKind::MissingNotice, &entry);
-                for item in &told {
-                    store::notices::address(tx, notice.id, &item.to).await?;
-                }
-                let written = NoticeWritten { notice: notice.id, version: 1, state: notice.state, centers: told.len() };
-                Ok(Effect::new(written, entry).tell(told).then(Change::Standing(standing_of(&notice, &content))))
-            })
+    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+        Box::pin(async move {
+            let now = node.clock.now();
+            let notice = Notice {
+                id: node.clock.new_id(),
+                issuer: call.caller.organization().clone(),
+                version: 1,
+                state: NoticeState::Alert,
+                exercise: content.status == NoticeStatus::Exercise,
+                issued_at: now,
+                updated_at: now,
+            };
+            let sealed = store::notices::seal_content(&node.vault, notice.id, &content)?;
+            store::notices::put(tx, &notice, &sealed).await?;
+            let entry = entry_of(&node, &call, Act::NoticeBroadcast, notice.id);
+            let told = messages(&node, &call, notice.id, InboxKind::MissingNotice, &entry);
+            for item in &told {
+                store::notices::address(tx, notice.id, &item.to).await?;
+            }
+            let written = NoticeWritten { notice: notice.id, version: 1, state: notice.state, centers: told.len() };
+            Ok(Effect::new(written, entry).tell(told).then(Change::Standing(standing_of(&notice, &content))))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::CREATED, &written).with_entries(receipt.entries()).with_version(written.version))
+    })
+    .await
 }
 
 /// `PUT /v1/missing-notices/{id}` with `If-Match: "VERSION"`
@@ -127,43 +127,39 @@ pub async fn cancel_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer,
 async fn follow(gateway: &Arc<Gateway>, call: Call, act: Act, content: Option<NoticeContent>) -> Result<Answer, Error> {
     let id = call.id("id")?;
     let sent = call.if_match()?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (written, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let mut notice = issued_by_caller(tx, &node, &call, act, id).await?;
-                if notice.version != sent {
-                    let error = Error::StaleVersion { sent, current: notice.version };
-                    return Err(declined(&node, &call, act, Some(id), error));
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let mut notice = issued_by_caller(tx, &node, &call, act, id).await?;
+            if notice.version != sent {
+                let error = Error::StaleVersion { sent, current: notice.version };
+                return Err(declined(&node, &call, act, Some(id), error));
+            }
+            notice.version += 1;
+            notice.updated_at = node.clock.now();
+            notice.exercise = content.as_ref().map_or(notice.exercise, |c| c.status == NoticeStatus::Exercise);
+            let (kind, standing) = match content {
+                Some(content) => {
+                    notice.state = NoticeState::Update;
+                    let sealed = store::notices::seal_content(&node.vault, id, &content)?;
+                    store::notices::put(tx, &notice, &sealed).await?;
+                    (InboxKind::MissingNoticeUpdated, standing_of(&notice, &content))
                 }
-                notice.version += 1;
-                notice.updated_at = node.clock.now();
-                notice.exercise = content.as_ref().map_or(notice.exercise, |c| c.status == NoticeStatus::Exercise);
-                let (kind, standing) = match content {
-                    Some(content) => {
-                        notice.state = NoticeState::Update;
-                        let sealed = store::notices::seal_content(&node.vault, id, &content)?;
-                        store::notices::put(tx, &notice, &sealed).await?;
-                        (InboxKind::MissingNoticeUpdated, standing_of(&notice, &content))
-                    }
-                    None => {
-                        notice.state = NoticeState::Cancel;
-                        store::notices::set_state(tx, &notice).await?;
-                        (InboxKind::MissingNoticeCancelled, StandingChange::Remove(id))
-                    }
-                };
-                let entry = entry_of(&node, &call, act, id);
-                let told = messages(&node, &call, id, kind, &entry);
-                let written =
-                    NoticeWritten { notice: id, version: notice.version, state: notice.state, centers: told.len() };
-                Ok(Effect::new(written, entry).tell(told).then(Change::Standing(standing)))
-            })
+                None => {
+                    notice.state = NoticeState::Cancel;
+                    store::notices::set_state(tx, &notice).await?;
+                    (InboxKind::MissingNoticeCancelled, StandingChange::Remove(id))
+                }
+            };
+            let entry = entry_of(&node, &call, act, id);
+            let told = messages(&node, &call, id, kind, &entry);
+            let written =
+                NoticeWritten { notice: id, version: notice.version, state: notice.state, centers: told.len() };
+            Ok(Effect::new(written, entry).tell(told).then(Change::Standing(standing)))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &written).with_entries(receipt.entries()).with_version(written.version))
+    })
+    .await
 }
 
 async fn issued_by_caller(tx: &mut Tx, node: &Gateway, call: &Call, act: Act, id: Uuid) -> Result<Notice, Declined> {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{declined, refuse_read, written};
+use super::{carry_out, declined, refuse_read, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
@@ -46,36 +46,32 @@ impl CarriesNoRecordData for Asked {}
 /// [`Error::NotAvailable`] for a record that the caller could not have found.
 pub async fn ask_owner(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let InquiryText { text } = call.json()?;
     written("text", &text, LONGEST)?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (asked, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let facts = store::records::find(tx, id).await?.map(|stored| stored.facts);
-                let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
-                let Some(facts) = facts.filter(findable) else {
-                    return Err(declined(&node, &call, Act::Inquire, Some(id), Error::NotAvailable));
-                };
-                let inquiry = node.clock.new_id();
-                let asker = call.caller.organization().clone();
-                let parties = InquiryParties { record: id, owner: facts.owner.clone(), asker };
-                store::oversight::ask(tx, &node.vault, inquiry, &parties, &text, node.clock.now()).await?;
-                let entry = Entry::of(&call.caller, Act::Inquire, &node.clock).about(inquiry);
-                let logged = node.gate.log_found(entry, &call.caller, &facts);
-                let told = InboxItem::new(facts.owner, InboxKind::InquiryReceived)
-                    .record(id)
-                    .subject(inquiry)
-                    .from(&call.caller)
-                    .because_of(&logged.entry);
-                Ok(Effect::new(Asked { inquiry }, logged).tell([told]))
-            })
+    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+        Box::pin(async move {
+            let facts = store::records::find(tx, id).await?.map(|stored| stored.facts);
+            let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
+            let Some(facts) = facts.filter(findable) else {
+                return Err(declined(&node, &call, Act::Inquire, Some(id), Error::NotAvailable));
+            };
+            let inquiry = node.clock.new_id();
+            let asker = call.caller.organization().clone();
+            let parties = InquiryParties { record: id, owner: facts.owner.clone(), asker };
+            store::oversight::ask(tx, &node.vault, inquiry, &parties, &text, node.clock.now()).await?;
+            let entry = Entry::of(&call.caller, Act::Inquire, &node.clock).about(inquiry);
+            let logged = node.gate.log_found(entry, &call.caller, &facts)?;
+            let told = InboxItem::new(facts.owner, InboxKind::InquiryReceived)
+                .record(id)
+                .subject(inquiry)
+                .from(&call.caller)
+                .because_of(&logged.entry);
+            Ok(Effect::new(Asked { inquiry }, logged).tell([told]))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::CREATED, &asked).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// `GET /v1/inquiries/{id}`: for the owner and the asker.
@@ -104,28 +100,24 @@ pub async fn view_inquiry(gateway: &Gateway, call: Call) -> Result<Answer, Error
 /// [`Error::NotFound`] for anybody but the owner.
 pub async fn answer_inquiry(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let InquiryText { text } = call.json()?;
     written("text", &text, LONGEST)?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (asked, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let parties = store::oversight::inquiry_parties(tx, id)
-                    .await?
-                    .filter(|parties| parties.owner == *call.caller.organization());
-                let Some(parties) = parties else {
-                    return Err(declined(&node, &call, Act::InquiryAnswer, Some(id), Error::NotFound("inquiry")));
-                };
-                store::oversight::answer_inquiry(tx, &node.vault, id, &text, node.clock.now()).await?;
-                let entry = Entry::of(&call.caller, Act::InquiryAnswer, &node.clock).about(id);
-                // Without the sender: the owner's name is itself a location.
-                let told = InboxItem::new(parties.asker, InboxKind::InquiryAnswered).subject(id);
-                Ok(Effect::new(Asked { inquiry: id }, entry).tell([told]))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let parties = store::oversight::inquiry_parties(tx, id)
+                .await?
+                .filter(|parties| parties.owner == *call.caller.organization());
+            let Some(parties) = parties else {
+                return Err(declined(&node, &call, Act::InquiryAnswer, Some(id), Error::NotFound("inquiry")));
+            };
+            store::oversight::answer_inquiry(tx, &node.vault, id, &text, node.clock.now()).await?;
+            let entry = Entry::of(&call.caller, Act::InquiryAnswer, &node.clock).about(id);
+            // Without the sender: the owner's name is itself a location.
+            let told = InboxItem::new(parties.asker, InboxKind::InquiryAnswered).subject(id);
+            Ok(Effect::new(Asked { inquiry: id }, entry).tell([told]))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &asked).with_entries(receipt.entries()))
+    })
+    .await
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{declined, edit_lock, find_record, known, own_record};
+use super::{carry_out, declined, edit_lock, find_record, known, own_record};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
@@ -41,7 +41,7 @@ impl CarriesNoRecordData for Attached {}
 /// [`Error::MediaType`] where the content is not what its type says.
 pub async fn attach_file(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let media_type = call.content_type();
     let known_type = MEDIA.iter().any(|(name, start)| *name == media_type && call.body.starts_with(start));
     if !known_type {
@@ -57,29 +57,25 @@ pub async fn attach_file(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
     }
     let attachment = gateway.clock.new_id();
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (attached, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let stored = own_record(tx, &node, &call, Act::Attach, id).await?;
-                if stored.facts.closed {
-                    return Err(declined(&node, &call, Act::Attach, Some(id), Error::Closed));
-                }
-                edit_lock::not_locked(tx, &node, &call, Act::Attach, &stored.facts).await?;
-                let sealed = store::attachments::seal(&node.vault, &stored, attachment, &call.body)?;
-                let bytes = i64::try_from(call.body.len()).unwrap_or(i64::MAX);
-                let line = AttachmentLine { id: attachment, media_type, kind, bytes, at: node.clock.now() };
-                store::attachments::insert(tx, &stored, &line, &sealed).await?;
-                let entry = Entry::of(&call.caller, Act::Attach, &node.clock)
-                    .on(&RecordRef { record: id, version: stored.facts.version, owner: stored.facts.owner })
-                    .as_relation(Relation::Owner)
-                    .about(attachment);
-                Ok(Effect::new(Attached { attachment }, entry))
-            })
+    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+        Box::pin(async move {
+            let stored = own_record(tx, &node, &call, Act::Attach, id).await?;
+            if stored.facts.closed {
+                return Err(declined(&node, &call, Act::Attach, Some(id), Error::Closed));
+            }
+            edit_lock::not_locked(tx, &node, &call, Act::Attach, &stored.facts).await?;
+            let sealed = store::attachments::seal(&node.vault, &stored, attachment, &call.body)?;
+            let bytes = i64::try_from(call.body.len()).unwrap_or(i64::MAX);
+            let line = AttachmentLine { id: attachment, media_type, kind, bytes, at: node.clock.now() };
+            store::attachments::insert(tx, &stored, &line, &sealed).await?;
+            let entry = Entry::of(&call.caller, Act::Attach, &node.clock)
+                .on(&RecordRef { record: id, version: stored.facts.version, owner: stored.facts.owner })
+                .as_relation(Relation::Owner)
+                .about(attachment);
+            Ok(Effect::new(Attached { attachment }, entry))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::CREATED, &attached).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// `GET /v1/records/{id}/attachments/{attachment}`

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::administer::checked_serial;
 use crate::{
     disclosure::{
         entry::{Act, Entry},
@@ -28,8 +29,9 @@ struct Bootstrapped;
 /// through the API.
 ///
 /// # Errors
-/// The gateway has an operator already.
+/// The gateway has an operator already; the serial is none.
 pub async fn bootstrap(gateway: &Arc<Gateway>, serial: &str, officer: &str, name: &str) -> Result<(), Error> {
+    checked_serial(serial)?;
     let code = OrganizationCode::operator();
     if gateway.directory().organization(&code).is_some() {
         return Err(Error::Exists("operator"));

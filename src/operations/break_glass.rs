@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::Duration;
 use uuid::Uuid;
 
-use super::{declined, refuse_read, written};
+use super::{carry_out, declined, refuse_read, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
@@ -53,36 +53,32 @@ impl CarriesNoRecordData for GlassBroken {}
 /// [`Error::NotAvailable`] for a record that the caller could not have found.
 pub async fn break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let BreakGlassRequest { reason } = call.json()?;
     written("reason", &reason, LONGEST_REASON)?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (broken, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let facts = store::records::find(tx, id).await?.map(|stored| stored.facts);
-                let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
-                let Some(facts) = facts.filter(findable) else {
-                    return Err(declined(&node, &call, Act::BreakGlass, Some(id), Error::NotAvailable));
-                };
-                let glass = node.clock.new_id();
-                let until = node.clock.now().plus(OPEN_FOR);
-                store::oversight::break_glass(tx, &node.vault, glass, id, &call.caller, until, &reason).await?;
-                let entry = Entry::of(&call.caller, Act::BreakGlass, &node.clock).about(glass);
-                let logged = node.gate.log_found(entry, &call.caller, &facts);
-                let told = InboxItem::new(facts.owner, InboxKind::BreakGlass)
-                    .record(id)
-                    .subject(glass)
-                    .from(&call.caller)
-                    .because_of(&logged.entry);
-                let broken = GlassBroken { break_glass: glass, until: until.to_rfc3339() };
-                Ok(Effect::new(broken, logged).tell([told]).then(Change::Visibility(Scope::Record(id))))
-            })
+    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+        Box::pin(async move {
+            let facts = store::records::find(tx, id).await?.map(|stored| stored.facts);
+            let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
+            let Some(facts) = facts.filter(findable) else {
+                return Err(declined(&node, &call, Act::BreakGlass, Some(id), Error::NotAvailable));
+            };
+            let glass = node.clock.new_id();
+            let until = node.clock.now().plus(OPEN_FOR);
+            store::oversight::break_glass(tx, &node.vault, glass, id, &call.caller, until, &reason).await?;
+            let entry = Entry::of(&call.caller, Act::BreakGlass, &node.clock).about(glass);
+            let logged = node.gate.log_found(entry, &call.caller, &facts)?;
+            let told = InboxItem::new(facts.owner, InboxKind::BreakGlass)
+                .record(id)
+                .subject(glass)
+                .from(&call.caller)
+                .because_of(&logged.entry);
+            let broken = GlassBroken { break_glass: glass, until: until.to_rfc3339() };
+            Ok(Effect::new(broken, logged).tell([told]).then(Change::Visibility(Scope::Record(id))))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::CREATED, &broken).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// `GET /v1/break-glass/{id}`: the reason, for the owner and for those who gave it.
@@ -117,32 +113,28 @@ pub async fn view_break_glass(gateway: &Gateway, call: Call) -> Result<Answer, E
 /// [`Error::NotFound`] for anybody but the owner.
 pub async fn review_break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (reviewed, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let record = store::oversight::glass_record(tx, id).await?;
-                let stored = match record {
-                    Some(record) => store::records::find(tx, record).await?,
-                    None => None,
-                };
-                match stored {
-                    Some(stored) if stored.facts.owner == *call.caller.organization() => {}
-                    _ => {
-                        let error = Error::NotFound("break-glass");
-                        return Err(declined(&node, &call, Act::BreakGlassReview, Some(id), error));
-                    }
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let record = store::oversight::glass_record(tx, id).await?;
+            let stored = match record {
+                Some(record) => store::records::find(tx, record).await?,
+                None => None,
+            };
+            match stored {
+                Some(stored) if stored.facts.owner == *call.caller.organization() => {}
+                _ => {
+                    let error = Error::NotFound("break-glass");
+                    return Err(declined(&node, &call, Act::BreakGlassReview, Some(id), error));
                 }
-                store::oversight::review_glass(tx, id, node.clock.now()).await?;
-                let entry = Entry::of(&call.caller, Act::BreakGlassReview, &node.clock).about(id);
-                Ok(Effect::new(Reviewed { break_glass: id }, entry))
-            })
+            }
+            store::oversight::review_glass(tx, id, node.clock.now()).await?;
+            let entry = Entry::of(&call.caller, Act::BreakGlassReview, &node.clock).about(id);
+            Ok(Effect::new(Reviewed { break_glass: id }, entry))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &reviewed).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 
-use super::{declined, edit_lock, own_record, register_record::Written};
+use super::{carry_out, declined, edit_lock, own_record, register_record::Written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
@@ -28,36 +28,32 @@ use crate::{
 pub async fn close_record(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
     let sent = call.if_match()?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (written, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let stored = own_record(tx, &node, &call, Act::Close, id).await?;
-                let current = stored.facts.version;
-                if stored.facts.closed {
-                    return Err(declined(&node, &call, Act::Close, Some(id), Error::Closed));
-                }
-                edit_lock::not_locked(tx, &node, &call, Act::Close, &stored.facts).await?;
-                if current != sent {
-                    return Err(declined(&node, &call, Act::Close, Some(id), Error::StaleVersion { sent, current }));
-                }
-                let now = node.clock.now();
-                let facts = RecordFacts { closed: true, ..stored.facts };
-                store::records::update_facts(tx, &facts, now).await?;
-                let entry = Entry::of(&call.caller, Act::Close, &node.clock)
-                    .on(&RecordRef { record: id, version: current, owner: facts.owner.clone() })
-                    .as_relation(Relation::Owner);
-                let told = counterpart_of(&facts, &node.registry, now.day_in_japan())
-                    .map(|to| InboxItem::new(to, InboxKind::RecordClosed).record(id).because_of(&entry));
-                Ok(Effect::new(Written { record: id, version: current }, entry)
-                    .tell(told)
-                    .then(Change::Index(IndexChange::Facts(Box::new(facts))))
-                    .then(Change::Visibility(Scope::Record(id))))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let stored = own_record(tx, &node, &call, Act::Close, id).await?;
+            let current = stored.facts.version;
+            if stored.facts.closed {
+                return Err(declined(&node, &call, Act::Close, Some(id), Error::Closed));
+            }
+            edit_lock::not_locked(tx, &node, &call, Act::Close, &stored.facts).await?;
+            if current != sent {
+                return Err(declined(&node, &call, Act::Close, Some(id), Error::StaleVersion { sent, current }));
+            }
+            let now = node.clock.now();
+            let facts = RecordFacts { closed: true, ..stored.facts };
+            store::records::update_facts(tx, &facts, now).await?;
+            let entry = Entry::of(&call.caller, Act::Close, &node.clock)
+                .on(&RecordRef { record: id, version: current, owner: facts.owner.clone() })
+                .as_relation(Relation::Owner);
+            let told = counterpart_of(&facts, &node.registry, now.day_in_japan())
+                .map(|to| InboxItem::new(to, InboxKind::RecordClosed).record(id).because_of(&entry));
+            Ok(Effect::new(Written { record: id, version: current }, entry)
+                .tell(told)
+                .then(Change::Index(IndexChange::Facts(Box::new(facts))))
+                .then(Change::Visibility(Scope::Record(id))))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &written).with_entries(receipt.entries()).with_version(written.version))
+    })
+    .await
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 use uuid::Uuid;
 
-use super::{declined, destroy_keys::destroy_keys, own_record};
+use super::{carry_out, declined, destroy_keys::destroy_keys, own_record};
 use crate::{
     clock::Timestamp,
     disclosure::{
@@ -74,14 +74,7 @@ pub struct DueRecords {
 /// # Errors
 /// The journal cannot write.
 pub async fn list_due(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let after = match call.query.get("after") {
-        Some(text) => Uuid::parse_str(text).map_err(|_| Error::Field {
-            field: "after",
-            rule_ja: "前のページの next の値を指定してください",
-            rule_en: "must be the value of next of the page before",
-        })?,
-        None => Uuid::nil(),
-    };
+    let after = call.after()?;
     let owner = call.caller.organization();
     let mut tx = gateway.store.read().await?;
     let page = store::disposals::closed_of(&mut tx, owner, after, PAGE).await?;
@@ -113,7 +106,7 @@ async fn due(tx: &mut Tx, gateway: &Gateway, stored: &StoredRecord) -> Result<Op
     if store::disposals::has_open_transfer(tx, id).await? || store::disposals::is_listed(tx, id).await? {
         return Ok(None);
     }
-    let document = store::records::current(tx, &gateway.vault, stored).await?;
+    let document = store::versions::current(tx, &gateway.vault, stored).await?;
     let items = IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))?;
     let class = RetentionClass::of(&document, stored.facts.serious);
     let mut settings = vec![store::disposals::retention_of(tx, &stored.facts.owner).await?];
@@ -189,7 +182,7 @@ impl DisposalLine {
 /// # Errors
 /// [`Error::DisposalNotDue`] where any record on the list may not be disposed of.
 pub async fn ask_disposal(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let DisposalRequest { records } = call.json()?;
     let records: Vec<Uuid> = records.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     if records.is_empty() || records.len() > MOST_RECORDS {
@@ -200,34 +193,30 @@ pub async fn ask_disposal(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
         });
     }
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (line, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let act = Act::DisposalAsk;
-                let disposal = Disposal {
-                    id: node.clock.new_id(),
-                    organization: call.caller.organization().clone(),
-                    state: DisposalState::Asked,
-                    asked_by: call.caller.officer().to_owned(),
-                    asked_at: node.clock.now(),
-                    decided_by: None,
-                    decided_at: None,
-                    destroyed_at: None,
-                };
-                let mut entries = Vec::with_capacity(records.len());
-                for record in &records {
-                    let stored = due_record(tx, &node, &call, act, *record).await?;
-                    entries.push(entry_on(&node, &call, act, &reference(&stored)).about(disposal.id));
-                }
-                store::disposals::insert(tx, &disposal, &records).await?;
-                let (entry, told) = of_list(&node, &call, act, &disposal, InboxKind::DisposalAsked);
-                Ok(Effect::new(DisposalLine::of(disposal, records), entry).log(entries).tell([told]))
-            })
+    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+        Box::pin(async move {
+            let act = Act::DisposalAsk;
+            let disposal = Disposal {
+                id: node.clock.new_id(),
+                organization: call.caller.organization().clone(),
+                state: DisposalState::Asked,
+                asked_by: call.caller.officer().to_owned(),
+                asked_at: node.clock.now(),
+                decided_by: None,
+                decided_at: None,
+                destroyed_at: None,
+            };
+            let mut entries = Vec::with_capacity(records.len());
+            for record in &records {
+                let stored = due_record(tx, &node, &call, act, *record).await?;
+                entries.push(entry_on(&node, &call, act, &reference(&stored)).about(disposal.id));
+            }
+            store::disposals::insert(tx, &disposal, &records).await?;
+            let (entry, told) = of_list(&node, &call, act, &disposal, InboxKind::DisposalAsked);
+            Ok(Effect::new(DisposalLine::of(disposal, records), entry).log(entries).tell([told]))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::CREATED, &line).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// `POST /v1/disposals/{id}/approval`: the second officer. The records are removed and their keys destroyed.
@@ -288,23 +277,19 @@ pub async fn approve_disposal(gateway: &Arc<Gateway>, call: Call) -> Result<Answ
 /// [`Error::DisposalState`] where it was decided already.
 pub async fn withdraw_disposal(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (line, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let act = Act::DisposalWithdraw;
-                let mut disposal = asked_list(tx, &node, &call, act, id).await?;
-                decide(tx, &node, &call, &mut disposal, DisposalState::Withdrawn).await?;
-                let records = store::disposals::records_of(tx, id).await?;
-                let (entry, told) = of_list(&node, &call, act, &disposal, InboxKind::DisposalWithdrawn);
-                Ok(Effect::new(DisposalLine::of(disposal, records), entry).tell([told]))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let act = Act::DisposalWithdraw;
+            let mut disposal = asked_list(tx, &node, &call, act, id).await?;
+            decide(tx, &node, &call, &mut disposal, DisposalState::Withdrawn).await?;
+            let records = store::disposals::records_of(tx, id).await?;
+            let (entry, told) = of_list(&node, &call, act, &disposal, InboxKind::DisposalWithdrawn);
+            Ok(Effect::new(DisposalLine::of(disposal, records), entry).tell([told]))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &line).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// `GET /v1/disposals`

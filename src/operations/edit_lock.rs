@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use time::Duration;
 use uuid::Uuid;
 
-use super::{declined, own_record, refuse_read, written};
+use super::{carry_out, declined, own_record, refuse_read, written};
 use crate::{
     disclosure::{
-        entry::{Act, Entry, RecordRef},
-        journal::{Declined, Effect, Logged},
+        entry::{Act, Entry, Logged, RecordRef},
+        journal::{Declined, Effect},
         messages::{InboxItem, InboxKind},
     },
     domain::{case_record::RecordFacts, visibility::Relation},
@@ -68,27 +68,23 @@ impl CarriesNoRecordData for EditLockState {}
 /// [`Error::RecordLocked`] while somebody else holds it; [`Error::Closed`].
 pub async fn take_edit_lock(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (held, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let (facts, before) = record_and_lock(tx, &node, &call, Act::EditLockTake, id).await?;
-                let act = match &before {
-                    Some(lock) if lock.is_held_by(&call.caller) => Act::EditLockRenew,
-                    Some(lock) if !lock.is_of_officer(&call.caller) => {
-                        return Err(refusal(&node, &call, Act::EditLockTake, id, lock));
-                    }
-                    _ => Act::EditLockTake,
-                };
-                let lock = give_to_caller(tx, &node, &call, act, &facts).await?;
-                Ok(Effect::new(EditLockHeld::of(id, &lock), owner_entry(&node, &call, act, &facts)))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let (facts, before) = record_and_lock(tx, &node, &call, Act::EditLockTake, id).await?;
+            let act = match &before {
+                Some(lock) if lock.is_held_by(&call.caller) => Act::EditLockRenew,
+                Some(lock) if !lock.is_of_officer(&call.caller) => {
+                    return Err(refusal(&node, &call, Act::EditLockTake, id, lock));
+                }
+                _ => Act::EditLockTake,
+            };
+            let lock = give_to_caller(tx, &node, &call, act, &facts).await?;
+            Ok(Effect::new(EditLockHeld::of(id, &lock), owner_entry(&node, &call, act, &facts)))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &held).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// Why a supervisor takes a lock away.
@@ -106,34 +102,30 @@ pub struct TakeOverReason {
 /// [`Error::Closed`].
 pub async fn take_over_edit_lock(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let TakeOverReason { reason } = call.json()?;
     written("reason", &reason, 2_000)?;
     let note = sealed_reason(gateway, &call, &reason)?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (held, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let act = Act::EditLockTakeOver;
-                let (facts, before) = record_and_lock(tx, &node, &call, act, id).await?;
-                let lock = give_to_caller(tx, &node, &call, act, &facts).await?;
-                let mut entry = owner_entry(&node, &call, act, &facts).with_note(&note);
-                let from = before.filter(|lock| !lock.is_of_officer(&call.caller));
-                let told = from.map(|lock| {
-                    entry.subject = Some(lock.officer);
-                    InboxItem::new(facts.owner, InboxKind::EditLockTakenOver)
-                        .record(id)
-                        .from(&call.caller)
-                        .because_of(&entry)
-                });
-                let logged = Logged { entry, note: Some(note), hidden_owner: None };
-                Ok(Effect::new(EditLockHeld::of(id, &lock), logged).tell(told))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let act = Act::EditLockTakeOver;
+            let (facts, before) = record_and_lock(tx, &node, &call, act, id).await?;
+            let lock = give_to_caller(tx, &node, &call, act, &facts).await?;
+            let mut entry = owner_entry(&node, &call, act, &facts).with_note(&note);
+            let from = before.filter(|lock| !lock.is_of_officer(&call.caller));
+            let told = from.map(|lock| {
+                entry.subject = Some(lock.officer);
+                InboxItem::new(facts.owner, InboxKind::EditLockTakenOver)
+                    .record(id)
+                    .from(&call.caller)
+                    .because_of(&entry)
+            });
+            let logged = Logged::noted(entry, note);
+            Ok(Effect::new(EditLockHeld::of(id, &lock), logged).tell(told))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &held).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// A lock was given back.
@@ -152,25 +144,21 @@ impl CarriesNoRecordData for EditLockReleased {}
 /// [`Error::RecordLocked`] where it is somebody else's.
 pub async fn release_edit_lock(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (released, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let act = Act::EditLockRelease;
-                let (facts, before) = record_and_lock(tx, &node, &call, act, id).await?;
-                if let Some(lock) = before.as_ref().filter(|lock| !lock.is_of_officer(&call.caller)) {
-                    return Err(refusal(&node, &call, act, id, lock));
-                }
-                store::edit_locks::remove(tx, id).await?;
-                let released = EditLockReleased { record: id, released: before.is_some() };
-                Ok(Effect::new(released, owner_entry(&node, &call, act, &facts)))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let act = Act::EditLockRelease;
+            let (facts, before) = record_and_lock(tx, &node, &call, act, id).await?;
+            if let Some(lock) = before.as_ref().filter(|lock| !lock.is_of_officer(&call.caller)) {
+                return Err(refusal(&node, &call, act, id, lock));
+            }
+            store::edit_locks::remove(tx, id).await?;
+            let released = EditLockReleased { record: id, released: before.is_some() };
+            Ok(Effect::new(released, owner_entry(&node, &call, act, &facts)))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &released).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// `GET /v1/records/{id}/edit-lock`: who works on a record, for its owner's staff.

@@ -56,27 +56,29 @@ pub async fn elapse(gateway: &Arc<Gateway>) -> Result<usize, Error> {
 /// Changes are kept for nodes that were away so long; one that was away longer reads everything.
 const CHANGES_KEPT: time::Duration = time::Duration::days(7);
 
-/// Removes what nobody needs any more: sessions that ended by time, changes that every node has taken in.
+/// How long the outcome of a write is remembered under its `Idempotency-Key`.
+pub const OUTCOMES_KEPT: time::Duration = time::Duration::days(30);
+
+/// Removes what nobody needs any more: sessions that ended by time, changes that every node has taken in, outcomes of
+/// writes that nobody will repeat. A little at a time, so that nobody waits for it; answers whether there may be more.
 ///
 /// # Errors
 /// The journal cannot write.
-pub async fn forget_old(gateway: &Arc<Gateway>) -> Result<(), Error> {
+pub async fn forget_old(gateway: &Arc<Gateway>) -> Result<bool, Error> {
     let now = gateway.clock.now();
     let is_shared = gateway.store.is_shared();
     let clockwork = Caller::gateway(gateway.clock.new_id());
-    gateway
-        .journal
-        .write(&clockwork, None, move |tx| {
-            Box::pin(async move {
-                store::sessions::forget_expired(tx, now).await?;
-                if is_shared {
-                    store::changes::forget_before(tx, now.plus(-CHANGES_KEPT)).await?;
-                }
-                Ok(Effect { value: Elapsed, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() })
-            })
+    let forgetting = gateway.journal.write(&clockwork, None, move |tx| {
+        Box::pin(async move {
+            store::sessions::forget_expired(tx, now).await?;
+            if is_shared {
+                store::changes::forget_before(tx, now.plus(-CHANGES_KEPT)).await?;
+            }
+            let more = store::idempotency::forget_before(tx, now.plus(-OUTCOMES_KEPT)).await?;
+            Ok(Effect { value: more, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() })
         })
-        .await
-        .map(|_| ())
+    });
+    forgetting.await.map(|(more, _)| more)
 }
 
 async fn elapse_one(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::prove_ledger::{Evidence, evidence};
+use super::prove_ledger::{Evidence, Evidenced, evidence};
 use crate::{
     disclosure::entry::{Act, Entry},
     error::Error,
     gateway::Gateway,
-    store::StoreError,
+    store::{self, StoreError},
     wire::{
         answer::{Answer, Archive},
         bundle,
@@ -28,18 +28,21 @@ pub async fn export_evidence(gateway: &Arc<Gateway>, call: Call) -> Result<Answe
     // What witnesses signed is a beginning of what is proved: the one proof binds the other.
     let witnessed = gateway.witnessed.newest(1);
     let from = witnessed.as_ref().map(|witnessed| witnessed.checkpoint.size);
-    let (evidence, more) = evidence(gateway, &call, from).await?;
+    let Evidenced { evidence, size, more } = evidence(gateway, &call, from).await?;
+    let heads = store::ledger::heads(&mut gateway.store.read().await?).await?;
+    // Each node proves its own log.
+    let others: Vec<String> =
+        heads.into_iter().map(|head| head.node).filter(|node| *node != gateway.config.node).collect();
     let entries = entries(&evidence)?;
     let made = gateway.clock.now().to_rfc3339();
     let organization = call.caller.organization();
     let origin = gateway.signer.origin();
-    let size = evidence.size;
-    let about = About { organization, made: &made, origin, size, witnessed: from, more };
+    let about = About { organization, made: &made, origin, size, witnessed: from, more, others: &others };
     let page = page(&about, &entries, &gateway.registry);
     let keys: Vec<String> = std::iter::once(gateway.signer.verifier_key())
         .chain(gateway.config.ledger.witnesses.iter().map(|witness| witness.key.clone()))
         .collect();
-    let json = serde_json::to_vec_pretty(&evidence.evidence).map_err(|_| StoreError::Corrupt("evidence"))?;
+    let json = serde_json::to_vec_pretty(&evidence).map_err(|_| StoreError::Corrupt("evidence"))?;
     let mut files = bundle::Files::from([
         (bundle::EVIDENCE.to_owned(), json),
         (bundle::KEYS.to_owned(), (keys.join("\n") + "\n").into_bytes()),
@@ -53,17 +56,11 @@ pub async fn export_evidence(gateway: &Arc<Gateway>, call: Call) -> Result<Answe
     Ok(Answer::archive(Archive(bytes), "evidence.tar").with_entries(receipt.entries()))
 }
 
-fn entries(evidence: &Evidenced) -> Result<Vec<(u64, Entry)>, Error> {
+fn entries(evidence: &Evidence) -> Result<Vec<(u64, Entry)>, Error> {
     let read = |bytes: &[u8]| serde_json::from_slice(bytes).map_err(|_| StoreError::Corrupt("ledger entry"));
-    let entries = evidence.evidence.entries.iter().map(|proved| {
+    let entries = evidence.entries.iter().map(|proved| {
         let bytes = BASE64_STANDARD.decode(&proved.entry).map_err(|_| StoreError::Corrupt("ledger entry"))?;
         Ok((proved.position, read(&bytes)?))
     });
     Ok(entries.collect::<Result<_, StoreError>>()?)
-}
-
-/// Evidence and the size of the tree that it is proved against.
-pub(super) struct Evidenced {
-    pub(super) evidence: Evidence,
-    pub(super) size: u64,
 }

@@ -4,11 +4,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
+    clock::Timestamp,
     disclosure::{
         Sealed,
         entry::{Act, Entry, RecordRef},
     },
-    domain::visibility::{LegalBasis, Relation},
+    domain::{
+        case_record::{IndexItems, RecordFacts},
+        visibility::{LegalBasis, Relation},
+    },
     error::Error,
     gateway::Gateway,
     store,
@@ -45,33 +49,23 @@ const PAGE: i64 = 50;
 /// # Errors
 /// The journal cannot write.
 pub async fn list_records(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let after = match call.query.get("after") {
-        Some(text) => Uuid::parse_str(text).map_err(|_| Error::Field {
-            field: "after",
-            rule_ja: "前のページの next の値を指定してください",
-            rule_en: "must be the value of next of the page before",
-        })?,
-        None => Uuid::nil(),
-    };
+    let after = call.after()?;
     let mut tx = gateway.store.read().await?;
-    let page = store::records::of_owner(&mut tx, call.caller.organization(), after, PAGE).await?;
-    let full = page.len() as i64 == PAGE;
-    let next = page.last().filter(|_| full).map(|last| last.facts.id);
-    let mut records = Vec::with_capacity(page.len());
-    for stored in page {
-        let items = store::records::index_items(&mut tx, &gateway.vault, &stored).await?;
-        records.push(OwnRecord {
-            record: stored.facts.id,
-            version: stored.facts.version,
-            closed: stored.facts.closed,
-            serious: stored.facts.serious,
-            shielded: stored.facts.shield.active,
-            updated_at: stored.updated_at.to_rfc3339(),
-            name: items.child.written,
-            birth_date: items.birth_date.to_iso(),
-        });
-    }
+    let page = store::index_rows::of_owner(&mut tx, &gateway.vault, call.caller.organization(), after, PAGE).await?;
     drop(tx);
+    let full = page.len() as i64 == PAGE;
+    let next = page.last().filter(|_| full).map(|(last, ..)| last.id);
+    let line = |(facts, items, updated_at): (RecordFacts, IndexItems, Timestamp)| OwnRecord {
+        record: facts.id,
+        version: facts.version,
+        closed: facts.closed,
+        serious: facts.serious,
+        shielded: facts.shield.active,
+        updated_at: updated_at.to_rfc3339(),
+        name: items.child.written,
+        birth_date: items.birth_date.to_iso(),
+    };
+    let records: Vec<OwnRecord> = page.into_iter().map(line).collect();
     let entry = || Entry::of(&call.caller, Act::ListOwn, &gateway.clock).as_relation(Relation::Owner);
     let owner = call.caller.organization();
     let each = records

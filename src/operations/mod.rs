@@ -41,19 +41,36 @@ pub mod view_missing_notice;
 pub mod view_record;
 pub mod who_am_i;
 
+use axum::http::StatusCode;
+use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::{
     disclosure::{
         entry::{Act, Entry},
-        journal::Declined,
+        journal::{Declined, Effect},
     },
     domain::case_record::{RecordFacts, Standing},
     error::Error,
     gateway::Gateway,
     store::{self, StoreError, Tx, records::StoredRecord},
-    wire::call::Call,
+    wire::{
+        answer::{Answer, CarriesNoRecordData},
+        call::{Acting, Call},
+    },
 };
+
+/// Runs an effect in the journal's transaction. Answers with what it made, once that is durable.
+async fn carry_out<T, F>(gateway: &Gateway, acting: Acting, status: StatusCode, effect: F) -> Result<Answer, Error>
+where
+    T: CarriesNoRecordData + DeserializeOwned + Send + 'static,
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Effect<T>, Declined>> + Send + 'static,
+{
+    let Acting { caller, idempotency } = acting;
+    let (made, receipt) = gateway.journal.write(&caller, Some(idempotency), effect).await?;
+    Ok(Answer::message(status, &made).with_entries(receipt.entries()))
+}
 
 /// A record with what it is to the caller; `None` where it does not exist.
 async fn find_record(gateway: &Gateway, call: &Call, id: Uuid) -> Result<Option<(StoredRecord, Standing)>, StoreError> {

@@ -7,7 +7,6 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::export_evidence::Evidenced;
 use crate::{
     disclosure::merkle::Hash,
     error::Error,
@@ -144,12 +143,19 @@ const MOST_EVIDENCE: u32 = 1_000;
 /// As [`prove_consistency`].
 pub async fn read_evidence(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let from = call.number("from")?.and_then(|from| u64::try_from(from).ok());
-    let (evidenced, _) = evidence(gateway, &call, from).await?;
-    Ok(Answer::message(StatusCode::OK, &evidenced.evidence))
+    Ok(Answer::message(StatusCode::OK, &evidence(gateway, &call, from).await?.evidence))
 }
 
-/// The evidence, and whether there are more entries than it holds.
-pub(super) async fn evidence(gateway: &Gateway, call: &Call, from: Option<u64>) -> Result<(Evidenced, bool), Error> {
+/// Evidence, and what is said of it.
+pub(super) struct Evidenced {
+    pub(super) evidence: Evidence,
+    /// Size of the tree that it is proved against.
+    pub(super) size: u64,
+    /// Whether there are more entries than it holds.
+    pub(super) more: bool,
+}
+
+pub(super) async fn evidence(gateway: &Gateway, call: &Call, from: Option<u64>) -> Result<Evidenced, Error> {
     let owner = call.caller.organization();
     let (size, note) = checkpoint(gateway);
     let record = call.query.get("record").and_then(|text| Uuid::parse_str(text).ok());
@@ -160,7 +166,7 @@ pub(super) async fn evidence(gateway: &Gateway, call: &Call, from: Option<u64>) 
     let more = entries.len() == MOST_EVIDENCE as usize;
     let entries = entries.into_iter().map(|stored| proved(gateway, stored, size)).collect::<Result<_, _>>()?;
     let consistency = from.map(|from| consistency(gateway, from, size)).transpose()?;
-    Ok((Evidenced { evidence: Evidence { checkpoint: note, entries, consistency }, size }, more))
+    Ok(Evidenced { evidence: Evidence { checkpoint: note, entries, consistency }, size, more })
 }
 
 fn encode(hashes: &[Hash]) -> Vec<String> {

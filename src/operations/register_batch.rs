@@ -182,7 +182,7 @@ fn prepare_line(gateway: &Gateway, caller: &Caller, number: usize, line: &[u8]) 
     let owner = caller.organization().clone();
     let key = Key::generate()?;
     let sealed_key = gateway.vault.wrap(owner.prefecture(), id, &key)?;
-    let sealed = store::records::seal_version(&key, id, 1, &document, &items)?;
+    let sealed = store::versions::seal_version(&key, id, 1, &document, &items)?;
     let facts = RecordFacts { id, owner, version: 1, owned_since: 1, closed: false, serious: false, derived };
     Ok(Ok(Ready { new: NewRecord { facts, sealed_key, sealed }, items }))
 }

@@ -37,7 +37,11 @@ pub struct Written {
     pub version: i64,
 }
 
-impl CarriesNoRecordData for Written {}
+impl CarriesNoRecordData for Written {
+    fn version(&self) -> Option<i64> {
+        Some(self.version)
+    }
+}
 
 /// `POST /v1/records`
 ///
@@ -63,7 +67,7 @@ pub async fn register_record(gateway: &Arc<Gateway>, call: Call) -> Result<Answe
     };
     let key = Key::generate()?;
     let sealed_key = gateway.vault.wrap(facts.owner.prefecture(), id, &key)?;
-    let body = store::records::seal_version(&key, id, 1, &document, &items)?;
+    let body = store::versions::seal_version(&key, id, 1, &document, &items)?;
 
     let now = gateway.clock.now();
     let entry = Entry::of(&caller, Act::Register, &gateway.clock)
@@ -76,7 +80,7 @@ pub async fn register_record(gateway: &Arc<Gateway>, call: Call) -> Result<Answe
             Box::pin(async move {
                 store::accounts::check_wrapped(tx, facts.owner.prefecture(), &sealed_key).await?;
                 store::records::insert(tx, &facts, &sealed_key, &body, now).await?;
-                store::records::insert_version(tx, &facts, &body, &caller, "registered", now).await?;
+                store::versions::insert_version(tx, &facts, &body, &caller, "registered", now).await?;
                 store::accounts::set_uploaded(tx, &facts.owner, now).await?;
                 let owner = facts.owner.clone();
                 let told = told_of_change(&node, &caller, &facts, &items, InboxKind::RecordRegistered, &entry);
@@ -88,7 +92,7 @@ pub async fn register_record(gateway: &Arc<Gateway>, call: Call) -> Result<Answe
             })
         })
         .await?;
-    Ok(Answer::message(StatusCode::CREATED, &written).with_entries(receipt.entries()).with_version(written.version))
+    Ok(Answer::message(StatusCode::CREATED, &written).with_entries(receipt.entries()))
 }
 
 /// Who is told of a new or changed record, and the entries that account for telling.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::declined;
+use super::{carry_out, declined};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
@@ -68,29 +68,25 @@ fn fiscal_year(call: &Call) -> Result<i64, Error> {
 /// A number that cannot be right.
 pub async fn submit_staffing(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let year = fiscal_year(&call)?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let report: StaffingReport = call.json()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (submitted, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                if let Some(field) = report.implausible() {
-                    let error =
-                        Error::Field {
-                            field, rule_ja: "2000人を超えています", rule_en: "is more than 2,000 persons"
-                        };
-                    return Err(declined(&node, &call, Act::StaffingSubmit, None, error));
-                }
-                let center = call.caller.organization();
-                store::oversight::put_staffing_report(tx, center, year, &report, node.clock.now()).await?;
-                let entry = Entry::of(&call.caller, Act::StaffingSubmit, &node.clock).about(year);
-                Ok(Effect::new(Submitted { center: center.to_string(), fiscal_year: year }, entry))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            if let Some(field) = report.implausible() {
+                let error =
+                    Error::Field {
+                        field, rule_ja: "2000人を超えています", rule_en: "is more than 2,000 persons"
+                    };
+                return Err(declined(&node, &call, Act::StaffingSubmit, None, error));
+            }
+            let center = call.caller.organization();
+            store::oversight::put_staffing_report(tx, center, year, &report, node.clock.now()).await?;
+            let entry = Entry::of(&call.caller, Act::StaffingSubmit, &node.clock).about(year);
+            Ok(Effect::new(Submitted { center: center.to_string(), fiscal_year: year }, entry))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &submitted).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// `GET /v1/staffing-reports/{year}`

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::carry_out;
 use crate::{
     disclosure::{
         entry::{Act, Entry},
@@ -55,23 +56,19 @@ pub async fn view_retention(gateway: &Gateway, call: Call) -> Result<Answer, Err
 /// # Errors
 /// [`Error::RetentionShortened`] where a rule is below the standard.
 pub async fn change_retention(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let settings: RetentionSettings = call.json()?;
     if !settings.is_lawful() {
         return Err(Error::RetentionShortened);
     }
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (view, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let organization = call.caller.organization();
-                store::disposals::set_retention(tx, organization, &settings).await?;
-                let entry = Entry::of(&call.caller, Act::RetentionChange, &node.clock).about(organization);
-                Ok(Effect::new(RetentionView::of(&settings), entry))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let organization = call.caller.organization();
+            store::disposals::set_retention(tx, organization, &settings).await?;
+            let entry = Entry::of(&call.caller, Act::RetentionChange, &node.clock).about(organization);
+            Ok(Effect::new(RetentionView::of(&settings), entry))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &view).with_entries(receipt.entries()))
+    })
+    .await
 }

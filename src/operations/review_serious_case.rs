@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{declined, find_record, known, own_record, written};
+use super::{carry_out, declined, find_record, known, own_record, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, Purpose, RecordRef},
@@ -53,38 +53,33 @@ impl CarriesNoRecordData for SeriousWritten {}
 /// [`Error::NotAvailable`] for anybody but the owner.
 pub async fn designate_serious(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let SeriousText { note } = call.json()?;
     written("note", &note, LONGEST)?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (value, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let stored = own_record(tx, &node, &call, Act::SeriousDesignate, id).await?;
-                let now = node.clock.now();
-                let facts = RecordFacts { serious: true, ..stored.facts };
-                let note_id = node.clock.new_id();
-                store::records::update_facts(tx, &facts, now).await?;
-                let vault = &node.vault;
-                store::oversight::add_serious_note(tx, vault, note_id, id, &call.caller, "designation", &note, now)
-                    .await?;
-                let entry = Entry::of(&call.caller, Act::SeriousDesignate, &node.clock)
-                    .on(&RecordRef { record: id, version: facts.version, owner: facts.owner.clone() })
-                    .as_relation(Relation::Owner);
-                let told = InboxItem::new(OrganizationCode::ministry(), InboxKind::SeriousCaseDesignated)
-                    .record(id)
-                    .from(&call.caller)
-                    .because_of(&entry);
-                Ok(Effect::new(SeriousWritten { record: id, note: note_id }, entry)
-                    .tell([told])
-                    .then(Change::Index(IndexChange::Facts(Box::new(facts))))
-                    .then(Change::Visibility(Scope::Record(id))))
-            })
+    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+        Box::pin(async move {
+            let stored = own_record(tx, &node, &call, Act::SeriousDesignate, id).await?;
+            let now = node.clock.now();
+            let facts = RecordFacts { serious: true, ..stored.facts };
+            let note_id = node.clock.new_id();
+            store::records::update_facts(tx, &facts, now).await?;
+            let vault = &node.vault;
+            store::oversight::add_serious_note(tx, vault, note_id, id, &call.caller, "designation", &note, now).await?;
+            let entry = Entry::of(&call.caller, Act::SeriousDesignate, &node.clock)
+                .on(&RecordRef { record: id, version: facts.version, owner: facts.owner.clone() })
+                .as_relation(Relation::Owner);
+            let told = InboxItem::new(OrganizationCode::ministry(), InboxKind::SeriousCaseDesignated)
+                .record(id)
+                .from(&call.caller)
+                .because_of(&entry);
+            Ok(Effect::new(SeriousWritten { record: id, note: note_id }, entry)
+                .tell([told])
+                .then(Change::Index(IndexChange::Facts(Box::new(facts))))
+                .then(Change::Visibility(Scope::Record(id))))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::CREATED, &value).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// A serious case as the ministry's list names it: read it as a record.
@@ -131,36 +126,32 @@ pub async fn list_serious(gateway: &Gateway, call: Call) -> Result<Answer, Error
 /// [`Error::NotAvailable`] for a record that is no serious case.
 pub async fn review_serious(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let SeriousText { note } = call.json()?;
     written("note", &note, LONGEST)?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (value, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let facts = store::records::find(tx, id).await?.map(|stored| stored.facts).filter(|f| f.serious);
-                let Some(facts) = facts else {
-                    return Err(declined(&node, &call, Act::SeriousReview, Some(id), Error::NotAvailable));
-                };
-                let note_id = node.clock.new_id();
-                let now = node.clock.now();
-                let vault = &node.vault;
-                store::oversight::add_serious_note(tx, vault, note_id, id, &call.caller, "review", &note, now).await?;
-                let entry = Entry::of(&call.caller, Act::SeriousReview, &node.clock)
-                    .on(&RecordRef { record: id, version: facts.version, owner: facts.owner.clone() })
-                    .as_relation(Relation::Reviewer)
-                    .for_purpose(Purpose::SeriousCaseReview);
-                let told = InboxItem::new(facts.owner, InboxKind::SeriousCaseReviewed)
-                    .record(id)
-                    .from(&call.caller)
-                    .because_of(&entry);
-                Ok(Effect::new(SeriousWritten { record: id, note: note_id }, entry).tell([told]))
-            })
+    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+        Box::pin(async move {
+            let facts = store::records::find(tx, id).await?.map(|stored| stored.facts).filter(|f| f.serious);
+            let Some(facts) = facts else {
+                return Err(declined(&node, &call, Act::SeriousReview, Some(id), Error::NotAvailable));
+            };
+            let note_id = node.clock.new_id();
+            let now = node.clock.now();
+            let vault = &node.vault;
+            store::oversight::add_serious_note(tx, vault, note_id, id, &call.caller, "review", &note, now).await?;
+            let entry = Entry::of(&call.caller, Act::SeriousReview, &node.clock)
+                .on(&RecordRef { record: id, version: facts.version, owner: facts.owner.clone() })
+                .as_relation(Relation::Reviewer)
+                .for_purpose(Purpose::SeriousCaseReview);
+            let told = InboxItem::new(facts.owner, InboxKind::SeriousCaseReviewed)
+                .record(id)
+                .from(&call.caller)
+                .because_of(&entry);
+            Ok(Effect::new(SeriousWritten { record: id, note: note_id }, entry).tell([told]))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::CREATED, &value).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// `GET /v1/serious-cases/{id}/notes`: for the owner and the ministry.

@@ -9,9 +9,8 @@ use super::written;
 use crate::{
     clock::Clock,
     disclosure::{
-        entry::{Act, Entry, Purpose},
+        entry::{Act, Entry, Logged, Purpose},
         gate::Beside,
-        journal::Logged,
         messages::{InboxItem, InboxKind},
     },
     domain::{
@@ -323,7 +322,7 @@ fn refusal(gateway: &Gateway, call: &Call, request: &SearchRequest, error: &Erro
         .for_purpose(request.purpose)
         .with_note(&note)
         .refused(error.code());
-    Ok(Logged { entry, note: Some(note), hidden_owner: None })
+    Ok(Logged::noted(entry, note))
 }
 
 /// The criteria as they were given, sealed: the searcher's auditor may read them, the ledger only proves them.

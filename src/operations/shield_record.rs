@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{declined, edit_lock, own_record, register_record::Written};
+use super::{carry_out, declined, edit_lock, own_record, register_record::Written};
 use crate::{
     disclosure::{
         entry::{Act, Entry, RecordRef},
@@ -77,28 +77,24 @@ pub async fn approve_lift(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
 /// [`Error::NotFound`] where there is no shield.
 pub async fn ask_lift(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (written, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let stored = own_record(tx, &node, &call, Act::ShieldLiftAsk, id).await?;
-                if !stored.facts.shield.active {
-                    return Err(declined(&node, &call, Act::ShieldLiftAsk, Some(id), Error::NotFound("shield")));
-                }
-                store::records::set_shield_lift(tx, &stored.facts, Some(call.caller.officer())).await?;
-                let entry = owner_entry(&node, &call, Act::ShieldLiftAsk, &stored.facts);
-                let told = InboxItem::new(stored.facts.owner.clone(), InboxKind::ShieldLiftAsked)
-                    .record(id)
-                    .from(&call.caller)
-                    .because_of(&entry);
-                Ok(Effect::new(Written { record: id, version: stored.facts.version }, entry).tell([told]))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let stored = own_record(tx, &node, &call, Act::ShieldLiftAsk, id).await?;
+            if !stored.facts.shield.active {
+                return Err(declined(&node, &call, Act::ShieldLiftAsk, Some(id), Error::NotFound("shield")));
+            }
+            store::records::set_shield_lift(tx, &stored.facts, Some(call.caller.officer())).await?;
+            let entry = owner_entry(&node, &call, Act::ShieldLiftAsk, &stored.facts);
+            let told = InboxItem::new(stored.facts.owner.clone(), InboxKind::ShieldLiftAsked)
+                .record(id)
+                .from(&call.caller)
+                .because_of(&entry);
+            Ok(Effect::new(Written { record: id, version: stored.facts.version }, entry).tell([told]))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &written).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 fn owner_entry(node: &Gateway, call: &Call, act: Act, facts: &RecordFacts) -> Entry {
@@ -115,36 +111,32 @@ async fn change(
     act: Act,
     shield: Option<Value>,
 ) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (written, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let stored = own_record(tx, &node, &call, act, id).await?;
-                edit_lock::not_locked(tx, &node, &call, act, &stored.facts).await?;
-                if shield.is_none() {
-                    may_lift(&node, &call, &stored)?;
-                }
-                let (document, items) = reshielded(tx, &node, &stored, shield).await?;
-                let now = node.clock.now();
-                let version = stored.facts.version + 1;
-                let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-                let body = store::records::seal_version(&key, id, version, &document, &items)?;
-                let derived = DerivedFacts::of(&document).ok_or(StoreError::Corrupt("record facts"))?;
-                let facts = RecordFacts { version, derived, ..stored.facts };
-                store::records::insert_version(tx, &facts, &body, &call.caller, "updated", now).await?;
-                store::records::update_facts(tx, &facts, now).await?;
-                store::records::set_shield_lift(tx, &facts, None).await?;
-                let entry = owner_entry(&node, &call, act, &facts);
-                Ok(Effect::new(Written { record: id, version }, entry)
-                    .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
-                    .then(Change::Visibility(Scope::Record(id))))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let stored = own_record(tx, &node, &call, act, id).await?;
+            edit_lock::not_locked(tx, &node, &call, act, &stored.facts).await?;
+            if shield.is_none() {
+                may_lift(&node, &call, &stored)?;
+            }
+            let (document, items) = reshielded(tx, &node, &stored, shield).await?;
+            let now = node.clock.now();
+            let version = stored.facts.version + 1;
+            let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
+            let body = store::versions::seal_version(&key, id, version, &document, &items)?;
+            let derived = DerivedFacts::of(&document).ok_or(StoreError::Corrupt("record facts"))?;
+            let facts = RecordFacts { version, derived, ..stored.facts };
+            store::versions::insert_version(tx, &facts, &body, &call.caller, "updated", now).await?;
+            store::records::update_facts(tx, &facts, now).await?;
+            store::records::set_shield_lift(tx, &facts, None).await?;
+            let entry = owner_entry(&node, &call, act, &facts);
+            Ok(Effect::new(Written { record: id, version }, entry)
+                .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
+                .then(Change::Visibility(Scope::Record(id))))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &written).with_entries(receipt.entries()).with_version(written.version))
+    })
+    .await
 }
 
 fn may_lift(node: &Gateway, call: &Call, stored: &StoredRecord) -> Result<(), Declined> {
@@ -162,7 +154,7 @@ async fn reshielded(
     stored: &StoredRecord,
     shield: Option<Value>,
 ) -> Result<(Document, IndexItems), Declined> {
-    let document = store::records::current(tx, &node.vault, stored).await?;
+    let document = store::versions::current(tx, &node.vault, stored).await?;
     let mut value = json_form::write(document.sections());
     if let Some(object) = value.as_object_mut() {
         object.remove("shield");

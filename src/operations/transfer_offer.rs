@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{declined, edit_lock, own_record, transfer_steps::TransferLine, written};
+use super::{carry_out, declined, edit_lock, own_record, transfer_steps::TransferLine, written};
 use crate::{
     clock::Timestamp,
     disclosure::{
@@ -70,56 +70,52 @@ pub struct TransferOffer {
 /// # Errors
 /// [`Error::NotAvailable`] for a record that the caller could not have found.
 pub async fn request_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let TransferRequest { record, reason } = call.json()?;
     written("reason", &reason, LONGEST)?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (line, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let receiver = call.caller.organization().clone();
-                let facts = store::records::find(tx, record).await?.map(|stored| stored.facts);
-                let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
-                let Some(facts) = facts.filter(findable).filter(|facts| facts.owner != receiver) else {
-                    return Err(declined(&node, &call, Act::TransferRequest, Some(record), Error::NotAvailable));
-                };
-                let now = node.clock.now();
-                let transfer = Transfer {
-                    id: node.clock.new_id(),
-                    record,
-                    owner: facts.owner.clone(),
-                    receiver,
-                    state: TransferState::Requested,
-                    urgent: false,
-                    version: None,
-                    groups: GroupSet::EMPTY,
-                    opened_at: now,
-                    offered_at: None,
-                    expires_at: now.plus(EXPIRES_AFTER),
-                    safety_due_at: None,
-                    safety_checked_at: None,
-                    escalated_at: None,
-                };
-                let note = TransferNote { request_reason: Some(reason), ..TransferNote::default() };
-                store::transfers::put(tx, &node.vault, &transfer, &note).await?;
-                let entry = Entry::of(&call.caller, Act::TransferRequest, &node.clock)
-                    .about(transfer.id)
-                    .for_purpose(Purpose::Transfer);
-                let logged = node.gate.log_found(entry, &call.caller, &facts);
-                let told = InboxItem::new(facts.owner, InboxKind::TransferRequested)
-                    .record(record)
-                    .subject(transfer.id)
-                    .from(&call.caller)
-                    .because_of(&logged.entry);
-                // The asker may not learn the owner of a shielded record.
-                let line = TransferLine::of(&transfer, logged.hidden_owner.is_none());
-                Ok(Effect::new(line, logged).tell([told]))
-            })
+    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+        Box::pin(async move {
+            let receiver = call.caller.organization().clone();
+            let facts = store::records::find(tx, record).await?.map(|stored| stored.facts);
+            let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
+            let Some(facts) = facts.filter(findable).filter(|facts| facts.owner != receiver) else {
+                return Err(declined(&node, &call, Act::TransferRequest, Some(record), Error::NotAvailable));
+            };
+            let now = node.clock.now();
+            let transfer = Transfer {
+                id: node.clock.new_id(),
+                record,
+                owner: facts.owner.clone(),
+                receiver,
+                state: TransferState::Requested,
+                urgent: false,
+                version: None,
+                groups: GroupSet::EMPTY,
+                opened_at: now,
+                offered_at: None,
+                expires_at: now.plus(EXPIRES_AFTER),
+                safety_due_at: None,
+                safety_checked_at: None,
+                escalated_at: None,
+            };
+            let note = TransferNote { request_reason: Some(reason), ..TransferNote::default() };
+            store::transfers::put(tx, &node.vault, &transfer, &note).await?;
+            let entry = Entry::of(&call.caller, Act::TransferRequest, &node.clock)
+                .about(transfer.id)
+                .for_purpose(Purpose::Transfer);
+            let logged = node.gate.log_found(entry, &call.caller, &facts)?;
+            let told = InboxItem::new(facts.owner, InboxKind::TransferRequested)
+                .record(record)
+                .subject(transfer.id)
+                .from(&call.caller)
+                .because_of(&logged.entry);
+            // The asker may not learn the owner of a shielded record.
+            let line = TransferLine::of(&transfer, logged.hidden_owner.is_none());
+            Ok(Effect::new(line, logged).tell([told]))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::CREATED, &line).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// `POST /v1/transfers`: the owner offers on its own.
@@ -229,7 +225,7 @@ async fn make_offer(
         // Whoever takes the record over has its address: the owner names that body first.
         return refuse(Error::ShieldForbids);
     }
-    let document = store::records::current(tx, &node.vault, &stored).await?;
+    let document = store::versions::current(tx, &node.vault, &stored).await?;
     let assessment = document.section(ItemGroup::Assessment);
     let has = |name| assessment.is_some_and(|assessment| assessment.child(name).is_some());
     let has_photos = !store::attachments::of_record(tx, &transfer.owner, transfer.record).await?.is_empty();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    declined, refuse_read,
+    carry_out, declined, refuse_read,
     transfer_offer::{entry_of, time_text},
     written,
 };
@@ -190,51 +190,46 @@ async fn step(
     reason: Option<String>,
 ) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (line, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let (mut transfer, side) = party_transfer(tx, &node, &call, act, id).await?;
-                let Some(state) = after(transfer.state, side, step) else {
-                    let error = Error::TransferStep { state: transfer.state };
-                    return Err(declined(&node, &call, act, Some(transfer.record), error));
-                };
-                transfer.state = state;
-                if matches!(state, TransferState::Confirmed | TransferState::TakenOver) {
-                    not_against_shield(tx, &node, &call, act, &transfer).await?;
-                }
-                let mut note = store::transfers::open_note(tx, &node.vault, id).await?;
-                note.end_reason = reason;
-                store::transfers::put(tx, &node.vault, &transfer, &note).await?;
-                let mut index = None;
-                if state == TransferState::TakenOver {
-                    index = Some(change_owner(tx, &node, &call, &transfer).await?);
-                }
-                let mut entry = entry_of(&node, &call, act, &transfer, transfer.version.unwrap_or(0));
-                if side == Side::Receiver && transfer.offered_at.is_none() {
-                    (entry.owner, entry.record, entry.record_version) = (None, None, None);
-                }
-                let other = if side == Side::Owner { &transfer.receiver } else { &transfer.owner };
-                let mut told =
-                    InboxItem::new(other.clone(), kind).record(transfer.record).subject(id).because_of(&entry);
-                // An owner that declines before it ever offered is not named: its name may be a location.
-                if side == Side::Receiver || transfer.offered_at.is_some() {
-                    told = told.from(&call.caller);
-                }
-                let mut effect =
-                    Effect::new(TransferLine::for_party(&transfer, call.caller.organization()), entry).tell([told]);
-                // First the index: who decides in the new epoch finds the new owner.
-                if let Some(change) = index {
-                    effect = effect.then(Change::Index(change));
-                }
-                Ok(effect.then(Change::Visibility(Scope::Record(transfer.record))))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let (mut transfer, side) = party_transfer(tx, &node, &call, act, id).await?;
+            let Some(state) = after(transfer.state, side, step) else {
+                let error = Error::TransferStep { state: transfer.state };
+                return Err(declined(&node, &call, act, Some(transfer.record), error));
+            };
+            transfer.state = state;
+            if matches!(state, TransferState::Confirmed | TransferState::TakenOver) {
+                not_against_shield(tx, &node, &call, act, &transfer).await?;
+            }
+            let mut note = store::transfers::open_note(tx, &node.vault, id).await?;
+            note.end_reason = reason;
+            store::transfers::put(tx, &node.vault, &transfer, &note).await?;
+            let mut index = None;
+            if state == TransferState::TakenOver {
+                index = Some(change_owner(tx, &node, &call, &transfer).await?);
+            }
+            let mut entry = entry_of(&node, &call, act, &transfer, transfer.version.unwrap_or(0));
+            if side == Side::Receiver && transfer.offered_at.is_none() {
+                (entry.owner, entry.record, entry.record_version) = (None, None, None);
+            }
+            let other = if side == Side::Owner { &transfer.receiver } else { &transfer.owner };
+            let mut told = InboxItem::new(other.clone(), kind).record(transfer.record).subject(id).because_of(&entry);
+            // An owner that declines before it ever offered is not named: its name may be a location.
+            if side == Side::Receiver || transfer.offered_at.is_some() {
+                told = told.from(&call.caller);
+            }
+            let mut effect =
+                Effect::new(TransferLine::for_party(&transfer, call.caller.organization()), entry).tell([told]);
+            // First the index: who decides in the new epoch finds the new owner.
+            if let Some(change) = index {
+                effect = effect.then(Change::Index(change));
+            }
+            Ok(effect.then(Change::Visibility(Scope::Record(transfer.record))))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &line).with_entries(receipt.entries()))
+    })
+    .await
 }
 
 /// A shield set since the offer holds the transfer up until the owner names the receiver: whoever takes the record
@@ -287,9 +282,9 @@ async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Trans
     let now = node.clock.now();
     let version = stored.facts.version + 1;
     let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-    let document = handed_over(store::records::current(tx, &node.vault, &stored).await?, transfer.groups);
+    let document = handed_over(store::versions::current(tx, &node.vault, &stored).await?, transfer.groups);
     let items = IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))?;
-    let body = store::records::seal_version(&key, id, version, &document, &items)?;
+    let body = store::versions::seal_version(&key, id, version, &document, &items)?;
     let sealed_key = node.vault.rewrap(&stored.prefecture, transfer.receiver.prefecture(), id, &stored.sealed_key)?;
     let provided = Provided {
         version: transfer.version.unwrap_or(stored.facts.version),
@@ -309,7 +304,7 @@ async fn change_owner(tx: &mut Tx, node: &Gateway, call: &Call, transfer: &Trans
     };
     store::accounts::check_wrapped(tx, transfer.receiver.prefecture(), &sealed_key).await?;
     store::records::set_owner(tx, &stored.facts, &facts.owner, &sealed_key, version, now).await?;
-    store::records::insert_version(tx, &facts, &body, &call.caller, "taken_over", now).await?;
+    store::versions::insert_version(tx, &facts, &body, &call.caller, "taken_over", now).await?;
     store::records::update_facts(tx, &facts, now).await?;
     store::records::set_shield_lift(tx, &facts, None).await?;
     store::edit_locks::remove(tx, id).await?;
@@ -332,37 +327,33 @@ fn handed_over(document: Document, provided: GroupSet) -> Document {
 /// [`Error::TransferStep`] where the transfer is not urgent or was never offered.
 pub async fn check_safety(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
-    let idempotency = call.idempotency()?;
+    let acting = call.acting()?;
     let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (line, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let act = Act::TransferSafetyCheck;
-                let (mut transfer, side) = party_transfer(tx, &node, &call, act, id).await?;
-                let possible = side == Side::Receiver
-                    && transfer.safety_due_at.is_some()
-                    && matches!(
-                        transfer.state,
-                        TransferState::Offered | TransferState::Confirmed | TransferState::TakenOver
-                    );
-                if !possible {
-                    let error = Error::TransferStep { state: transfer.state };
-                    return Err(declined(&node, &call, act, Some(transfer.record), error));
-                }
-                transfer.safety_checked_at = transfer.safety_checked_at.or(Some(node.clock.now()));
-                let note = store::transfers::open_note(tx, &node.vault, id).await?;
-                store::transfers::put(tx, &node.vault, &transfer, &note).await?;
-                let entry = entry_of(&node, &call, act, &transfer, transfer.version.unwrap_or(0));
-                let told = InboxItem::new(transfer.owner.clone(), InboxKind::SafetyCheckDone)
-                    .record(transfer.record)
-                    .subject(id)
-                    .from(&call.caller)
-                    .because_of(&entry);
-                Ok(Effect::new(TransferLine::of(&transfer, true), entry).tell([told]))
-            })
+    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+        Box::pin(async move {
+            let act = Act::TransferSafetyCheck;
+            let (mut transfer, side) = party_transfer(tx, &node, &call, act, id).await?;
+            let possible = side == Side::Receiver
+                && transfer.safety_due_at.is_some()
+                && matches!(
+                    transfer.state,
+                    TransferState::Offered | TransferState::Confirmed | TransferState::TakenOver
+                );
+            if !possible {
+                let error = Error::TransferStep { state: transfer.state };
+                return Err(declined(&node, &call, act, Some(transfer.record), error));
+            }
+            transfer.safety_checked_at = transfer.safety_checked_at.or(Some(node.clock.now()));
+            let note = store::transfers::open_note(tx, &node.vault, id).await?;
+            store::transfers::put(tx, &node.vault, &transfer, &note).await?;
+            let entry = entry_of(&node, &call, act, &transfer, transfer.version.unwrap_or(0));
+            let told = InboxItem::new(transfer.owner.clone(), InboxKind::SafetyCheckDone)
+                .record(transfer.record)
+                .subject(id)
+                .from(&call.caller)
+                .because_of(&entry);
+            Ok(Effect::new(TransferLine::of(&transfer, true), entry).tell([told]))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &line).with_entries(receipt.entries()))
+    })
+    .await
 }

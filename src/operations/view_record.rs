@@ -8,7 +8,7 @@ use crate::{
     domain::visibility::{ItemGroup, Operation},
     error::Error,
     gateway::Gateway,
-    store::{self, records::VersionLine},
+    store::{self, versions::VersionLine},
     wire::{answer::Answer, call::Call},
 };
 
@@ -49,7 +49,7 @@ async fn view(
     };
     let Some((stored, _)) = found else { return Err(Error::NotAvailable) };
     let mut tx = gateway.store.read().await?;
-    let sealed = store::records::version(&mut tx, &gateway.vault, &stored, grant.version()).await?;
+    let sealed = store::versions::version(&mut tx, &gateway.vault, &stored, grant.version()).await?;
     let attachments = Sealed::new(store::attachments::of_record(&mut tx, &stored.facts.owner, id).await?);
     drop(tx);
     let disclosed = gateway.gate.disclose_record(&call.caller, act, purpose, grant, sealed, attachments).await?;
@@ -77,7 +77,7 @@ pub async fn view_history(gateway: &Gateway, call: Call) -> Result<Answer, Error
         .await?;
     let Some((stored, _)) = found else { return Err(Error::NotAvailable) };
     let mut tx = gateway.store.read().await?;
-    let versions = store::records::history(&mut tx, &stored.facts).await?;
+    let versions = store::versions::history(&mut tx, &stored.facts).await?;
     drop(tx);
     let history = Sealed::new(History { versions });
     let disclosed =

@@ -31,7 +31,9 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::{
-    Serving, openapi,
+    Serving,
+    accept::accept,
+    openapi,
     route::{Handler, Route},
     routes::ROUTES,
 };
@@ -64,46 +66,26 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 struct Peer(Arc<TerminalCertificate>);
 
-/// Accepts connections until the server stops, and then until the open ones have ended.
-pub(super) async fn accept(
+/// Serves connections until the server stops, and then until the open ones have ended.
+pub(super) async fn serve(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     serving: Arc<Serving>,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) {
-    let slots = Arc::new(Semaphore::new(serving.gateway.config.limits.connections));
     let router = router(&serving);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stopped.wait_for(|stop| *stop) => break,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // File descriptors may be exhausted: others must close first.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        // Beyond the limit a connection is closed at once: it costs nobody else anything.
-        let Ok(slot) = slots.clone().try_acquire_owned() else {
-            serving.metrics.shed.inc();
-            continue;
-        };
+    let each = |stream| {
         let (acceptor, serving, router, stopped) = (acceptor.clone(), serving.clone(), router.clone(), stopped.clone());
-        tokio::spawn(async move {
+        async move {
             serving.metrics.connections.inc();
             connection(stream, &acceptor, &serving, router, stopped).await;
             serving.metrics.connections.dec();
-            drop(slot);
-        });
-    }
-    drop(listener);
-    // Every connection holds a slot: having all of them means that none is open.
-    let all = u32::try_from(serving.gateway.config.limits.connections).unwrap_or(u32::MAX);
-    let _ = slots.acquire_many(all).await;
+        }
+    };
+    let shed = || {
+        serving.metrics.shed.inc();
+    };
+    accept(listener, serving.gateway.config.limits.connections, stopped.clone(), shed, each).await;
 }
 
 async fn connection(

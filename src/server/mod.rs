@@ -5,6 +5,7 @@
 //!
 //! [`Answer`]: crate::wire::answer::Answer
 
+pub mod accept;
 pub mod connection;
 pub mod limits;
 pub mod monitor;
@@ -34,7 +35,7 @@ use crate::{
         verifier::{TerminalVerifier, TrustError},
     },
     operations::{
-        elapse::{elapse, forget_old},
+        elapse::{OUTCOMES_KEPT, elapse, forget_old},
         rewrap_keys::rewrap,
     },
     store,
@@ -127,7 +128,7 @@ impl Server {
         serving.metrics.certificate_until.set(certificate_until.as_micros() / 1_000_000);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(connection::accept(listener, acceptor, serving.clone(), stopped.clone()));
+        tasks.spawn(connection::serve(listener, acceptor, serving.clone(), stopped.clone()));
         tasks.spawn(monitor::serve(monitor_listener, serving.clone(), stopped.clone()));
         tasks.spawn(publisher.run(stopped.clone()));
         tasks.spawn(trust::follow(serving.clone(), stopped.clone()));
@@ -188,13 +189,20 @@ fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
 }
 
 async fn tick(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {
-    let mut forgotten = serving.gateway.clock.now();
+    // A clock that is wrong must not make others' outcomes and changes old: after a standstill nothing is forgotten for
+    // as long as it would be kept.
+    let started = serving.gateway.clock.now();
+    let mut forgotten = if serving.elapse_from > started { started.plus(OUTCOMES_KEPT) } else { started };
     loop {
         let now = serving.gateway.clock.now();
         if forgotten.plus(FORGETS) <= now {
-            forgotten = now;
-            if let Err(error) = forget_old(&serving.gateway).await {
-                tracing::error!(%error, "what is old could not be removed; it is tried again");
+            match forget_old(&serving.gateway).await {
+                Ok(true) => {}
+                Ok(false) => forgotten = now,
+                Err(error) => {
+                    forgotten = now;
+                    tracing::error!(%error, "what is old could not be removed; it is tried again");
+                }
             }
         }
         if let Some(off) = serving.gateway.clock.off() {

@@ -22,24 +22,26 @@ pub(crate) async fn deliver(tx: &mut Tx, messages: Vec<(i64, InboxItem)>, at: Ti
         return Ok(());
     }
     match tx {
-        Tx::Postgres(tx) => insert_arrays!(
-            tx,
-            DELIVER_ALL,
-            messages,
-            |(position, item)| [
-                organizations = item.to.to_string(),
-                positions = position,
-                kinds = item.kind.as_str(),
-                records = item.record,
-                subjects = item.subject,
-                entries = item.entry,
-                bodies = item.from.as_ref().map(|caller| caller.organization().to_string()),
-                officers = item.from.as_ref().map(|caller| caller.officer().to_owned()),
-                terminals = item.from.as_ref().map(|caller| caller.terminal().to_owned()),
-                purposes = item.purpose.map(|purpose| purpose.as_str()),
-            ],
-            at.as_micros()
-        ),
+        Tx::Postgres(tx) => {
+            insert_arrays!(
+                tx,
+                DELIVER_ALL,
+                messages,
+                |(position, item)| [
+                    organizations = item.to.to_string(),
+                    positions = position,
+                    kinds = item.kind.as_str(),
+                    records = item.record,
+                    subjects = item.subject,
+                    entries = item.entry,
+                    bodies = item.from.as_ref().map(|caller| caller.organization().to_string()),
+                    officers = item.from.as_ref().map(|caller| caller.officer().to_owned()),
+                    terminals = item.from.as_ref().map(|caller| caller.terminal().to_owned()),
+                    purposes = item.purpose.map(|purpose| purpose.as_str()),
+                ],
+                at.as_micros()
+            );
+        }
         tx @ Tx::Sqlite(_) => for_each_chunk!(tx, messages, DELIVER_16, DELIVER, |query, message| {
             let (position, item) = message;
             query

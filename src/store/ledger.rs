@@ -9,12 +9,14 @@ use crate::{
     clock::Timestamp,
     disclosure::{
         audit::Row,
-        entry::HiddenOwner,
-        journal::Logged,
-        merkle::{Frontier, Hash, empty_root},
+        entry::{HiddenOwner, Logged},
+        merkle::{Hash, empty_root},
     },
     domain::organization::OrganizationCode,
 };
+
+/// Size and root of a tree.
+pub(crate) type Tree = (u64, Hash);
 
 /// The state of a node's ledger.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -24,35 +26,36 @@ pub struct Head {
     pub root: Hash,
 }
 
-/// An entry with its place, ready to be appended.
-pub(crate) struct Appended {
-    pub position: u64,
-    pub logged: Logged,
-    /// The bytes that were hashed.
-    pub body: Vec<u8>,
-}
-
 const APPEND: &str = "/* append_entry */ INSERT INTO ledger (node, position, id, organization, owner, record, body,
      sealed_note, owner_salt)
  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const APPEND_16: &str = include_str!("sql/append_16_entries.sql");
 
-const APPEND_ALL: &str =
-    "/* append_entries */ INSERT INTO ledger (node, position, id, organization, owner, record, body,
-     sealed_note, owner_salt)
- SELECT $9, * FROM UNNEST($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bytea[], $7::bytea[],
-     $8::bytea[])";
+/// Moves the head on where it stands as this process left it, and appends: both or neither, in one statement.
+const APPEND_ALL: &str = "/* append_entries */ WITH head AS (
+         UPDATE ledger_heads SET size = $10, root = $11, at = $12 WHERE node = $9 AND size = $13 AND root = $14
+         RETURNING node)
+     INSERT INTO ledger (node, position, id, organization, owner, record, body, sealed_note, owner_salt)
+     SELECT head.node, entries.* FROM head, UNNEST($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[],
+         $6::bytea[], $7::bytea[], $8::bytea[]) AS entries";
 
-/// Appends entries. The journal alone calls this. Sixteen go in one statement, and to a server that is asked over a
-/// line all of them: at a busy moment the statements, not the commit, are what an entry costs.
-pub(crate) async fn append(tx: &mut Tx, node: &str, entries: Vec<Appended>) -> Result<(), StoreError> {
-    if entries.is_empty() {
-        return Ok(());
-    }
+/// Appends entries and moves the head of the log on, from where this process left it. The journal alone calls this.
+/// Sixteen go in one statement, and to a server that is asked over a line all of them: at a busy moment the statements,
+/// not the commit, are what an entry costs.
+///
+/// # Errors
+/// [`StoreError::OtherWriter`]: the head is somewhere else.
+pub(crate) async fn append(
+    tx: &mut Tx,
+    node: &str,
+    (from, to): (Tree, Tree),
+    entries: Vec<Logged>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let rows = (from.0..).zip(entries).map(Columns::of);
     match tx {
         Tx::Postgres(tx) => {
-            let rows = entries.into_iter().map(Columns::of);
-            insert_arrays!(
+            let appended = insert_arrays!(
                 tx,
                 APPEND_ALL,
                 rows,
@@ -66,22 +69,35 @@ pub(crate) async fn append(tx: &mut Tx, node: &str, entries: Vec<Appended>) -> R
                     notes = row.note,
                     salts = row.salt,
                 ],
-                node
+                node,
+                signed(to.0),
+                to.1.to_vec(),
+                at.as_micros(),
+                signed(from.0),
+                from.1.to_vec()
             );
+            match appended {
+                0 => return Err(StoreError::OtherWriter),
+                some if some == to.0 - from.0 => {}
+                // The head would speak of rows that are not there.
+                _ => return Err(StoreError::Corrupt("ledger")),
+            }
         }
-        tx @ Tx::Sqlite(_) => for_each_chunk!(tx, entries, APPEND_16, APPEND, |query, entry| {
-            let row = Columns::of(entry);
-            query
-                .bind(node.to_owned())
-                .bind(row.position)
-                .bind(row.id)
-                .bind(row.organization)
-                .bind(row.owner)
-                .bind(row.record)
-                .bind(row.body)
-                .bind(row.note)
-                .bind(row.salt)
-        }),
+        tx @ Tx::Sqlite(_) => {
+            set_head(tx, node, (from, to), at).await?;
+            for_each_chunk!(tx, rows.collect::<Vec<_>>(), APPEND_16, APPEND, |query, row| {
+                query
+                    .bind(node.to_owned())
+                    .bind(row.position)
+                    .bind(row.id)
+                    .bind(row.organization)
+                    .bind(row.owner)
+                    .bind(row.record)
+                    .bind(row.body)
+                    .bind(row.note)
+                    .bind(row.salt)
+            });
+        }
     }
     Ok(())
 }
@@ -99,8 +115,8 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(appended: Appended) -> Self {
-        let Appended { position, logged: Logged { entry, hidden_owner, note }, body } = appended;
+    fn of((position, logged): (u64, Logged)) -> Self {
+        let Logged { entry, body, hidden_owner, note, .. } = logged;
         let (hidden, salt) = hidden_owner.map(|hidden| (hidden.owner.to_string(), hidden.salt.to_vec())).unzip();
         Self {
             position: signed(position),
@@ -128,28 +144,17 @@ pub(crate) async fn begin(tx: &mut Tx, node: &str, at: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// Moves the head of a node's log on from where this process left it.
-///
-/// # Errors
-/// [`StoreError::OtherWriter`]: it is somewhere else.
-pub(crate) async fn set_head(
-    tx: &mut Tx,
-    node: &str,
-    (old_size, old_root): (u64, Hash),
-    frontier: &Frontier,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let (size, root) = frontier.head();
+async fn set_head(tx: &mut Tx, node: &str, (from, to): (Tree, Tree), at: Timestamp) -> Result<(), StoreError> {
     let moved = execute!(
         tx,
         "/* set_head */ UPDATE ledger_heads SET size = $2, root = $3, at = $4
          WHERE node = $1 AND size = $5 AND root = $6",
         node,
-        signed(size),
-        root.to_vec(),
+        signed(to.0),
+        to.1.to_vec(),
         at.as_micros(),
-        signed(old_size),
-        old_root.to_vec(),
+        signed(from.0),
+        from.1.to_vec(),
     )?;
     if moved == 1 { Ok(()) } else { Err(StoreError::OtherWriter) }
 }
@@ -322,7 +327,7 @@ pub async fn entries_about_record(
     Ok(rows.into_iter().map(stored).collect())
 }
 
-/// Entries of one node's log about an organization's records, or one of them, newest first, before a position.
+/// Entries about an organization's records, or one of them, newest first, that are in one node's log before a position.
 ///
 /// # Errors
 /// The database failed.
@@ -334,19 +339,33 @@ pub async fn of_log_about(
     before: u64,
     most: u32,
 ) -> Result<Vec<StoredEntry>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        StoredRow,
-        "/* of_log_about */ SELECT node, position, id, body, organization, owner, record, owner_salt FROM ledger
-         WHERE owner = $1 AND node = $2 AND position < $3 AND ($4 = 1 OR record = $5) ORDER BY position DESC LIMIT $6",
-        owner.as_str(),
-        node,
-        signed(before),
-        i64::from(record.is_none()),
-        record,
-        i64::from(most),
-    )?;
-    Ok(rows.into_iter().map(stored).collect())
+    // By id, as the indexes are: ids of one node go with its positions, but where its clock was set back in between.
+    let rows = match record {
+        Some(record) => fetch_all!(
+            tx,
+            StoredRow,
+            "/* of_log_about_record */ SELECT node, position, id, body, organization, owner, record, owner_salt
+             FROM ledger WHERE record = $4 AND owner = $1 AND node = $2 AND position < $3 ORDER BY id DESC LIMIT $5",
+            owner.as_str(),
+            node,
+            signed(before),
+            record,
+            i64::from(most),
+        ),
+        None => fetch_all!(
+            tx,
+            StoredRow,
+            "/* of_log_about */ SELECT node, position, id, body, organization, owner, record, owner_salt
+             FROM ledger WHERE owner = $1 AND node = $2 AND position < $3 ORDER BY id DESC LIMIT $4",
+            owner.as_str(),
+            node,
+            signed(before),
+            i64::from(most),
+        ),
+    }?;
+    let mut entries: Vec<StoredEntry> = rows.into_iter().map(stored).collect();
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.position));
+    Ok(entries)
 }
 
 /// Entries of what an organization did itself, newest first, of all nodes, before an entry.

@@ -17,6 +17,7 @@ pub mod disposals;
 pub mod edit_locks;
 pub mod idempotency;
 pub mod inbox;
+pub mod index_rows;
 pub mod keyring;
 pub mod ledger;
 pub mod migrate;
@@ -32,6 +33,7 @@ pub mod token;
 pub mod transfers;
 pub mod trust;
 pub mod vault;
+pub mod versions;
 
 use std::{
     path::Path,
@@ -81,6 +83,8 @@ pub enum StoreError {
     Keyring(String),
     #[error("what was committed could not be streamed: {0}")]
     Unsecured(String),
+    #[error("the system gives no randomness")]
+    Random,
     #[error("the record's key was destroyed")]
     Destroyed,
     #[error(transparent)]
@@ -218,13 +222,14 @@ macro_rules! for_each_chunk {
 }
 
 /// Inserts any number of rows by one statement of PostgreSQL: each column goes as an array, constants after them.
+/// Answers how many rows it inserted.
 macro_rules! insert_arrays {
     ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($column:ident = $value:expr),+ $(,)?] $(, $constant:expr)* $(,)?) => {{
         $(let mut $column = Vec::new();)+
         for $row in $rows {
             $($column.push($value);)+
         }
-        sqlx::query($sql)$(.bind($column))+$(.bind($constant))*.execute(&mut **$tx).await?;
+        sqlx::query($sql)$(.bind($column))+$(.bind($constant))*.execute(&mut **$tx).await?.rows_affected()
     }};
 }
 
@@ -271,6 +276,13 @@ async fn begin(pool: &PgPool, statement: &'static str) -> Result<Transaction<'st
             match pool.begin_with(statement).await {
                 Err(sqlx::Error::Io(_)) => {}
                 Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(TERMINATED) => {}
+                Err(error @ (sqlx::Error::Database(_) | sqlx::Error::BeginFailed)) => {
+                    // It may have begun and then failed, which its connection does not tell the pool.
+                    if let Ok(connection) = pool.acquire().await {
+                        let _ = connection.close().await;
+                    }
+                    return Err(error);
+                }
                 begun => return begun,
             }
         }
@@ -420,13 +432,15 @@ impl Store {
             (Self::Sqlite { writer, .. }, _) => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             (Self::Postgres { writer, .. }, access) => {
                 // Each statement sees what was committed before it: also what was while it waited for the lock.
-                let mut tx = Tx::Postgres(begin(writer, "BEGIN ISOLATION LEVEL READ COMMITTED").await?);
-                let lock = match access {
-                    Access::Append => "/* append */ SELECT pg_advisory_xact_lock_shared(8321)",
-                    Access::Change => "/* change */ SELECT pg_advisory_xact_lock(8321)",
+                let begun = match access {
+                    Access::Append => {
+                        "BEGIN ISOLATION LEVEL READ COMMITTED; /* append */ SELECT pg_advisory_xact_lock_shared(8321)"
+                    }
+                    Access::Change => {
+                        "BEGIN ISOLATION LEVEL READ COMMITTED; /* change */ SELECT pg_advisory_xact_lock(8321)"
+                    }
                 };
-                execute!(&mut tx, lock)?;
-                tx
+                Tx::Postgres(begin(writer, begun).await?)
             }
         };
         if let Some(stream) = self.stream() {

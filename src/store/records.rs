@@ -4,14 +4,13 @@ use uuid::Uuid;
 
 use super::{
     StoreError, Tx, execute, fetch_all, fetch_optional, insert_arrays,
-    vault::{Key, Place, Vault},
+    vault::{Key, Vault},
+    versions::{SealedVersion, insert_version},
 };
 use crate::{
     clock::Timestamp,
-    disclosure::Sealed,
     domain::{
-        case_record::{DerivedFacts, IndexItems, Offered, Provided, RecordFacts, Standing},
-        format::{Document, stored},
+        case_record::{DerivedFacts, Offered, Provided, RecordFacts, Standing},
         organization::OrganizationCode,
         visibility::{GroupSet, Shield},
     },
@@ -61,9 +60,9 @@ fn record(row: Row) -> Result<StoredRecord, StoreError> {
     })
 }
 
-type FactsRow<'a> = (&'a str, i64, i64, i64, i64, i64, i64, &'a str, i64, &'a str);
+pub(super) type FactsRow<'a> = (&'a str, i64, i64, i64, i64, i64, i64, &'a str, i64, &'a str);
 
-fn record_facts(id: Uuid, row: FactsRow<'_>) -> Result<RecordFacts, StoreError> {
+pub(super) fn record_facts(id: Uuid, row: FactsRow<'_>) -> Result<RecordFacts, StoreError> {
     let (owner, version, owned_since, closed, serious, searchable, abuse_case, residence, shielded, named) = row;
     let code = |text: &str| OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"));
     Ok(RecordFacts {
@@ -100,32 +99,6 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<StoredRecord>, StoreEr
     )?
     .map(record)
     .transpose()
-}
-
-/// Records of an owner after an id, by id.
-///
-/// # Errors
-/// As [`find`].
-pub async fn of_owner(
-    tx: &mut Tx,
-    owner: &OrganizationCode,
-    after: Uuid,
-    most: i64,
-) -> Result<Vec<StoredRecord>, StoreError> {
-    fetch_all!(
-        tx,
-        Row,
-        "/* records_of_owner */ SELECT id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case,
-             residence, shielded, shield_named, shield_lift_asked_by, sealed_key, updated_at
-         FROM records WHERE prefecture = $4 AND owner = $1 AND id > $2 ORDER BY id LIMIT $3",
-        owner.as_str(),
-        after,
-        most,
-        owner.prefecture(),
-    )?
-    .into_iter()
-    .map(record)
-    .collect()
 }
 
 /// Records that the ministry may review.
@@ -195,113 +168,6 @@ pub async fn standing(
     })
 }
 
-/// Reads and opens one version of a record, sealed again for the gate.
-///
-/// # Errors
-/// The database failed, the version is missing, or it does not open.
-pub async fn version(
-    tx: &mut Tx,
-    vault: &Vault,
-    stored: &StoredRecord,
-    version: i64,
-) -> Result<Sealed<Document>, StoreError> {
-    open_version(tx, vault, stored, version).await.map(Sealed::new)
-}
-
-/// What the index holds of a record.
-///
-/// # Errors
-/// As [`version`].
-pub(crate) async fn index_items(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<IndexItems, StoreError> {
-    let document = open_version(tx, vault, stored, stored.facts.version).await?;
-    IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))
-}
-
-/// A record as the index reads it at start: its facts, and what it is found by, still sealed.
-#[derive(Clone)]
-pub struct IndexRow {
-    pub id: Uuid,
-    /// Prefecture, owner, residence and the bodies that a shield names, divided by spaces.
-    codes: String,
-    /// Bits, from the lowest: closed, serious, searchable, abuse case, shielded.
-    flags: i64,
-    version: i64,
-    owned_since: i64,
-    sealed_key: Vec<u8>,
-    sealed_index: Vec<u8>,
-}
-
-/// Few columns: at start every one of them is fetched for every record.
-type IndexColumns = (Uuid, String, i64, i64, i64, Vec<u8>, Vec<u8>);
-
-macro_rules! index_columns {
-    () => {
-        "SELECT id, prefecture || ' ' || owner || ' ' || residence || ' ' || shield_named,
-             closed + 2 * serious + 4 * searchable + 8 * abuse_case + 16 * shielded,
-             version, owned_since, sealed_key, sealed_index
-         FROM records"
-    };
-}
-
-/// Every record after an id, by id: for building the index.
-///
-/// # Errors
-/// The database failed.
-pub async fn index_rows(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<IndexRow>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        IndexColumns,
-        concat!("/* index_rows */ ", index_columns!(), " WHERE id > $1 ORDER BY id LIMIT $2"),
-        after,
-        most,
-    )?;
-    Ok(rows.into_iter().map(IndexRow::new).collect())
-}
-
-/// One record for the index.
-///
-/// # Errors
-/// The database failed.
-pub async fn index_row(tx: &mut Tx, id: Uuid) -> Result<Option<IndexRow>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        IndexColumns,
-        concat!(
-            "/* index_row */ ",
-            index_columns!(),
-            " WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)"
-        ),
-        id,
-    )?;
-    Ok(row.map(IndexRow::new))
-}
-
-impl IndexRow {
-    fn new((id, codes, flags, version, owned_since, sealed_key, sealed_index): IndexColumns) -> Self {
-        Self { id, codes, flags, version, owned_since, sealed_key, sealed_index }
-    }
-
-    /// Opens it.
-    ///
-    /// # Errors
-    /// It is damaged, or does not open.
-    pub fn open(self, vault: &Vault) -> Result<(RecordFacts, IndexItems), StoreError> {
-        let Self { id, codes, flags, version, owned_since, sealed_key, sealed_index } = self;
-        let mut codes = codes.splitn(4, ' ');
-        let mut code = || codes.next().ok_or(StoreError::Corrupt("codes of a record"));
-        let (prefecture, owner, residence, named) = (code()?, code()?, code()?, code()?);
-        let flag = |bit: u32| flags >> bit & 1;
-        let facts = record_facts(
-            id,
-            (owner, version, owned_since, flag(0), flag(1), flag(2), flag(3), residence, flag(4), named),
-        )?;
-        let key = vault.unwrap_key(prefecture, id, &sealed_key)?;
-        let plain = key.open(index_place(&row_of(id, facts.version)), &sealed_index)?;
-        let items = postcard::from_bytes(&plain).map_err(|_| StoreError::Corrupt("index items"))?;
-        Ok((facts, items))
-    }
-}
-
 /// The data key of a record, for what is written about it outside its versions.
 ///
 /// # Errors
@@ -316,66 +182,6 @@ pub(crate) async fn key_of(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Key, 
     )?
     .ok_or(StoreError::Corrupt("record"))?;
     vault.unwrap_key(&prefecture, id, &sealed_key)
-}
-
-/// The current version, for changing it inside the journal's transaction.
-pub(crate) async fn current(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<Document, StoreError> {
-    open_version(tx, vault, stored, stored.facts.version).await
-}
-
-async fn open_version(tx: &mut Tx, vault: &Vault, stored: &StoredRecord, version: i64) -> Result<Document, StoreError> {
-    let id = stored.facts.id;
-    let (sealed,) = fetch_optional!(
-        tx,
-        (Vec<u8>,),
-        "/* version */ SELECT sealed_body FROM record_versions WHERE prefecture = $1 AND record = $2
-             AND version = $3",
-        stored.prefecture.as_str(),
-        id,
-        version,
-    )?
-    .ok_or(StoreError::Moved)?;
-    let key = vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-    let plain = key.open(body_place(&row_of(id, version)), &sealed)?;
-    stored::from_bytes(&plain).ok_or(StoreError::Corrupt("record body"))
-}
-
-fn row_of(id: Uuid, version: i64) -> String {
-    format!("{id}:{version}")
-}
-
-fn body_place(row: &String) -> Place<'_> {
-    Place { table: "record_versions", row, column: "sealed_body" }
-}
-
-/// Bound to the version: what an older version was found by does not open for a newer one.
-fn index_place(row: &String) -> Place<'_> {
-    Place { table: "records", row, column: "sealed_index" }
-}
-
-/// A new version, sealed and ready to be written inside the journal's transaction.
-pub struct SealedVersion {
-    pub version: i64,
-    pub body: Vec<u8>,
-    /// What the record is found by.
-    pub index: Vec<u8>,
-}
-
-/// Seals a document as a version of a record.
-///
-/// # Errors
-/// The provider refused.
-pub fn seal_version(
-    key: &Key,
-    id: Uuid,
-    version: i64,
-    document: &Document,
-    items: &IndexItems,
-) -> Result<SealedVersion, StoreError> {
-    let row = row_of(id, version);
-    let body = key.seal(body_place(&row), &stored::to_bytes(document))?;
-    let items = postcard::to_stdvec(items).map_err(|_| StoreError::Corrupt("index items"))?;
-    Ok(SealedVersion { version, body, index: key.seal(index_place(&row), &items)? })
 }
 
 pub(crate) async fn insert(
@@ -546,18 +352,6 @@ pub(crate) async fn set_owner(
     Ok(())
 }
 
-/// Writes what a new version is found by.
-async fn set_index(tx: &mut Tx, facts: &RecordFacts, sealed: &SealedVersion) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* set_index */ UPDATE records SET sealed_index = $3 WHERE prefecture = $1 AND id = $2",
-        facts.owner.prefecture(),
-        facts.id,
-        sealed.index.as_slice(),
-    )?;
-    Ok(())
-}
-
 pub(crate) async fn set_key(tx: &mut Tx, prefecture: &str, id: Uuid, sealed_key: &[u8]) -> Result<(), StoreError> {
     execute!(
         tx,
@@ -584,35 +378,6 @@ pub(crate) async fn set_shield_lift(
     Ok(())
 }
 
-/// Writes a version, and of a version after the first what the record is found by from now on.
-pub(crate) async fn insert_version(
-    tx: &mut Tx,
-    facts: &RecordFacts,
-    sealed: &SealedVersion,
-    caller: &Caller,
-    change: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    if sealed.version > 1 {
-        set_index(tx, facts, sealed).await?;
-    }
-    execute!(
-        tx,
-        "/* insert_version */ INSERT INTO record_versions (prefecture, record, version, organization, officer,
-             change_kind, at, sealed_body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        facts.owner.prefecture(),
-        facts.id,
-        sealed.version,
-        caller.organization().as_str(),
-        caller.officer(),
-        change,
-        now.as_micros(),
-        sealed.body.as_slice(),
-    )?;
-    Ok(())
-}
-
 /// Remembers what a former owner provided.
 pub(crate) async fn remember_provision(
     tx: &mut Tx,
@@ -633,43 +398,6 @@ pub(crate) async fn remember_provision(
         provided.at.as_micros(),
     )?;
     Ok(())
-}
-
-/// One line of a record's history: who changed it, when and how; no content.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct VersionLine {
-    pub version: i64,
-    /// RFC 3339, UTC.
-    pub at: String,
-    pub organization: String,
-    pub officer: String,
-    /// `registered`, `updated`, `closed` or `taken_over`.
-    pub change: String,
-}
-
-/// The versions of a record, oldest first.
-///
-/// # Errors
-/// The database failed.
-pub async fn history(tx: &mut Tx, facts: &RecordFacts) -> Result<Vec<VersionLine>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (i64, i64, String, String, String),
-        "/* history */ SELECT version, at, organization, officer, change_kind FROM record_versions
-         WHERE prefecture = $1 AND record = $2 ORDER BY version",
-        facts.owner.prefecture(),
-        facts.id,
-    )?;
-    Ok(rows
-        .into_iter()
-        .map(|(version, at, organization, officer, change)| VersionLine {
-            version,
-            at: Timestamp::from_micros(at).to_rfc3339(),
-            organization,
-            officer,
-            change,
-        })
-        .collect())
 }
 
 fn named(facts: &RecordFacts) -> String {

@@ -59,7 +59,7 @@ impl Key {
     /// # Errors
     /// The random generator failed.
     pub fn generate() -> Result<Self, StoreError> {
-        random_bytes().map(|bytes| Self(Zeroizing::new(bytes))).map_err(|_| StoreError::Unsealed)
+        random_bytes().map(|bytes| Self(Zeroizing::new(bytes))).map_err(|_| StoreError::Random)
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {

@@ -26,7 +26,12 @@ const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
 
 /// A message of ids, codes, times and counts alone.
-pub trait CarriesNoRecordData: Serialize {}
+pub trait CarriesNoRecordData: Serialize {
+    /// The version of what was written, for `ETag`.
+    fn version(&self) -> Option<i64> {
+        None
+    }
+}
 
 /// The bytes of an answer.
 pub struct Answer {
@@ -43,7 +48,11 @@ impl Answer {
 
     /// A message without record data.
     pub fn message<T: CarriesNoRecordData>(status: StatusCode, message: &T) -> Self {
-        Self::new(status, JSON, serde_json::to_vec(message).unwrap_or_default())
+        let answer = Self::new(status, JSON, serde_json::to_vec(message).unwrap_or_default());
+        match message.version() {
+            Some(version) => answer.with_version(version),
+            None => answer,
+        }
     }
 
     /// A text without record data: a checkpoint, a table of numbers.

@@ -39,7 +39,27 @@ pub struct Call {
     pub fingerprint: hmac::Key,
 }
 
+/// Who writes, and under which key: what the journal asks of a call before its effect.
+pub struct Acting {
+    pub caller: Caller,
+    pub idempotency: Idempotency,
+}
+
 impl Call {
+    /// The record after which a page begins: `next` of the page before; nil for the first.
+    ///
+    /// # Errors
+    /// It is there and is no id.
+    pub fn after(&self) -> Result<Uuid, Error> {
+        self.query.get("after").map_or(Ok(Uuid::nil()), |text| {
+            Uuid::parse_str(text).map_err(|_| Error::Field {
+                field: "after",
+                rule_ja: "前のページの next の値を指定してください",
+                rule_en: "must be the value of next of the page before",
+            })
+        })
+    }
+
     /// A path parameter that is an id. An id that cannot be one does not exist.
     ///
     /// # Errors
@@ -147,6 +167,14 @@ impl Call {
             rule_ja: "利用目的を new_report, casework, transfer, missing_child, serious_case_review, audit から示してください",
             rule_en: "state one of new_report, casework, transfer, missing_child, serious_case_review, audit",
         })
+    }
+
+    /// Who writes, and under which key.
+    ///
+    /// # Errors
+    /// As [`Self::idempotency`].
+    pub fn acting(&self) -> Result<Acting, Error> {
+        Ok(Acting { caller: self.caller.clone(), idempotency: self.idempotency()? })
     }
 
     /// The idempotency key with the digest of this request.

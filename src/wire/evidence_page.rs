@@ -16,8 +16,10 @@ pub struct About<'a> {
     /// Entries in the log when the page was made, and how many of these witnesses have signed.
     pub size: u64,
     pub witnessed: Option<u64>,
-    /// Whether older entries were left out.
+    /// Whether entries were left out.
     pub more: bool,
+    /// Other nodes: in their logs there may be entries about the same.
+    pub others: &'a [String],
 }
 
 /// Writes the page. Entries hold ids and codes alone; names of bodies come from the registry.
@@ -37,7 +39,17 @@ pub fn page(about: &About<'_>, entries: &[(u64, Entry)], registry: &Registry) ->
         entries.len(),
     );
     if about.more {
-        out.push_str("<p><strong>これより古い項目は含まれていません。 / Older entries are not included.</strong></p>");
+        out.push_str(
+            "<p><strong>新しい順に一部のみを含みます。 / Not all entries are included, only the newest.</strong></p>",
+        );
+    }
+    if !about.others.is_empty() {
+        let others = about.others.iter().map(|node| escaped(node)).collect::<Vec<_>>().join(", ");
+        let _ = write!(
+            out,
+            "<p><strong>次のノードの記録簿にも項目があり得ます。各ノードで証拠を取得してください。 / There may be entries in \
+             the logs of these nodes too; export the evidence at each: {others}</strong></p>"
+        );
     }
     out.push_str(COLUMNS);
     for (position, entry) in entries {

@@ -99,7 +99,8 @@ struct Kept {
 pub fn notes_of(text: &str) -> Vec<String> {
     match serde_json::from_str::<Kept>(text) {
         Ok(kept) => kept.checkpoints,
-        Err(_) => vec![text.to_owned()],
+        // A blank line more, as a shell adds one, is no other note.
+        Err(_) => vec![format!("{}\n", text.trim_end())],
     }
 }
 

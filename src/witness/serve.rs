@@ -28,7 +28,7 @@ use rustls::{
 use serde::Deserialize;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinHandle,
     time::timeout,
 };
@@ -42,7 +42,7 @@ use super::{
 use crate::{
     clock::Clock,
     disclosure::{checkpoint::CheckpointError, cosignature::Cosigner},
-    server::tls,
+    server::{accept::accept, tls},
 };
 
 /// Connections at once: a witness has a few logs.
@@ -125,7 +125,18 @@ impl WitnessServer {
         let address = listener.local_addr().map_err(listen)?;
         let (stop, stopped) = watch::channel(false);
         let router = Router::new().route("/add-checkpoint", post(add_checkpoint)).with_state(keeper);
-        let accepting = tokio::spawn(accept(listener, acceptor, router, stopped));
+        let accepting = tokio::spawn(async move {
+            let each = |stream| {
+                let (acceptor, router, mut stopped) = (acceptor.clone(), router.clone(), stopped.clone());
+                async move {
+                    tokio::select! {
+                        () = connection(stream, &acceptor, router) => {}
+                        _ = stopped.wait_for(|stop| *stop) => {}
+                    }
+                }
+            };
+            accept(listener, CONNECTIONS, stopped.clone(), || {}, each).await;
+        });
         tracing::info!(%address, name, logs = config.logs.len(), "witnessing");
         Ok(Self { address, stop, accepting })
     }
@@ -148,36 +159,6 @@ fn acceptor(config: &WitnessTls) -> Result<TlsAcceptor, WitnessError> {
     let verifier = verifier.build().map_err(|_| unusable())?;
     let (acceptor, _) = tls::acceptor(&config.certificate, &config.key, verifier, provider, &Clock::system())?;
     Ok(acceptor)
-}
-
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router, mut stopped: watch::Receiver<bool>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stopped.wait_for(|stop| *stop) => break,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let Ok(slot) = slots.clone().try_acquire_owned() else { continue };
-        let (acceptor, router, mut stopped) = (acceptor.clone(), router.clone(), stopped.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                () = connection(stream, &acceptor, router) => {}
-                _ = stopped.wait_for(|stop| *stop) => {}
-            }
-            drop(slot);
-        });
-    }
-    drop(listener);
-    // Every connection holds a slot, and the state with it.
-    let _ = slots.acquire_many(u32::try_from(CONNECTIONS).unwrap_or(u32::MAX)).await;
 }
 
 async fn connection(stream: TcpStream, acceptor: &TlsAcceptor, router: Router) {

@@ -47,10 +47,10 @@ async fn records_kept(premises: &Premises) -> Vec<Uuid> {
     let gateway = Gateway::open(premises.config.clone(), Clock::system()).await.unwrap();
     let mut tx = gateway.store.read().await.unwrap();
     let owner = OrganizationCode::parse(CITY_A).unwrap();
-    let kept = store::records::of_owner(&mut tx, &owner, Uuid::nil(), 10_000).await.unwrap();
+    let kept = store::index_rows::of_owner(&mut tx, &gateway.vault, &owner, Uuid::nil(), 10_000).await.unwrap();
     drop(tx);
     gateway.store.close().await;
-    kept.into_iter().map(|stored| stored.facts.id).collect()
+    kept.into_iter().map(|(facts, ..)| facts.id).collect()
 }
 
 fn record_of(reply: &Reply) -> Uuid {

@@ -8,10 +8,12 @@ use rustls::{pki_types::UnixTime, server::danger::ClientCertVerifier};
 use serde_json::json as j;
 use tsunagi::{
     client::{Client, Credentials},
+    disclosure::entry::{Act, Entry, Outcome},
     domain::organization::OrganizationCode,
     identity::{certificate::ORGANIZATION_URI, verifier::TerminalVerifier},
     pki::{Authority, Flaw},
     server::tls::provider,
+    store,
 };
 
 use crate::harness::*;
@@ -250,4 +252,30 @@ async fn a_refusal_is_not_put_off_by_what_others_change() {
         }
     };
     tokio::join!(changes, refusals);
+}
+
+/// The operator appoints the first administrator of a body and nobody more, also where two of them are sent at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_first_administrators_one_is_appointed() {
+    let stage = Stage::new().await;
+    let operator = &stage.world.operator;
+    let connect = j!({ "code": CITY_B, "relay_desk": "当直" });
+    assert_eq!(operator.post("/v1/organizations").json(&connect).send().await.unwrap().status, 200);
+    let appoint = async |id: &str| {
+        let staff = j!({ "organization": CITY_B, "id": id, "name": "管理者", "roles": ["user_administrator"] });
+        operator.post("/v1/staff").json(&staff).send().await.unwrap().status.as_u16()
+    };
+    let (one, two, three) = tokio::join!(appoint("a1"), appoint("a2"), appoint("a3"));
+    let mut answers = [one, two, three];
+    answers.sort_unstable();
+    assert_eq!(answers, [201, 403, 403]);
+    // Who tried is in the ledger.
+    let gateway = stage.world.gateway().unwrap();
+    let mut tx = gateway.store.read().await.unwrap();
+    let entries = store::ledger::entries_from(&mut tx, "node-1", 0, 1_000).await.unwrap();
+    let refused = entries
+        .iter()
+        .map(|entry| serde_json::from_slice::<Entry>(&entry.body).unwrap())
+        .filter(|entry| entry.act == Act::StaffRegister && entry.outcome == Outcome::Refused);
+    assert_eq!(refused.count(), 2);
 }

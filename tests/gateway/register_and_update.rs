@@ -2,6 +2,8 @@
 
 use serde_json::json as j;
 
+use tsunagi::{domain::organization::OrganizationCode, operations::elapse, store};
+
 use crate::harness::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,4 +156,24 @@ async fn photos_are_attached_and_leave_through_the_gate() {
     assert_eq!(disclosures(&city).await[0]["groups"], j!(["attachments"]));
     let hidden = far.client.get(&one).purpose("casework").send().await.unwrap();
     assert_refused(&hidden, 404, "record_not_available");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_is_remembered_for_thirty_days() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let key = "remembered-0001";
+    let request = city.client.post("/v1/records").header("idempotency-key", key).xml(family(CITY_A).to_xml());
+    assert_eq!(request.send().await.unwrap().status, 201);
+    let gateway = stage.world.gateway().unwrap().clone();
+    let owner = OrganizationCode::parse(CITY_A).unwrap();
+    let is_remembered = async || {
+        while elapse::forget_old(&gateway).await.unwrap() {}
+        let mut tx = gateway.store.read().await.unwrap();
+        store::idempotency::outcome_of(&mut tx, &owner, key).await.unwrap().is_some()
+    };
+    stage.world.clock.advance(elapse::OUTCOMES_KEPT - time::Duration::hours(1));
+    assert!(is_remembered().await);
+    stage.world.clock.advance(time::Duration::hours(2));
+    assert!(!is_remembered().await);
 }

@@ -19,8 +19,7 @@ use tsunagi::{
         audit::{Against, Audited, Auditor, Finding, Row, RowFault},
         checkpoint::{SignedNote, Signer},
         cosignature::Cosigner,
-        entry::{Act, Entry, RecordRef},
-        journal::Logged,
+        entry::{Act, Entry, Logged, RecordRef},
         merkle::{Frontier, Hash, leaf_hash},
     },
     domain::organization::OrganizationCode,
@@ -198,12 +197,9 @@ fn logged(clock: &Clock, number: usize) -> Logged {
         1 => entry.on(&record).into(),
         2 => {
             let note = format!("sealed {number}").into_bytes();
-            Logged { entry: entry.on(&record).with_note(&note), note: Some(note), hidden_owner: None }
+            Logged::noted(entry.on(&record).with_note(&note), note)
         }
-        _ => {
-            let (entry, hidden) = entry.on_hidden(&record);
-            Logged { entry, note: None, hidden_owner: Some(hidden) }
-        }
+        _ => Logged::hiding(entry.on_hidden(&record).unwrap()),
     }
 }
 

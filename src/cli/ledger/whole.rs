@@ -68,8 +68,14 @@ impl Selection {
         let asked = self.organization.is_some() || self.record.is_some();
         asked
             && self.organization.as_ref().is_none_or(|organization| row.is_party(organization))
-            && self.record.is_none_or(|record| row.record == Some(record))
+            && self.record.is_none_or(|record| row.record == Some(record) || names(row, record))
     }
+}
+
+/// Whether an entry is about a record without being of one: refused attempts are.
+fn names(row: &Row, record: Uuid) -> bool {
+    serde_json::from_slice::<Entry>(&row.body)
+        .is_ok_and(|entry| entry.subject.as_deref() == Some(record.to_string().as_str()))
 }
 
 /// Why a log is not verified.
