@@ -567,6 +567,16 @@ impl Error {
                     "The operator must look after the token and its PIN. Viewing, searching and registering go on.",
                 ),
             ),
+            Self::Store(StoreError::Stream(_)) => told(
+                503,
+                "stream",
+                "バックアップの保存先を読めません",
+                "The stream of backups cannot be read",
+                (
+                    "システム運用者が保存先のディレクトリを確認してください。",
+                    "The operator must look after the directory of the stream.",
+                ),
+            ),
             Self::Store(StoreError::Keyring(_) | StoreError::KeyMissing { .. }) => told(
                 503,
                 "keyring",

@@ -1,6 +1,7 @@
 """schemathesis on /openapi.json: examples made from the schemas, right and wrong, for each kind of organization."""
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ CHECKS = [
 ]
 PHASES = "examples,coverage,fuzzing"
 SECONDS = 240
+HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 
 
 def run(examples: int = 12, twin: type | None = None, phases: str = PHASES) -> Outcome:
@@ -56,7 +58,7 @@ def run(examples: int = 12, twin: type | None = None, phases: str = PHASES) -> O
             try:
                 done = subprocess.run(
                     command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
-                    timeout=SECONDS, cwd=premises.directory,
+                    timeout=SECONDS, cwd=premises.directory, env=os.environ | {"SCHEMATHESIS_HOOKS": str(HOOKS)},
                 )
             except subprocess.TimeoutExpired:
                 return party, report, "schemathesis did not end"

@@ -105,7 +105,7 @@ fn report(reply: &Reply) -> Result<(), WorldError> {
     let text = reply.json::<Value>().and_then(|value| Ok(serde_json::to_string_pretty(&value)?));
     let text = text.unwrap_or_else(|_| reply.text());
     if reply.status.is_success() {
-        println!("{text}");
+        say!("{text}");
         Ok(())
     } else {
         Err(WorldError::Unexpected(text))

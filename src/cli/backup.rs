@@ -62,9 +62,9 @@ impl Backup {
                 match renewed {
                     Some((path, manifest, removed)) => {
                         tell(&path, &manifest, started);
-                        println!("removed from the stream, as the copy covers it: {removed} files and older lines");
+                        say!("removed from the stream, as the copy covers it: {removed} files and older lines");
                     }
-                    None => println!("nothing was written since the line began: its base copy is as good as a new one"),
+                    None => say!("nothing was written since the line began: its base copy is as good as a new one"),
                 }
             }
             (None, None) => return Err(unexpected("no [backup] stream is configured: name a directory with --to")),
@@ -76,25 +76,20 @@ impl Backup {
 fn tell(path: &Path, manifest: &Manifest, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
     let gib = manifest.bytes() as f64 / f64::from(1 << 30);
-    println!("base copy: {}", path.display());
-    println!(
+    say!("base copy: {}", path.display());
+    say!(
         "  made at {}, {} bytes, SHA-256 {}",
         manifest.made_at().to_rfc3339(),
         manifest.bytes(),
         hex(&manifest.sha256)
     );
     for head in &manifest.heads {
-        println!(
-            "  ledger of {}: at least {} entries, root {}",
-            head.node,
-            head.size,
-            BASE64_STANDARD.encode(head.root)
-        );
+        say!("  ledger of {}: at least {} entries, root {}", head.node, head.size, BASE64_STANDARD.encode(head.root));
     }
     if let Some((line, batch)) = manifest.line {
-        println!("  line {line} of the stream, at least batch {batch}");
+        say!("  line {line} of the stream, at least batch {batch}");
     }
-    println!("  {seconds:.1} s, {:.1} s per GiB", seconds / gib.max(f64::MIN_POSITIVE));
+    say!("  {seconds:.1} s, {:.1} s per GiB", seconds / gib.max(f64::MIN_POSITIVE));
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -158,20 +153,20 @@ impl Restore {
             until_batch: self.until_batch,
         };
         let restored = making.fill(&sources, &keyring).await?;
-        println!("base copy: {}, made at {}", restored.base.display(), restored.manifest.made_at().to_rfc3339());
-        match restored.batches {
-            Some((line, last, taken)) => println!("stream: line {line}, {taken} batches, the last is {last}"),
-            None => println!("stream: none; this is the state of the base copy"),
-        }
         let checked = check(&config, making.path(), keyring, &restored).await?;
         let bytes = fs::metadata(making.path())?.len();
         making.finish()?;
-        println!("database: {}, {bytes} bytes", database.display());
+        say!("base copy: {}, made at {}", restored.base.display(), restored.manifest.made_at().to_rfc3339());
+        match restored.batches {
+            Some((line, last, taken)) => say!("stream: line {line}, {taken} batches, the last is {last}"),
+            None => say!("stream: none; this is the state of the base copy"),
+        }
+        say!("database: {}, {bytes} bytes", database.display());
         for line in checked {
-            println!("{line}");
+            say!("{line}");
         }
         let seconds = started.elapsed().as_secs_f64();
-        println!("restored in {seconds:.1} s, {:.1} s per GiB", seconds * f64::from(1 << 30) / bytes as f64);
+        say!("restored in {seconds:.1} s, {:.1} s per GiB", seconds * f64::from(1 << 30) / bytes as f64);
         Ok(())
     }
 }

@@ -69,21 +69,21 @@ impl Keys {
         match self {
             Self::Create { file, token } => {
                 Keyring::create(&file, token.token())?;
-                println!("keyring made: {}", file.display());
-                println!("shreds made: {}", Shreds::path_beside(&file).display());
-                println!("keep a copy of both, apart from the database");
+                say!("keyring made: {}", file.display());
+                say!("shreds made: {}", Shreds::path_beside(&file).display());
+                say!("keep a copy of both, apart from the database");
             }
             Self::Rotate { config: ConfigFile { config }, token } => {
                 let config = Config::load(&config, std::env::vars())?;
                 let place = token.token().map_or(NewMaster::AsBefore, NewMaster::InToken);
                 let keyring = Keyring::load(&config.keyring)?.rotate(place)?;
-                println!("master key {} added to {}", keyring.current(), config.keyring.display());
-                println!("store a copy of the file now, then run `tsunagi keys rewrap`");
+                say!("master key {} added to {}", keyring.current(), config.keyring.display());
+                say!("store a copy of the file now, then run `tsunagi keys rewrap`");
             }
             Self::Rewrap(connection) => {
                 let reply = connection.client()?.post("/v1/keys/rewraps").send().await?;
                 let begun: RewrapView = expect(reply, 202)?.json()?;
-                println!("begun: master key {}, {} records", begun.master, begun.left);
+                say!("begun: master key {}, {} records", begun.master, begun.left);
             }
             Self::Show(connection) => {
                 let reply = connection.client()?.get("/v1/keys").send().await?;
@@ -92,7 +92,7 @@ impl Keys {
             Self::Retire(connection) => {
                 let reply = connection.client()?.post("/v1/keys/retirements").send().await?;
                 show(&expect(reply, 200)?.json()?);
-                println!("store a copy of the keyring file; older backups do not open with it");
+                say!("store a copy of the keyring file; older backups do not open with it");
             }
         }
         Ok(())
@@ -101,20 +101,15 @@ impl Keys {
 
 fn show(keys: &KeysView) {
     let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
-    println!(
-        "master key {}; in the keyring {}; needed {}",
-        keys.master,
-        list(&keys.masters),
-        list(&keys.masters_needed)
-    );
+    say!("master key {}; in the keyring {}; needed {}", keys.master, list(&keys.masters), list(&keys.masters_needed));
     if !keys.masters_of_stream.is_empty() {
-        println!("needed to read the stream of backups: {}", list(&keys.masters_of_stream));
+        say!("needed to read the stream of backups: {}", list(&keys.masters_of_stream));
     }
     match &keys.rewrap {
-        None => println!("never wrapped anew"),
+        None => say!("never wrapped anew"),
         Some(pass) => match &pass.finished_at {
-            Some(at) => println!("wrapped anew: {} records, finished {at}", pass.wrapped),
-            None => println!("being wrapped anew: {} records done, {} left", pass.wrapped, pass.left),
+            Some(at) => say!("wrapped anew: {} records, finished {at}", pass.wrapped),
+            None => say!("being wrapped anew: {} records done, {} left", pass.wrapped, pass.left),
         },
     }
 }

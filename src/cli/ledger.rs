@@ -205,7 +205,7 @@ impl Ledger {
                 let path = format!("/v1/ledger/bundle{query}");
                 let reply = expect(connection.client()?.get(&path).send().await?, 200)?;
                 fs::write(&out, &reply.body)?;
-                println!("{}: {} bytes", out.display(), reply.body.len());
+                say!("{}: {} bytes", out.display(), reply.body.len());
             }
             Self::VerifyBundle { trusted, bundle } => {
                 let trust = trusted.trust()?;
@@ -219,7 +219,7 @@ impl Ledger {
                     Some(from) => format!("/v1/ledger/evidence?from={from}"),
                     None => "/v1/ledger/evidence".to_owned(),
                 };
-                println!("{}", expect(connection.client()?.get(&path).send().await?, 200)?.text());
+                say!("{}", expect(connection.client()?.get(&path).send().await?, 200)?.text());
             }
         }
         Ok(())
@@ -249,9 +249,9 @@ impl Verify {
         let verified = verify_evidence(trust, &evidence, earlier.as_deref()).map_err(not_verified)?;
         self.selection.holds_for(&verified.entries).map_err(not_verified)?;
         for (position, entry) in &verified.entries {
-            println!("{}", line(*position, entry));
+            say!("{}", line(*position, entry));
         }
-        println!(
+        say!(
             "verified: {} entries in the log {} of {} entries",
             verified.entries.len(),
             verified.checkpoint.origin,
@@ -283,10 +283,10 @@ impl Selection {
 
 fn print_report(trust: &Trust, report: &whole::Report) {
     for (position, entry) in &report.selected {
-        println!("{}", line(*position, entry));
+        say!("{}", line(*position, entry));
     }
     let Audited { size, vouched, .. } = report.audited;
-    println!("verified: all {size} entries of node {}, log {}", report.node, trust.log.name());
+    say!("verified: all {size} entries of node {}, log {}", report.node, trust.log.name());
     match &report.vouched {
         Some(by) if !by.by.is_empty() => {
             let signed = |(name, seconds): &(String, u64)| {
@@ -294,13 +294,13 @@ fn print_report(trust: &Trust, report: &whole::Report) {
                 format!("{name} at {}", Timestamp::from_micros(at).to_rfc3339())
             };
             let names: Vec<_> = by.by.iter().map(signed).collect();
-            println!("witnessed: the first {} entries, by {}", by.size(), names.join(", "));
+            say!("witnessed: the first {} entries, by {}", by.size(), names.join(", "));
         }
-        Some(_) => println!("signed by the log alone: the first {vouched} entries; no witness was asked for"),
-        None => println!("no checkpoint was given: nothing but the database vouches for the database"),
+        Some(_) => say!("signed by the log alone: the first {vouched} entries; no witness was asked for"),
+        None => say!("no checkpoint was given: nothing but the database vouches for the database"),
     }
     if !report.by_row {
-        println!("no usable file of hashes: a change would be told between two checkpoints, not by its row");
+        say!("no usable file of hashes: a change would be told between two checkpoints, not by its row");
     }
 }
 

@@ -38,10 +38,10 @@ impl Match {
                 return Err(WorldError::Unexpected(format!("{fragment}: 文字がありません / holds no letter")));
             }
             if number == 0 {
-                explanation.asked.iter().for_each(|key| println!("{fragment}\tasks for\t{key}"));
+                explanation.asked.iter().for_each(|key| say!("{fragment}\tasks for\t{key}"));
             }
-            explanation.kept.iter().for_each(|key| println!("{name}\tis kept as\t{key}"));
-            println!("{name}\t{}", verdict(&explanation));
+            explanation.kept.iter().for_each(|key| say!("{name}\tis kept as\t{key}"));
+            say!("{name}\t{}", verdict(&explanation));
         }
         Ok(())
     }

@@ -1,5 +1,12 @@
 //! The command line.
 
+/// Prints a line. Whoever read may have gone (`head`, a pager): then the program ends without a word, as others do.
+macro_rules! say {
+    ($($line:tt)*) => {
+        $crate::cli::print_line(format_args!($($line)*))
+    };
+}
+
 pub mod admin;
 pub mod backup;
 pub mod demo;
@@ -11,7 +18,13 @@ pub mod serve;
 pub mod terminal_check;
 pub mod witness;
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -122,6 +135,19 @@ enum Pki {
     Check(terminal_check::Check),
 }
 
+/// Status of a program that was ended because nobody reads what it prints (128 and SIGPIPE).
+const NOBODY_READS: i32 = 141;
+
+fn print_line(line: fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            std::process::exit(NOBODY_READS);
+        }
+        eprintln!("tsunagi: {error}");
+        std::process::exit(1);
+    }
+}
+
 /// Runs the program; says what went wrong on standard error.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -160,7 +186,7 @@ async fn migrate(database: Option<String>) -> Result<(), WorldError> {
         WorldError::Unexpected("name the database, or set OWNER_DATABASE to a postgres:// URL".to_owned())
     })?;
     store::migrate_postgres(&database).await?;
-    println!("the schema is that of this program");
+    say!("the schema is that of this program");
     Ok(())
 }
 
@@ -178,7 +204,7 @@ impl Pki {
             Self::Terminal { directory, name, organization } => {
                 let organization = OrganizationCode::parse(&organization)
                     .ok_or_else(|| WorldError::Unexpected(format!("{organization}: not an organization code")))?;
-                println!("{}", Authority::open(&directory)?.issue_terminal(&name, &organization, Flaw::None)?);
+                say!("{}", Authority::open(&directory)?.issue_terminal(&name, &organization, Flaw::None)?);
             }
             Self::Revoke { directory, serials, days } => Authority::open(&directory)?.publish_list(&serials, days)?,
             Self::Check(check) => check.run()?,

@@ -86,15 +86,18 @@ pub struct Init {
 impl Init {
     pub(super) async fn run(self) -> Result<(), WorldError> {
         let config = Config::load(&self.config, std::env::vars())?;
-        if !config.keyring.exists() {
-            Keyring::create(&config.keyring, None)?;
-            println!("keyring made: {}", config.keyring.display());
-            println!("shreds made: {}", Shreds::path_beside(&config.keyring).display());
-            println!("keep a copy of both, apart from the database");
+        let made = (!config.keyring.exists()).then(|| config.keyring.clone());
+        if let Some(keyring) = &made {
+            Keyring::create(keyring, None)?;
         }
         let gateway = Gateway::open(config, Clock::system()).await?;
         bootstrap(&gateway, &self.serial, &self.officer, &self.officer_name).await?;
-        println!("checkpoint key: {}", gateway.signer.verifier_key());
+        if let Some(keyring) = made {
+            say!("keyring made: {}", keyring.display());
+            say!("shreds made: {}", Shreds::path_beside(&keyring).display());
+            say!("keep a copy of both, apart from the database");
+        }
+        say!("checkpoint key: {}", gateway.signer.verifier_key());
         gateway.store.close().await;
         Ok(())
     }

@@ -54,7 +54,7 @@ impl Check {
         // The verifier asks for both and names the profile without the rule: the rule is told here.
         match (verifier.verify_client_cert(end_entity, intermediates, now), profile) {
             (Ok(_), Ok(terminal)) => {
-                println!("accepted: organization {}, serial {}", terminal.organization.as_str(), terminal.serial);
+                say!("accepted: organization {}, serial {}", terminal.organization.as_str(), terminal.serial);
                 Ok(())
             }
             (

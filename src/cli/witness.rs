@@ -50,10 +50,10 @@ impl Witness {
                 until_asked_to_stop().await?;
                 server.stop().await;
             }
-            Self::Key(Key::Create { file, name }) => println!("{}", create_key(&file, &name)?),
+            Self::Key(Key::Create { file, name }) => say!("{}", create_key(&file, &name)?),
             Self::Key(Key::Show { file }) => {
                 let line = Zeroizing::new(std::fs::read_to_string(&file)?);
-                println!("{}", Cosigner::from_line(&line).map_err(wrong)?.public_key().line());
+                say!("{}", Cosigner::from_line(&line).map_err(wrong)?.public_key().line());
             }
         }
         Ok(())

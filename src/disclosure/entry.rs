@@ -6,7 +6,10 @@
 
 use std::borrow::Cow;
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::{
+    digest::{Context, SHA256, digest},
+    error::Unspecified,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,7 +22,6 @@ use crate::{
         visibility::{GroupSet, ItemGroup, LegalBasis, Relation},
     },
     identity::Caller,
-    store::StoreError,
 };
 
 /// What was done.
@@ -280,8 +282,8 @@ impl Entry {
     ///
     /// # Errors
     /// There is no randomness: a salt that can be guessed hides nobody.
-    pub fn on_hidden(mut self, record: &RecordRef) -> Result<(Self, HiddenOwner), StoreError> {
-        let salt = random_bytes().map_err(|_| StoreError::Random)?;
+    pub fn on_hidden(mut self, record: &RecordRef) -> Result<(Self, HiddenOwner), Unspecified> {
+        let salt = random_bytes()?;
         let hidden = HiddenOwner { owner: record.owner.clone(), salt };
         self.record = Some(record.record);
         self.record_version = Some(record.version);

@@ -545,5 +545,9 @@ fn hides_owner(relation: Relation, facts: &RecordFacts, reader: &OrganizationCod
 }
 
 fn logged(entry: Entry, record: &RecordRef, hides_owner: bool) -> Result<Logged, StoreError> {
-    Ok(if hides_owner { Logged::hiding(entry.on_hidden(record)?) } else { entry.on(record).into() })
+    Ok(if hides_owner {
+        Logged::hiding(entry.on_hidden(record).map_err(|_| StoreError::Random)?)
+    } else {
+        entry.on(record).into()
+    })
 }

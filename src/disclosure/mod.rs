@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod checkpoint;
+mod commit;
 pub mod cosignature;
 pub mod entry;
 pub mod following;

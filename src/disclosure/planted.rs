@@ -3,8 +3,6 @@
 //!
 //! They exist in debug builds alone and are asked for by `PLANTED_DEFECT`. A release build has none.
 
-use crate::store::{StoreError, Tx};
-
 /// A defect or fault that a test plants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(debug_assertions), allow(dead_code, reason = "a release build plants none"))]
@@ -62,38 +60,7 @@ impl Planted {
         None
     }
 
-    fn is_fault_of_commit(self) -> bool {
+    pub fn is_fault_of_commit(self) -> bool {
         matches!(self, Self::CommitHeldAndDenied | Self::CommitLost)
-    }
-}
-
-/// What becomes of one commit.
-#[derive(Debug)]
-pub enum Committed {
-    Surely,
-    /// It may hold or not: the database can tell.
-    Doubtful(StoreError),
-    /// It may hold or not, and the database cannot be asked now, or must not be believed.
-    Unknowable(StoreError),
-}
-
-/// Commits, as well as the planted fault lets it.
-pub async fn commit(planted: Option<Planted>, commits: u64, tx: Tx) -> Committed {
-    let outcome = match planted.filter(|planted| planted.is_fault_of_commit() && commits % 2 == 1) {
-        Some(Planted::CommitHeldAndDenied) => {
-            // What the database says of it is not heard.
-            let _ = tx.commit().await;
-            return Committed::Unknowable(StoreError::Corrupt("planted: held and denied"));
-        }
-        Some(_) => {
-            drop(tx);
-            return Committed::Unknowable(StoreError::Corrupt("planted: lost"));
-        }
-        None => tx.commit().await,
-    };
-    match outcome {
-        Ok(()) => Committed::Surely,
-        Err(error) if error.is_sync_failure() => Committed::Unknowable(error),
-        Err(error) => Committed::Doubtful(error),
     }
 }

@@ -16,13 +16,14 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{
+    commit::{Committed, commit},
     entry::Logged,
     following::Following,
     journal::{Declined, JournalError},
     memory::{Change, Memory},
     merkle::{Frontier, Hash},
     messages::InboxItem,
-    planted::{self, Committed, Planted},
+    planted::Planted,
 };
 use crate::{
     clock::Clock,
@@ -241,7 +242,7 @@ impl Writer {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self.tried += 1;
-        let mut committed = planted::commit(self.planted, self.tried, tx).await;
+        let mut committed = commit(self.planted, self.tried, tx).await;
         if matches!(committed, Committed::Surely)
             && self.planted != Some(Planted::AnswerBeforeStream)
             && let Err(error) = self.store.secure().await

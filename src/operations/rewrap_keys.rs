@@ -115,9 +115,10 @@ async fn keys_view(gateway: &Gateway) -> Result<KeysView, Error> {
         None => None,
     };
     let needed = store::rewraps::generations(&mut tx).await?.into_iter().map(|(_, _, master)| master);
+    drop(tx);
     let masters_of_stream = match gateway.config.backup.stream.clone() {
         Some(stream) => {
-            blocking(move || store::backup::masters(&stream).map_err(|error| StoreError::Unsecured(error.to_string())))
+            blocking(move || store::backup::masters(&stream).map_err(|error| StoreError::Stream(error.to_string())))
                 .await?
         }
         None => BTreeSet::new(),

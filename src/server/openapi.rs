@@ -195,6 +195,7 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ("prove_consistency", "to", "the larger size; left out, the present one"),
     ("read_witnessed", "witnesses", "how many witnesses must have signed it; left out, one"),
     ("read_evidence", "record", "id of a record; left out, all"),
+    ("export_evidence", "record", "id of a record; left out, all"),
     ("read_evidence", "from", "size of an earlier tree"),
 ];
 
@@ -244,6 +245,7 @@ fn operation(route: &Route) -> Value {
     });
     let content = match route.response {
         Some("File") => json!({ "application/octet-stream": {} }),
+        Some("Bundle") => json!({ "application/x-tar": {} }),
         Some("Text") => json!({ "text/plain": {} }),
         Some("RecordView") => json!({ "application/json": schema("RecordView"), "application/xml": {} }),
         Some(name) => json!({ "application/json": schema(name) }),

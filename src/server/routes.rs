@@ -691,7 +691,7 @@ pub const ROUTES: &[Route] = &[
         handler: operation!(operations::export_evidence::export_evidence),
         summary: ("署名された証拠の束 (record)", "Signed bundle of evidence (record)"),
         request: None,
-        response: Some("File"),
+        response: Some("Bundle"),
     },
     Route {
         method: Method::POST,

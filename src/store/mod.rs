@@ -83,6 +83,8 @@ pub enum StoreError {
     Keyring(String),
     #[error("what was committed could not be streamed: {0}")]
     Unsecured(String),
+    #[error("the stream of backups cannot be read: {0}")]
+    Stream(String),
     #[error("the system gives no randomness")]
     Random,
     #[error("the record's key was destroyed")]

@@ -345,8 +345,37 @@ async fn an_empty_database_is_not_served_beside_a_stream_that_holds_a_ledger() {
     }
     let told = refused(&site.command(&["serve"]).await);
     assert!(told.contains("another database") && told.contains("tsunagi restore"), "{told}");
+    // Nor where the end of the stream is damaged.
+    let segment = site.segments().pop().unwrap();
+    let whole = fs::read(&segment).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    fs::write(&segment, damaged).unwrap();
+    let told = refused(&site.command(&["serve"]).await);
+    assert!(told.contains("another database"), "{told}");
+    fs::write(&segment, whole).unwrap();
     site.destroy();
     succeeded(&site.command(&["restore"]).await);
+    assert_eq!(site.lost(&records, None).await, Vec::<String>::new());
+}
+
+/// A base copy that is cut short leaves the database what it is: the next start makes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_whose_base_copy_was_not_finished_is_begun_again() {
+    let site = Site::new().await;
+    let records = some_records(&site, 1).await;
+    let first = site.line();
+    site.destroy();
+    succeeded(&site.command(&["restore"]).await);
+    // The restored database begins a line of its own, for whose base copy there is no room.
+    let mut command = Command::new("prlimit");
+    command.args(["--fsize=65536", env!("CARGO_BIN_EXE_tsunagi"), "serve", "--config"]);
+    let stopped = command.arg(site.premises.directory.join("tsunagi.toml")).output().await.unwrap();
+    assert!(!stopped.status.success());
+    let unfinished = site.line();
+    assert!(unfinished != first && !unfinished.join("base").exists());
+    some_records(&site, 1).await;
+    assert!(site.line() != unfinished && site.line().join("base").exists());
     assert_eq!(site.lost(&records, None).await, Vec::<String>::new());
 }
 

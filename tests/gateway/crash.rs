@@ -452,8 +452,8 @@ async fn nothing_is_lost_when_the_database_is_killed_too() {
 async fn commits_that_were_not_flushed_are_caught() {
     let Some(server) = postgres::Server::of_its_own().await else { return };
     let (wrong, _) = crash(20, 0, Some(server), Some("unflushed-commits")).await;
-    // A registration, an entry or a take-over.
-    assert!(!wrong.is_empty(), "a planted defect went unnoticed");
+    let is_loss = |wrong: &String| ["lost", "without its entry", "wrong owner"].iter().any(|loss| wrong.contains(loss));
+    assert!(wrong.iter().any(is_loss), "{wrong:?}");
 }
 
 /// The twin: a gateway that answers before it commits is caught.

@@ -75,3 +75,13 @@ fn exact_comparison_misses_most_of_them() {
     let everything = |_: &str, _: &str| Some(Rank::Exact);
     assert!(classes(PAIRS, everything).values().map(|class| class.mistaken.len()).sum::<usize>() > 5_000);
 }
+
+/// Whoever reads may have gone, as `head` does: the program ends without a word.
+#[test]
+fn a_program_whose_output_nobody_reads_ends_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tsunagi"));
+    let ended = command.args(["match", "explain", "架空", "架空"]).stdout(writer).output().unwrap();
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(141), ""));
+}

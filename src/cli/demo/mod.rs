@@ -50,14 +50,14 @@ impl Options {
     pub(super) async fn run(self) -> Result<(), WorldError> {
         clear(&self.directory)?;
         let address = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
-        println!("繋ぎ Tsunagi: demonstration under {}", self.directory.display());
-        println!("  development PKI and keyring …");
+        say!("繋ぎ Tsunagi: demonstration under {}", self.directory.display());
+        say!("  development PKI and keyring …");
         fs::create_dir_all(&self.directory)?;
         let directory = fs::canonicalize(&self.directory)?;
         let (listen, monitor) = (address(self.port), address(self.port.saturating_add(1)));
         let premises = Premises::create(&directory, None, listen, monitor, LIMITS).await?;
         let world = World::start(premises, Clock::system()).await?;
-        println!("  gateway on https://localhost:{}, SQLite {}", self.port, directory.join("tsunagi.db").display());
+        say!("  gateway on https://localhost:{}, SQLite {}", self.port, directory.join("tsunagi.db").display());
         let cast = Cast::connect(&world).await?;
         write_readme(&directory, &cast, self.port)?;
         register_many(&world, &cast.city_a, self.records).await?;
@@ -72,8 +72,8 @@ impl Options {
                 Err(WorldError::Unexpected("an expectation of the story did not hold".into()))
             };
         }
-        println!("\n{}", curl_lines(&self.directory, &cast, self.port));
-        println!("The gateway stays up until Ctrl-C.");
+        say!("\n{}", curl_lines(&self.directory, &cast, self.port));
+        say!("The gateway stays up until Ctrl-C.");
         signal(SignalKind::interrupt())?.recv().await;
         world.stop().await;
         Ok(())
@@ -107,8 +107,10 @@ async fn register_many(world: &World, city: &Party, records: usize) -> Result<()
                 expect(client.post("/v1/records").xml(family.to_xml()).send().await?, 201)?;
                 let so_far = done.fetch_add(1, Ordering::Relaxed) + 1;
                 if so_far % 250 == 0 {
-                    print!("\r  registering through the API: {so_far} of {records}");
-                    let _ = std::io::stdout().flush();
+                    let mut out = std::io::stdout();
+                    // Progress, which nobody needs to see.
+                    let _ = write!(out, "\r  registering through the API: {so_far} of {records}")
+                        .and_then(|()| out.flush());
                 }
             }
             Ok::<(), WorldError>(())
@@ -116,7 +118,7 @@ async fn register_many(world: &World, city: &Party, records: usize) -> Result<()
     };
     futures_util::future::try_join_all((0..CALLERS).map(caller)).await?;
     let seconds = started.elapsed().as_secs_f64();
-    println!("\r  registered {records} synthetic records through the API in {seconds:.1} s          ");
+    say!("\r  registered {records} synthetic records through the API in {seconds:.1} s          ");
     Ok(())
 }
 

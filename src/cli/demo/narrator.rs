@@ -15,26 +15,26 @@ impl Narrator {
     }
 
     pub fn chapter(&mut self, number: u8, title: &str) {
-        println!("\n── {number}. {title}");
+        say!("\n── {number}. {title}");
     }
 
     /// One act: who, and what.
     pub fn act(&mut self, who: &str, what: &str) {
-        println!("  {who}: {what}");
+        say!("  {who}: {what}");
     }
 
     pub fn saw(&mut self, what: &str) {
-        println!("      saw       {what}");
+        say!("      saw       {what}");
     }
 
     pub fn withheld(&mut self, what: &str) {
-        println!("      withheld  {what}");
+        say!("      withheld  {what}");
     }
 
     /// The ledger entries that prove the act.
     pub fn proved_by(&mut self, entries: &[Uuid]) {
         for entry in entries {
-            println!("      entry     {entry}");
+            say!("      entry     {entry}");
         }
     }
 
@@ -42,9 +42,9 @@ impl Narrator {
     pub fn holds(&mut self, what: &str, holds: bool) {
         if holds {
             self.held += 1;
-            println!("      ✓ {what}");
+            say!("      ✓ {what}");
         } else {
-            println!("      ✗ {what}");
+            say!("      ✗ {what}");
             self.broken.push(what.to_owned());
         }
     }
@@ -54,9 +54,9 @@ impl Narrator {
     }
 
     pub fn sum_up(&self) {
-        println!("\n{} expectations held, {} did not.", self.held, self.broken.len());
+        say!("\n{} expectations held, {} did not.", self.held, self.broken.len());
         for broken in &self.broken {
-            println!("  ✗ {broken}");
+            say!("  ✗ {broken}");
         }
     }
 }

@@ -49,21 +49,21 @@ pub fn verify_bundle(trust: &Trust, bytes: &[u8]) -> Result<VerifiedBundle, Bund
 
 impl VerifiedBundle {
     pub(super) fn print(&self) {
-        self.about.iter().for_each(|line| println!("{line}"));
+        self.about.iter().for_each(|line| say!("{line}"));
         for (position, entry) in &self.verified.entries {
-            println!("{}", line(*position, entry));
+            say!("{}", line(*position, entry));
         }
         let Checkpoint { origin, size, .. } = &self.verified.checkpoint;
-        println!("verified: {} entries in the log {origin} of {size} entries", self.verified.entries.len());
+        say!("verified: {} entries in the log {origin} of {size} entries", self.verified.entries.len());
         match &self.witnessed {
             Some(vouched) => {
                 let beyond = self.verified.entries.iter().filter(|(position, _)| *position >= vouched.size()).count();
                 let names: Vec<_> = vouched.by.iter().map(|(name, _)| name.as_str()).collect();
                 let size = vouched.size();
-                println!("witnessed: the first {size} entries of the log, by {}", names.join(", "));
-                println!("{beyond} of the entries listed are newer than that and signed by the log alone");
+                say!("witnessed: the first {size} entries of the log, by {}", names.join(", "));
+                say!("{beyond} of the entries listed are newer than that and signed by the log alone");
             }
-            None => println!("signed by the log alone: no witness was asked for"),
+            None => say!("signed by the log alone: no witness was asked for"),
         }
     }
 }

@@ -150,7 +150,11 @@ fn read_key(
 /// Generation of the master key that wraps the key of a file, from its head; `None` where the head is not whole.
 fn master_of(path: &Path, before_head: u64, magic: &[u8; 16]) -> Result<Option<u32>, BackupError> {
     let mut head = Vec::new();
-    let mut file = std::fs::File::open(path).map_err(at(path))?;
+    let mut file = match std::fs::File::open(path) {
+        // A base copy that covers it has just removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(at(path))?,
+    };
     file.seek(SeekFrom::Start(before_head)).map_err(at(path))?;
     file.take(20).read_to_end(&mut head).map_err(at(path))?;
     let generation = head.strip_prefix(magic).and_then(|generation| generation.try_into().ok());

@@ -323,23 +323,36 @@ fn beginning(
 ) -> Result<Beginning, BackupError> {
     let Some((line, path)) = lines(directory)?.pop() else { return Ok(Beginning::Anew("the stream has none yet")) };
     let base = super::base::Reading::open(&path.join(BASE), &vault.keyring())?;
+    // Nothing was written since: the gateway does not serve before its line has a base copy.
+    if row.is_some_and(|(own, held)| held == 0 && own > line && directory.join(own.to_string()).is_dir()) {
+        return Ok(Beginning::Anew("the base copy of its line was not finished"));
+    }
+    let of_line = |row: Option<(Uuid, u64)>| row.filter(|(own, _)| *own == line).map(|(_, batch)| batch);
+    let (own, restored) = (of_line(row), of_line(restored).filter(|_| row.is_none()));
+    // To begin a line over a stream that holds more would be to throw that away with the next base copy.
+    let Some(held) = own.or(restored) else { return Err(BackupError::OtherDatabase) };
     let (batch, position) = match last_batch(&path, line, &vault.keyring()) {
         Ok(Some((batch, position))) => (batch, Some(position)),
         // Nothing was written since the line began. The base tells where the log stood, and is checked by the way.
         Ok(None) => (0, base.each(|_| Ok(()))?.position),
-        Err(BackupError::Damaged { path, at, what, .. }) => {
-            tracing::error!(path = %path.display(), at, what, "the end of the stream is damaged");
+        Err(BackupError::Damaged { path: file, at, what, .. }) => {
+            tracing::error!(path = %file.display(), at, what, "the end of the stream is damaged");
+            // What is before its last file was whole.
+            let whole = files(&path)?.last().map_or(0, |(first, _)| first.saturating_sub(1));
+            if held < whole {
+                return Err(BackupError::DatabaseIsOlder { stream: whole, database: held });
+            }
             return Ok(Beginning::Anew("the end of the newest line is damaged"));
         }
         Err(error) => return Err(error),
     };
-    let Some((_, held)) = row.filter(|(own, _)| *own == line) else {
-        // To begin a line over a stream that holds more would be to throw that away with the next base copy.
-        return match restored {
-            Some(whole) if row.is_none() && whole == (line, batch) => Ok(Beginning::Anew("the database was restored")),
-            _ => Err(BackupError::OtherDatabase),
+    if restored.is_some() {
+        return if held < batch {
+            Err(BackupError::OtherDatabase)
+        } else {
+            Ok(Beginning::Anew("the database was restored"))
         };
-    };
+    }
     let log = beside(database, "-wal");
     let wal = File::open(&log).ok().filter(|wal| wal.metadata().is_ok_and(|wal| wal.len() > 0));
     if let (Some(wal), Some(position)) = (wal, position)
@@ -373,6 +386,8 @@ async fn begin_line(
     now: Timestamp,
 ) -> Result<Begun, BackupError> {
     let line = unclocked_id();
+    let path = directory.join(line.to_string());
+    fs::DirBuilder::new().mode(0o700).create(&path).map_err(at(&path))?;
     let mut tx = store.write(Access::Change).await?;
     execute!(
         &mut tx,
@@ -382,8 +397,6 @@ async fn begin_line(
     execute!(&mut tx, FORGET_RESTORED)?;
     execute!(&mut tx, "/* begin_line */ INSERT INTO stream_position (line, batch) VALUES ($1, 0)", line)?;
     tx.commit().await?;
-    let path = directory.join(line.to_string());
-    fs::DirBuilder::new().mode(0o700).create(&path).map_err(at(&path))?;
     let mut source = Source::open(database).await?;
     let manifest = source.copy(&path.join(BASE), &vault.keyring(), now).await?;
     sync_directory(directory)?;
