@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::ConfigFile;
@@ -37,26 +37,38 @@ impl Serve {
         log_to_stderr();
         let mut config = Config::load(&self.file.config, std::env::vars())?;
         config.ledger.accept_rollback = self.accept_rollback;
-        let server = Server::start(config, Clock::system()).await?;
-        until_asked_to_stop().await?;
+        let mut stopping = Stopping::listen()?;
+        let server = tokio::select! {
+            server = Server::start(config, Clock::system()) => server?,
+            () = stopping.asked() => return Ok(()),
+        };
+        stopping.asked().await;
         server.stop().await;
         Ok(())
     }
 }
 
-/// Waits for SIGTERM or SIGINT.
-///
-/// # Errors
-/// The signals cannot be waited for.
-pub async fn until_asked_to_stop() -> Result<(), WorldError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, listened for before anything is started: whoever asks early is heard too.
+pub(super) struct Stopping {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stopping {
+    /// # Errors
+    /// The signals cannot be listened for.
+    pub(super) fn listen() -> Result<Self, WorldError> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    tracing::info!("stopping");
-    Ok(())
+
+    /// Returns when somebody asks to stop.
+    pub(super) async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    }
 }
 
 /// JSON lines; `RUST_LOG` sets how much.

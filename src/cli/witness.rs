@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{
     demo::world::WorldError,
-    serve::{log_to_stderr, until_asked_to_stop},
+    serve::{Stopping, log_to_stderr},
 };
 use crate::{
     clock::{Clock, random_bytes},
@@ -46,8 +46,9 @@ impl Witness {
         match self {
             Self::Serve { config } => {
                 log_to_stderr();
+                let mut stopping = Stopping::listen()?;
                 let server = WitnessServer::start(&WitnessConfig::load(&config)?, Clock::system()).await?;
-                until_asked_to_stop().await?;
+                stopping.asked().await;
                 server.stop().await;
             }
             Self::Key(Key::Create { file, name }) => say!("{}", create_key(&file, &name)?),

@@ -24,39 +24,38 @@ pub struct Network {
 }
 
 impl Network {
-    /// `None` where namespaces cannot be made: it takes root, `ip` and `nft`.
+    /// `None` where it cannot be made: it takes root, `ip`, `nft`, and a kernel that lets them.
     pub fn new() -> Option<Self> {
         let process = std::process::id();
         let name = format!("ts{process}");
-        let can = |program: &str, arguments: &[&str]| {
-            let mut command = Command::new(program);
-            command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
-            command.status().is_ok_and(|status| status.success())
-        };
-        // One that a killed run left behind is nobody's.
-        can("ip", &["netns", "delete", &name]);
-        if !can("nft", &["--version"]) || !can("ip", &["netns", "add", &name]) {
-            return None;
-        }
         // Of the addresses for such tests (RFC 2544), four to each process.
         let [.., third, fourth] = (process << 2).to_be_bytes();
         let address = |last: u8| IpAddr::V4(Ipv4Addr::new(198, 18, third, fourth | last));
-        let network = Self { name, here: address(1), there: address(2) };
-        let Self { name, here, there } = &network;
+        let (here, there) = (address(1), address(2));
         let (near, far) = (format!("{name}n"), format!("{name}f"));
-        run(&format!("ip link add {near} type veth peer name {far} netns {name}"));
-        run(&format!("ip addr add {here}/30 dev {near}"));
-        run(&format!("ip link set {near} up"));
-        run(&format!("ip -n {name} addr add {there}/30 dev {far}"));
-        run(&format!("ip -n {name} link set {far} up"));
-        run(&format!("ip -n {name} link set lo up"));
-        run(&format!("ip netns exec {name} nft add table inet line"));
-        for hook in ["input", "output"] {
-            run(&format!(
-                "ip netns exec {name} nft add chain inet line {hook} {{ type filter hook {hook} priority 0; }}"
-            ));
+        // One that a killed run left behind is nobody's.
+        can(&format!("ip netns delete {name}"));
+        if !can(&format!("ip netns add {name}")) {
+            return None;
         }
-        Some(network)
+        let steps = [
+            format!("ip link add {near} type veth peer name {far} netns {name}"),
+            format!("ip addr add {here}/30 dev {near}"),
+            format!("ip link set {near} up"),
+            format!("ip -n {name} addr add {there}/30 dev {far}"),
+            format!("ip -n {name} link set {far} up"),
+            format!("ip -n {name} link set lo up"),
+            format!("ip netns exec {name} nft add table inet line"),
+            format!("ip netns exec {name} nft add chain inet line input {{ type filter hook input priority 0; }}"),
+            format!("ip netns exec {name} nft add chain inet line output {{ type filter hook output priority 0; }}"),
+        ];
+        if let Some(failed) = steps.iter().find(|step| !can(step)) {
+            eprintln!("cannot: {failed}");
+            can(&format!("ip link delete {near}"));
+            can(&format!("ip netns delete {name}"));
+            return None;
+        }
+        Some(Self { name, here, there })
     }
 
     /// A program inside.
@@ -88,8 +87,14 @@ impl Drop for Network {
     }
 }
 
-fn run(line: &str) {
+/// Whether a command ends well.
+fn can(line: &str) -> bool {
     let mut words = line.split(' ');
-    let status = Command::new(words.next().unwrap()).args(words).status().unwrap();
-    assert!(status.success(), "{line}");
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn run(line: &str) {
+    assert!(can(line), "{line}");
 }
