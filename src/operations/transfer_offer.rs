@@ -83,22 +83,7 @@ pub async fn request_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answ
                 return Err(declined(&node, &call, Act::TransferRequest, Some(record), Error::NotAvailable));
             };
             let now = node.clock.now();
-            let transfer = Transfer {
-                id: node.clock.new_id(),
-                record,
-                owner: facts.owner.clone(),
-                receiver,
-                state: TransferState::Requested,
-                urgent: false,
-                version: None,
-                groups: GroupSet::EMPTY,
-                opened_at: now,
-                offered_at: None,
-                expires_at: now.plus(EXPIRES_AFTER),
-                safety_due_at: None,
-                safety_checked_at: None,
-                escalated_at: None,
-            };
+            let transfer = begun(node.clock.new_id(), record, facts.owner.clone(), receiver, now);
             let note = TransferNote { request_reason: Some(reason), ..TransferNote::default() };
             store::transfers::put(tx, &node.vault, &transfer, &note).await?;
             let entry = Entry::of(&call.caller, Act::TransferRequest, &node.clock)
@@ -143,20 +128,8 @@ pub async fn offer_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
     }
     let now = gateway.clock.now();
     let fresh = Transfer {
-        id: gateway.clock.new_id(),
-        record,
-        owner: call.caller.organization().clone(),
-        receiver,
-        state: TransferState::Requested,
         urgent: offer.urgent,
-        version: None,
-        groups: GroupSet::EMPTY,
-        opened_at: now,
-        offered_at: None,
-        expires_at: now.plus(EXPIRES_AFTER),
-        safety_due_at: None,
-        safety_checked_at: None,
-        escalated_at: None,
+        ..begun(gateway.clock.new_id(), record, call.caller.organization().clone(), receiver, now)
     };
     offer_as(gateway, call, offer, Some(fresh)).await
 }
@@ -274,4 +247,24 @@ pub fn entry_of(node: &Gateway, call: &Call, act: Act, transfer: &Transfer, vers
 /// RFC 3339, or nothing.
 pub fn time_text(at: Option<Timestamp>) -> Option<String> {
     at.map(Timestamp::to_rfc3339)
+}
+
+/// A transfer at its beginning.
+fn begun(id: Uuid, record: Uuid, owner: OrganizationCode, receiver: OrganizationCode, now: Timestamp) -> Transfer {
+    Transfer {
+        id,
+        record,
+        owner,
+        receiver,
+        state: TransferState::Requested,
+        urgent: false,
+        version: None,
+        groups: GroupSet::EMPTY,
+        opened_at: now,
+        offered_at: None,
+        expires_at: now.plus(EXPIRES_AFTER),
+        safety_due_at: None,
+        safety_checked_at: None,
+        escalated_at: None,
+    }
 }
