@@ -95,7 +95,7 @@ pub async fn read_key(gateway: &Gateway, _call: Call) -> Result<Answer, Error> {
 pub async fn prove_inclusion(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let entry = call.query.get("entry").and_then(|text| Uuid::parse_str(text).ok()).ok_or(Error::NotFound("entry"))?;
     let mut tx = gateway.store.read().await?;
-    let stored = store::ledger::entry(&mut tx, entry).await?.filter(|s| s.is_party(call.caller.organization()));
+    let stored = store::ledger::entry_of(&mut tx, call.caller.organization(), entry).await?;
     drop(tx);
     // Each node proves its own log.
     let stored = stored.filter(|stored| stored.node == gateway.config.node).ok_or(Error::NotFound("entry"))?;

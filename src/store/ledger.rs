@@ -255,11 +255,6 @@ impl StoredEntry {
         let salt = self.owner_salt.as_deref()?.try_into().ok()?;
         Some(HiddenOwner { owner, salt }.commitment())
     }
-
-    /// The body, if the organization is a party to it: it acted, or it owns the record.
-    pub fn is_party(&self, organization: &OrganizationCode) -> bool {
-        self.organization == organization.as_str() || self.owner.as_deref() == Some(organization.as_str())
-    }
 }
 
 /// Entries of a node from a position on, in order.
@@ -391,17 +386,18 @@ pub async fn entries_by(
     Ok(rows.into_iter().map(stored).collect())
 }
 
-/// One entry by its id.
+/// One entry by its id, if the organization is a party to it: it acted, or it owns the record.
 ///
 /// # Errors
 /// The database failed.
-pub async fn entry(tx: &mut Tx, id: Uuid) -> Result<Option<StoredEntry>, StoreError> {
+pub async fn entry_of(tx: &mut Tx, party: &OrganizationCode, id: Uuid) -> Result<Option<StoredEntry>, StoreError> {
     let row = fetch_optional!(
         tx,
         StoredRow,
-        "/* entry */ SELECT node, position, id, body, organization, owner, record, owner_salt
-         FROM ledger WHERE id = $1",
+        "/* entry_of */ SELECT node, position, id, body, organization, owner, record, owner_salt
+         FROM ledger WHERE id = $1 AND (organization = $2 OR owner = $2)",
         id,
+        party.as_str(),
     )?;
     Ok(row.map(stored))
 }

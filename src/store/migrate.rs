@@ -9,21 +9,23 @@ use sqlx::{
 
 use super::StoreError;
 
-const SQLITE: [(i64, &str, &str); 6] = [
+const SQLITE: [(i64, &str, &str); 7] = [
     (1, "main", include_str!("../../migrations/sqlite/0001_main.sql")),
     (2, "nodes", include_str!("../../migrations/sqlite/0002_nodes.sql")),
     (3, "edit locks", include_str!("../../migrations/sqlite/0003_edit_locks.sql")),
     (4, "disposal", include_str!("../../migrations/sqlite/0004_disposal.sql")),
     (5, "batches", include_str!("../../migrations/sqlite/0005_batches.sql")),
     (6, "looked up", include_str!("../../migrations/sqlite/0006_looked_up.sql")),
+    (7, "looked up by party", include_str!("../../migrations/sqlite/0007_looked_up_by_party.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 6] = [
+const POSTGRES: [(i64, &str, &str); 7] = [
     (1, "main", include_str!("../../migrations/postgres/0001_main.sql")),
     (2, "nodes", include_str!("../../migrations/postgres/0002_nodes.sql")),
     (3, "edit locks", include_str!("../../migrations/postgres/0003_edit_locks.sql")),
     (4, "disposal", include_str!("../../migrations/postgres/0004_disposal.sql")),
     (5, "batches", include_str!("../../migrations/postgres/0005_batches.sql")),
     (6, "looked up", include_str!("../../migrations/postgres/0006_looked_up.sql")),
+    (7, "looked up by party", include_str!("../../migrations/postgres/0007_looked_up_by_party.sql")),
 ];
 
 pub(super) async fn run_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {

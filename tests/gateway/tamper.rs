@@ -219,11 +219,7 @@ async fn copy_database(from: &Path, to: &Path) {
 /// Without what the schema puts in the way.
 async fn open_up(database: &Path) -> SqlitePool {
     let pool = SqlitePool::connect(&format!("sqlite:{}", database.display())).await.unwrap();
-    for statement in [
-        "DROP TRIGGER ledger_is_append_only_update",
-        "DROP TRIGGER ledger_is_append_only_delete",
-        "DROP INDEX ledger_by_id",
-    ] {
+    for statement in ["DROP TRIGGER ledger_is_append_only_update", "DROP TRIGGER ledger_is_append_only_delete"] {
         sqlx::query(statement).execute(&pool).await.unwrap();
     }
     pool
