@@ -6,17 +6,16 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{carry_out, declined, refuse_read, written};
+use super::{carry_out, declined, findable_record, refuse_read, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
         journal::Effect,
         messages::{InboxItem, InboxKind},
     },
-    domain::{case_record::RecordFacts, visibility::LegalBasis},
+    domain::visibility::LegalBasis,
     error::Error,
     gateway::Gateway,
-    search::index::Findable,
     store::{self, oversight::InquiryParties},
     wire::{
         answer::{Answer, CarriesNoRecordData},
@@ -52,11 +51,7 @@ pub async fn ask_owner(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Err
     let node = gateway.clone();
     carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
         Box::pin(async move {
-            let facts = store::records::find(tx, id).await?.map(|stored| stored.facts);
-            let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
-            let Some(facts) = facts.filter(findable) else {
-                return Err(declined(&node, &call, Act::Inquire, Some(id), Error::NotAvailable));
-            };
+            let facts = findable_record(tx, &node, &call, Act::Inquire, id).await?;
             let inquiry = node.clock.new_id();
             let asker = call.caller.organization().clone();
             let parties = InquiryParties { record: id, owner: facts.owner.clone(), asker };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::Duration;
 use uuid::Uuid;
 
-use super::{carry_out, declined, refuse_read, written};
+use super::{carry_out, declined, findable_record, refuse_read, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
@@ -16,10 +16,9 @@ use crate::{
         messages::{InboxItem, InboxKind},
         recent::Scope,
     },
-    domain::{case_record::RecordFacts, visibility::LegalBasis},
+    domain::visibility::LegalBasis,
     error::Error,
     gateway::Gateway,
-    search::index::Findable,
     store,
     wire::{
         answer::{Answer, CarriesNoRecordData},
@@ -59,11 +58,7 @@ pub async fn break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, E
     let node = gateway.clone();
     carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
         Box::pin(async move {
-            let facts = store::records::find(tx, id).await?.map(|stored| stored.facts);
-            let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
-            let Some(facts) = facts.filter(findable) else {
-                return Err(declined(&node, &call, Act::BreakGlass, Some(id), Error::NotAvailable));
-            };
+            let facts = findable_record(tx, &node, &call, Act::BreakGlass, id).await?;
             let glass = node.clock.new_id();
             let until = node.clock.now().plus(OPEN_FOR);
             store::oversight::break_glass(tx, &node.vault, glass, id, &call.caller, until, &reason).await?;

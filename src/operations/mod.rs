@@ -54,6 +54,7 @@ use crate::{
     domain::case_record::{RecordFacts, Standing},
     error::Error,
     gateway::Gateway,
+    search::index::Findable,
     store::{self, StoreError, Tx, records::StoredRecord},
     wire::{
         answer::{Answer, CarriesNoRecordData},
@@ -90,6 +91,21 @@ fn known(found: &Option<(StoredRecord, Standing)>) -> Option<(RecordFacts, Stand
 async fn own_record(tx: &mut Tx, gateway: &Gateway, call: &Call, act: Act, id: Uuid) -> Result<StoredRecord, Declined> {
     match store::records::find(tx, id).await? {
         Some(stored) if stored.facts.owner == *call.caller.organization() => Ok(stored),
+        _ => Err(declined(gateway, call, act, Some(id), Error::NotAvailable)),
+    }
+}
+
+/// What is known of a record that the caller could have found, inside the journal's transaction. Any other declines as
+/// not available, and the ledger says so.
+async fn findable_record(
+    tx: &mut Tx,
+    gateway: &Gateway,
+    call: &Call,
+    act: Act,
+    id: Uuid,
+) -> Result<RecordFacts, Declined> {
+    match store::records::find(tx, id).await? {
+        Some(stored) if gateway.gate.findable(&call.caller, &stored.facts) == Findable::Shown => Ok(stored.facts),
         _ => Err(declined(gateway, call, act, Some(id), Error::NotAvailable)),
     }
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{carry_out, declined, edit_lock, own_record, transfer_steps::TransferLine, written};
+use super::{carry_out, declined, edit_lock, findable_record, own_record, transfer_steps::TransferLine, written};
 use crate::{
     clock::Timestamp,
     disclosure::{
@@ -17,14 +17,12 @@ use crate::{
         recent::Scope,
     },
     domain::{
-        case_record::RecordFacts,
         organization::{OrganizationCode, OrganizationKind},
         transfer::{Completeness, EXPIRES_AFTER, SAFETY_CHECK_WITHIN, Side, Step, TransferState, after},
         visibility::{GroupSet, ItemGroup, Relation},
     },
     error::Error,
     gateway::Gateway,
-    search::index::Findable,
     store::{
         self, Tx,
         transfers::{Transfer, TransferNote},
@@ -77,11 +75,10 @@ pub async fn request_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answ
     carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
         Box::pin(async move {
             let receiver = call.caller.organization().clone();
-            let facts = store::records::find(tx, record).await?.map(|stored| stored.facts);
-            let findable = |facts: &RecordFacts| node.gate.findable(&call.caller, facts) == Findable::Shown;
-            let Some(facts) = facts.filter(findable).filter(|facts| facts.owner != receiver) else {
+            let facts = findable_record(tx, &node, &call, Act::TransferRequest, record).await?;
+            if facts.owner == receiver {
                 return Err(declined(&node, &call, Act::TransferRequest, Some(record), Error::NotAvailable));
-            };
+            }
             let now = node.clock.now();
             let transfer = begun(node.clock.new_id(), record, facts.owner.clone(), receiver, now);
             let note = TransferNote { request_reason: Some(reason), ..TransferNote::default() };
