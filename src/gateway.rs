@@ -23,6 +23,7 @@ use crate::{
         self, Access, Store, StoreError,
         backup::BackupError,
         keyring::Keyring,
+        shreds::Slot,
         vault::{CENTRAL, Vault},
     },
     witness::board::Board,
@@ -66,6 +67,10 @@ pub enum OpenError {
     StreamNeedsSqlite,
     #[error("stream: {0}")]
     Stream(#[from] BackupError),
+    #[error(
+        "{path}: {error}. The lock lies beside the database: does its directory exist, and may the gateway write there?"
+    )]
+    LockFile { path: String, error: std::io::Error },
     #[error("{path}: another process serves this database, or the lock cannot be taken")]
     Locked { path: String },
     #[error("the ledger of node {node} does not match its head: {what}. Restore it; do not serve from it")]
@@ -108,12 +113,18 @@ impl Gateway {
         let seed = hmac::Key::new(hmac::HMAC_SHA256, keyring.checkpoint_seed());
         let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&seed, b"tsunagi request digests").as_ref());
         let registry = Arc::new(Registry::embedded()?);
-        let vault = Arc::new(open_vault(&store, keyring, &config.node, clock.now()).await?);
+        let (vault, disposed) = open_vault(&store, keyring, &config.node, clock.now()).await?;
+        let vault = Arc::new(vault);
         if let (Some(stream), Some(database)) = (&config.backup.stream, config.database_file()) {
             store.begin_stream(stream, database, &vault, clock.now()).await?;
         }
-        let loading = Loading { store: &store, vault: &vault, node: &config.node, now: clock.now() };
         let snapshot = config.snapshot_file();
+        if vault.holds_any(&disposed) {
+            // Another node disposed of them, or an older copy of the shreds was put back: a snapshot may name them.
+            snapshot.as_deref().map_or(Ok(()), store::snapshot::remove)?;
+            vault.destroy(&disposed)?;
+        }
+        let loading = Loading { store: &store, vault: &vault, node: &config.node, now: clock.now() };
         let Loaded { tree, index, position, unaudited } = loading.ledger_and_index(snapshot.as_deref()).await?;
         let directory = Arc::new(loading.directory().await?);
         let standing = loading.standing().await?;
@@ -177,15 +188,19 @@ impl Gateway {
 pub fn lock(database: &str) -> Result<Option<File>, OpenError> {
     let Some(path) = database.strip_prefix("sqlite:") else { return Ok(None) };
     let path = format!("{path}.lock");
-    let file = File::create(&path).map_err(|_| OpenError::Locked { path: path.clone() })?;
+    let file = File::create(&path).map_err(|error| OpenError::LockFile { path: path.clone(), error })?;
     file.try_lock().map_err(|_| OpenError::Locked { path })?;
     Ok(Some(file))
 }
 
-/// Opens the prefecture keys, making those that are missing; takes the slots of this run; destroys the keys of records
-/// that were disposed of, where an older copy of the shreds still holds them; and begins the node's log where there is
-/// none.
-async fn open_vault(store: &Store, keyring: Keyring, node: &str, now: Timestamp) -> Result<Vault, StoreError> {
+/// Opens the prefecture keys, making those that are missing; takes the slots of this run; and begins the node's log where
+/// there is none. Answers as well the slots of records that were disposed of.
+async fn open_vault(
+    store: &Store,
+    keyring: Keyring,
+    node: &str,
+    now: Timestamp,
+) -> Result<(Vault, Vec<Slot>), StoreError> {
     let mut tx = store.write(Access::Change).await?;
     let wrapped = store::accounts::prefecture_keys(&mut tx).await?;
     let vault = Vault::open(keyring, &wrapped)?;
@@ -202,6 +217,5 @@ async fn open_vault(store: &Store, keyring: Keyring, node: &str, now: Timestamp)
     tx.commit().await?;
     vault.install(made);
     vault.begin_run(run);
-    vault.destroy(&disposed)?;
-    Ok(vault)
+    Ok((vault, disposed))
 }

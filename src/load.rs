@@ -92,7 +92,8 @@ impl Loading<'_> {
     async fn snapshot(&self, path: PathBuf) -> Result<Loaded, Unfit> {
         let vault = self.vault.clone();
         let reading = tokio::task::spawn_blocking(move || read(&path, &vault));
-        let (Standing { heads, position }, mut tree, index) = reading.await.map_err(|_| Unfit::Damaged)??;
+        let (Standing { heads, position, last: made }, mut tree, index) =
+            reading.await.map_err(|_| Unfit::Damaged)??;
         let own = |heads: &[Head]| {
             let own = heads.iter().find(|head| head.node == self.node);
             own.map_or((0, empty_root()), |head| (head.size, head.root))
@@ -107,6 +108,9 @@ impl Loading<'_> {
             // What other nodes changed since comes by the feed, if it still goes back that far.
             let next = store::changes::after(&mut tx, position, 1).await?;
             let last = store::changes::position(&mut tx).await?;
+            if store::changes::made(&mut tx, position).await? != made {
+                return Err(Unfit::OtherLedger);
+            }
             match next.first().map(|noted| noted.position) {
                 Some(next) if next != position + 1 => return Err(Unfit::TooOld),
                 None if last != position => return Err(Unfit::OtherLedger),
@@ -305,20 +309,25 @@ pub async fn write_snapshot(gateway: &Arc<Gateway>, path: PathBuf) -> Result<(),
     // Behind whatever was still being written.
     let settled = gateway.journal.note(Vec::new(), Vec::new()).await;
     settled.map_err(|_| Unfit::OtherLedger)?;
-    let heads = store::ledger::heads(&mut gateway.store.read().await?).await?;
-    let node = gateway.clone();
-    let writing = tokio::task::spawn_blocking(move || write(&node, &path, heads));
+    let mut tx = gateway.store.read().await?;
+    let heads = store::ledger::heads(&mut tx).await?;
+    let position = gateway.journal.position();
+    let last = store::changes::made(&mut tx, position).await?;
+    drop(tx);
+    let (node, standing) = (gateway.clone(), Standing { heads, position, last });
+    let writing = tokio::task::spawn_blocking(move || write(&node, &path, standing));
     writing.await.map_err(|_| Unfit::Damaged)?
 }
 
-fn write(gateway: &Gateway, path: &Path, heads: Vec<Head>) -> Result<(), Unfit> {
+fn write(gateway: &Gateway, path: &Path, standing: Standing) -> Result<(), Unfit> {
     let memory = gateway.journal.memory();
     let tree = memory.tree.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let own = heads.iter().find(|head| head.node == gateway.config.node);
-    if own.map_or((0, empty_root()), |head| (head.size, head.root)) != tree.frontier().head() {
+    let own = standing.heads.iter().find(|head| head.node == gateway.config.node);
+    let holds = own.map_or((0, empty_root()), |head| (head.size, head.root)) == tree.frontier().head();
+    // Where the feed went on meanwhile, memory holds more than was noted.
+    if !holds || memory.position() != standing.position {
         return Err(Unfit::OtherLedger);
     }
-    let standing = Standing { heads, position: memory.position() };
     let mut writing = Writing::begin(path, &gateway.vault, standing)?;
     for leaves in tree.leaves().chunks(LEAVES) {
         writing.put(Kind::Leaves, leaves.as_flattened())?;
@@ -337,15 +346,13 @@ pub async fn audit(gateway: Weak<Gateway>, unaudited: u64) {
         match audited_page(&node, position).await {
             Ok(next) => position = next,
             // The database does not answer: nothing is known of the ledger by that, and nothing is disclosed meanwhile.
-            Err(OpenError::Store(StoreError::Database(
-                error @ (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed),
-            ))) => {
+            Err(OpenError::Store(error)) if error.is_outage() => {
                 tracing::warn!(%error, position, "the ledger could not be read; it is tried again");
                 drop(node);
                 tokio::time::sleep(AGAIN).await;
             }
             Err(reason) => {
-                tracing::error!(%reason, position, "the ledger is not what it was; nothing more is disclosed");
+                tracing::error!(%reason, from = position, "the ledger is not what it was; nothing more is disclosed");
                 node.journal.condemn();
                 // The next start reads the ledger itself, and refuses.
                 let snapshot = node.config.snapshot_file();

@@ -92,7 +92,9 @@ impl Keys {
             Self::Retire(connection) => {
                 let reply = connection.client()?.post("/v1/keys/retirements").send().await?;
                 show(&expect(reply, 200)?.json()?);
-                say!("store a copy of the keyring file; older backups do not open with it");
+                say!(
+                    "store a copy of the keyring file: a backup opens with the master key under which it was made, and no other"
+                );
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ use crate::{
     clock::Timestamp,
     disclosure::{
         audit::Audited,
-        checkpoint::{Checkpoint, CheckpointError},
+        checkpoint::{Checkpoint, CheckpointError, SignedNote},
         cosignature::Trust,
         entry::Entry,
         merkle::{Hash, leaf_hash, verify_consistency, verify_inclusion},
@@ -107,7 +107,9 @@ pub struct Trusted {
 
 impl Trusted {
     fn trust(&self) -> Result<Trust, WorldError> {
-        Trust::new(&read(&self.key)?, &self.witness, self.witnesses_needed).map_err(not_verified)
+        // What one was given wrongly refutes nothing.
+        let named = |error| WorldError::Unexpected(format!("{} or a --witness: {error}", self.key.display()));
+        Trust::new(&read(&self.key)?, &self.witness, self.witnesses_needed).map_err(named)
     }
 }
 
@@ -247,8 +249,7 @@ impl Verify {
         // A blank line more, as a shell adds one, is no other note.
         let earlier = earlier.map(|note| format!("{}\n", note.trim_end()));
         let verified = verify_evidence(trust, &evidence, earlier.as_deref()).map_err(not_verified)?;
-        self.selection.holds_for(&verified.entries).map_err(not_verified)?;
-        for (position, entry) in &verified.entries {
+        for (position, entry) in verified.entries.iter().filter(|(_, entry)| self.selection.selects(entry)) {
             say!("{}", line(*position, entry));
         }
         say!(
@@ -257,27 +258,26 @@ impl Verify {
             verified.checkpoint.origin,
             verified.checkpoint.size
         );
+        if let Some(earlier) = &earlier {
+            let size = SignedNote::parse(earlier).and_then(|note| Checkpoint::read(note.text)).map_or(0, |c| c.size);
+            let newer = verified.entries.iter().filter(|(position, _)| *position >= size).count();
+            say!("{newer} of them are newer than the earlier checkpoint: nobody but the log signed for those");
+        }
         Ok(())
     }
 }
 
 impl Selection {
-    /// Whether evidence is about what was asked for and nothing else.
-    fn holds_for(&self, entries: &[(u64, Entry)]) -> Result<(), Refuted> {
-        let party = |entry: &Entry, code: &String| {
+    /// Whether an entry of evidence is about what was asked for.
+    fn selects(&self, entry: &Entry) -> bool {
+        let party = |code: &String| {
             // An owner whom the actor may not know is committed to, not named.
             entry.organization == *code || entry.owner.as_ref().map_or(entry.owner_commitment.is_some(), |o| o == code)
         };
-        for (position, entry) in entries {
-            let fault = |what| Refuted::Entry { position: *position, what };
-            if self.record.is_some_and(|record| entry.record != Some(record)) {
-                return Err(fault("is not about the record"));
-            }
-            if self.organization.as_ref().is_some_and(|code| !party(entry, code)) {
-                return Err(fault("is not of the organization"));
-            }
-        }
-        Ok(())
+        let names = |record: Uuid| {
+            entry.record == Some(record) || entry.subject.as_deref() == Some(record.to_string().as_str())
+        };
+        self.organization.as_ref().is_none_or(party) && self.record.is_none_or(names)
     }
 }
 

@@ -103,14 +103,16 @@ impl Init {
             Keyring::create(keyring, None)?;
         }
         let gateway = Gateway::open(config, Clock::system()).await?;
-        bootstrap(&gateway, &self.serial, &self.officer, &self.officer_name).await?;
+        let begun = bootstrap(&gateway, &self.serial, &self.officer, &self.officer_name).await;
+        // Closed in good order in either case: the next start must not suspect that somebody else wrote here.
+        gateway.store.close().await;
+        begun?;
         if let Some(keyring) = made {
             say!("keyring made: {}", keyring.display());
             say!("shreds made: {}", Shreds::path_beside(&keyring).display());
             say!("keep a copy of both, apart from the database");
         }
         say!("checkpoint key: {}", gateway.signer.verifier_key());
-        gateway.store.close().await;
         Ok(())
     }
 }

@@ -92,7 +92,7 @@ impl Following {
         let held = self.memory.position();
         let committed = self.store.changes_position().await?;
         if committed < held {
-            return Err(StoreError::Corrupt("the database has forgotten changes that this node holds"));
+            return Err(StoreError::Corrupt(store::changes::FORGOTTEN));
         }
         if committed > held {
             let mut tx = self.store.read().await?;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
 use super::{
@@ -38,6 +38,10 @@ const MOST_IN_BATCH: usize = 512;
 const MOST_TURNS: usize = 4;
 /// How long a transaction may take where the server is another machine.
 const MOST: Duration = Duration::from_secs(15);
+
+/// After so long no other job begins in a transaction: a job may be a whole batch of records, and other nodes wait for the
+/// lock. What is left comes first in the next one.
+const MOST_WORK: Duration = Duration::from_secs(3);
 
 /// Proof that ledger entries are durable. Made here alone, after a commit.
 #[derive(Debug)]
@@ -120,10 +124,14 @@ impl Writer {
     }
 
     pub(super) async fn run(mut self) {
-        while let Some(first) = self.waiting.recv().await {
-            let mut batch = vec![first];
+        let mut batch = Vec::new();
+        loop {
+            if batch.is_empty() {
+                let Some(first) = self.waiting.recv().await else { return };
+                batch.push(first);
+            }
             self.gather(&mut batch).await;
-            self.commit(batch).await;
+            batch = self.commit(batch).await;
         }
     }
 
@@ -144,17 +152,19 @@ impl Writer {
         }
     }
 
-    async fn commit(&mut self, mut batch: Vec<Work>) {
+    /// Commits and answers; hands back what there was no time for.
+    async fn commit(&mut self, mut batch: Vec<Work>) -> Vec<Work> {
+        let mut left = Vec::new();
         let outcome = if self.memory.condemned.load(Ordering::SeqCst) {
             Err(StoreError::Corrupt("ledger"))
         } else if self.store.is_shared() {
             // A server that is gone without a word must not keep callers waiting. What was being committed is in doubt.
-            match tokio::time::timeout(MOST, self.transact(&mut batch)).await {
+            match tokio::time::timeout(MOST, self.transact(&mut batch, &mut left)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(StoreError::Slow),
             }
         } else {
-            self.transact(&mut batch).await
+            self.transact(&mut batch, &mut left).await
         };
         if matches!(outcome, Err(StoreError::OtherWriter)) {
             self.memory.condemned.store(true, Ordering::SeqCst);
@@ -168,9 +178,11 @@ impl Writer {
                 answer(batch, unavailable);
             }
         }
+        left
     }
 
-    async fn transact(&mut self, batch: &mut Vec<Work>) -> Result<Vec<Ran>, StoreError> {
+    /// Runs what there is time for, in order; `left` gets the rest.
+    async fn transact(&mut self, batch: &mut Vec<Work>, left: &mut Vec<Work>) -> Result<Vec<Ran>, StoreError> {
         self.resolve_doubt().await?;
         let changes_things = batch.iter().any(|work| work.job.is_effect());
         let mut tx = self.store.write(if changes_things { Access::Change } else { Access::Append }).await?;
@@ -182,7 +194,11 @@ impl Writer {
         let mut changes: Vec<Change> = Vec::new();
         let mut ran = Vec::with_capacity(batch.len());
         let (mut appended, mut messages) = (Vec::new(), Vec::new());
+        let begun = Instant::now();
         for work in batch.iter_mut() {
+            if !ran.is_empty() && begun.elapsed() > MOST_WORK {
+                break;
+            }
             if work.decided_at.is_some_and(|decided_at| {
                 let entries = work.job.entries();
                 let outdating =
@@ -211,6 +227,7 @@ impl Writer {
             changes.extend(prepared.changes);
             ran.push(declined.map_or_else(|| Ran::Well(Receipt { entries: ids }), Ran::Not));
         }
+        left.extend(batch.drain(ran.len()..));
         // First of all: another process under this node's name is met here.
         if frontier.size() > before.size() {
             let trees = (before.head(), frontier.head());
@@ -245,7 +262,7 @@ impl Writer {
         let mut committed = commit(self.planted, self.tried, tx).await;
         if matches!(committed, Committed::Surely)
             && self.planted != Some(Planted::AnswerBeforeStream)
-            && let Err(error) = self.store.secure().await
+            && let Err(error) = self.store.secure_commit().await
         {
             committed = Committed::Doubtful(error);
         }
@@ -322,6 +339,7 @@ impl Writer {
         store::ledger::touch_head(&mut tx, &self.node).await?;
         let head = store::ledger::head(&mut tx, &self.node).await?;
         tx.commit().await?;
+        self.store.secure_commit().await?;
         if has_entries && head == Some(expected) {
             self.settle().await;
             return Ok(true);
@@ -366,5 +384,56 @@ impl Frontier {
     /// Size and root as the head row keeps them.
     pub fn head(&self) -> (u64, Hash) {
         (self.size(), self.root())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::{
+        cli::demo::world::Premises,
+        disclosure::{
+            entry::{Act, Entry},
+            journal::Effect,
+        },
+        gateway::Gateway,
+        identity::Caller,
+    };
+
+    /// A job that takes so long and says when it begins.
+    async fn job(gateway: &Gateway, takes: Duration, begins: Option<oneshot::Sender<()>>) {
+        let caller = Caller::gateway(gateway.clock.new_id());
+        let entry = Entry::of_gateway(Act::DisclosuresRead, &gateway.clock);
+        let effect = gateway.journal.write(&caller, None, move |_| {
+            Box::pin(async move {
+                begins.map(|begins| begins.send(()));
+                tokio::time::sleep(takes).await;
+                Ok(Effect::new((), entry))
+            })
+        });
+        effect.await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn jobs_that_take_long_do_not_share_a_transaction_for_ever() {
+        let directory = tempfile::tempdir().unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let premises = Premises::create(directory.path(), None, any, any, "").await.unwrap();
+        let gateway = Gateway::open(premises.config, Clock::system()).await.unwrap();
+        for (takes, commits) in [(MOST_WORK / 3 * 2, 3), (Duration::ZERO, 2)] {
+            let (begins, began) = oneshot::channel();
+            let before = gateway.journal.counts();
+            let others = async {
+                began.await.unwrap();
+                let other = || job(&gateway, takes, None);
+                tokio::join!(other(), other(), other())
+            };
+            tokio::join!(job(&gateway, Duration::from_millis(100), Some(begins)), others);
+            let after = gateway.journal.counts();
+            assert_eq!((after.0 - before.0, after.1 - before.1), (commits, 4), "{takes:?}");
+        }
+        gateway.store.close().await;
     }
 }

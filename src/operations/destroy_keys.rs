@@ -3,7 +3,7 @@
 //! Comes after the commit that removed the records. Every step can be taken twice, and what is interrupted is taken up
 //! by the clock and at the next start.
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use time::Duration;
@@ -68,26 +68,12 @@ pub async fn follow_destruction(gateway: &Arc<Gateway>) -> Result<(), Error> {
 }
 
 async fn destroy(gateway: &Arc<Gateway>, slots: Vec<Slot>) -> Result<(), Error> {
-    remove_snapshot(gateway)?;
+    // A key does not come back: not before the approval is wherever it would be restored from.
+    gateway.store.secure().await?;
+    gateway.config.snapshot_file().as_deref().map_or(Ok(()), store::snapshot::remove)?;
     let vault = gateway.vault.clone();
     let destroying = tokio::task::spawn_blocking(move || vault.destroy(&slots));
     destroying.await.map_err(|_| StoreError::Corrupt("shreds"))??;
-    Ok(())
-}
-
-/// The snapshot holds names under the central key, which is not destroyed with a record's.
-fn remove_snapshot(gateway: &Gateway) -> Result<(), StoreError> {
-    let Some(path) = gateway.config.snapshot_file() else { return Ok(()) };
-    let mut half = path.as_os_str().to_owned();
-    half.push(".new");
-    for file in [path.as_path(), Path::new(&half)] {
-        match fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(StoreError::Keyring(format!("{}: {error}", file.display())));
-            }
-            _ => {}
-        }
-    }
     Ok(())
 }
 
@@ -113,14 +99,16 @@ async fn note_destroyed(gateway: &Arc<Gateway>, disposal: Disposal) -> Result<()
 /// Removes what a restored backup brought back of records whose keys are destroyed: rows that nobody can open.
 ///
 /// # Errors
-/// The journal cannot write. What is left is met again at the next start.
+/// The journal cannot write. What is left is done the next time.
 pub async fn erase_leftovers(gateway: &Arc<Gateway>) -> Result<usize, Error> {
     let leftovers = gateway.vault.take_leftovers();
-    let count = leftovers.len();
-    for record in leftovers {
-        erase_leftover(gateway, record).await?;
+    for (count, record) in leftovers.iter().enumerate() {
+        if let Err(error) = erase_leftover(gateway, *record).await {
+            leftovers.iter().skip(count).for_each(|left| gateway.vault.note_leftover(*left));
+            return Err(error);
+        }
     }
-    Ok(count)
+    Ok(leftovers.len())
 }
 
 async fn erase_leftover(gateway: &Arc<Gateway>, record: Uuid) -> Result<(), Error> {

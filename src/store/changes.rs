@@ -83,6 +83,20 @@ pub async fn position(tx: &mut Tx) -> Result<u64, StoreError> {
     Ok(row.map_or(0, |(position,)| u64::try_from(position).unwrap_or(0)))
 }
 
+/// Which node made a change, and when, in microseconds since 1970; `None` where it is not there any more, or never was.
+///
+/// # Errors
+/// The database failed.
+pub async fn made(tx: &mut Tx, position: u64) -> Result<Option<(String, i64)>, StoreError> {
+    let Tx::Postgres(_) = tx else { return Ok(None) };
+    fetch_optional!(
+        tx,
+        (String, i64),
+        "/* change_made */ SELECT node, at FROM changes WHERE position = $1",
+        i64::try_from(position).unwrap_or(i64::MAX),
+    )
+}
+
 /// Changes after a position, in order.
 ///
 /// # Errors
@@ -106,17 +120,21 @@ pub async fn after(tx: &mut Tx, position: u64, most: i64) -> Result<Vec<Noted>, 
 }
 
 const APPEND_ALL: &str = "/* append_changes */ INSERT INTO changes (position, kind, subject, node, at)
- SELECT *, $4, $5 FROM UNNEST($1::bigint[], $2::text[], $3::text[])";
+ SELECT *, $4, $5 FROM UNNEST($1::bigint[], $2::text[], $3::text[])
+ WHERE $6 = COALESCE((SELECT MAX(position) FROM changes), 0)";
 
-/// Adds changes. The journal alone calls this, while no other node changes anything.
+/// Adds changes behind all that are there. The journal alone calls this, while no other node changes anything.
+///
+/// # Errors
+/// Those before the first are not there: the database is an older one, and memory holds what it has lost.
 pub(crate) async fn append(tx: &mut Tx, node: &str, changes: Vec<Noted>, at: Timestamp) -> Result<(), StoreError> {
-    if changes.is_empty() {
+    let (Some(first), count) = (changes.first().map(|noted| noted.position), changes.len() as u64) else {
         return Ok(());
-    }
+    };
     // Where one process serves its database nobody reads them, and nobody writes them.
     let Tx::Postgres(tx) = tx else { return Ok(()) };
     let rows = changes.into_iter().map(|noted| (noted.position, noted.subject.to_row()));
-    insert_arrays!(
+    let added = insert_arrays!(
         tx,
         APPEND_ALL,
         rows,
@@ -126,10 +144,14 @@ pub(crate) async fn append(tx: &mut Tx, node: &str, changes: Vec<Noted>, at: Tim
             subjects = subject,
         ],
         node,
-        at.as_micros()
+        at.as_micros(),
+        i64::try_from(first - 1).unwrap_or(i64::MAX)
     );
-    Ok(())
+    if added == count { Ok(()) } else { Err(StoreError::Corrupt(FORGOTTEN)) }
 }
+
+/// Of a database that is older than what this node knows of it.
+pub(crate) const FORGOTTEN: &str = "the database has forgotten changes that this node holds";
 
 /// Changes that are forgotten at a time: nobody may wait for more.
 const MOST_FORGOTTEN: i64 = 20_000;

@@ -293,6 +293,7 @@ pub(crate) async fn erase(tx: &mut Tx, record: Uuid) -> Result<(), StoreError> {
          WHERE record = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)",
         record
     )?;
+    execute!(tx, "/* erase_edit_lock */ DELETE FROM edit_locks WHERE record = $1", record)?;
     execute!(tx, "/* erase_provisions */ DELETE FROM provisions WHERE record = $1", record)?;
     execute!(tx, "/* erase_transfers */ DELETE FROM transfers WHERE record = $1", record)?;
     execute!(tx, "/* erase_serious_notes */ DELETE FROM serious_reviews WHERE record = $1", record)?;

@@ -489,6 +489,17 @@ impl Store {
         }
     }
 
+    /// The same after a commit: the stream must hold it.
+    ///
+    /// # Errors
+    /// As [`Self::secure`], or the stream found nothing.
+    pub(crate) async fn secure_commit(&self) -> Result<(), StoreError> {
+        match self.stream() {
+            Some(stream) => stream.secure_commit().await.map_err(|error| StoreError::Unsecured(error.to_string())),
+            None => Ok(()),
+        }
+    }
+
     pub async fn close(&self) {
         match self {
             Self::Sqlite { writer, readers, stream } => {

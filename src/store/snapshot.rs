@@ -61,6 +61,8 @@ pub struct Standing {
     pub heads: Vec<Head>,
     /// Position of the last change of any node.
     pub position: u64,
+    /// Which node made that change, and when: in a database that was set back another one takes its place.
+    pub last: Option<(String, i64)>,
 }
 
 /// Why a snapshot is not used; a start reads the store instead.
@@ -80,6 +82,25 @@ pub enum Unfit {
     TooOld,
     #[error("the store failed: {0}")]
     Store(#[from] StoreError),
+}
+
+/// Removes a snapshot, and one that was not finished: it holds names under the central key, which is not destroyed with a
+/// record's.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn remove(path: &Path) -> Result<(), StoreError> {
+    let mut half = path.as_os_str().to_owned();
+    half.push(".new");
+    for file in [path, Path::new(&half)] {
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::Keyring(format!("{}: {error}", file.display())));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Begins every file, and says how it is read.

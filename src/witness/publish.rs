@@ -274,6 +274,10 @@ impl Publisher {
     fn post(&self, peer: &Peer, head: &Head, lines: &str) -> Result<(), Unreached> {
         let signed = format!("{}{lines}", head.note);
         let note = SignedNote::parse(&signed).map_err(|_| Unreached::Form)?;
+        // With a blank line among them, lines would be signatures of another text.
+        if SignedNote::parse(&head.note).map(|own| own.text) != Ok(note.text) {
+            return Err(Unreached::Form);
+        }
         verify_cosignature(&note, &peer.key).map_err(|_| Unreached::Form)?;
         let line = note.lines_by(&peer.key);
         self.gateway.witnessed.add(&head.checkpoint, &head.note, peer.key.name(), line);

@@ -580,6 +580,46 @@ async fn without_the_stream_nothing_is_acknowledged_and_it_recovers() {
     assert_eq!(site.lost(&records, None).await, Vec::<String>::new());
 }
 
+/// The log is moved away under a gateway that runs: what it commits then is nowhere but in a file without a name.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_in_the_log_is_not_acknowledged() {
+    let site = Site::new().await;
+    let mut running = crash::serve(&site.premises, None).await;
+    let city = the_city(&site, &running).await;
+    register(&city, &family(CITY_A)).await;
+    let (log, aside) = (site.data.path().join("tsunagi.db-wal"), site.data.path().join("aside"));
+    fs::rename(&log, &aside).unwrap();
+    let write = || {
+        city.client.post("/v1/records").header("idempotency-key", "log-was-moved").xml(family(CITY_A).to_xml()).send()
+    };
+    for _ in 0..2 {
+        assert_refused(&write().await.unwrap(), 503, "journal_unavailable");
+    }
+    fs::rename(&aside, &log).unwrap();
+    let acknowledged = write().await.unwrap();
+    assert_eq!(acknowledged.status, 201, "{}", acknowledged.text());
+    running.stop().await;
+}
+
+/// Two copies at once would write one file, and remove what the other one covers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_backup_waits_for_nobody_and_ruins_nothing() {
+    let (site, mut records) = (Site::new().await, Vec::new());
+    records.extend(some_records(&site, 1).await);
+    let base = fs::read(site.line().join("base")).unwrap();
+    let other = fs::File::create(site.stream().join("renewing")).unwrap();
+    other.try_lock().unwrap();
+    let told = refused(&site.command(&["backup"]).await);
+    assert!(told.contains("renewing"), "{told}");
+    assert_eq!(fs::read(site.line().join("base")).unwrap(), base);
+    drop(other);
+    succeeded(&site.command(&["backup"]).await);
+    assert_ne!(fs::read(site.line().join("base")).unwrap(), base);
+    site.destroy();
+    succeeded(&site.command(&["restore"]).await);
+    assert_eq!(site.lost(&records, None).await, Vec::<String>::new());
+}
+
 /// No file of a gateway may grow beyond this.
 async fn limit(running: &crash::Running, bytes: &str) {
     let (pid, limit) = (running.pid().to_string(), format!("--fsize={bytes}"));
@@ -606,7 +646,7 @@ async fn a_gateway_does_not_start_without_its_stream() {
     command.args(["serve", "--config"]).arg(other.path().join("tsunagi.toml"));
     let second = command.env("TSUNAGI_LISTEN", "127.0.0.1:0").env("TSUNAGI_MONITOR_LISTEN", "127.0.0.1:0");
     let told = refused(&second.output().await.unwrap());
-    assert!(told.contains("another gateway writes this stream"), "{told}");
+    assert!(told.contains("another process holds this lock"), "{told}");
     running.end().await;
 }
 

@@ -25,8 +25,11 @@ fn grown_up() -> Family {
     Family { birth_date: "1990-04-01".into(), ..family(CITY_A) }
 }
 
+/// Closed under a lock that nobody released.
 async fn closed(party: &Party, family: &Family) -> String {
     let record = register(party, family).await;
+    let locked = party.client.put(&format!("/v1/records/{record}/edit-lock")).send().await.unwrap();
+    assert_eq!(locked.status, 200, "{}", locked.text());
     let reply = party.client.post(&format!("/v1/records/{record}/close")).if_match(1).send().await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
     record
@@ -152,7 +155,7 @@ async fn two_officers_dispose_of_a_record_and_no_backup_opens_it() {
     assert_eq!(view(&city, &stays).await.status, 200);
     assert!(!snapshot.exists());
     let pool = pool(&database(&stage)).await;
-    for table in ["record_versions", "attachments", "provisions", "transfers", "serious_reviews", "inquiries"] {
+    for table in ["record_versions", "edit_locks", "attachments", "provisions", "transfers", "inquiries"] {
         let sql = format!("SELECT COUNT(*) FROM {table} WHERE record = $1");
         let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .bind(goes.parse::<Uuid>().unwrap())
@@ -334,11 +337,15 @@ async fn an_older_copy_of_the_shreds_is_brought_up_to_date_at_the_start() {
     // An operator puts back a copy of the keyring that was made before the disposal.
     fs::write(&shreds, older).unwrap();
     opened(&backup, &config.keyring, &goes).await.expect("the twin: that copy opens the older backup");
+    // And what memory held before it is beside it still: as where another node disposed of it while this one was away.
+    let snapshot = config.snapshot_file().unwrap();
+    fs::write(&snapshot, "what an older stop left").unwrap();
     let gateway = Gateway::open(config.clone(), Clock::system()).await.unwrap();
     gateway.store.close().await;
     drop(gateway);
     let outcome = opened(&backup, &config.keyring, &goes).await;
     assert!(matches!(outcome, Err(StoreError::Destroyed)), "{outcome:?}");
+    assert!(!snapshot.exists(), "it may name what was disposed of");
     drop(directory);
 }
 

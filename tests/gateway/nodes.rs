@@ -11,6 +11,8 @@ use tsunagi::{
     cli::demo::people::{Family, People},
     client::Client,
     config::Config,
+    gateway::Gateway,
+    operations::elapse::elapse,
     server::Server,
 };
 
@@ -516,6 +518,53 @@ async fn a_lock_held_for_too_long_is_survived() {
     sqlx::query("SELECT pg_advisory_unlock(8321)").execute(&mut owner).await.unwrap();
     register(&city, &family(CITY_A)).await;
     stage.world.stop().await;
+}
+
+/// A snapshot of what a database has lost since is not believed, whatever was written there meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_is_not_taken_for_another_history_of_the_same_length() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let node = Node::new(&stage, "node-2", None);
+    let mut config = Config::load(&node.config, std::iter::empty()).unwrap();
+    config.snapshot = Some(stage.directory.path().join("node-2.snapshot"));
+    let second = Server::start(config.clone(), stage.world.clock.clone()).await.unwrap();
+    register(&city, &family(CITY_A)).await;
+    assert_eq!(node.client(&stage, "city", "o1").get("/v1/session").send().await.unwrap().status, 200);
+    second.stop().await;
+    let starts = async || {
+        let gateway = Gateway::open(config.clone(), stage.world.clock.clone()).await.unwrap();
+        gateway.store.close().await;
+        gateway.from_snapshot
+    };
+    assert!(starts().await, "the twin: of the database as it was, it is taken");
+    // As if the last change were one that another node made after the database had been set back.
+    let mut owner = PgConnection::connect(&postgres::for_owner(&config.database)).await.unwrap();
+    let another = "UPDATE changes SET at = at + 1 WHERE position = (SELECT MAX(position) FROM changes)";
+    assert_eq!(sqlx::query(another).execute(&mut owner).await.unwrap().rows_affected(), 1);
+    assert!(!starts().await);
+    stage.world.stop().await;
+}
+
+/// A node that knows more than the database writes nothing behind the gap: it would seem closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_behind_changes_that_the_database_has_forgotten() {
+    let stage = Stage::new().await;
+    let (city, b) = (stage.party("city", CITY_A).await, stage.party("b", CITY_B).await);
+    let missing = j!({ "state": "missing", "reason": "なし" });
+    let mut owner = PgConnection::connect(&postgres::for_owner(&stage.world.premises.config.database)).await.unwrap();
+    for (forgets, moved) in [(false, 1), (true, 0)] {
+        let record = register(&city, &family(CITY_A)).await;
+        let offer = j!({ "record": record, "receiver": b.code,
+            "completeness": { "photos": missing, "risk_sheet": missing, "urgency": missing } });
+        assert_eq!(city.client.post("/v1/transfers").json(&offer).send().await.unwrap().status, 201);
+        sqlx::query("UPDATE transfers SET expires_at = 0").execute(&mut owner).await.unwrap();
+        if forgets {
+            let forgotten = "DELETE FROM changes WHERE position = (SELECT MAX(position) FROM changes)";
+            assert_eq!(sqlx::query(forgotten).execute(&mut owner).await.unwrap().rows_affected(), 1);
+        }
+        assert_eq!(elapse(stage.world.gateway().unwrap()).await.unwrap(), moved);
+    }
 }
 
 /// Two processes under one name would write one log twice: the one that comes later wins, the other one stops.

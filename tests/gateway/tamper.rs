@@ -475,6 +475,12 @@ async fn an_exported_log_is_verified_as_the_database_is() {
     let listed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(listed.lines().filter(|line| line.contains(&format!("record={record}"))).count(), 1, "{listed}");
     assert!(listed.starts_with(&format!("{} ", row.position)), "{listed}");
+    // A name that is no node's is not a log without entries.
+    let mut command = program();
+    command.args(["ledger", "verify", "--node", "node-l", "--database"]).arg(&database);
+    let output = command.arg("--key").arg(ledger.path("log.vkey")).output().await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("no log of a node node-l"), "{said}");
     let without = |gone: usize| -> String {
         text.lines().enumerate().filter(|(n, _)| *n != gone).map(|(_, line)| format!("{line}\n")).collect()
     };

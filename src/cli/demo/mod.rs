@@ -48,8 +48,15 @@ const MARKER: &str = "README.txt";
 
 impl Options {
     pub(super) async fn run(self) -> Result<(), WorldError> {
-        clear(&self.directory)?;
         let address = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        // Before anything is removed: it may be what another demonstration serves from.
+        for port in [self.port, self.port.saturating_add(1)] {
+            std::net::TcpListener::bind(address(port)).map_err(|error| {
+                let remedy = "end what listens there, or name another port with --port and another --directory";
+                WorldError::Unexpected(format!("{}: {error}; {remedy}", address(port)))
+            })?;
+        }
+        clear(&self.directory)?;
         say!("繋ぎ Tsunagi: demonstration under {}", self.directory.display());
         say!("  development PKI and keyring …");
         fs::create_dir_all(&self.directory)?;

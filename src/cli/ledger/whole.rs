@@ -91,6 +91,8 @@ pub enum NotVerified {
     Store(#[from] StoreError),
     #[error("name the log with --node: there are {0}")]
     Node(String),
+    #[error("there is no log of a node {node}, and no entry of one: there are {there}")]
+    NoSuchNode { node: String, there: String },
     #[error("witnesses were named, and no checkpoint of theirs: give one with --checkpoint")]
     NoCheckpoint,
 }
@@ -225,6 +227,10 @@ async fn open_database(database: &str, node: Option<&str>) -> Result<(Source, Lo
     };
     let head = heads.iter().find(|head| head.node == node).map(|head| (head.size, head.root));
     let counted = counts.iter().find(|(of, _)| *of == node).map_or(0, |(_, count)| *count);
+    if head.is_none() && counted == 0 && !node.is_empty() {
+        let names: Vec<_> = heads.iter().map(|head| head.node.as_str()).collect();
+        return Err(NotVerified::NoSuchNode { node, there: names.join(", ") });
+    }
     let stray = counts.into_iter().map(|(of, _)| of).find(|of| !heads.iter().any(|head| head.node == *of));
     Ok((Source::Database(Box::new(tx)), Log { node, head, counted: Some(counted), stray }))
 }

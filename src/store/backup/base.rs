@@ -375,6 +375,8 @@ pub async fn renew(
     keyring: &Keyring,
     made_at: Timestamp,
 ) -> Result<Option<(PathBuf, Manifest, usize)>, BackupError> {
+    // Two at once would write one file, and each remove what the other relies on.
+    let _alone = super::stream::lock(stream, "renewing")?;
     let mut lines = super::stream::lines(stream)?;
     let none = BackupError::NoBase { path: stream.to_owned(), remedy: "Start the gateway: it begins the stream" };
     let (line, directory) = lines.pop().ok_or(none)?;

@@ -50,7 +50,8 @@ pub enum BackupError {
     #[error("{path}: exists already; a restore writes over nothing. Move it away first")]
     Exists { path: PathBuf },
     #[error(
-        "{path}: another gateway writes this stream, or the lock cannot be taken. Give each gateway a directory of its own"
+        "{path}: another process holds this lock, or it cannot be taken. Give each gateway a stream of its own, and let one \
+         backup end before the next"
     )]
     Locked { path: PathBuf },
     #[error(
@@ -69,6 +70,11 @@ pub enum BackupError {
     NewerLine { newer: Uuid },
     #[error("the restored ledger is not the one that the base copy states: {0}")]
     OtherLedger(&'static str),
+    #[error(
+        "{path}: what was committed is not there. Was the database moved or replaced under the gateway? Stop it, put the \
+         files back, start it"
+    )]
+    NotInLog { path: PathBuf },
     #[error("write-ahead log: {0}. Stop the gateway and start it again: it begins a new line with a new base copy")]
     Wal(#[from] WalError),
     #[error(transparent)]

@@ -44,6 +44,8 @@ pub struct Stream {
     state: Mutex<State>,
     /// The last batch that is durable in the stream.
     shipped: AtomicU64,
+    /// The batch that was begun last; whatever is committed has its number.
+    begun: AtomicU64,
     /// Keeps SQLite from ending the log when the other connections are away for a moment, and moves the log into the
     /// database.
     anchor: tokio::sync::Mutex<Option<SqliteConnection>>,
@@ -183,7 +185,7 @@ impl Stream {
         store: &Store,
         now: Timestamp,
     ) -> Result<Arc<Self>, BackupError> {
-        let lock = lock(directory)?;
+        let lock = lock(directory, "lock")?;
         let options = SqliteConnectOptions::new().filename(database).pragma("wal_autocheckpoint", "0");
         let mut anchor = options.busy_timeout(BUSY).connect().await?;
         let row = position_row(&mut anchor).await?;
@@ -204,6 +206,7 @@ impl Stream {
             line: begun.line,
             state: Mutex::new(State { growing, position: begun.position }),
             shipped: AtomicU64::new(begun.batch),
+            begun: AtomicU64::new(begun.batch),
             anchor: tokio::sync::Mutex::new(Some(anchor)),
             lock: Mutex::new(Some(lock)),
             _database: begun.file,
@@ -244,6 +247,18 @@ impl Stream {
         Ok(())
     }
 
+    /// The same after a commit, which must have been in the log.
+    ///
+    /// # Errors
+    /// As [`Self::secure`]; or the log is not where the database was opened.
+    pub(in crate::store) async fn secure_commit(self: &Arc<Self>) -> Result<(), BackupError> {
+        self.secure().await?;
+        if self.shipped() < self.begun.load(Ordering::SeqCst) {
+            return Err(BackupError::NotInLog { path: beside(&self.database, "-wal") });
+        }
+        Ok(())
+    }
+
     /// Ships the next batch, if there is one. Answers the frames that the log holds.
     fn ship(&self) -> Result<u64, BackupError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -274,7 +289,9 @@ impl Stream {
 
     /// Says in the batch that is being written which one it is.
     pub(in crate::store) async fn number(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let next = i64::try_from(self.shipped() + 1).unwrap_or(i64::MAX);
+        let next = self.shipped() + 1;
+        self.begun.store(next, Ordering::SeqCst);
+        let next = i64::try_from(next).unwrap_or(i64::MAX);
         execute!(tx, "/* number_batch */ UPDATE stream_position SET batch = $1", next)?;
         Ok(())
     }
@@ -305,9 +322,9 @@ impl Stream {
     }
 }
 
-/// Takes the lock of a stream. It goes with the process.
-fn lock(directory: &Path) -> Result<File, BackupError> {
-    let path = directory.join("lock");
+/// Takes a lock of a stream. It goes with the process.
+pub(super) fn lock(directory: &Path, name: &str) -> Result<File, BackupError> {
+    let path = directory.join(name);
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(at(&path))?;
     file.try_lock().map_err(|_| BackupError::Locked { path })?;
     Ok(file)
@@ -385,7 +402,7 @@ async fn begin_line(
     vault: &Vault,
     now: Timestamp,
 ) -> Result<Begun, BackupError> {
-    let line = unclocked_id();
+    let line = line_after(lines(directory)?.pop().map(|(line, _)| line), unclocked_id());
     let path = directory.join(line.to_string());
     fs::DirBuilder::new().mode(0o700).create(&path).map_err(at(&path))?;
     let mut tx = store.write(Access::Change).await?;
@@ -401,4 +418,22 @@ async fn begin_line(
     let manifest = source.copy(&path.join(BASE), &vault.keyring(), now).await?;
     sync_directory(directory)?;
     Ok(Begun { line, batch: 0, position: manifest.position, file: Some(source.close().await?) })
+}
+
+/// The newest line is the last by its id, whatever the clock said when another one was begun.
+fn line_after(newest: Option<Uuid>, now: Uuid) -> Uuid {
+    newest.map_or(now, |newest| now.max(Uuid::from_u128(newest.as_u128().saturating_add(1))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_newer_than_one_that_was_begun_under_a_later_clock() {
+        let (earlier, later) = (unclocked_id(), unclocked_id());
+        assert_eq!(line_after(None, later), later);
+        assert_eq!(line_after(Some(earlier), later), later);
+        assert!(line_after(Some(later), earlier) > later);
+    }
 }

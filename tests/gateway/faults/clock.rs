@@ -103,52 +103,83 @@ async fn believing_the_clock_is_caught() {
     assert!(wrong.iter().any(|wrong| wrong.contains("the session")), "{wrong:?}");
 }
 
-/// What a start at another time says before it ends; `None` where it serves.
-async fn started_at(premises: &Premises, leap: &str, before_ledger: bool) -> Option<String> {
+/// What a start at another time comes to, and what the log says of it.
+enum Started {
+    /// It served, and was ended in good order: it has looked once at what is due.
+    Served(String),
+    Ended(String),
+}
+
+async fn started_at(premises: &Premises, leap: &str, before_ledger: bool, defect: Option<&str>) -> Started {
     let file = premises.directory.join("time");
     std::fs::write(&file, leap).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagi"));
     command.args(["serve", "--config"]).arg(premises.directory.join("tsunagi.toml")).env("RUST_LOG", "error");
     command.env("TSUNAGI_START_BEFORE_LEDGER", before_ledger.to_string());
+    command.envs(defect.map(|defect| ("PLANTED_DEFECT", defect)));
     command.envs(variables(&file)).stderr(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();
-    loop {
-        if child.try_wait().unwrap().is_some() {
-            let output = child.wait_with_output().await.unwrap();
-            return Some(String::from_utf8(output.stderr).unwrap());
-        }
-        if crash::is_ready(premises.config.monitor_listen).await {
-            child.kill().await.unwrap();
-            return None;
+    let mut served = false;
+    while child.try_wait().unwrap().is_none() {
+        if !served && crash::is_ready(premises.config.monitor_listen).await {
+            served = true;
+            crash::is_told(child.id().unwrap()).await;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    let output = child.wait_with_output().await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    if served { Started::Served(said) } else { Started::Ended(said) }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_does_not_start_before_its_own_ledger_nor_outside_its_certificate() {
-    let directory = tempfile::tempdir().unwrap();
-    let premises = crash::premises(directory.path()).await;
+/// A gateway that was ended with a transfer on offer.
+async fn ended_with_an_offer(directory: &Path) -> Premises {
+    let premises = crash::premises(directory).await;
     let mut running = crash::serve(&premises, None).await;
     let operator = crash::operator(&premises, &running);
     let city = crash::connect(&premises, &operator, "a", CITY_A).await;
     crash::connect(&premises, &operator, "b", CITY_B).await;
     let record = register(&city, &family(CITY_A)).await;
-    let transfer = offer(&city, &record).await;
+    offer(&city, &record).await;
     running.end().await;
-    let behind = started_at(&premises, "-1d", false).await.expect("it starts before its own ledger");
+    premises
+}
+
+async fn state_of_transfer(premises: &Premises) -> String {
+    let pool = sqlx::SqlitePool::connect(&premises.config.database).await.unwrap();
+    let state = sqlx::query_scalar("SELECT state FROM transfers").fetch_one(&pool).await.unwrap();
+    pool.close().await;
+    state
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_does_not_start_before_its_own_ledger_nor_outside_its_certificate() {
+    let directory = tempfile::tempdir().unwrap();
+    let premises = ended_with_an_offer(directory.path()).await;
+    let starts = async |leap: &str, before_ledger: bool| started_at(&premises, leap, before_ledger, None).await;
+    let Started::Ended(behind) = starts("-1d", false).await else { panic!("it starts before its own ledger") };
     assert!(behind.contains("the clock says") && behind.contains("Set the clock"), "{behind}");
     for leap in ["-400d", "+400d"] {
-        let outside = started_at(&premises, leap, true).await.expect("it starts outside its certificate");
+        let Started::Ended(outside) = starts(leap, true).await else { panic!("it starts outside its certificate") };
         assert!(outside.contains("Renew it, or set the clock"), "{leap}: {outside}");
     }
     // 300 days later nothing tells that the clock is wrong: but no transfer expires before somebody could look.
-    assert_eq!(started_at(&premises, "+300d", false).await, None);
-    // The twin: at its own time it starts, and where an operator says so; and the transfer is what it was.
-    assert_eq!(started_at(&premises, "+0", false).await, None);
-    assert_eq!(started_at(&premises, "-1d", true).await, None);
-    let mut running = crash::serve(&premises, None).await;
-    let state = city.client.get(&format!("/v1/transfers/{transfer}")).send().await.unwrap();
-    assert_eq!(json(&state)["state"], "offered");
-    running.stop().await;
+    let Started::Served(said) = starts("+300d", false).await else { panic!("it does not start") };
+    assert!(said.contains("the ledger is old. Is the clock right?"), "{said}");
+    assert_eq!(state_of_transfer(&premises).await, "offered");
+    // The twin: at its own time it starts and says nothing of the kind, and where an operator says so.
+    let Started::Served(said) = starts("+0", false).await else { panic!("it does not start at its own time") };
+    assert_eq!(said, "");
+    assert!(matches!(starts("-1d", true).await, Started::Served(_)));
+    assert_eq!(state_of_transfer(&premises).await, "offered");
+}
+
+/// The twin: a gateway that believes the clock does what seems due at once, and is caught.
+#[tokio::test(flavor = "multi_thread")]
+async fn believing_the_clock_at_a_start_is_caught() {
+    let directory = tempfile::tempdir().unwrap();
+    let premises = ended_with_an_offer(directory.path()).await;
+    let started = started_at(&premises, "+300d", false, Some("believe-the-clock")).await;
+    assert!(matches!(started, Started::Served(_)));
+    assert_eq!(state_of_transfer(&premises).await, "expired");
 }
