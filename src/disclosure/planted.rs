@@ -25,6 +25,8 @@ pub enum Planted {
     RecognizeOnce,
     /// Goes by the system's clock wherever it leaps to.
     BelieveTheClock,
+    /// Ends without waiting for calls that are under way.
+    CutOpenCalls,
     /// A fault: every second commit holds, is told to have failed, and cannot be looked up at once.
     CommitHeldAndDenied,
     /// A fault: every second commit does not hold, and it cannot be looked up at once.
@@ -47,6 +49,7 @@ impl Planted {
             Ok("ignore-if-match") => Some(Self::IgnoreIfMatch),
             Ok("recognize-once") => Some(Self::RecognizeOnce),
             Ok("believe-the-clock") => Some(Self::BelieveTheClock),
+            Ok("cut-open-calls") => Some(Self::CutOpenCalls),
             Ok("commit-held-and-denied") => Some(Self::CommitHeldAndDenied),
             Ok("commit-lost") => Some(Self::CommitLost),
             Ok("answer-before-stream") => Some(Self::AnswerBeforeStream),

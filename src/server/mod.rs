@@ -145,7 +145,8 @@ impl Server {
         self.serving.draining.store(true, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_secs(self.serving.gateway.config.limits.drain_seconds)).await;
         let _ = self.stop.send(true);
-        let drained = tokio::time::timeout(DRAIN, async { while self.tasks.join_next().await.is_some() {} }).await;
+        let drain = if Planted::from_environment() == Some(Planted::CutOpenCalls) { Duration::ZERO } else { DRAIN };
+        let drained = tokio::time::timeout(drain, async { while self.tasks.join_next().await.is_some() {} }).await;
         if drained.is_err() {
             self.tasks.shutdown().await;
         }

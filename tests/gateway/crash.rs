@@ -43,6 +43,8 @@ struct Books {
     registered: Vec<(String, Uuid)>,
     /// Entries named in answers that showed record data.
     disclosed: Vec<Uuid>,
+    /// Searches that were answered.
+    searched: usize,
     /// Records whose transfer to city B was acknowledged.
     taken_over: Vec<Uuid>,
     /// Records whose transfer was begun: their owner may be either.
@@ -247,6 +249,7 @@ async fn load(premises: &Premises, address: SocketAddr, seed: u64, books: &Mutex
         if reply.status == 200 {
             assert!(!children(&reply).is_empty(), "an acknowledged registration was not found");
             lock(books).disclosed.extend(reply.entries());
+            lock(books).searched += 1;
         }
         if turn % 2 == 0 && !transfer(&a, &b, record, books).await {
             return;
@@ -429,8 +432,11 @@ async fn crashes(kills_server: bool) {
         }
         let (wrong, books) = crash(count, done, server, None).await;
         assert!(wrong.is_empty(), "{wrong:?}");
-        let some = [books.registered.len(), books.disclosed.len(), books.taken_over.len()];
-        assert!(some[0] > count && some[1] > count && some[2] > 0, "too little was done to lose anything: {some:?}");
+        let some = [books.registered.len(), books.disclosed.len(), books.searched, books.taken_over.len()];
+        assert!(
+            some[0] > count && some[1] > count && some[2] > 0 && some[3] > 0,
+            "too little was done to lose anything: {some:?}"
+        );
         done += count;
         registered += books.registered.len();
         disclosed += books.disclosed.len();

@@ -7,6 +7,7 @@ mod descriptors;
 mod disk;
 mod overload;
 mod revocation;
+mod stopping;
 mod trust;
 
 use std::{fs, net::SocketAddr, path::Path};

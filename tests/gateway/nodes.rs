@@ -9,7 +9,7 @@ use serde_json::json as j;
 use sqlx::{Connection, PgConnection};
 use tsunagi::{
     cli::demo::people::{Family, People},
-    client::Client,
+    client::{Client, Reply},
     config::Config,
     gateway::Gateway,
     operations::elapse::elapse,
@@ -105,9 +105,7 @@ async fn what_one_node_acknowledged_the_other_finds_shows_and_hides() {
         let record = register(&city, &family).await;
         let criteria = j!({ "purpose": "new_report", "case_reference": "R8-1", "child_name": format!("{name} 花子"),
             "near_misses": "never" });
-        let found = |reply: &tsunagi::client::Reply| {
-            children(reply).iter().filter(|child| child["record"] == record.as_str()).count()
-        };
+        let found = |reply: &Reply| children(reply).iter().filter(|child| child["record"] == record.as_str()).count();
         assert_eq!(found(&center_there.post("/v1/searches").json(&criteria).send().await.unwrap()), 1);
         assert_eq!(found(&far_city_there.post("/v1/searches").json(&criteria).send().await.unwrap()), 1);
         let shield = j!({ "kind": "1", "since": "2026-04-01" });
@@ -567,19 +565,38 @@ async fn nothing_is_written_behind_changes_that_the_database_has_forgotten() {
     }
 }
 
-/// Two processes under one name would write one log twice: the one that comes later wins, the other one stops.
+/// Two processes under one name would write one log twice: the one that comes later wins, the other one stops. Answers
+/// what the earlier one says to a registration then.
+async fn earlier_of_two(defect: Option<&str>) -> (Reply, bool) {
+    let stage = Stage::new().await;
+    stage.party("city", CITY_A).await;
+    let (one, registered) = (Node::new(&stage, "node-2", None), async |node: &Node| {
+        node.client(&stage, "city", "o1").post("/v1/records").xml(family(CITY_A).to_xml()).send().await.unwrap()
+    });
+    let mut earlier = one.serve(defect).await;
+    assert_eq!(registered(&one).await.status, 201);
+    let other = Node::new(&stage, "node-2", None);
+    let mut later = other.serve(None).await;
+    assert_eq!(registered(&other).await.status, 201);
+    let late = registered(&one).await;
+    let is_ready = crash::is_ready(one.monitor).await;
+    assert_eq!(registered(&other).await.status, 201, "the later one goes on");
+    earlier.stop().await;
+    later.stop().await;
+    stage.world.stop().await;
+    (late, is_ready)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_processes_with_one_name_the_earlier_writes_nothing_more() {
-    let stage = Stage::new().await;
-    let city = stage.party("city", CITY_A).await;
-    let mut node = Node::new(&stage, "node-1", None);
-    node.config = node.config.with_file_name("node-1.toml");
-    let mut running = node.serve(None).await;
-    let there = node.client(&stage, "city", "o1");
-    let reply = there.post("/v1/records").xml(family(CITY_A).to_xml()).send().await.unwrap();
-    assert_eq!(reply.status, 201, "{}", reply.text());
-    let late = city.client.post("/v1/records").xml(family(CITY_A).to_xml()).send().await.unwrap();
+    let (late, is_ready) = earlier_of_two(None).await;
     assert_refused(&late, 503, "journal_unavailable");
-    assert!(!stage.world.gateway().unwrap().journal.is_healthy());
-    running.stop().await;
+    assert!(!is_ready);
+}
+
+/// The twin: a process that goes on without the ledger is caught.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_process_that_goes_on_is_caught() {
+    let (late, is_ready) = earlier_of_two(Some("ignore-the-ledger")).await;
+    assert_eq!((late.status.as_u16(), is_ready), (201, true));
 }

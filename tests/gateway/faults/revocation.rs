@@ -30,16 +30,16 @@ enum Kind {
     Organization,
 }
 
-type Body = UnsyncBoxBody<Bytes, Infallible>;
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// One HTTP/2 connection of a terminal, and how its requests name their officer.
-struct Connection {
+pub struct Connection {
     sender: SendRequest<Body>,
     officer: (&'static str, String),
 }
 
 impl Connection {
-    async fn open(premises: &Premises, name: &str, officer: (&'static str, String)) -> Self {
+    pub async fn open(premises: &Premises, name: &str, officer: (&'static str, String)) -> Self {
         let mut config = tls_config(premises.authority.directory(), name).unwrap();
         config.alpn_protocols = vec![b"h2".to_vec()];
         let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
@@ -52,7 +52,7 @@ impl Connection {
     }
 
     /// Sends a request at once; its answer, status and text, comes when it comes.
-    fn send(
+    pub fn send(
         &self,
         method: Method,
         path: &str,
@@ -79,13 +79,13 @@ impl Connection {
         })
     }
 
-    fn get(&self, path: &str) -> tokio::task::JoinHandle<(u16, String)> {
+    pub fn get(&self, path: &str) -> tokio::task::JoinHandle<(u16, String)> {
         self.send(Method::GET, path, "", Empty::new().boxed_unsync())
     }
 }
 
 /// A body whose parts are sent when the test wants.
-fn streamed() -> (mpsc::Sender<Bytes>, Body) {
+pub fn streamed() -> (mpsc::Sender<Bytes>, Body) {
     let (sender, parts) = mpsc::channel(4);
     let frames = futures_util::stream::unfold(parts, |mut parts: mpsc::Receiver<Bytes>| async move {
         parts.recv().await.map(|part| (Ok::<_, Infallible>(Frame::data(part)), parts))
