@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need from the system's packages, where it may; says exactly what is missing where not.
+# cargo-nextest is optional, and not installed here: without it scripts/test.sh uses cargo's own runner.
 set -euo pipefail
 
 missing=()
