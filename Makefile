@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test bench bench-bulk bench-search bench-gateway bench-matching plot-search attack attack-surface soak fuzz crash faults tamper-test restore-test ha-test schemas lint deny needs doc
+.PHONY: demo test bench bench-bulk bench-search bench-gateway bench-matching plot-search attack attack-surface soak fuzz crash faults histories tamper-test restore-test ha-test schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -66,6 +66,12 @@ faults: needs
 	UPDATES=$(or $(N),5) OVERLOAD_SECONDS=30 cargo test --locked --test gateway -- \
 		faults:: concurrency:: edit_lock:: fail_closed:: --nocapture
 	GONE_SECONDS=60 scripts/with_postgres.sh cargo test --locked --test gateway -- nodes:: --nocapture
+
+# N histories at two nodes on one database, with kills and broken lines: each must be linearizable, and a planted stale
+# read must be caught.
+histories: needs
+	HISTORIES=$(or $(N),100) scripts/with_postgres.sh cargo test --locked --test gateway -- \
+		nodes::histories nodes::a_node_that --nocapture
 
 # Kills the gateway, and PostgreSQL, N times at random moments under load, on both databases.
 crash:
