@@ -78,9 +78,11 @@ crash:
 	KILLS=$(or $(N),50) cargo test --locked --test gateway -- crash:: --nocapture
 	KILLS=$(or $(N),50) scripts/with_postgres.sh cargo test --locked --test gateway -- crash:: --nocapture
 
-# Kills the primary of a PostgreSQL cluster N times under load and counts what is lost; ARGS as in scripts/ha_test.py,
-# such as ARGS='--load gateway'. Needs etcd, HAProxy and Patroni, and installs them where it may.
+# Kills the primary of a PostgreSQL cluster N times under the load of two gateways, and counts what is lost and what left
+# without an entry; ARGS as in scripts/ha_test.py, such as ARGS='--load sql'. Needs etcd, HAProxy and Patroni, and installs
+# them where it may.
 ha-test:
+	cargo build --release --locked
 	python=$$(scripts/ha_needs.sh) && $$python scripts/ha_test.py --kills $(or $(N),20) $(ARGS)
 
 # Tampers with every row of a log of ROWS entries in every way, SAMPLE of them in a database, and lets the program find it.

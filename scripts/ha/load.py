@@ -1,4 +1,4 @@
-"""What both loads have in common: workers, and the first success after a kill."""
+"""What both loads have in common: workers, and what succeeds after a kill."""
 
 import threading
 import time
@@ -12,6 +12,7 @@ class Load:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._since, self._first_at, self._first_after = None, None, threading.Event()
+        self._successes = 0
         self._threads = [threading.Thread(target=self.work, args=(worker,), daemon=True) for worker in range(workers)]
 
     def work(self, worker):
@@ -28,18 +29,26 @@ class Load:
                 thread.join(timeout=60)
 
     def watch_from(self, moment):
-        """Begins to look for the first success of an attempt that began after `moment`."""
+        """Begins to look for successes of attempts that began after `moment`."""
         with self._lock:
-            self._since, self._first_at = moment, None
+            self._since, self._first_at, self._successes = moment, None, 0
             self._first_after.clear()
 
     def first_success(self, seconds):
-        """When it came, or None if it did not come in time."""
+        """When the first came, or None if it did not come in time."""
         return self._first_at if self._first_after.wait(seconds) else None
+
+    def successes(self):
+        """How many there were so far, of whatever kind."""
+        with self._lock:
+            return self._successes
 
     def note_success(self, began):
         """A worker was acknowledged what it began at `began`."""
         with self._lock:
-            if self._since is not None and began >= self._since and self._first_at is None:
+            if self._since is None or began < self._since:
+                return
+            self._successes += 1
+            if self._first_at is None:
                 self._first_at = time.monotonic()
                 self._first_after.set()
