@@ -246,7 +246,7 @@ class GatewayLoad:
         """Acknowledged records without a row. Counts entries and heads that are not there as well."""
         records, ledger = self._ids("records"), self._ids("ledger")
         self.entries_missing = sum(entry not in ledger for entry in self.entries)
-        self.twice = max(0, len(records) - len(self.acknowledged) - len(self.pending))
+        self.twice = len(records - set(self.acknowledged) - self._done_unanswered())
         self.heads_missing = 0
         if self.gateway.verify([text for _, text in self.heads]):
             # Which of them it is, and why.
@@ -265,6 +265,12 @@ class GatewayLoad:
 
     def _ids(self, table):
         return set(self.cluster.psql(f"SELECT id FROM {table}", database="tsunagi").splitlines())
+
+    def _done_unanswered(self):
+        """Records of the registrations that were on their way at the blow, where they were done."""
+        keys = ", ".join(f"'{key}'" for key, _ in self.pending.values())
+        sql = f"SELECT outcome::json ->> 'record' FROM idempotency WHERE idempotency_key IN ({keys or 'NULL'})"
+        return set(self.cluster.psql(sql, database="tsunagi").splitlines())
 
     def faults(self):
         counts = {

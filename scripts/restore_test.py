@@ -11,7 +11,10 @@ the newest signed checkpoint must be in the restored database, and a gateway mus
 that writes rows.
 
     scripts/restore_test.py --rounds 20
-    scripts/restore_test.py --rounds 1 --defect asynchronous     # must fail; so must --defect plain
+    scripts/restore_test.py --rounds 1 --defect asynchronous     # the twins: this one must lose writes,
+    scripts/restore_test.py --rounds 1 --defect plain            # and this one leave files open to read
+
+With --defect the status is 0 only if exactly that was seen.
 
 A load of another kind: --writer COMMAND and --checker COMMAND. Both find the server by DATABASE_URL. The writer
 prints a line for each acknowledged write; the checker gets these lines and fails where one is not so.
@@ -40,6 +43,18 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "deploy" / "backup"
 MARKER = "made-by-restore_test"
 STANDBY = "tsunagi_wal"
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class Lost(Failed):
+    """Acknowledged writes are gone."""
+
+
+class Unencrypted(Failed):
+    """Files of the repository can be read."""
+
+
+# What each planted defect must be seen as.
+PLANTED = {"asynchronous": Lost, "plain": Unencrypted}
 
 
 def needs():
@@ -357,7 +372,7 @@ def one_round(cluster, load, number):
         flush=True,
     )
     if lost:
-        raise Failed(f"acknowledged writes are lost: {len(lost)}, the first {str(lost[0])[:60]}")
+        raise Lost(f"acknowledged writes are lost: {len(lost)}, the first {str(lost[0])[:60]}")
     if faults := load.faults():
         raise Failed("; ".join(faults))
     if not written:
@@ -390,7 +405,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--megabytes", type=int, default=64, help="size of the table before the first round")
     parser.add_argument("--writers", type=int, default=4)
-    parser.add_argument("--defect", choices=["asynchronous", "plain"], help="plants a defect: must make the test fail")
+    parser.add_argument("--defect", choices=list(PLANTED), help="plants a defect, which must be seen")
     parser.add_argument("--load", choices=["gateway", "plain"], default="gateway", help="who writes")
     parser.add_argument("--program", type=Path, default=Path("target/release/tsunagi"), help="the gateway")
     parser.add_argument("--writer", help="command that writes, in place of both")
@@ -420,7 +435,7 @@ def main():
         load = GatewayLoad(cluster, program, arguments.writers)
     else:
         load = Table(cluster, arguments.writers)
-    sizes, seconds = 0, 0.0
+    sizes, seconds, failed = 0, 0.0, None
     try:
         cluster.make()
         cluster.receive()
@@ -434,7 +449,7 @@ def main():
             load.resume()
         plain = unencrypted(cluster)
         if plain:
-            raise Failed(f"not encrypted in the repository: {plain[:3]}")
+            raise Unencrypted(f"not encrypted in the repository: {plain[:3]}")
         print(
             f"{arguments.rounds} rounds: {len(load.acknowledged)} acknowledged writes, {load.said()}; "
             f"{seconds / (sizes / 2**30):.1f} s per GiB; every file of the repository is encrypted"
@@ -445,7 +460,7 @@ def main():
             if log.exists():
                 print(f"--- {name}", *log.read_text().splitlines()[-25:], sep="\n", file=sys.stderr)
         print(f"FAILED: {failure}", file=sys.stderr)
-        sys.exit(1)
+        failed = failure
     finally:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
@@ -453,7 +468,12 @@ def main():
         load.stop()
         os.chdir("/")
         shutil.rmtree(directory, ignore_errors=True)
+    if arguments.defect:
+        seen = isinstance(failed, PLANTED[arguments.defect])
+        print(f"the twin: {'the defect was seen, as it must be' if seen else 'THE DEFECT WAS NOT SEEN: the test is blind'}")
+        return 0 if seen else 1
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
