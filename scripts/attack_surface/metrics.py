@@ -18,10 +18,17 @@ class Metrics:
     def requests(self) -> int:
         return sum(self.by_operation_and_status.values())
 
+    def turned_away_since(self, before: "Metrics") -> int:
+        """Requests beyond what one terminal may have."""
+        return sum(self._more(before, key) for key in self.by_operation_and_status if key[1] == "429")
+
+    def _more(self, before: "Metrics", key: tuple[str, str]) -> int:
+        return self.by_operation_and_status[key] - before.by_operation_and_status.get(key, 0)
+
     def server_errors_since(self, before: "Metrics") -> dict[str, int]:
         found = {}
-        for (operation, status), count in self.by_operation_and_status.items():
-            more = count - before.by_operation_and_status.get((operation, status), 0)
-            if status.startswith("5") and more > 0:
+        for key in self.by_operation_and_status:
+            operation, status = key
+            if status.startswith("5") and (more := self._more(before, key)) > 0:
                 found[f"{operation} {status}"] = more
         return found

@@ -62,7 +62,7 @@ def run(twin: type | None = None, every: int = 1) -> Outcome:
             for part in pool.map(lambda share: [send(clients, case) for case in share], shares):
                 for kind, key in filter(None, part):
                     getattr(outcome, kind)(key)
-        outcome.cases = len(cases) + comes_back(clients["city"], strings, outcome)
+        outcome.cases = len(cases) + comes_back(clients, strings, outcome)
         outcome.crashes += premises.panics()
         if not premises.is_alive():
             outcome.crash("the gateway ended")
@@ -81,14 +81,19 @@ class Case:
 
 
 def send(clients: dict[str, Client], case: Case) -> tuple[str, str] | None:
+    return ask(clients, case)[1]
+
+
+def ask(clients: dict[str, Client], case: Case) -> tuple[Reply | None, tuple[str, str] | None]:
+    """The answer, and what is wrong with it."""
     try:
         for _ in range(PATIENCE):
             reply = clients[case.caller].send(case.method, case.path, case.body, case.headers)
             if not is_to_be_asked_again(reply):
                 break
     except (OSError, NoAnswer, ValueError) as error:
-        return "crash", f"no answer: {type(error).__name__}: {case.place}: {case.text!r}"
-    return judge(reply, case)
+        return None, ("crash", f"no answer: {type(error).__name__}: {case.place}: {case.text!r}")
+    return reply, judge(reply, case)
 
 
 def is_to_be_asked_again(reply: Reply) -> bool:
@@ -319,9 +324,9 @@ def as_xml(record: dict) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def comes_back(city: Client, strings: list[str], outcome: Outcome) -> int:
+def comes_back(clients: dict[str, Client], strings: list[str], outcome: Outcome) -> int:
     """A text that is accepted is kept as it was sent, through encryption, storage and both syntaxes."""
-    count = 0
+    accepted = 0
     for text in strings:
         record = {
             "format": "urn:tsunagi:national-format:v1",
@@ -332,11 +337,15 @@ def comes_back(city: Client, strings: list[str], outcome: Outcome) -> int:
             "contact": {"municipality": PARTIES["city"], "address": text},
             "officer": {"name": "架空 担当"},
         }
-        written = city.post("/v1/records", record)
-        count += 1
-        if written.status != 201:
+        written, wrong = ask(clients, Case("city", "POST", "/v1/records", record, {}, "kept address", text))
+        if wrong:
+            getattr(outcome, wrong[0])(wrong[1])
+        if written is None or written.status != 201:
             continue
-        shown = city.get(f"/v1/records/{written.json()['record']}", {"Tsunagi-Purpose": "casework"}).json()
+        accepted += 1
+        shown = clients["city"].get(f"/v1/records/{written.json()['record']}", {"Tsunagi-Purpose": "casework"}).json()
         if shown["items"]["contact"]["shown"]["address"] != text:
             outcome.diverge(f"kept otherwise than sent: {text!r}")
-    return count
+    if not accepted:
+        outcome.diverge("no text was accepted: whether one is kept was not seen")
+    return len(strings)

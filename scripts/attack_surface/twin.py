@@ -1,6 +1,7 @@
 """The harness against itself: a go-between with planted defects, which every source must notice.
 
-It stands before a real gateway and ends the mutual TLS in its place, so that all but the defects is real.
+It stands before a real gateway and ends the mutual TLS in its place, so that all but the defects is real. A source noticed
+a defect only where it found what that defect looks like: a go-between that stumbles has something to be found as well.
 """
 
 import re
@@ -107,8 +108,33 @@ def statement(value: str) -> Reply:
         database.close()
 
 
+# What each source must find, as patterns that "kind: key" matches from its beginning, each at least once.
+PLANTED = {
+    "xml": ["crash: .*: no answer: closed", "5xx: .*: 500$", "divergence: ill-formed and registered: "],
+    "certificates": [r"divergence: door: \S+: answered HTTP/1\.1 200"],
+    "naughty": ["5xx: 500: .*(<a|script)"],
+    "openapi": ["divergence: response_schema_conformance: GET /v1/session: "],
+    "sql": ["divergence: injectable: list_records: "],
+    "tls": [r"divergence: expected TLS1_2 'not offered', found \['offered"],
+    "slow": [r"divergence: \w+: \d+ MiB more than before"],
+}
+
+
+def noticed(outcome: Outcome, reasons: Reasons) -> bool:
+    """Prints, for each defect that was planted before a source, what it was found as."""
+    found = [f"crash: {key}" for key in outcome.crashes] + [f"5xx: {key}" for key in outcome.server_errors]
+    found += [f"divergence: {key}" for key in reasons.unexplained(outcome)]
+    blind = False
+    print(f"{outcome.source}: {len(found)} found in {outcome.cases} cases")
+    for planted in PLANTED[outcome.source]:
+        seen = [one for one in found if re.match(planted, one)]
+        blind = blind or not seen
+        print(f"  {len(seen)} times {seen[0][:160]}" if seen else f"  NOT NOTICED: {planted}", flush=True)
+    return not blind
+
+
 def main() -> int:
-    """Each source with a defect before it. 1 where a source noticed nothing."""
+    """Each source with a defect before it. 1 where a source did not notice one."""
     import certificates
     import examples
     import naughty
@@ -133,11 +159,7 @@ def main() -> int:
         if outcome.not_run:
             print(f"{name}: not run: {outcome.not_run}")
             continue
-        found = (len(outcome.crashes), len(outcome.server_errors), len(reasons.unexplained(outcome)))
-        noticed = any(found)
-        missed += not noticed
-        print(f"{name}: {'noticed' if noticed else 'NOTICED NOTHING'}: {found[0]} crashes, {found[1]} 5xx, "
-              f"{found[2]} unexplained, in {outcome.cases} cases", flush=True)
+        missed += not noticed(outcome, reasons)
     return 1 if missed else 0
 
 
