@@ -35,6 +35,8 @@ use crate::{
 
 /// Lines of one batch. They are one transaction: more would keep others waiting.
 const MOST_LINES: usize = 500;
+/// Faults that a report tells beyond the first of each line: the sender mends these and sends again.
+const MOST_MORE_FAULTS: usize = 500;
 /// Media type of a batch: a record of the national format in JSON on each line.
 const MEDIA_TYPE: &str = "application/x-ndjson";
 
@@ -59,6 +61,9 @@ pub struct BatchLine {
     /// What is wrong with it; it was not registered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
+    /// More is wrong with it than stands here: a report tells the first fault of each line and 500 others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub more_faults: bool,
 }
 
 /// A batch, line by line.
@@ -140,19 +145,36 @@ pub async fn register_batch(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
     Ok(Answer::message(StatusCode::CREATED, &taken).with_entries(entry))
 }
 
-type Outcome = Result<Ready, Vec<Fault>>;
+type Outcome = Result<Ready, Refused>;
 
-fn report_line(line: usize, outcome: &Outcome) -> BatchLine {
-    match outcome {
-        Ok(ready) => BatchLine { line, record: Some(ready.new.facts.id), faults: Vec::new() },
-        Err(faults) => BatchLine { line, record: None, faults: faults.clone() },
+/// What is told of a line that is not right.
+struct Refused {
+    faults: Vec<Fault>,
+    has_more: bool,
+}
+
+impl Refused {
+    /// Its first fault, and as many others as there is `room` for in the report.
+    fn within(room: &mut usize, mut faults: Vec<Fault>) -> Self {
+        let told = faults.len().min(1 + *room);
+        let has_more = told < faults.len();
+        faults.truncate(told);
+        *room -= told.saturating_sub(1);
+        Self { faults, has_more }
     }
 }
 
-/// Reads and seals every line.
+fn report_line(line: usize, outcome: &Outcome) -> BatchLine {
+    match outcome {
+        Ok(ready) => BatchLine { line, record: Some(ready.new.facts.id), faults: Vec::new(), more_faults: false },
+        Err(refused) => BatchLine { line, record: None, faults: refused.faults.clone(), more_faults: refused.has_more },
+    }
+}
+
+/// Reads and seals every line. The report is written in the journal's transaction: it is kept small while it grows.
 fn prepare(gateway: &Gateway, caller: &Caller, body: &Bytes) -> Result<Vec<(usize, Outcome)>, Error> {
-    let lines: Vec<(usize, &[u8])> =
-        (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty()).collect();
+    let lines = (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
+    let lines: Vec<(usize, &[u8])> = lines.take(MOST_LINES + 1).collect();
     if lines.is_empty() || lines.len() > MOST_LINES {
         return Err(Error::Field {
             field: "body",
@@ -160,21 +182,33 @@ fn prepare(gateway: &Gateway, caller: &Caller, body: &Bytes) -> Result<Vec<(usiz
             rule_en: "must have 1 to 500 records",
         });
     }
-    lines.into_iter().map(|(number, line)| Ok((number, prepare_line(gateway, caller, number, line)?))).collect()
+    let mut room = MOST_MORE_FAULTS;
+    lines
+        .into_iter()
+        .map(|(number, line)| match prepare_line(gateway, caller, line) {
+            Ok(ready) => Ok((number, Ok(ready))),
+            Err(Error::Faults(faults)) => {
+                let faults = faults.into_iter().map(|fault| Fault { line: number as u64, ..fault }).collect();
+                Ok((number, Err(Refused::within(&mut room, faults))))
+            }
+            Err(error) => Err(error),
+        })
+        .collect()
 }
 
-fn prepare_line(gateway: &Gateway, caller: &Caller, number: usize, line: &[u8]) -> Result<Outcome, Error> {
-    let in_batch =
-        |faults: Vec<Fault>| faults.into_iter().map(|fault| Fault { line: number as u64, ..fault }).collect::<Vec<_>>();
-    let document = match json::read(line) {
-        Ok(document) => document,
-        Err(faults) => return Ok(Err(in_batch(faults))),
-    };
-    match record_rules::check(&document, &gateway.registry, gateway.clock.today_in_japan()) {
-        Ok(()) => {}
-        Err(Error::Faults(faults)) => return Ok(Err(in_batch(faults))),
-        Err(error) => return Err(error),
+fn prepare_line(gateway: &Gateway, caller: &Caller, line: &[u8]) -> Result<Ready, Error> {
+    let most = gateway.config.limits.record_bytes;
+    if line.len() > most {
+        return Err(Error::Faults(vec![Fault {
+            line: 0,
+            path: "/".to_owned(),
+            rule: "too_large",
+            message_ja: format!("1件は{most}バイトまでです。"),
+            message_en: format!("A record has at most {most} bytes."),
+        }]));
     }
+    let document = json::read(line).map_err(Error::Faults)?;
+    record_rules::check(&document, &gateway.registry, gateway.clock.today_in_japan())?;
     let (Some(items), Some(derived)) = (IndexItems::of(&document), DerivedFacts::of(&document)) else {
         return Err(StoreError::Corrupt("a validated document without index or contact").into());
     };
@@ -184,7 +218,7 @@ fn prepare_line(gateway: &Gateway, caller: &Caller, number: usize, line: &[u8]) 
     let sealed_key = gateway.vault.wrap(owner.prefecture(), id, &key)?;
     let sealed = store::versions::seal_version(&key, id, 1, &document, &items)?;
     let facts = RecordFacts { id, owner, version: 1, owned_since: 1, closed: false, serious: false, derived };
-    Ok(Ok(Ready { new: NewRecord { facts, sealed_key, sealed }, items }))
+    Ok(Ready { new: NewRecord { facts, sealed_key, sealed }, items })
 }
 
 /// `GET /v1/batches/{id}`: to the organization that sent it.
@@ -197,4 +231,29 @@ pub async fn read_batch(gateway: &Gateway, call: Call) -> Result<Answer, Error> 
     let report = store::batches::report(&mut tx, id, &call.caller).await?.ok_or(Error::NotFound("batch"))?;
     let report = RawValue::from_string(report).map_err(|_| StoreError::Corrupt("batch report"))?;
     Ok(Answer::message(StatusCode::OK, &StoredReport(report)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_tells_the_first_fault_of_each_line_and_so_many_others() {
+        let fault = || Fault {
+            line: 1,
+            path: "/".to_owned(),
+            rule: "text_form",
+            message_ja: String::new(),
+            message_en: String::new(),
+        };
+        let mut room = 5;
+        let mut told = |faults| {
+            let Refused { faults, has_more } = Refused::within(&mut room, vec![fault(); faults]);
+            (faults.len(), has_more)
+        };
+        assert_eq!(
+            [told(4), told(1), told(3), told(2), told(1)],
+            [(4, false), (1, false), (3, false), (1, true), (1, false)]
+        );
+    }
 }

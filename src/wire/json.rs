@@ -11,14 +11,14 @@ use crate::domain::format::{
     definition::{Content, Field},
     document::{child_field, section_field},
     validate,
-    validate::Order,
+    validate::{MOST_FAULTS, Order},
 };
 use crate::domain::visibility::ItemGroup;
 
 /// Reads and validates a document.
 ///
 /// # Errors
-/// A fault of syntax with its line, or every fault of content with its path.
+/// A fault of syntax with its line, or the faults of content with their paths, at most 100.
 pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Strict { depth: 0 }
@@ -60,7 +60,7 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
             &format!("format must be {NAMESPACE}."),
         ));
     }
-    let mut faults = Vec::new();
+    let mut faults = Faults(Vec::new());
     let children = sections
         .into_iter()
         .flat_map(|(name, value)| {
@@ -69,12 +69,32 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
         })
         .collect();
     let root = RawNode { name: ROOT.to_owned(), line: 0, content: RawContent::Children(children) };
+    if faults.is_full() {
+        return Err(faults.0);
+    }
     match validate(root, Order::Free) {
-        Ok(document) if faults.is_empty() => Ok(document),
-        Ok(_) => Err(faults),
+        Ok(document) if faults.0.is_empty() => Ok(document),
+        Ok(_) => Err(faults.0),
         Err(more) => {
-            faults.extend(more);
-            Err(faults)
+            let room = MOST_FAULTS.saturating_sub(faults.0.len());
+            faults.0.extend(more.into_iter().take(room));
+            Err(faults.0)
+        }
+    }
+}
+
+/// Arrays that stand where none may, or are missing where one must. A document of two megabytes has room for 700,000:
+/// when there are as many as are told, nothing more is read.
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn is_full(&self) -> bool {
+        self.0.len() >= MOST_FAULTS
+    }
+
+    fn array_or_single(&mut self, path: &str, ja: &str, en: &str) {
+        if !self.is_full() {
+            self.0.extend(syntax_fault(0, path, "array_or_single", ja, en));
         }
     }
 }
@@ -87,46 +107,39 @@ enum Tree {
 }
 
 /// One member of an object as the nodes it stands for: an array is that many elements of one name.
-fn nodes(
-    name: String,
-    value: Tree,
-    field: Option<&'static Field>,
-    path: &str,
-    faults: &mut Vec<Fault>,
-) -> Vec<RawNode> {
+fn nodes(name: String, value: Tree, field: Option<&'static Field>, path: &str, faults: &mut Faults) -> Vec<RawNode> {
+    if faults.is_full() {
+        return Vec::new();
+    }
     let repeatable = field.is_some_and(|field| field.occurs.is_repeatable());
-    let wrong = |path: &str, faults: &mut Vec<Fault>, ja: &str, en: &str| {
-        faults.extend(syntax_fault(0, path, "array_or_single", ja, en));
-        Vec::new()
-    };
     match (value, repeatable) {
         (Tree::Array(items), true) => {
             // A mandatory repeated element is missing, not empty, when its array is: the validator says so.
-            items.into_iter().filter_map(|item| node(name.clone(), item, field, path, faults)).collect()
+            let mut nodes = Vec::new();
+            for item in items {
+                if faults.is_full() {
+                    break;
+                }
+                nodes.extend(node(name.clone(), item, field, path, faults));
+            }
+            nodes
         }
-        (Tree::Array(_), false) if field.is_some() => wrong(
-            &format!("{path}/{name}"),
-            faults,
-            "この項目は配列にできません。",
-            "This element may not be an array.",
-        ),
-        (_, true) => wrong(
-            &format!("{path}/{name}"),
-            faults,
-            "繰り返しのできる項目は配列としてください。",
-            "An element that may repeat must be an array.",
-        ),
+        (Tree::Array(_), false) if field.is_some() => {
+            let (ja, en) = ("この項目は配列にできません。", "This element may not be an array.");
+            faults.array_or_single(&format!("{path}/{name}"), ja, en);
+            Vec::new()
+        }
+        (_, true) => {
+            let (ja, en) =
+                ("繰り返しのできる項目は配列としてください。", "An element that may repeat must be an array.");
+            faults.array_or_single(&format!("{path}/{name}"), ja, en);
+            Vec::new()
+        }
         (value, false) => node(name, value, field, path, faults).into_iter().collect(),
     }
 }
 
-fn node(
-    name: String,
-    value: Tree,
-    field: Option<&'static Field>,
-    path: &str,
-    faults: &mut Vec<Fault>,
-) -> Option<RawNode> {
+fn node(name: String, value: Tree, field: Option<&'static Field>, path: &str, faults: &mut Faults) -> Option<RawNode> {
     let path = format!("{path}/{}", field.map_or("?", |field| field.name));
     let content = match value {
         Tree::Text(text) => RawContent::Text(text),
@@ -140,13 +153,7 @@ fn node(
                 .collect(),
         ),
         Tree::Array(_) => {
-            faults.extend(syntax_fault(
-                0,
-                &path,
-                "array_or_single",
-                "配列の中に配列は置けません。",
-                "Arrays may not hold arrays.",
-            ));
+            faults.array_or_single(&path, "配列の中に配列は置けません。", "Arrays may not hold arrays.");
             return None;
         }
     };

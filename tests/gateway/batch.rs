@@ -74,3 +74,40 @@ async fn too_many_none_and_another_form_are_refused() {
     let reply = city.client.post("/v1/batches").body("text/plain", one).send().await.unwrap();
     assert_refused(&reply, 422, "field_refused");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_is_no_larger_than_a_record_and_a_report_stays_small() {
+    let stage = Stage::with(&format!("{GENEROUS}record_bytes = 20000\n")).await;
+    let city = stage.party("city", CITY_A).await;
+    // White space around a value counts, as it does in a record that is sent alone.
+    let padded = |bytes: usize| {
+        let line = line(&family(CITY_A));
+        format!("{}{line}", " ".repeat(bytes - line.len()))
+    };
+    let reply = send(&city, "large-lines", &[padded(20_000), padded(20_001)]).await;
+    assert_eq!((reply.status.as_u16(), json(&reply)["registered"].as_u64()), (201, Some(1)), "{}", reply.text());
+    let told = json(&report(&city, &json(&reply)["batch"]).await);
+    let large = &told["lines"][1];
+    assert_eq!((&large["faults"][0]["rule"], &large["faults"][0]["line"]), (&"too_large".into(), &2.into()));
+    assert_eq!((large.get("record"), large.get("more_faults")), (None, None));
+
+    let wrong = |faults: usize| {
+        let arrays = vec!["[]"; faults].join(",");
+        line(&family(CITY_A)).replacen(
+            '{',
+            &format!("{{\"shield\":{{\"kind\":\"1\",\"since\":\"R8.4.1\",\"named\":[{arrays}]}},"),
+            1,
+        )
+    };
+    let reply = send(&city, "many-faults", &vec![wrong(5_000); 40]).await;
+    assert_eq!(json(&reply)["refused"].as_u64(), Some(40), "{}", reply.text());
+    let told = report(&city, &json(&reply)["batch"]).await;
+    assert!(told.body.len() < 300_000, "{}", told.body.len());
+    let told = json(&told)["lines"].as_array().unwrap().clone();
+    let faults: Vec<usize> = told.iter().map(|line| line["faults"].as_array().unwrap().len()).collect();
+    assert_eq!(faults.iter().sum::<usize>(), 40 + 500);
+    assert_eq!((&faults[..7], faults[39]), (&[100, 100, 100, 100, 100, 6, 1][..], 1));
+    let more: Vec<bool> = told.iter().map(|line| line["more_faults"] == true).collect();
+    assert_eq!(more.iter().position(|more| *more), Some(5), "told where, and not told where there are no more");
+    assert!(more[5..].iter().all(|more| *more));
+}

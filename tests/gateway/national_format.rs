@@ -11,6 +11,7 @@ use tsunagi::{
         lexical::Lexical,
         publish::json_schema,
         sections::SECTIONS,
+        validate::MOST_FAULTS,
     },
     wire::{json, xml},
 };
@@ -440,6 +441,37 @@ fn hostile_documents_cost_little_and_are_refused() {
     }
     assert!(json::read(json_deep.as_bytes()).is_err());
     println!("refused in {:?}", started.elapsed());
+}
+
+#[test]
+fn a_document_with_more_faults_than_are_told_costs_no_more() {
+    let good = to_json(&whole()).unwrap();
+    let shields = |named: String| {
+        let mut document = good.clone();
+        document["shield"]["named"] = Value::String("NAMED".into());
+        json::read(document.to_string().replace("\"NAMED\"", &named).as_bytes()).err().unwrap_or_default()
+    };
+    let arrays = |count: usize| format!("[{}]", vec!["[]"; count].join(","));
+    // A fault for each as long as they are told.
+    for count in [1, MOST_FAULTS - 1, MOST_FAULTS] {
+        assert_eq!(shields(arrays(count)).len(), count);
+    }
+    assert_eq!(shields(arrays(700_000)).len(), MOST_FAULTS);
+    // Those of the form and those of the content are one list.
+    let codes = |count: usize| format!("[[],{}]", vec!["\"\""; count].join(","));
+    assert_eq!(shields(codes(MOST_FAULTS - 2)).len(), MOST_FAULTS - 1);
+    assert_eq!(shields(codes(MOST_FAULTS + 2)).len(), MOST_FAULTS);
+    // Wherever they stand: members that must be arrays, and none that may be one.
+    let members = |value: &str, count: usize| {
+        let members: Vec<String> = (0..count).map(|n| format!("\"a{n}\":{value}")).collect();
+        let text = format!("{{\"format\":\"{NAMESPACE}\",\"index\":{{{}}}}}", members.join(","));
+        json::read(text.as_bytes()).err().unwrap_or_default().len()
+    };
+    for value in ["[]", "[[]]", "{}", "\"x\""] {
+        assert_eq!(members(value, 100_000), MOST_FAULTS, "{value}");
+    }
+    let xml = format!("<{ROOT} xmlns=\"{NAMESPACE}\">{}</{ROOT}>", "<x/>".repeat(300_000));
+    assert_eq!(xml::read(xml.as_bytes()).err().unwrap_or_default().len(), MOST_FAULTS);
 }
 
 #[test]
