@@ -1,4 +1,5 @@
 //! The edit lock of a record (排他制御): one officer works on it, and until that is done nobody else of the owner writes.
+//! Setting a shield alone does not wait for it.
 //!
 //! It belongs to an officer at a terminal, ends by itself, and is decided inside the journal's transaction like
 //! everything that it keeps out. Bodies other than the owner neither feel it nor learn that there is one.

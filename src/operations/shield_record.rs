@@ -46,7 +46,7 @@ pub struct ShieldRequest {
 /// `PUT /v1/records/{id}/shield`
 ///
 /// # Errors
-/// The faults of the shield's fields.
+/// The faults of the shield's fields. An edit lock does not hold it up.
 pub async fn set_shield(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
     let request: ShieldRequest = call.json()?;
@@ -65,7 +65,7 @@ pub async fn set_shield(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Er
 /// `POST /v1/records/{id}/shield/lift-approvals`: the second person, who lifts it.
 ///
 /// # Errors
-/// [`Error::ShieldLiftNotAsked`]; [`Error::ShieldNeedsTwo`] where the same person asked.
+/// [`Error::ShieldLiftNotAsked`]; [`Error::ShieldNeedsTwo`] where the same person asked; [`Error::RecordLocked`].
 pub async fn approve_lift(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
     change(gateway, call, id, Act::ShieldLift, None).await
@@ -116,8 +116,10 @@ async fn change(
     carry_out(gateway, acting, StatusCode::OK, move |tx| {
         Box::pin(async move {
             let stored = own_record(tx, &node, &call, act, id).await?;
-            edit_lock::not_locked(tx, &node, &call, act, &stored.facts).await?;
+            // Setting one takes effect before anything else does: whoever holds the edit lock has an older version then,
+            // and must read again.
             if shield.is_none() {
+                edit_lock::not_locked(tx, &node, &call, act, &stored.facts).await?;
                 may_lift(&node, &call, &stored)?;
             }
             let (document, items) = reshielded(tx, &node, &stored, shield).await?;

@@ -40,14 +40,17 @@ fn offer(record: &str) -> Value {
         "completeness": { "photos": missing, "risk_sheet": missing, "urgency": missing } })
 }
 
+async fn set_shield(client: &Client, record: &str) -> Reply {
+    let shield = j!({ "kind": "1", "since": "R8.4.1" });
+    client.put(&format!("/v1/records/{record}/shield")).json(&shield).send().await.unwrap()
+}
+
 /// Everything that another officer of the owner may not do meanwhile.
 async fn writes(client: &Client, record: &str) -> Vec<Reply> {
     let path = format!("/v1/records/{record}");
-    let shield = j!({ "kind": "1", "since": "R8.4.1" });
     vec![
         update(client, record, 1).await,
         client.post(&format!("{path}/close")).if_match(1).send().await.unwrap(),
-        client.put(&format!("{path}/shield")).json(&shield).send().await.unwrap(),
         client
             .post(&format!("{path}/attachments"))
             .body("image/png", b"\x89PNG\r\n\x1a\n".as_slice())
@@ -130,6 +133,32 @@ async fn it_ends_by_itself() {
     assert_eq!(take(&w1, &record).await.status, 200);
     stage.world.clock.advance(time::Duration::days(-20));
     assert_eq!(update(&w2, &record, 2).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_does_not_hold_up_setting_a_shield_and_the_holder_reads_again() {
+    let stage = Stage::new().await;
+    let city = office(&stage).await;
+    let outside = stage.party("outside", FAR_CITY).await;
+    let record = register(&city, &family(CITY_A)).await;
+    let (w1, w2, s1) =
+        (as_officer(&stage, &city, "w1"), as_officer(&stage, &city, "w2"), as_officer(&stage, &city, "s1"));
+    take(&w1, &record).await;
+    assert_eq!(children(&search(&outside, j!({ "child_name": "髙橋花子" })).await).len(), 1);
+    assert_eq!(json(&set_shield(&w2, &record).await)["version"], 2);
+    assert!(children(&search(&outside, j!({ "child_name": "髙橋花子" })).await).is_empty());
+    // The lock stays with its holder, whose text is one of before the shield.
+    let state = json(&w2.get(&format!("/v1/records/{record}/edit-lock")).send().await.unwrap());
+    assert_eq!(state["held"]["officer"], "w1");
+    assert_refused(&update(&w1, &record, 1).await, 412, "stale_version");
+    assert_refused(&update(&w1, &record, 2).await, 409, "shield_needs_two");
+    // Lifting one waits.
+    let path = format!("/v1/records/{record}/shield");
+    assert_eq!(city.client.post(&format!("{path}/lift-requests")).send().await.unwrap().status, 200);
+    let lift = format!("{path}/lift-approvals");
+    assert_refused(&s1.post(&lift).send().await.unwrap(), 423, "record_locked");
+    release(&w1, &record).await;
+    assert_eq!(s1.post(&lift).send().await.unwrap().status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,6 +269,7 @@ async fn told(client: &Client, record: &str) -> Vec<(u16, String)> {
     }
     let reason = j!({ "reason": "理由" });
     replies.push(client.post(&format!("{path}/edit-lock/take-over")).json(&reason).send().await.unwrap());
+    replies.push(set_shield(client, record).await);
     let id = regex::Regex::new("[0-9a-f]{8}-[0-9a-f-]{27}").unwrap();
     let time = regex::Regex::new(r"\d{4}-\d\d-\d\dT[0-9:.]+Z").unwrap();
     let plain = |reply: Reply| {
