@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{carry_out, declined, written};
+use super::{carry_out, declined, hashing, written};
 use crate::{
     disclosure::{
         entry::{Act, Entry},
@@ -321,7 +321,7 @@ pub async fn register_staff(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
             });
         }
         Some(password) => {
-            let hashed = tokio::task::spawn_blocking(move || hash_password(&password)).await.ok().flatten();
+            let hashed = hashing(move || hash_password(&password)).await?;
             Some(hashed.ok_or(Error::Overloaded)?)
         }
     };

@@ -44,6 +44,7 @@ pub mod who_am_i;
 use axum::http::StatusCode;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
@@ -129,6 +130,21 @@ async fn refuse_read(gateway: &Gateway, call: &Call, act: Act, about: Uuid, erro
     }
 }
 
+/// Places in which passwords are hashed, for signing in and for registering alike: each takes 19 MiB and a core.
+static HASHING: Semaphore = Semaphore::const_new(2);
+
+/// Hashes a password off the async workers, when there is a place. The work keeps its place to its end, even where the
+/// caller has gone.
+async fn hashing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    let place = HASHING.acquire().await.map_err(|_| Error::Overloaded)?;
+    let work = move || {
+        let done = work();
+        drop(place);
+        done
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Overloaded)
+}
+
 /// A text that people write: its length in characters, from 1.
 fn written(field: &'static str, text: &str, most: usize) -> Result<(), Error> {
     let length = text.trim().chars().count();
@@ -140,4 +156,46 @@ fn written(field: &'static str, text: &str, most: usize) -> Result<(), Error> {
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use futures_util::future::join_all;
+    use tokio::sync::mpsc;
+
+    use super::{HASHING, hashing};
+
+    #[tokio::test]
+    async fn two_passwords_are_hashed_at_once_and_keep_their_places_where_callers_go() {
+        let running = Arc::new(AtomicUsize::new(0));
+        let counted = |_| {
+            let running = running.clone();
+            hashing(move || {
+                let at_once = running.fetch_add(1, Ordering::SeqCst) + 1;
+                std::thread::yield_now();
+                running.fetch_sub(1, Ordering::SeqCst);
+                at_once
+            })
+        };
+        let at_once = join_all((0..100).map(counted)).await;
+        assert!(at_once.iter().all(|at_once| matches!(at_once, Ok(1 | 2))), "{at_once:?}");
+
+        let (begun, mut seen) = mpsc::unbounded_channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let caller = tokio::spawn(hashing(move || {
+            begun.send(()).unwrap();
+            let _ = ended.recv();
+        }));
+        seen.recv().await.unwrap();
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+        assert_eq!(HASHING.available_permits(), 1);
+        drop(end);
+        assert!(HASHING.acquire_many(2).await.is_ok(), "the place comes back with the end of the work");
+    }
 }

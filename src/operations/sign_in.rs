@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::hashing;
 use crate::{
     disclosure::{
         entry::{Act, Entry},
@@ -63,9 +64,7 @@ pub async fn sign_in(
         .filter(|staff| staff.active)
         .and_then(|staff| staff.password_hash);
     let stored = hash.clone();
-    let right = tokio::task::spawn_blocking(move || verify_password(&password, stored.as_deref()))
-        .await
-        .map_err(|_| Error::Overloaded)?;
+    let right = hashing(move || verify_password(&password, stored.as_deref())).await?;
     if !right {
         // Claimed, not proved: the entry says that it was refused.
         let claimed = Caller::unproved(certificate.organization.clone(), terminal.serial, officer, request);
