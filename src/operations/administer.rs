@@ -186,8 +186,8 @@ pub async fn register_terminal(gateway: &Arc<Gateway>, call: Call) -> Result<Ans
     let node = gateway.clone();
     carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
         Box::pin(async move {
-            // Inside the one writer, memory is the state that is committed.
-            if node.directory().terminal(&serial).is_some() {
+            // Memory knows what is committed, and not what the same transaction did before this.
+            if store::accounts::terminal(tx, &serial).await?.is_some() {
                 return Err(declined(&node, &call, Act::TerminalRegister, None, Error::Exists("terminal")));
             }
             let terminal = Terminal { serial, organization, kind, label, active: true };

@@ -33,9 +33,6 @@ struct Bootstrapped;
 pub async fn bootstrap(gateway: &Arc<Gateway>, serial: &str, officer: &str, name: &str) -> Result<(), Error> {
     checked_serial(serial)?;
     let code = OrganizationCode::operator();
-    if gateway.directory().organization(&code).is_some() {
-        return Err(Error::Exists("operator"));
-    }
     let organization = Organization {
         code: code.clone(),
         active: true,
@@ -65,6 +62,9 @@ pub async fn bootstrap(gateway: &Arc<Gateway>, serial: &str, officer: &str, name
         .write(&console, None::<Idempotency>, move |tx| {
             Box::pin(async move {
                 let now = node.clock.now();
+                if store::accounts::organization(tx, &organization.code).await?.is_some() {
+                    return Err(Error::Exists("operator").into());
+                }
                 store::accounts::put_organization(tx, &organization, now).await?;
                 store::accounts::put_terminal(tx, &terminal, now).await?;
                 store::accounts::put_staff(tx, &node.vault, &staff).await?;

@@ -1,5 +1,8 @@
 //! Certificates, terminals, officers, sessions; story step 8: revocation on an open connection.
 
+use std::collections::HashMap;
+
+use axum::http::HeaderMap;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     SanType,
@@ -7,13 +10,24 @@ use rcgen::{
 use rustls::{pki_types::UnixTime, server::danger::ClientCertVerifier};
 use serde_json::json as j;
 use tsunagi::{
+    cli::demo::world::{OPERATOR_OFFICER, Party},
     client::{Client, Credentials},
-    disclosure::entry::{Act, Entry, Outcome},
+    disclosure::{
+        entry::{Act, Entry, Outcome},
+        journal::Effect,
+    },
     domain::organization::OrganizationCode,
-    identity::{certificate::ORGANIZATION_URI, verifier::TerminalVerifier},
+    error::Error,
+    identity::{
+        certificate::{ORGANIZATION_URI, TerminalCertificate},
+        directory::Officer,
+        verifier::TerminalVerifier,
+    },
+    operations::administer,
     pki::{Authority, Flaw},
     server::tls::provider,
     store,
+    wire::call::Call,
 };
 
 use crate::harness::*;
@@ -150,6 +164,60 @@ async fn a_machine_names_its_officer_and_a_desk_signs_in() {
     assert_eq!(json(&signed_in.get("/v1/session").send().await.unwrap())["officer"], "d1");
     assert_eq!(signed_in.request(axum::http::Method::DELETE, "/v1/sessions").send().await.unwrap().status, 200);
     assert_refused(&signed_in.get("/v1/session").send().await.unwrap(), 401, "session_invalid");
+}
+
+/// Both wait until the journal has a transaction for them: it is the same one, and memory is as it was before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_registrations_in_one_transaction_one_is_refused() {
+    let stage = Stage::new().await;
+    let (a, b) = (stage.party("a", CITY_A).await, stage.party("b", CITY_B).await);
+    let gateway = stage.world.gateway().unwrap();
+    let operator = TerminalCertificate {
+        organization: OrganizationCode::operator(),
+        serial: gateway.directory().terminals_of(Some(&OrganizationCode::operator()))[0].serial.clone(),
+        not_after: gateway.clock.now().plus(time::Duration::days(1)),
+    };
+    let call = |operation: &'static str, key: &'static str, body: serde_json::Value| {
+        let officer = Officer::Named(OPERATOR_OFFICER);
+        let now = gateway.clock.now();
+        Call {
+            caller: gateway.directory().recognize(&operator, &officer, now, gateway.clock.new_id()).unwrap(),
+            decided_at: gateway.journal.position(),
+            attempt: 0,
+            operation,
+            path: HashMap::new(),
+            query: HashMap::new(),
+            headers: HeaderMap::from_iter([("idempotency-key".parse().unwrap(), key.parse().unwrap())]),
+            body: body.to_string().into(),
+            fingerprint: gateway.fingerprint.clone(),
+        }
+    };
+    let terminal = |key, of: &Party| {
+        let terminal = j!({ "serial": "abc123", "organization": of.code, "kind": "machine", "label": "窓口" });
+        administer::register_terminal(gateway, call("register_terminal", key, terminal))
+    };
+    let (open, opened) = tokio::sync::oneshot::channel::<()>();
+    let holder = call("hold", "hold-the-journal", j!({})).caller;
+    let entry = Entry::of(&holder, Act::Refused, &gateway.clock);
+    let held = gateway.journal.write(&holder, None, move |_| {
+        Box::pin(async move {
+            opened.await.unwrap();
+            Ok(Effect::new((), entry))
+        })
+    });
+    // In this order: what waits is in the journal's queue before the transaction that is held up goes on.
+    let release = async { open.send(()).unwrap() };
+    let (held, first, second, ()) =
+        tokio::join!(held, terminal("first-terminal", &a), terminal("second-terminal", &b), release);
+    assert!(held.is_ok() && first.is_ok());
+    assert!(matches!(second, Err(Error::Exists("terminal"))));
+    assert_eq!(gateway.directory().terminal("abc123").unwrap().organization, a.code);
+    assert_eq!((terminals_told(&a).await, terminals_told(&b).await), (2, 1), "each is told of its own terminals");
+}
+
+async fn terminals_told(party: &Party) -> usize {
+    let reply = json(&party.client.get("/v1/inbox").send().await.unwrap());
+    reply["messages"].as_array().unwrap().iter().filter(|message| message["kind"] == "terminal_registered").count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
