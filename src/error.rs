@@ -74,6 +74,8 @@ pub enum Error {
     RecordLocked(Box<EditLock>),
     #[error("notice is cancelled")]
     NoticeCancelled,
+    #[error("the center has told of a sighting")]
+    NoticeSighted,
     #[error("shield can only be lifted by two persons")]
     ShieldNeedsTwo,
     #[error("shield lift not asked for")]
@@ -422,6 +424,17 @@ impl Error {
                 "解除された通知です",
                 "The notice has been cancelled",
                 ("新しい通知を発出してください。", "Broadcast a new one."),
+            ),
+            Self::NoticeSighted => told(
+                409,
+                "notice_sighted",
+                "目撃を回答済みです",
+                "A sighting has been answered",
+                (
+                    "同じ機関の目撃の回答は「該当なし」では取り消せません。誤りは sighted の details に書いて回答してください。",
+                    "Your organization has told of a sighting, which not_here does not take back. Correct it in the \
+                     details of another answer sighted.",
+                ),
             ),
             Self::ShieldNeedsTwo => told(
                 409,

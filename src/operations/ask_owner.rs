@@ -89,10 +89,11 @@ pub async fn view_inquiry(gateway: &Gateway, call: Call) -> Result<Answer, Error
     Ok(Answer::disclosed(&disclosed))
 }
 
-/// `POST /v1/inquiries/{id}/answer`: the owner decides to answer. The asker does not learn who answered.
+/// `POST /v1/inquiries/{id}/answer`: the owner decides to answer, once: the asker acts on what it read. It does not learn
+/// who answered.
 ///
 /// # Errors
-/// [`Error::NotFound`] for anybody but the owner.
+/// [`Error::NotFound`] for anybody but the owner; [`Error::Exists`] where it is answered.
 pub async fn answer_inquiry(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
     let id = call.id("id")?;
     let acting = call.acting()?;
@@ -101,13 +102,16 @@ pub async fn answer_inquiry(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
     let node = gateway.clone();
     carry_out(gateway, acting, StatusCode::OK, move |tx| {
         Box::pin(async move {
+            let refuse = |error| Err(declined(&node, &call, Act::InquiryAnswer, Some(id), error));
             let parties = store::oversight::inquiry_parties(tx, id)
                 .await?
                 .filter(|parties| parties.owner == *call.caller.organization());
             let Some(parties) = parties else {
-                return Err(declined(&node, &call, Act::InquiryAnswer, Some(id), Error::NotFound("inquiry")));
+                return refuse(Error::NotFound("inquiry"));
             };
-            store::oversight::answer_inquiry(tx, &node.vault, id, &text, node.clock.now()).await?;
+            if !store::oversight::answer_inquiry(tx, &node.vault, id, &text, node.clock.now()).await? {
+                return refuse(Error::Exists("answer"));
+            }
             let entry = Entry::of(&call.caller, Act::InquiryAnswer, &node.clock).about(id);
             // Without the sender: the owner's name is itself a location.
             let told = InboxItem::new(parties.asker, InboxKind::InquiryAnswered).subject(id);

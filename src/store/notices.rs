@@ -216,7 +216,35 @@ fn details_place(row: &String) -> Place<'_> {
     Place { table: "notice_centers", row, column: "sealed_details" }
 }
 
-/// Writes a center's answer; answers whether the notice was addressed to it.
+/// What a center answered before.
+#[derive(Default)]
+pub(crate) struct Answered {
+    /// `not_here` or `sighted`.
+    pub(crate) answer: Option<String>,
+    pub(crate) details: String,
+}
+
+/// What a center answered before; `None` where the notice was not addressed to it.
+pub(crate) async fn answered(
+    tx: &mut Tx,
+    vault: &Vault,
+    notice: Uuid,
+    center: &OrganizationCode,
+) -> Result<Option<Answered>, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        (Option<String>, Option<Vec<u8>>),
+        "/* notice_answer */ SELECT answer, sealed_details FROM notice_centers WHERE notice = $1 AND center = $2",
+        notice,
+        center.as_str(),
+    )?;
+    let Some((answer, sealed)) = row else { return Ok(None) };
+    let details =
+        sealed.map(|sealed| vault.unseal_text(details_place(&format!("{notice}:{center}")), &sealed)).transpose()?;
+    Ok(Some(Answered { answer, details: details.unwrap_or_default() }))
+}
+
+/// Writes a center's answer, with all that it has told so far.
 pub(crate) async fn answer(
     tx: &mut Tx,
     vault: &Vault,
@@ -225,9 +253,9 @@ pub(crate) async fn answer(
     answer: &str,
     details: &str,
     now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<(), StoreError> {
     let sealed = vault.seal_text(details_place(&format!("{notice}:{center}")), details)?;
-    let touched = execute!(
+    execute!(
         tx,
         "/* answer_notice */ UPDATE notice_centers SET answer = $3, sealed_details = $4, answered_at = $5,
              read_at = COALESCE(read_at, $5), delivered_at = COALESCE(delivered_at, $5)
@@ -238,7 +266,7 @@ pub(crate) async fn answer(
         sealed,
         now.as_micros(),
     )?;
-    Ok(touched == 1)
+    Ok(())
 }
 
 /// What one center did with a notice.
@@ -255,6 +283,7 @@ pub struct CenterState {
     /// `not_here` or `sighted`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// All that it told, the latest last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
 }

@@ -240,6 +240,7 @@ pub struct Inquiry {
 /// The parties of an inquiry.
 pub struct InquiryParties {
     pub record: Uuid,
+    /// Who may answer: the present owner of the record, until there is an answer.
     pub owner: OrganizationCode,
     pub asker: OrganizationCode,
 }
@@ -327,23 +328,25 @@ pub(crate) async fn readdress_inquiries(tx: &mut Tx, record: Uuid, owner: &Organ
     Ok(())
 }
 
+/// Writes the answer, if there is none yet; answers whether it did.
 pub(crate) async fn answer_inquiry(
     tx: &mut Tx,
     vault: &Vault,
     id: Uuid,
     answer: &str,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let (record,) =
         fetch_optional!(tx, (Uuid,), "/* inquiry_record */ SELECT record FROM inquiries WHERE id = $1", id)?
             .ok_or(StoreError::Corrupt("inquiry"))?;
     let sealed = key_of(tx, vault, record).await?.seal_text(answer_place(&id), answer)?;
-    execute!(
+    let touched = execute!(
         tx,
-        "/* answer_inquiry */ UPDATE inquiries SET sealed_answer = $2, answered_at = $3 WHERE id = $1",
+        "/* answer_inquiry */ UPDATE inquiries SET sealed_answer = $2, answered_at = $3
+         WHERE id = $1 AND answered_at IS NULL",
         id,
         sealed,
         now.as_micros(),
     )?;
-    Ok(())
+    Ok(touched == 1)
 }

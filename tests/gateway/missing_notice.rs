@@ -1,6 +1,7 @@
 //! Story step 5: a center's child has vanished.
 
 use serde_json::{Value, json as j};
+use tsunagi::cli::demo::world::Party;
 
 use crate::harness::*;
 
@@ -10,6 +11,19 @@ fn notice(status: &str) -> Value {
         "child": { "name": "髙橋 花子", "kana": "タカハシ ハナコ", "sex": "2", "birth_date": "H30.4.1", "guardians": ["髙橋 誠"] },
         "circumstances": "紺色の上着。夕方から所在不明。", "contact": "当直 03-0000-0000",
     })
+}
+
+/// What a center answered, as the issuer sees it.
+async fn answer_of(issuer: &Party, path: &str, center: &str) -> Value {
+    let reply = json(&issuer.client.get(&format!("{path}/centers")).send().await.unwrap());
+    reply["centers"].as_array().unwrap().iter().find(|state| state["center"] == center).unwrap().clone()
+}
+
+/// Entries of what a party did, newest first.
+async fn entries_by(party: &Party, act: &str) -> Vec<Value> {
+    let page = json(&party.client.get("/v1/disclosures?of=by_us").send().await.unwrap());
+    let entries = page["disclosures"].as_array().unwrap().iter().map(|line| line["entry"].clone());
+    entries.filter(|entry| entry["act"] == act).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,6 +63,25 @@ async fn every_center_is_told_and_only_the_issuer_sees_the_answers() {
     assert_eq!((far_state, third_state), ([true, true, true], [false, false, false]));
     assert!(all.to_string().contains("駅前で見かけた"));
     assert_eq!(inbox(&issuer).await.pop().unwrap()["kind"], "notice_answered");
+
+    // Another officer of the same center has seen nothing, or something more: what the first one saw stays.
+    let answer = |body: Value| far.client.post(&format!("{path}/answers")).json(&body).send();
+    assert_refused(&answer(j!({ "answer": "not_here" })).await.unwrap(), 409, "notice_sighted");
+    assert_eq!(inbox_kinds(&issuer).await, ["notice_answered"]);
+    assert_eq!(entries_by(&far, "notice_answer").await[0]["refusal"], "notice_sighted");
+    let more = answer(j!({ "answer": "sighted", "details": "改札を通った" })).await.unwrap();
+    assert_eq!(more.status, 200, "{}", more.text());
+    let told = answer_of(&issuer, &path, FAR_CENTER).await;
+    assert_eq!((&told["answer"], &told["details"]), (&j!("sighted"), &j!("駅前で見かけた\n改札を通った")));
+    // The other way round a center may learn more.
+    for body in
+        [j!({ "answer": "not_here" }), j!({ "answer": "not_here" }), j!({ "answer": "sighted", "details": "夜に来所" })]
+    {
+        let answered = third.client.post(&format!("{path}/answers")).json(&body).send().await.unwrap();
+        assert_eq!(answered.status, 200, "{}", answered.text());
+    }
+    let told = answer_of(&issuer, &path, CENTER_B).await;
+    assert_eq!((&told["answer"], &told["details"]), (&j!("sighted"), &j!("夜に来所")));
 
     let peek = third.client.get(&format!("{path}/centers")).send().await.unwrap();
     assert_refused(&peek, 404, "not_found");

@@ -93,6 +93,18 @@ async fn an_inquiry_reaches_the_owner_and_its_answer_does_not_name_it() {
     assert!(!read.text().contains(CITY_A));
     assert_refused(&other.client.get(&inquiry).send().await.unwrap(), 404, "not_found");
 
+    // An answer that was read is not another one later.
+    let again =
+        city.client.post(&format!("{inquiry}/answer")).json(&j!({ "text": "該当しない" })).send().await.unwrap();
+    assert_refused(&again, 409, "already_exists");
+    assert_eq!(json(&far.client.get(&inquiry).send().await.unwrap())["answer"], "折り返し連絡する");
+    assert_eq!(inbox_kinds(&far).await.iter().filter(|kind| *kind == "inquiry_answered").count(), 1);
+    let by_us = json(&city.client.get("/v1/disclosures?of=by_us").send().await.unwrap());
+    let answers = by_us["disclosures"].as_array().unwrap().iter().map(|line| &line["entry"]);
+    let refusals: Vec<_> =
+        answers.filter(|entry| entry["act"] == "inquiry_answer").map(|entry| entry["refusal"].clone()).collect();
+    assert_eq!(refusals, [j!("already_exists"), j!(null)]);
+
     // Asking for a transfer does not reveal the owner either.
     let request = j!({ "record": record, "reason": "当所管内に転入した" });
     let asked = far.client.post("/v1/transfers/requests").json(&request).send().await.unwrap();

@@ -187,3 +187,23 @@ async fn a_shield_set_after_the_offer_holds_the_transfer_up() {
     assert_eq!(shield(j!([CITY_B])).await.status, 200);
     assert_eq!(step(&b, &transfer, "take-over").await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_inquiry_goes_along_and_the_new_owner_alone_answers_it() {
+    let stage = Stage::new().await;
+    let (a, b, far) =
+        (stage.party("a", CITY_A).await, stage.party("b", CITY_B).await, stage.party("far", FAR_CENTER).await);
+    let record = register(&a, &family(CITY_A)).await;
+    let inquire = format!("/v1/records/{record}/inquiries");
+    let asked = far.client.post(&inquire).json(&j!({ "text": "当所に来所した児童か" })).send().await.unwrap();
+    let answer = format!("/v1/inquiries/{}/answer", json(&asked)["inquiry"].as_str().unwrap());
+    let transfer = offer(&a, &record, CITY_B, false).await;
+    let answered = async |party: &Party| party.client.post(&answer).json(&j!({ "text": "回答" })).send().await.unwrap();
+    assert_refused(&answered(&b).await, 404, "not_found");
+    for next in ["confirm", "take-over"] {
+        assert_eq!(step(&b, &transfer, next).await.status, 200);
+    }
+    assert_refused(&answered(&a).await, 404, "not_found");
+    assert_eq!(answered(&b).await.status, 200);
+    assert_refused(&answered(&b).await, 409, "already_exists");
+}
