@@ -199,6 +199,9 @@ fn allowance(gateway: &Gateway, call: &Call) -> Result<(), Error> {
 /// The criteria of a request; `None` where a name holds no letter that is known.
 fn query(request: &SearchRequest, clock: &Clock) -> Result<Option<Query>, Error> {
     written("case_reference", &request.case_reference, 80)?;
+    if request.page == 0 {
+        return Err(field("page", "1以上の整数で指定してください", "must be 1 or more"));
+    }
     let mut patterns = [None, None, None];
     for ((field, name), pattern) in [
         ("child_name", &request.child_name),
@@ -217,9 +220,6 @@ fn query(request: &SearchRequest, clock: &Clock) -> Result<Option<Query>, Error>
         }
     }
     let [child, guardian, relative] = patterns;
-    if request.page == 0 {
-        return Err(field("page", "1以上の整数で指定してください", "must be 1 or more"));
-    }
     let sex = request.sex.as_deref().map(|sex| {
         let known = SEX.codes.iter().any(|(code, _)| *code == sex);
         sex.bytes().next().filter(|_| known).ok_or(field(

@@ -129,11 +129,22 @@ pub struct FoundNotice {
 /// `POST /v1/missing-notices/searches`: any center, old notices too.
 ///
 /// # Errors
-/// [`Error::TooBroad`].
+/// [`Error::TooBroad`], [`Error::TooManyHits`].
 pub async fn search_notices(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
     let NoticeSearch { name } = call.json()?;
     written("name", &name, 120)?;
-    let fragment = Pattern::of(&name).filter(Pattern::narrows_down).ok_or(Error::TooBroad)?;
+    let entry = || Entry::of(&call.caller, Act::NoticeSearch, &gateway.clock).for_purpose(Purpose::MissingChild);
+    // A refused search is in the ledger like any other.
+    let refuse = async |error: Error| {
+        let refused = entry().refused(error.code());
+        match gateway.journal.record(call.decided_at, vec![refused.into()], Vec::new()).await {
+            Ok(_) => Err(error),
+            Err(unwritten) => Err(unwritten),
+        }
+    };
+    let Some(fragment) = Pattern::of(&name).filter(Pattern::narrows_down) else {
+        return refuse(Error::TooBroad).await;
+    };
     let mut tx = gateway.store.read().await?;
     let mut found = Vec::new();
     for notice in store::notices::all(&mut tx).await? {
@@ -148,9 +159,8 @@ pub async fn search_notices(gateway: &Gateway, call: Call) -> Result<Answer, Err
     drop(tx);
     let most = gateway.config.search.most_hits;
     if found.len() > most {
-        return Err(Error::TooManyHits { most });
+        return refuse(Error::TooManyHits { most }).await;
     }
-    let entry = || Entry::of(&call.caller, Act::NoticeSearch, &gateway.clock).for_purpose(Purpose::MissingChild);
     let each = found.iter().map(|found| entry().about(found.line.notice)).collect();
     let basis = LegalBasis::AbusePreventionArticle13_4;
     let disclosed = gateway.gate.disclose_list(entry(), each, basis, call.decided_at, Sealed::new(found)).await?;

@@ -116,6 +116,24 @@ async fn it_is_updated_cancelled_and_found_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_search_is_in_the_ledger_like_any_other() {
+    let stage = Stage::with(&generous_with_search("most_hits = 2")).await;
+    let (issuer, far) = (stage.party("issuer", CENTER_A).await, stage.party("far", FAR_CENTER).await);
+    let search =
+        |name: &'static str| far.client.post("/v1/missing-notices/searches").json(&j!({ "name": name })).send();
+    assert_refused(&search("た").await.unwrap(), 422, "search_too_broad");
+    for _ in 0..3 {
+        issuer.client.post("/v1/missing-notices").json(&notice("actual")).send().await.unwrap();
+    }
+    assert_refused(&search("たかはし").await.unwrap(), 422, "too_many_hits");
+    assert_eq!(json(&search("すずき").await.unwrap()), j!([]));
+    let entries = entries_by(&far, "notice_search").await;
+    let outcomes: Vec<_> = entries.iter().map(|entry| (entry["outcome"].clone(), entry["refusal"].clone())).collect();
+    let refused = |code: &str| (j!("refused"), j!(code));
+    assert_eq!(outcomes, [(j!("no_hit"), Value::Null), refused("too_many_hits"), refused("search_too_broad")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn later_registrations_and_searches_that_match_alert_the_issuer() {
     let stage = Stage::new().await;
     let (issuer, city, far) = (

@@ -1,7 +1,11 @@
 //! No hidden item is an oracle: two databases that differ only in what a caller may not see answer that caller alike,
 //! byte for byte, totals, order, paging and errors included.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex},
+};
 
 use proptest::{
     prelude::*,
@@ -211,4 +215,42 @@ async fn two_worlds_that_differ_in_a_hidden_record_answer_alike() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_visible_record_is_noticed() {
     assert!(difference("visible", &random_acts(60)).await.is_some());
+}
+
+/// The log of the statements that the database was asked.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Asked {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Asked {
+    fn times(&self, statement: &str) -> usize {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).matches(&format!("summary=\"/* {statement} */")).count()
+    }
+}
+
+/// What is read before the gate decides takes as long for what is hidden as for what is not there.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_attachments_of_a_record_that_does_not_exist_are_looked_up_too() {
+    let asked = Asked::default();
+    let log = asked.clone();
+    tracing_subscriber::fmt().with_env_filter("sqlx::query=debug").with_writer(move || log.clone()).try_init().unwrap();
+    let stage = Stage::new().await;
+    let (city, other) = (stage.party("city", CITY_A).await, stage.party("other", CITY_B).await);
+    let hidden = register(&city, &family(CITY_A)).await;
+    let absent = uuid::Uuid::from_u128(7).to_string();
+    for record in [&hidden, &absent] {
+        let before = asked.times("attachments_of");
+        let refused = perform(&other, &Act::Attachment, record).await;
+        assert_refused(&refused, 404, "record_not_available");
+        assert_eq!(asked.times("attachments_of") - before, 1, "{record}");
+    }
 }
