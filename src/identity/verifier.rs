@@ -1,7 +1,8 @@
 //! Verification of client certificates: path, dates, revocation lists that are reloaded while running, profile.
 //!
 //! A revocation list is taken where its CA has signed it and where it is no older than the one before. Whoever can put
-//! a file in its place must not be able to bring a revoked terminal back.
+//! a file in its place must not be able to bring a revoked terminal back. Both are known of the CAs in `client_ca`
+//! alone: where there are lists, a terminal's certificate is signed by one of these itself.
 
 use std::{
     collections::HashSet,
@@ -85,6 +86,8 @@ struct Trust {
     issuers: Vec<String>,
     /// Earliest `nextUpdate` of the lists; `None` where there is no list.
     lists_valid_until: Option<Timestamp>,
+    /// Whether intermediate CAs may stand between a terminal and these.
+    intermediates_vouch: bool,
 }
 
 /// Verifies terminals. Clones share the trust in force.
@@ -198,7 +201,9 @@ fn read_trust(ca_file: &Path, crl_file: Option<&Path>, provider: &Arc<CryptoProv
     let builder = if crl_file.is_none() { builder.allow_unknown_revocation_status() } else { builder };
     let verifier = builder.build().map_err(|error| TrustError::Unusable(error.to_string()))?;
     let issuers = issuers.iter().map(|issuer| name_digest(issuer.subject().as_raw())).collect();
-    Ok(Trust { verifier, revoked, marks, issuers, lists_valid_until: valid_until })
+    // On an open connection a list of any other CA would go unseen, and an older one could take its place.
+    let intermediates_vouch = crl_file.is_none();
+    Ok(Trust { verifier, revoked, marks, issuers, lists_valid_until: valid_until, intermediates_vouch })
 }
 
 /// What the revocation lists of a file say.
@@ -267,7 +272,14 @@ impl ClientCertVerifier for TerminalVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        let verified = self.trust.load().verifier.verify_client_cert(end_entity, intermediates, now)?;
+        let trust = self.trust.load();
+        let vouching = if trust.intermediates_vouch { intermediates } else { &[] };
+        let verified = trust.verifier.verify_client_cert(end_entity, vouching, now).inspect_err(|error| {
+            let is_unknown = matches!(error, rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
+            if is_unknown && vouching.len() < intermediates.len() {
+                tracing::warn!("an intermediate CA signed a client certificate: with lists it must be in client_ca");
+            }
+        })?;
         if !intermediates.iter().all(|certificate| may_sign_certificates(certificate)) {
             tracing::warn!("an intermediate certificate may not sign certificates");
             return Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use axum::http::HeaderMap;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
 };
 use rustls::{pki_types::UnixTime, server::danger::ClientCertVerifier};
 use serde_json::json as j;
@@ -263,6 +263,69 @@ fn an_intermediate_that_may_not_sign_certificates_vouches_for_nobody() {
         verifier.verify_client_cert(&terminal, &[intermediate], UnixTime::now()).is_ok()
     });
     assert_eq!((verdicts.next(), verdicts.next()), (Some(true), Some(false)));
+}
+
+/// Lists are known by the CAs in `client_ca`: what another one revokes would go unseen on an open connection, and an
+/// older list of it could take the place of a newer one.
+#[test]
+fn with_lists_an_intermediate_signs_terminals_only_where_it_is_trusted_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let ca = |name: &str| {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params
+    };
+    let now = time::OffsetDateTime::now_utc();
+    let list = |issuer: &Issuer<'_, KeyPair>, number: u64, serials: &[u64]| {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: now,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: now - time::Duration::days(1),
+            next_update: now + time::Duration::days(30),
+            crl_number: SerialNumber::from(number),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(issuer).unwrap().pem().unwrap()
+    };
+    let (root_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let root = ca("root").self_signed(&root_key).unwrap();
+    let root_issuer = Issuer::new(ca("root"), root_key);
+    let intermediate = ca("intermediate").signed_by(&key, &root_issuer).unwrap();
+    let issuer = Issuer::new(ca("intermediate"), key);
+    let mut terminal = CertificateParams::new(Vec::new()).unwrap();
+    let uri = format!("{ORGANIZATION_URI}{CITY_A}");
+    terminal.subject_alt_names.push(SanType::URI(uri.as_str().try_into().unwrap()));
+    terminal.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    terminal.serial_number = Some(SerialNumber::from(0x4711_u64));
+    let terminal = terminal.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap().der().clone();
+    let (ca_file, crl_file) = (directory.path().join("ca.crt"), directory.path().join("crl.pem"));
+    let publish = |number: u64, serials: &[u64]| {
+        std::fs::write(&crl_file, list(&root_issuer, number, &[]) + &list(&issuer, number, serials)).unwrap();
+    };
+    publish(1, &[]);
+    let lets_in = |verifier: &TerminalVerifier| {
+        verifier.verify_client_cert(&terminal, &[intermediate.der().clone()], UnixTime::now()).is_ok()
+    };
+    std::fs::write(&ca_file, root.pem()).unwrap();
+    assert!(!lets_in(&TerminalVerifier::load(&ca_file, Some(&crl_file), provider()).unwrap()));
+    std::fs::write(&ca_file, root.pem() + &intermediate.pem()).unwrap();
+    let verifier = TerminalVerifier::load(&ca_file, Some(&crl_file), provider()).unwrap();
+    assert!(lets_in(&verifier) && !verifier.is_revoked("4711"));
+    // So what its list revokes is known on open connections, and no older list brings it back.
+    publish(2, &[0x4711]);
+    assert!(verifier.reload().unwrap());
+    assert!(!lets_in(&verifier) && verifier.is_revoked("4711"));
+    publish(1, &[]);
+    assert!(verifier.reload().is_err());
+    assert!(!lets_in(&verifier) && verifier.is_revoked("4711"));
 }
 
 /// `tsunagi pki check` says before the door what the door would say.
