@@ -106,15 +106,18 @@ impl Tls {
 pub struct Limits {
     /// Open connections.
     pub connections: usize,
-    /// Requests being worked on at once; more are answered 503.
+    /// Requests being worked on, or whose answers are being taken, at once; more are answered 503.
     pub requests_in_flight: usize,
-    /// Of these, requests of one terminal; more are answered 429.
+    /// Of these, requests of one terminal, and as many that wait for news; more are answered 429.
     pub terminal_in_flight: usize,
     pub handshake_seconds: u64,
-    /// Seconds in which the headers of a request must arrive; also how long an idle connection is kept.
+    /// Seconds in which the first request of a connection must come, and the headers of every request arrive; also how
+    /// long an idle connection is kept.
     pub header_seconds: u64,
     /// Seconds in which the body of a request must arrive.
     pub body_seconds: u64,
+    /// Seconds in which each 64 KiB of an answer must be taken; after that the connection ends.
+    pub answer_seconds: u64,
     /// Headers of one request.
     pub headers: usize,
     /// Bytes of all headers of one request.
@@ -148,6 +151,7 @@ impl Default for Limits {
             handshake_seconds: 10,
             header_seconds: 60,
             body_seconds: 30,
+            answer_seconds: 30,
             headers: 64,
             header_bytes: 16_384,
             message_bytes: 65_536,

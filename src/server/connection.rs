@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,7 +15,7 @@ use axum::{
     extract::{RawPathParams, Request, rejection::RawPathParamsRejection},
     http::{HeaderMap, Method, header},
     response::Response,
-    routing::MethodFilter,
+    routing::{MethodFilter, get, on},
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -23,8 +26,8 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
-    time::timeout,
+    sync::watch,
+    time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
@@ -33,9 +36,11 @@ use uuid::Uuid;
 use super::{
     Serving,
     accept::accept,
+    limits::{Admitted, Room},
     openapi,
     route::{Handler, Route},
     routes::ROUTES,
+    sending::{Sending, Unsent},
 };
 use crate::{
     clock::unclocked_id,
@@ -62,9 +67,13 @@ const MOST_DECISIONS: usize = 8;
 /// How often a request that waits is held against the revocations.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// What is known of a connection once its handshake is done.
+/// What is known of a connection once its handshake is done, and what every request of it shares.
 #[derive(Clone)]
-struct Peer(Arc<TerminalCertificate>);
+struct Peer {
+    certificate: Arc<TerminalCertificate>,
+    unsent: Arc<Unsent>,
+    has_asked: Arc<AtomicBool>,
+}
 
 /// Serves connections until the server stops, and then until the open ones have ended.
 pub(super) async fn serve(
@@ -108,8 +117,10 @@ async fn connection(
         serving.metrics.handshake_failures.inc();
         return;
     };
-    let peer = Peer(Arc::new(certificate));
+    let peer = Peer { certificate: Arc::new(certificate), unsent: Arc::default(), has_asked: Arc::default() };
+    let Peer { certificate, unsent, has_asked } = peer.clone();
     let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        peer.has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer.clone());
         request.map(Body::new)
     });
@@ -132,9 +143,21 @@ async fn connection(
     let stop = async {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
+    // The library times the headers from their first byte on: whoever says nothing would keep a connection from others.
+    let silence = async {
+        sleep(Duration::from_secs(limits.header_seconds)).await;
+        if has_asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     let ended = tokio::select! {
         _ = connection.as_mut() => true,
         () = stop => false,
+        () = silence => true,
+        () = unsent.stands_still(Duration::from_secs(limits.answer_seconds.max(1))) => {
+            tracing::warn!(terminal = certificate.serial, "an answer was not taken; its connection is ended");
+            true
+        }
     };
     if !ended {
         connection.as_mut().graceful_shutdown();
@@ -145,42 +168,44 @@ async fn connection(
 /// The router that [`ROUTES`] describes.
 fn router(serving: &Arc<Serving>) -> Router {
     let limits = &serving.gateway.config.limits;
-    let requests = Arc::new(Semaphore::new(limits.requests_in_flight));
+    let work = Arc::new(Room::new(limits.requests_in_flight, limits.terminal_in_flight));
     // Who waits for news does no work: waiting takes nothing from those who do.
-    let waiting = Arc::new(Semaphore::new(limits.connections));
+    let waiting = Arc::new(Room::new(limits.connections, limits.terminal_in_flight));
     let mut router = Router::new();
     for route in ROUTES {
-        let in_flight = if waits(route) { waiting.clone() } else { requests.clone() };
+        let room = if waits(route) { waiting.clone() } else { work.clone() };
         let serving = serving.clone();
         let handler = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
-            let (serving, in_flight) = (serving.clone(), in_flight.clone());
+            let (serving, room) = (serving.clone(), room.clone());
             // What is no UTF-8 is nobody's id: left out, the operation finds nothing under it.
             let path = path.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            async move { handle(&serving, &in_flight, route, path, request).await }
+            async move { handle(&serving, &room, route, path, request).await }
         };
         let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::OPTIONS);
-        router = router.route(route.path, axum::routing::on(filter, handler));
+        router = router.route(route.path, on(filter, handler));
     }
-    openapi::add_to(router)
-        .fallback(|| async { answer(Answer::problem(&Error::NoSuchRoute, unclocked_id())) })
-        .method_not_allowed_fallback(|| async { answer(Answer::problem(&Error::MethodNotAllowed, unclocked_id())) })
+    for path in openapi::PATHS {
+        let (serving, room) = (serving.clone(), work.clone());
+        router = router.route(path, get(async move |request: Request| describe(&serving, &room, &request)));
+    }
+    router
+        .fallback(async |request: Request| refuse(&request, &Error::NoSuchRoute))
+        .method_not_allowed_fallback(async |request: Request| refuse(&request, &Error::MethodNotAllowed))
 }
 
 async fn handle(
     serving: &Arc<Serving>,
-    in_flight: &Semaphore,
+    room: &Room,
     route: &'static Route,
     path: HashMap<String, String>,
     request: Request,
 ) -> Response {
     let started = Instant::now();
     let id = serving.gateway.clock.new_id();
-    let outcome = match in_flight.try_acquire() {
-        Ok(_slot) => work(serving, route, path, request, id).await,
-        Err(_) => {
-            serving.metrics.shed.inc();
-            Err(Error::Overloaded)
-        }
+    let unsent = unsent(&request);
+    let (admitted, outcome) = match admit(serving, room, &request) {
+        Ok((certificate, admitted)) => (Some(admitted), work(serving, route, path, request, &certificate, id).await),
+        Err(error) => (None, Err(error)),
     };
     let answered = outcome.unwrap_or_else(|error| {
         if let Error::Store(cause) = &error {
@@ -190,11 +215,51 @@ async fn handle(
     });
     serving.metrics.requests.with_label_values(&[route.operation, answered.status.as_str()]).inc();
     serving.metrics.seconds.with_label_values(&[route.operation]).observe(started.elapsed().as_secs_f64());
-    answer(answered)
+    answer(answered, id, unsent, admitted)
 }
 
-fn answer(Answer { status, headers, body }: Answer) -> Response {
-    let mut response = Response::new(Body::from(body));
+/// Lets a request in before anything is done for it, or says why not. What it is given is held until its answer has
+/// been taken; a refusal holds nothing.
+fn admit(serving: &Serving, room: &Room, request: &Request) -> Result<(Arc<TerminalCertificate>, Admitted), Error> {
+    let Some(Peer { certificate, .. }) = request.extensions().get() else {
+        return Err(Unrecognized::Terminal.into());
+    };
+    let header_bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if header_bytes > serving.gateway.config.limits.header_bytes {
+        return Err(Error::HeadersTooLarge);
+    }
+    check_lists(serving, certificate)?;
+    serving.limits.take_terminal(&certificate.serial)?;
+    let admitted = room.enter(&certificate.serial).inspect_err(|error| {
+        if matches!(error, Error::Overloaded) {
+            serving.metrics.shed.inc();
+        }
+    })?;
+    Ok((certificate.clone(), admitted))
+}
+
+/// What the API says of itself.
+fn describe(serving: &Serving, room: &Room, request: &Request) -> Response {
+    let id = serving.gateway.clock.new_id();
+    let (admitted, outcome) = match admit(serving, room, request) {
+        Ok((_, admitted)) => (Some(admitted), openapi::file(request.uri().path()).ok_or(Error::NoSuchRoute)),
+        Err(error) => (None, Err(error)),
+    };
+    answer(outcome.unwrap_or_else(|error| Answer::problem(&error, id)), id, unsent(request), admitted)
+}
+
+fn refuse(request: &Request, error: &Error) -> Response {
+    let id = unclocked_id();
+    answer(Answer::problem(error, id), id, unsent(request), None)
+}
+
+fn unsent(request: &Request) -> Arc<Unsent> {
+    request.extensions().get().map(|peer: &Peer| peer.unsent.clone()).unwrap_or_default()
+}
+
+fn answer(answered: Answer, id: Uuid, unsent: Arc<Unsent>, admitted: Option<Admitted>) -> Response {
+    let Answer { status, headers, body } = answered;
+    let mut response = Response::new(Body::new(Sending::new(id, body, unsent, admitted)));
     *response.status_mut() = status;
     response.headers_mut().extend(headers);
     // Nothing of this is for any cache between here and the officer.
@@ -207,35 +272,24 @@ async fn work(
     route: &'static Route,
     path: HashMap<String, String>,
     request: Request,
+    certificate: &TerminalCertificate,
     id: Uuid,
 ) -> Result<Answer, Error> {
     let (parts, body) = request.into_parts();
-    let Some(Peer(certificate)) = parts.extensions.get::<Peer>().cloned() else {
-        return Err(Unrecognized::Terminal.into());
-    };
-    let header_bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    if header_bytes > serving.gateway.config.limits.header_bytes {
-        return Err(Error::HeadersTooLarge);
-    }
-    check_lists(serving, &certificate)?;
-    serving.limits.take_terminal(&certificate.serial)?;
-    // Who waits for news does no work, and holds no place while waiting.
-    let _place =
-        (route.operation != "read_inbox").then(|| serving.limits.take_place(&certificate.serial)).transpose()?;
     let query = parse_query(parts.uri.query().unwrap_or_default());
     // What any node acknowledged before this request is known before anything is decided on it.
     serving.gateway.following.reach().await?;
     if let Handler::SignIn = route.handler {
         let body = read_body(serving, route, body).await?;
-        check_lists(serving, &certificate)?;
-        return sign_in(serving, &certificate, id, &body).await;
+        check_lists(serving, certificate)?;
+        return sign_in(serving, certificate, id, &body).await;
     }
     // Recognized before the body is read: a stranger's bytes are not worth reading.
     let mut known_at = serving.gateway.journal.position();
-    let mut caller = recognize(serving, route, &certificate, &parts.headers, id).await?;
+    let mut caller = recognize(serving, route, certificate, &parts.headers, id).await?;
     serving.limits.take_officer(caller.organization(), caller.officer())?;
     let body = read_body(serving, route, body).await?;
-    let asked = Asked { serving, route, certificate: &certificate, headers: &parts.headers, id };
+    let asked = Asked { serving, route, certificate, headers: &parts.headers, id };
     for attempt in 0..MOST_DECISIONS {
         // A revocation opens a new epoch: who was recognized in this one still is.
         let decided_at = serving.gateway.journal.position();

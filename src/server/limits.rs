@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     num::NonZeroU32,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -12,7 +12,7 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::{config::Limits, domain::organization::OrganizationCode, error::Error};
 
@@ -23,15 +23,30 @@ pub struct CallerLimits {
     sign_ins: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
     /// Password hashing costs memory and a core: so many at once.
     passwords: Semaphore,
-    /// Requests being worked on, by terminal: none stays here with 0.
-    places: Mutex<HashMap<String, usize>>,
-    most_places: usize,
+}
+
+/// Requests at once: so many, and so many of one terminal.
+pub struct Room {
+    slots: Arc<Semaphore>,
+    places: Arc<Places>,
+}
+
+/// Those in a room, by terminal: none stays here with 0.
+struct Places {
+    taken: Mutex<HashMap<String, usize>>,
+    most: usize,
+}
+
+/// A request that was let into a room, until it is dropped.
+pub struct Admitted {
+    _slot: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// A request's place among those of its terminal, until it is dropped.
-pub struct Place<'l> {
-    limits: &'l CallerLimits,
-    terminal: &'l str,
+struct Place {
+    places: Arc<Places>,
+    terminal: String,
 }
 
 const PASSWORDS_AT_ONCE: usize = 2;
@@ -46,8 +61,6 @@ impl CallerLimits {
             officers: RateLimiter::keyed(quota(limits.officer_per_second, limits.officer_burst)),
             sign_ins: RateLimiter::keyed(sign_ins),
             passwords: Semaphore::new(PASSWORDS_AT_ONCE),
-            places: Mutex::default(),
-            most_places: limits.terminal_in_flight.max(1),
         }
     }
 
@@ -57,21 +70,6 @@ impl CallerLimits {
     /// [`Error::RateLimited`] with the seconds to wait.
     pub fn take_terminal(&self, serial: &str) -> Result<(), Error> {
         self.terminals.check_key(&serial.to_owned()).map_err(|wait| limited(&wait))
-    }
-
-    /// Takes a place for a request of a terminal. Without this bound, one terminal whose bodies come slowly would hold
-    /// the places of all.
-    ///
-    /// # Errors
-    /// As [`Self::take_terminal`].
-    pub fn take_place<'l>(&'l self, serial: &'l str) -> Result<Place<'l>, Error> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = places.entry(serial.to_owned()).or_default();
-        if *taken >= self.most_places {
-            return Err(Error::RateLimited { retry_after_seconds: 1 });
-        }
-        *taken += 1;
-        Ok(Place { limits: self, terminal: serial })
     }
 
     /// Takes one request from an officer's allowance.
@@ -106,13 +104,36 @@ impl CallerLimits {
     }
 }
 
-impl Drop for Place<'_> {
+impl Room {
+    pub fn new(most: usize, most_of_terminal: usize) -> Self {
+        let places = Places { taken: Mutex::default(), most: most_of_terminal.max(1) };
+        Self { slots: Arc::new(Semaphore::new(most)), places: Arc::new(places) }
+    }
+
+    /// Lets a request of a terminal in. Without the bound by terminal, one terminal whose bodies come slowly, whose
+    /// answers are taken slowly, or who waits for news often enough, would keep everybody else out.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] where the room is full; [`Error::RateLimited`] where it is full for this terminal.
+    pub fn enter(&self, serial: &str) -> Result<Admitted, Error> {
+        let slot = self.slots.clone().try_acquire_owned().map_err(|_| Error::Overloaded)?;
+        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_terminal = taken.entry(serial.to_owned()).or_default();
+        if *of_terminal >= self.places.most {
+            return Err(Error::RateLimited { retry_after_seconds: 1 });
+        }
+        *of_terminal += 1;
+        Ok(Admitted { _slot: slot, _place: Place { places: self.places.clone(), terminal: serial.to_owned() } })
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
-        let mut places = self.limits.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut taken) = places.entry(self.terminal.to_owned()) {
-            *taken.get_mut() = taken.get().saturating_sub(1);
-            if *taken.get() == 0 {
-                taken.remove();
+        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut of_terminal) = taken.entry(std::mem::take(&mut self.terminal)) {
+            *of_terminal.get_mut() = of_terminal.get().saturating_sub(1);
+            if *of_terminal.get() == 0 {
+                of_terminal.remove();
             }
         }
     }

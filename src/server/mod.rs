@@ -12,6 +12,7 @@ pub mod monitor;
 pub mod openapi;
 pub mod route;
 pub mod routes;
+mod sending;
 pub mod tls;
 mod trust;
 

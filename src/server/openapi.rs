@@ -1,14 +1,12 @@
 //! The OpenAPI 3.1 document, made from the route table and the types, and a page to read it offline.
 
-use std::sync::{Arc, LazyLock};
-
-use axum::{
-    Router,
-    extract::Path,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
 };
+
+use axum::http::{HeaderValue, StatusCode, header};
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -20,26 +18,34 @@ use crate::{
     disclosure::{entry, gate},
     domain::{format::publish::json_schema, missing_notice, retention, staffing, visibility},
     operations as ops, store,
+    wire::answer::Answer,
 };
 
-/// Adds `/openapi.json` and `/docs/` to a router.
-pub(super) fn add_to(router: Router) -> Router {
-    router
-        .route("/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.to_string()) }))
-        .route("/docs/", get(|| swagger("index.html".to_owned())))
-        .route("/docs/{*path}", get(|Path(path): Path<String>| swagger(path)))
+/// What is told of the API besides its routes.
+pub(super) const PATHS: [&str; 3] = ["/openapi.json", "/docs/", "/docs/{*path}"];
+
+/// Written once: it does not change while the program runs.
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| document().to_string().into());
+
+/// What lies at one of [`PATHS`]; `None` where there is no such file.
+pub(super) fn file(path: &str) -> Option<Answer> {
+    let (content_type, body) = match path.strip_prefix("/docs/") {
+        None => ("application/json".to_owned(), DOCUMENT.clone()),
+        Some(page) => swagger(if page.is_empty() { "index.html" } else { page })?,
+    };
+    let content_type = (header::CONTENT_TYPE, HeaderValue::from_str(&content_type).ok()?);
+    Some(Answer { status: StatusCode::OK, headers: vec![content_type], body })
 }
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
-
 /// Swagger UI, served from this program: nothing is loaded from elsewhere.
-async fn swagger(path: String) -> Response {
+fn swagger(page: &str) -> Option<(String, Bytes)> {
     let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
-    match utoipa_swagger_ui::serve(&path, config) {
-        Ok(Some(file)) => ([(header::CONTENT_TYPE, file.content_type)], file.bytes.into_owned()).into_response(),
-        Ok(None) => StatusCode::NOT_FOUND.into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+    let file = utoipa_swagger_ui::serve(page, config).ok()??;
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    Some((file.content_type, bytes))
 }
 
 /// Collects the schemas of types with everything they refer to.

@@ -1,12 +1,19 @@
 //! Limits: nobody is slowed by somebody else.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use axum::http::Request;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json as j;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
+    task::JoinHandle,
 };
+use tokio_rustls::client::TlsStream;
 use tsunagi::{
     cli::demo::world::Party,
     client::{Reply, tls_config},
@@ -114,11 +121,157 @@ async fn slow_bodies_of_one_terminal_keep_no_place_from_another() {
 }
 
 /// A TLS connection with city A's certificate, to send whatever a client would not.
-async fn raw(stage: &Stage) -> tokio_rustls::client::TlsStream<TcpStream> {
-    let config = tls_config(&stage.directory.path().join("certs"), "city").unwrap();
-    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
-    let stream = TcpStream::connect(stage.world.address).await.unwrap();
+async fn raw(stage: &Stage) -> TlsStream<TcpStream> {
+    secured(stage, TcpStream::connect(stage.world.address).await.unwrap(), &[]).await
+}
+
+async fn secured(stage: &Stage, stream: TcpStream, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
+    let mut config = tls_config(&stage.directory.path().join("certs"), "city").unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     connector.connect("localhost".try_into().unwrap(), stream).await.unwrap()
+}
+
+/// An HTTP/2 connection of city A that takes so many bytes of each answer, and what ends with it.
+async fn http2(stage: &Stage, window: u32) -> (SendRequest<Empty<Bytes>>, JoinHandle<hyper::Result<()>>) {
+    let stream = secured(stage, TcpStream::connect(stage.world.address).await.unwrap(), &[b"h2"]).await;
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (sender, connection) =
+        builder.initial_stream_window_size(window).handshake(TokioIo::new(stream)).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+/// What an HTTP/2 client takes where nobody tells it otherwise.
+const USUAL_WINDOW: u32 = 65_535;
+const BOUND: Duration = Duration::from_secs(30);
+
+fn asking(path: &str) -> Request<Empty<Bytes>> {
+    let request = Request::get(format!("https://localhost{path}")).header("tsunagi-officer", "o1");
+    request.body(Empty::new()).unwrap()
+}
+
+/// A client with a window of zero: the gateway may send nothing of its answers but the headers.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_not_taken_keep_their_places_until_their_connection_is_ended() {
+    let stage = Stage::with(&format!("{GENEROUS}terminal_in_flight = 2\nanswer_seconds = 5\n")).await;
+    let city = stage.party("city", CITY_A).await;
+    let center = stage.party("center", CENTER_A).await;
+    let (mut sender, connection) = http2(&stage, 0).await;
+    let mut untaken = Vec::new();
+    for _ in 0..2 {
+        let answer = sender.send_request(asking("/v1/session")).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        untaken.push(answer);
+    }
+    assert_refused(&city.client.get("/v1/session").send().await.unwrap(), 429, "rate_limited");
+    assert_refused(&city.client.get("/openapi.json").send().await.unwrap(), 429, "rate_limited");
+    assert_eq!(center.client.get("/v1/session").send().await.unwrap().status, 200);
+    let _ = tokio::time::timeout(BOUND, connection).await.expect("the connection is kept");
+    tokio::time::timeout(BOUND, until(&city, |status| status == 200)).await.expect("the places do not come back");
+    drop(untaken);
+}
+
+/// The twin: a client that reads holds nothing, and its connection stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_taken_keep_no_place() {
+    let stage = Stage::with(&format!("{GENEROUS}terminal_in_flight = 2\nanswer_seconds = 1\n")).await;
+    let _city = stage.party("city", CITY_A).await;
+    let (mut sender, connection) = http2(&stage, USUAL_WINDOW).await;
+    let since = std::time::Instant::now();
+    while since.elapsed() < Duration::from_secs(3) {
+        let answer = sender.send_request(asking("/openapi.json")).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(answer.into_body().collect().await.unwrap().to_bytes().len() > 65_536);
+    }
+    assert!(!connection.is_finished());
+}
+
+/// Over HTTP/1, where it is the kernel's buffers that are full.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hung_client_keeps_its_attachment_no_longer_than_it_may() {
+    let stage = Stage::with(&format!("{GENEROUS}terminal_in_flight = 2\nanswer_seconds = 5\n")).await;
+    let city = stage.party("city", CITY_A).await;
+    let record = register(&city, &family(CITY_A)).await;
+    let path = format!("/v1/records/{record}/attachments");
+    let photo = [b"\x89PNG\r\n\x1a\n".as_slice(), &[0; 10_000_000]].concat();
+    let attached = city.client.post(&path).body("image/png", photo).send().await.unwrap();
+    let path = format!("{path}/{}", json(&attached)["attachment"].as_str().unwrap());
+    let mut hung = Vec::new();
+    for _ in 0..2 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let mut stream = secured(&stage, socket.connect(stage.world.address).await.unwrap(), &[]).await;
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nTsunagi-Officer: o1\r\nTsunagi-Purpose: casework\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut begun = [0; 12];
+        stream.read_exact(&mut begun).await.unwrap();
+        assert_eq!(&begun, b"HTTP/1.1 200");
+        hung.push(stream);
+    }
+    assert_refused(&city.client.get("/v1/session").send().await.unwrap(), 429, "rate_limited");
+    tokio::time::timeout(BOUND, until(&city, |status| status == 200)).await.expect("the places do not come back");
+    drop(hung);
+}
+
+/// The handshake of any valid certificate, and then not a word: HTTP/1, and HTTP/2 with its preface.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_nothing_after_the_handshake_is_closed_and_who_asked_is_not() {
+    let stage = Stage::with(&format!("{GENEROUS}header_seconds = 1\n")).await;
+    let _city = stage.party("city", CITY_A).await;
+    let (mut asked, kept) = http2(&stage, USUAL_WINDOW).await;
+    assert_eq!(asked.send_request(asking("/v1/session")).await.unwrap().status(), 200);
+    let mut silent = raw(&stage).await;
+    let (_sender, prefaced) = http2(&stage, USUAL_WINDOW).await;
+    let read = tokio::time::timeout(BOUND, silent.read_to_end(&mut Vec::new())).await;
+    assert!(read.is_ok(), "a silent client kept its connection");
+    let _ = tokio::time::timeout(BOUND, prefaced).await.expect("a preface alone kept its connection");
+    let connections = &stage.world.server.as_ref().unwrap().serving.metrics.connections;
+    let freed = async {
+        while connections.get() > 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(BOUND, freed).await.expect("the places of the connections do not come back");
+    assert!(!kept.is_finished());
+    assert_eq!(asked.send_request(asking("/v1/session")).await.unwrap().status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_terminal_does_not_wait_in_every_place() {
+    let stage = Stage::with(&format!("{GENEROUS}terminal_in_flight = 2\n")).await;
+    let city = stage.party("city", CITY_A).await;
+    let center = stage.party("center", CENTER_A).await;
+    let cursor = json(&city.client.get("/v1/inbox").send().await.unwrap())["cursor"].clone();
+    let (mut sender, connection) = http2(&stage, USUAL_WINDOW).await;
+    let path = format!("/v1/inbox?after={cursor}&wait=30");
+    let waiting: Vec<_> = (0..3).map(|_| Box::pin(sender.send_request(asking(&path)))).collect();
+    // Whichever comes last: two wait, and it is told at once.
+    let first = futures_util::future::select_all(waiting);
+    let (refused, _, waiting) = tokio::time::timeout(Duration::from_secs(20), first).await.expect("all of them wait");
+    let refused = refused.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "1"));
+    assert_refused(&city.client.get("/v1/inbox").send().await.unwrap(), 429, "rate_limited");
+    assert_eq!(center.client.get("/v1/inbox").send().await.unwrap().status, 200);
+    assert_eq!(city.client.get("/v1/session").send().await.unwrap().status, 200, "waiting keeps nobody from work");
+    drop(waiting);
+    connection.abort();
+    let freed = async { while city.client.get("/v1/inbox").send().await.unwrap().status != 200 {} };
+    tokio::time::timeout(BOUND, freed).await.expect("the places do not come back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_api_says_of_itself_counts_against_the_rate() {
+    let stage = Stage::with("[limits]\nterminal_per_second = 1\nterminal_burst = 6\n").await;
+    let city = stage.party("city", CITY_A).await;
+    for path in ["/openapi.json", "/docs/"] {
+        let mut statuses = Vec::new();
+        for _ in 0..8 {
+            statuses.push(city.client.get(path).send().await.unwrap().status.as_u16());
+        }
+        assert!(statuses.contains(&429), "{path}: {statuses:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
