@@ -150,7 +150,14 @@ def paths(pkits: Path, anchor_pem: str, outcome: Outcome) -> int:
             revoked = place / f"{name}.crl.pem"
             revoked.write_text("".join(as_pem(file.read_bytes(), "X509 CRL") for file in of_issuer), encoding="ascii")
             theirs = openssl(["-CAfile", anchor, "-crl_check", "-CRLfile", revoked, *further, end])
-            verdicts.append(("revocation", *checked(anchor, steps, revoked), *theirs))
+            # With lists, a gateway wants the CA that issued among those it trusts.
+            issuers = by_subject.get(names(certificates[name])[0], [])
+            trusted = place / f"{name}.ca.pem"
+            trusted.write_text(
+                anchor_pem + "".join(as_pem(certificates[issuer]) for issuer in issuers if issuer != ANCHOR),
+                encoding="ascii",
+            )
+            verdicts.append(("revocation", *checked(trusted, steps, revoked), *theirs))
         return verdicts
 
     end_entities = [name for name in certificates if name.endswith("EE") and name != ANCHOR]

@@ -432,7 +432,6 @@ async fn sign_in(
         return Err(Unrecognized::Officer.into());
     }
     serving.limits.take_sign_in(&certificate.organization, &request.officer)?;
-    let _slot = serving.limits.password_slot().await?;
     operations::sign_in::sign_in(&serving.gateway, certificate, terminal, id, request).await
 }
 

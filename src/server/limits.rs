@@ -21,8 +21,6 @@ pub struct CallerLimits {
     terminals: DefaultKeyedRateLimiter<String>,
     officers: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
     sign_ins: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
-    /// Password hashing costs memory and a core: so many at once.
-    passwords: Semaphore,
 }
 
 /// Requests at once: so many, and so many of one terminal.
@@ -49,7 +47,6 @@ struct Place {
     terminal: String,
 }
 
-const PASSWORDS_AT_ONCE: usize = 2;
 
 impl CallerLimits {
     pub fn new(limits: &Limits) -> Self {
@@ -60,7 +57,6 @@ impl CallerLimits {
             terminals: RateLimiter::keyed(quota(limits.terminal_per_second, limits.terminal_burst)),
             officers: RateLimiter::keyed(quota(limits.officer_per_second, limits.officer_burst)),
             sign_ins: RateLimiter::keyed(sign_ins),
-            passwords: Semaphore::new(PASSWORDS_AT_ONCE),
         }
     }
 
@@ -86,14 +82,6 @@ impl CallerLimits {
     /// As [`Self::take_terminal`].
     pub fn take_sign_in(&self, organization: &OrganizationCode, officer: &str) -> Result<(), Error> {
         self.sign_ins.check_key(&(organization.clone(), officer.to_owned())).map_err(|wait| limited(&wait))
-    }
-
-    /// Waits for one of the places in which passwords are hashed.
-    ///
-    /// # Errors
-    /// Never while the server runs.
-    pub async fn password_slot(&self) -> Result<SemaphorePermit<'_>, Error> {
-        self.passwords.acquire().await.map_err(|_| Error::Overloaded)
     }
 
     /// Forgets callers that have their whole allowance again.

@@ -12,6 +12,7 @@ use serde_json::json as j;
 use tsunagi::{
     cli::demo::world::{OPERATOR_OFFICER, Party},
     client::{Client, Credentials},
+    clock::utc_now,
     disclosure::{
         entry::{Act, Entry, Outcome},
         journal::Effect,
@@ -277,7 +278,7 @@ fn with_lists_an_intermediate_signs_terminals_only_where_it_is_trusted_itself() 
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params
     };
-    let now = time::OffsetDateTime::now_utc();
+    let now = utc_now();
     let list = |issuer: &Issuer<'_, KeyPair>, number: u64, serials: &[u64]| {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
