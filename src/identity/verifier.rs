@@ -37,7 +37,7 @@ pub enum TrustError {
     Pem(PathBuf),
     #[error("the certificates of the CA cannot be used: {0}")]
     Unusable(String),
-    #[error("{0}: a revocation list is not signed by its CA")]
+    #[error("{0}: a revocation list is not signed by its CA, or by one that may not sign lists")]
     Unsigned(PathBuf),
     /// An older list, or none, in place of one that was in force.
     #[error("{0}: the revocation list is older than the one before, or it is gone. Publish the newest")]
@@ -241,9 +241,16 @@ fn read_lists(file: &Path, issuers: &[X509Certificate<'_>], provider: &CryptoPro
 }
 
 fn is_signed_by(list: &CertificateRevocationList<'_>, issuer: &X509Certificate<'_>, provider: &CryptoProvider) -> bool {
+    // RFC 5280 section 6.3.3 (f). The library asks it of no CA that is trusted by itself.
+    let may_sign_lists = match issuer.key_usage() {
+        Ok(Some(usage)) => usage.value.crl_sign(),
+        Ok(None) => true,
+        Err(_) => false,
+    };
     let (key, signature) = (&issuer.public_key().subject_public_key.data, &list.signature_value.data);
     let algorithms = provider.signature_verification_algorithms.all;
-    algorithms.iter().any(|by| by.verify_signature(key, list.tbs_cert_list.as_ref(), signature).is_ok())
+    may_sign_lists
+        && algorithms.iter().any(|by| by.verify_signature(key, list.tbs_cert_list.as_ref(), signature).is_ok())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TrustError> {

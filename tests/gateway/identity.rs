@@ -271,13 +271,14 @@ fn an_intermediate_that_may_not_sign_certificates_vouches_for_nobody() {
 #[test]
 fn with_lists_an_intermediate_signs_terminals_only_where_it_is_trusted_itself() {
     let directory = tempfile::tempdir().unwrap();
-    let ca = |name: &str| {
+    let ca = |name: &str, usages: &[KeyUsagePurpose]| {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.key_usages = usages.to_vec();
         params
     };
+    let both = [KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let now = utc_now();
     let list = |issuer: &Issuer<'_, KeyPair>, number: u64, serials: &[u64]| {
         let revoked = |serial: &u64| RevokedCertParams {
@@ -297,10 +298,11 @@ fn with_lists_an_intermediate_signs_terminals_only_where_it_is_trusted_itself() 
         list.signed_by(issuer).unwrap().pem().unwrap()
     };
     let (root_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-    let root = ca("root").self_signed(&root_key).unwrap();
-    let root_issuer = Issuer::new(ca("root"), root_key);
-    let intermediate = ca("intermediate").signed_by(&key, &root_issuer).unwrap();
-    let issuer = Issuer::new(ca("intermediate"), key);
+    let root = ca("root", &both).self_signed(&root_key).unwrap();
+    let root_issuer = Issuer::new(ca("root", &both), root_key);
+    let intermediate = ca("intermediate", &both).signed_by(&key, &root_issuer).unwrap();
+    let no_lists = ca("intermediate", &both[..1]).signed_by(&key, &root_issuer).unwrap();
+    let issuer = Issuer::new(ca("intermediate", &both), key);
     let mut terminal = CertificateParams::new(Vec::new()).unwrap();
     let uri = format!("{ORGANIZATION_URI}{CITY_A}");
     terminal.subject_alt_names.push(SanType::URI(uri.as_str().try_into().unwrap()));
@@ -327,6 +329,9 @@ fn with_lists_an_intermediate_signs_terminals_only_where_it_is_trusted_itself() 
     publish(1, &[]);
     assert!(verifier.reload().is_err());
     assert!(!lets_in(&verifier) && verifier.is_revoked("4711"));
+    // PKITS 4.7.4 and 4.7.5: a CA that may sign no lists.
+    std::fs::write(&ca_file, root.pem() + &no_lists.pem()).unwrap();
+    assert!(TerminalVerifier::load(&ca_file, Some(&crl_file), provider()).is_err());
 }
 
 /// `tsunagi pki check` says before the door what the door would say.
