@@ -12,7 +12,7 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{config::Limits, domain::organization::OrganizationCode, error::Error};
 
@@ -46,7 +46,6 @@ struct Place {
     places: Arc<Places>,
     terminal: String,
 }
-
 
 impl CallerLimits {
     pub fn new(limits: &Limits) -> Self {
