@@ -125,8 +125,9 @@ impl StoreError {
             },
             Self::Slow => true,
             Self::Database(error) => {
-                use sqlx::Error::{Io, PoolClosed, PoolTimedOut, WorkerCrashed};
-                matches!(error, Io(_) | PoolTimedOut | PoolClosed | WorkerCrashed)
+                use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+                // A balancer that finds no server closes a connection in the midst of its greeting.
+                matches!(error, Io(_) | Protocol(_) | Tls(_) | PoolTimedOut | PoolClosed | WorkerCrashed)
             }
             _ => false,
         }
@@ -516,5 +517,19 @@ impl Store {
                 writer.close().await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_cannot_be_asked_is_an_outage_and_what_it_says_wrongly_is_none() {
+        let outage = |error: sqlx::Error| StoreError::Database(error).is_outage();
+        assert!(outage(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())));
+        assert!(outage(sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned())));
+        assert!(!outage(sqlx::Error::RowNotFound));
+        assert!(!StoreError::Corrupt("a value").is_outage());
     }
 }
