@@ -123,7 +123,12 @@ fn declined(gateway: &Gateway, call: &Call, act: Act, about: Option<Uuid>, error
 
 /// A refused read, after the entry that records it is durable.
 async fn refuse_read(gateway: &Gateway, call: &Call, act: Act, about: Uuid, error: Error) -> Error {
-    let entry = Entry::of(&call.caller, act, &gateway.clock).about(about).refused(error.code());
+    refuse_as(gateway, call, Entry::of(&call.caller, act, &gateway.clock).about(about), error).await
+}
+
+/// The same with an entry that says more, or is about nothing that there is.
+async fn refuse_as(gateway: &Gateway, call: &Call, entry: Entry, error: Error) -> Error {
+    let entry = entry.refused(error.code());
     match gateway.journal.record(call.decided_at, vec![entry.into()], Vec::new()).await {
         Ok(_) => error,
         Err(unwritten) => unwritten,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{refuse_read, written};
+use super::{refuse_as, refuse_read, written};
 use crate::{
     disclosure::{
         Sealed,
@@ -134,16 +134,8 @@ pub async fn search_notices(gateway: &Gateway, call: Call) -> Result<Answer, Err
     let NoticeSearch { name } = call.json()?;
     written("name", &name, 120)?;
     let entry = || Entry::of(&call.caller, Act::NoticeSearch, &gateway.clock).for_purpose(Purpose::MissingChild);
-    // A refused search is in the ledger like any other.
-    let refuse = async |error: Error| {
-        let refused = entry().refused(error.code());
-        match gateway.journal.record(call.decided_at, vec![refused.into()], Vec::new()).await {
-            Ok(_) => Err(error),
-            Err(unwritten) => Err(unwritten),
-        }
-    };
     let Some(fragment) = Pattern::of(&name).filter(Pattern::narrows_down) else {
-        return refuse(Error::TooBroad).await;
+        return Err(refuse_as(gateway, &call, entry(), Error::TooBroad).await);
     };
     let mut tx = gateway.store.read().await?;
     let mut found = Vec::new();
@@ -159,7 +151,7 @@ pub async fn search_notices(gateway: &Gateway, call: Call) -> Result<Answer, Err
     drop(tx);
     let most = gateway.config.search.most_hits;
     if found.len() > most {
-        return refuse(Error::TooManyHits { most }).await;
+        return Err(refuse_as(gateway, &call, entry(), Error::TooManyHits { most }).await);
     }
     let each = found.iter().map(|found| entry().about(found.line.notice)).collect();
     let basis = LegalBasis::AbusePreventionArticle13_4;

@@ -217,7 +217,6 @@ fn details_place(row: &String) -> Place<'_> {
 }
 
 /// What a center answered before.
-#[derive(Default)]
 pub(crate) struct Answered {
     /// `not_here` or `sighted`.
     pub(crate) answer: Option<String>,
