@@ -91,7 +91,8 @@ class Client:
         try:
             if self.connection is None:
                 self.connection = http.client.HTTPSConnection(HOST, self.port, timeout=15, context=self.context)
-            self.connection.request(method, path, body.encode() if body else None, headers)
+            body = body.encode() if isinstance(body, str) else body
+            self.connection.request(method, path, body or None, headers)
             return Answer(self.connection.getresponse())
         except (OSError, http.client.HTTPException) as error:
             self.close()

@@ -16,6 +16,7 @@ mod gate_by_construction;
 mod harness;
 mod history;
 mod identity;
+mod kept;
 mod keys;
 mod limits;
 mod matching;

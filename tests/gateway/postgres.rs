@@ -10,11 +10,16 @@ use std::{
 
 use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::{
+    io::AsyncWriteExt,
+    process::{Child, Command},
+};
 use tsunagi::{clock::unclocked_id, store};
 
 /// The role of a node: a member of `tsunagi_gateway`.
 const NODE: &str = "tsunagi_node";
+/// Who owns the tables of a database in use.
+const OWNER: &str = "tsunagi_owner";
 const TEMPLATE: &str = "tsunagi_template";
 
 /// URL of the server, up to the name of a database.
@@ -28,9 +33,30 @@ pub async fn database() -> Option<String> {
 }
 
 async fn new_database(server: &str) -> String {
+    let (admin, name) = (with_template(server).await, new_name());
+    create(admin, &format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await;
+    as_role(NODE, server, &name)
+}
+
+/// A new database made of a plain dump, and brought to the schema of this program by its owner, who is no superuser.
+pub async fn restored(dump: &[u8]) -> String {
+    let server = server().expect("scripts/with_postgres.sh starts a server");
+    // The template brings the roles that the dump names.
+    let (admin, name) = (with_template(&server).await, new_name());
+    create(admin, &format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")).await;
+    let programs = std::env::var("POSTGRES_PROGRAMS").expect("scripts/with_postgres.sh says where they are");
+    let mut psql = Command::new(Path::new(&programs).join("psql"));
+    psql.args(["-Xq", "-v", "ON_ERROR_STOP=1", "-d", &format!("{server}/{name}")]);
+    let mut psql = psql.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    psql.stdin.take().unwrap().write_all(dump).await.unwrap();
+    assert!(psql.wait().await.unwrap().success(), "the dump is not taken");
+    store::migrate_postgres(&as_role(OWNER, &server, &name)).await.unwrap();
+    as_role(NODE, &server, &name)
+}
+
+/// A connection of the server's owner, once there is the template. One test makes it, the others wait for it.
+async fn with_template(server: &str) -> PgConnection {
     let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
-    let name = format!("test_{}", unclocked_id().simple());
-    // One test makes the template, the others wait for it.
     admin.execute("SELECT pg_advisory_lock(1)").await.unwrap();
     let made: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
         .bind(TEMPLATE)
@@ -41,16 +67,30 @@ async fn new_database(server: &str) -> String {
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {TEMPLATE}_new"))).await.unwrap();
         store::migrate_postgres(&format!("{server}/{TEMPLATE}_new")).await.unwrap();
         // As deploy/postgres/roles.sql: nodes sign in under a role that owns nothing.
-        let node = format!("CREATE ROLE {NODE} LOGIN IN ROLE tsunagi_gateway");
-        admin.execute(sqlx::AssertSqlSafe(node)).await.unwrap();
+        for role in [format!("CREATE ROLE {NODE} LOGIN IN ROLE tsunagi_gateway"), format!("CREATE ROLE {OWNER} LOGIN")]
+        {
+            admin.execute(sqlx::AssertSqlSafe(role)).await.unwrap();
+        }
         let rename = format!("ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}");
         admin.execute(sqlx::AssertSqlSafe(rename)).await.unwrap();
     }
-    let create = format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}");
-    admin.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
+    admin
+}
+
+/// Makes a database while the template is held.
+async fn create(mut admin: PgConnection, statement: &str) {
+    admin.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.unwrap();
     admin.execute("SELECT pg_advisory_unlock(1)").await.unwrap();
     admin.close().await.unwrap();
-    format!("{}/{name}", server.replace("postgres://postgres@", &format!("postgres://{NODE}@")))
+}
+
+fn new_name() -> String {
+    format!("test_{}", unclocked_id().simple())
+}
+
+/// The URL of a database for a role.
+fn as_role(role: &str, server: &str, name: &str) -> String {
+    format!("{}/{name}", server.replace("postgres://postgres@", &format!("postgres://{role}@")))
 }
 
 /// The URL of a database for its owner, who may do anything.
