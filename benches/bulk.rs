@@ -31,8 +31,8 @@ use tsunagi::{
     client::Client,
     clock::Clock,
     config::Config,
-    disclosure::entry::{Act, Entry},
     gateway::Gateway,
+    ledger::entry::{Act, Entry},
     pki::Flaw,
     store,
     wire::{json as json_form, xml},
@@ -68,7 +68,7 @@ impl Server {
         let mut admin = PgConnection::connect(&format!("{}/postgres", self.url)).await.unwrap();
         admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
         let url = format!("{}/{name}", self.url);
-        store::migrate_postgres(&url).await.unwrap();
+        store::open::migrate_postgres(&url).await.unwrap();
         url
     }
 

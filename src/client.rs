@@ -26,7 +26,8 @@ use uuid::Uuid;
 
 use crate::{
     clock::unclocked_id,
-    server::{connection::OFFICER, tls},
+    server::tls,
+    wire::header::{self as api, IDEMPOTENCY_KEY},
 };
 
 /// Why a request got no answer.
@@ -86,13 +87,13 @@ impl Client {
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<'_> {
         let mut headers = HeaderMap::new();
         if let Some(officer) = &self.officer {
-            insert(&mut headers, HeaderName::from_static(OFFICER), officer);
+            insert(&mut headers, api::OFFICER, officer);
         }
         if let Some(token) = &self.token {
             insert(&mut headers, header::AUTHORIZATION, &format!("Bearer {token}"));
         }
         if method != Method::GET {
-            insert(&mut headers, HeaderName::from_static("idempotency-key"), &unclocked_id().to_string());
+            insert(&mut headers, IDEMPOTENCY_KEY, &unclocked_id().to_string());
         }
         RequestBuilder { client: self, method, path: path.to_owned(), headers, body: Bytes::new() }
     }
@@ -201,8 +202,9 @@ impl RequestBuilder<'_> {
         self
     }
 
-    pub fn purpose(self, purpose: &str) -> Self {
-        self.header(crate::wire::call::PURPOSE, purpose)
+    pub fn purpose(mut self, purpose: &str) -> Self {
+        insert(&mut self.headers, api::PURPOSE, purpose);
+        self
     }
 
     pub fn if_match(self, version: i64) -> Self {
@@ -264,7 +266,7 @@ impl Reply {
 
     /// Ids of the ledger entries that account for the answer.
     pub fn entries(&self) -> Vec<Uuid> {
-        let list = self.header(crate::wire::answer::LEDGER_ENTRIES.as_str()).unwrap_or_default();
+        let list = self.header(api::LEDGER_ENTRIES.as_str()).unwrap_or_default();
         list.split(", ").filter_map(|id| Uuid::parse_str(id).ok()).collect()
     }
 }

@@ -4,14 +4,15 @@
 //! hold a value from a record. The cause of an internal error is logged once, at the boundary, and not sent.
 
 use crate::{
-    disclosure::journal::JournalError,
     domain::{
         format::Fault,
         organization::OrganizationKind,
         transfer::{CompletenessFault, TransferState},
     },
     identity::directory::Unrecognized,
-    store::{StoreError, edit_locks::EditLock},
+    journal::error::JournalError,
+    keys::error::KeyError,
+    store::{edit_locks::EditLock, error::StoreError},
 };
 
 /// Why a request was not carried out.
@@ -106,6 +107,12 @@ pub enum Error {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Store(StoreError),
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 impl From<StoreError> for Error {
@@ -569,8 +576,8 @@ impl Error {
                 ),
             ),
             // It is gone, as if it had never been there.
-            Self::Store(StoreError::Destroyed) => Self::NotAvailable.told(),
-            Self::Store(StoreError::Token(_)) => told(
+            Self::Store(StoreError::Key(KeyError::Destroyed)) => Self::NotAvailable.told(),
+            Self::Store(StoreError::Key(KeyError::Token(_))) => told(
                 503,
                 "key_token",
                 "鍵のトークンを使えません",
@@ -590,7 +597,7 @@ impl Error {
                     "The operator must look after the directory of the stream.",
                 ),
             ),
-            Self::Store(StoreError::Keyring(_) | StoreError::KeyMissing { .. }) => told(
+            Self::Store(StoreError::Key(KeyError::Keyring(_) | KeyError::Missing { .. })) => told(
                 503,
                 "keyring",
                 "鍵束を読み書きできません",

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use tsunagi::disclosure::entry::Purpose;
+use tsunagi::ledger::entry::Purpose;
 
 use super::called::call;
 

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tsunagi::{
     domain::missing_notice::NoticeContent,
     error::Error,
-    operations::{search_nationwide::SearchRequest, transfer_offer::TransferOffer},
+    operations::{search::search_nationwide::SearchRequest, transfers::transfer_offer::TransferOffer},
 };
 
 use super::called::call;

@@ -15,18 +15,17 @@ use super::demo::world::WorldError;
 use crate::{
     clock::Clock,
     config::Config,
-    gateway::lock,
-    load::Loading,
-    store::{
-        self, Store,
+    keys::{keyring::Keyring, vault::Vault},
+    node::{
         backup::{
             BackupError,
             base::{self, Manifest, Source},
             restore::{Making, Restored, Sources},
         },
-        keyring::Keyring,
-        vault::Vault,
+        load::Loading,
+        open::lock,
     },
+    store::{self, open::Store},
 };
 
 /// Makes a base copy of the database; a gateway may be serving it.
@@ -192,7 +191,7 @@ async fn check_open(
     restored: &Restored,
 ) -> Result<Vec<String>, WorldError> {
     let mut tx = store.read().await?;
-    store::backup::restore::check_pages(&mut tx).await?;
+    crate::node::backup::restore::check_pages(&mut tx).await?;
     let vault = Arc::new(Vault::open(keyring, &store::accounts::prefecture_keys(&mut tx).await?)?);
     let loading = Loading { store, vault: &vault, node: &config.node, now: Clock::system().now() };
     let loaded = loading.ledger_and_index(None).await?;

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::demo::world::expect;
 use super::{ConfigFile, Connection, demo::world::WorldError};
 use crate::{
-    cli::demo::world::expect,
     config::Config,
-    operations::rewrap_keys::{KeysView, RewrapView},
-    store::{
+    keys::{
         keyring::{Keyring, NewMaster},
         shreds::Shreds,
         token::Token,
     },
+    operations::keys::rewrap_keys::{KeysView, RewrapView},
 };
 
 #[derive(Subcommand)]

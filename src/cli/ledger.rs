@@ -23,15 +23,15 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    disclosure::{
+    ledger::{
         audit::Audited,
         checkpoint::{Checkpoint, CheckpointError, SignedNote},
         cosignature::Trust,
         entry::Entry,
+        evidence_page::word_of,
         merkle::{Hash, leaf_hash, verify_consistency, verify_inclusion},
     },
-    operations::prove_ledger::Evidence,
-    wire::evidence_page::word_of,
+    operations::accounting::prove_ledger::Evidence,
 };
 
 #[derive(Subcommand)]

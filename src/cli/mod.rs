@@ -185,7 +185,7 @@ async fn migrate(database: Option<String>) -> Result<(), WorldError> {
     let database = database.ok_or_else(|| {
         WorldError::Unexpected("name the database, or set OWNER_DATABASE to a postgres:// URL".to_owned())
     })?;
-    store::migrate_postgres(&database).await?;
+    store::open::migrate_postgres(&database).await?;
     say!("the schema is that of this program");
     Ok(())
 }

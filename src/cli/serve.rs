@@ -7,14 +7,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::ConfigFile;
+use super::demo::world::WorldError;
 use crate::{
-    cli::demo::world::WorldError,
     clock::Clock,
     config::Config,
     gateway::Gateway,
-    operations::bootstrap::bootstrap,
-    server::Server,
-    store::{keyring::Keyring, shreds::Shreds},
+    keys::{keyring::Keyring, shreds::Shreds},
+    operations::accounts::bootstrap::bootstrap,
+    server::start::Server,
 };
 
 /// How to serve.

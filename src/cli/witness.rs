@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, random_bytes},
-    disclosure::cosignature::Cosigner,
+    ledger::cosignature::Cosigner,
     witness::serve::{WitnessConfig, WitnessServer},
 };
 

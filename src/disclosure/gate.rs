@@ -1,15 +1,11 @@
 //! The one door: decide → reduce to the granted groups → append to the ledger → commit → disclose.
 
+use crate::keys::error::KeyError;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{
-    Sealed,
-    entry::{Act, Entry, Logged, Purpose, RecordRef},
-    journal::{Journal, Receipt},
-    messages::{InboxItem, InboxKind},
-};
+use super::sealed::Sealed;
 use crate::{
     clock::{Clock, Timestamp},
     domain::{
@@ -24,13 +20,19 @@ use crate::{
     },
     error::Error,
     identity::{Caller, Role},
+    journal::{
+        inbox::{InboxItem, InboxKind},
+        journal::Journal,
+        writer::Receipt,
+    },
+    ledger::entry::{Act, Entry, Logged, Purpose, RecordRef},
     search::{
         index::{Findable, Hit},
         pattern::Rank,
     },
     store::{
-        StoreError,
         attachments::{Attachment, AttachmentLine},
+        error::StoreError,
     },
 };
 
@@ -546,7 +548,7 @@ fn hides_owner(relation: Relation, facts: &RecordFacts, reader: &OrganizationCod
 
 fn logged(entry: Entry, record: &RecordRef, hides_owner: bool) -> Result<Logged, StoreError> {
     Ok(if hides_owner {
-        Logged::hiding(entry.on_hidden(record).map_err(|_| StoreError::Random)?)
+        Logged::hiding(entry.on_hidden(record).map_err(|_| KeyError::Random)?)
     } else {
         entry.on(record).into()
     })

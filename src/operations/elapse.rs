@@ -6,15 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::destroy_keys::{destroy_keys, erase_leftovers, follow_destruction};
+use super::retention::destroy_keys::{destroy_keys, erase_leftovers, follow_destruction};
 use crate::{
-    disclosure::{
-        entry::{Act, Entry, RecordRef},
-        journal::{Effect, JournalError},
-        memory::Change,
-        messages::{InboxItem, InboxKind},
-        recent::Scope,
-    },
     domain::{
         organization::OrganizationKind,
         transfer::{Side, Step, TransferState, after},
@@ -22,6 +15,14 @@ use crate::{
     error::Error,
     gateway::Gateway,
     identity::Caller,
+    journal::{
+        error::JournalError,
+        inbox::{InboxItem, InboxKind},
+        journal::Effect,
+        memory::Change,
+        recent::Scope,
+    },
+    ledger::entry::{Act, Entry, RecordRef},
     store::{self, transfers::Transfer},
 };
 

@@ -7,39 +7,17 @@
 //! [`Call`]: crate::wire::call::Call
 //! [`Answer`]: crate::wire::answer::Answer
 
-pub mod administer;
-pub mod announce_missing_child;
-pub mod answer_missing_notice;
-pub mod ask_owner;
-pub mod attach_file;
-pub mod bootstrap;
-pub mod break_glass;
-pub mod close_record;
-pub mod destroy_keys;
-pub mod dispose_records;
-pub mod edit_lock;
+pub mod accounting;
+pub mod accounts;
 pub mod elapse;
-pub mod export_evidence;
-pub mod list_records;
-pub mod prove_ledger;
-pub mod read_disclosures;
-pub mod read_inbox;
-pub mod record_rules;
-pub mod register_batch;
-pub mod register_record;
-pub mod report_staffing;
-pub mod retain_records;
-pub mod review_serious_case;
-pub mod rewrap_keys;
-pub mod search_nationwide;
-pub mod shield_record;
-pub mod sign_in;
-pub mod transfer_offer;
-pub mod transfer_steps;
-pub mod update_record;
-pub mod view_missing_notice;
-pub mod view_record;
-pub mod who_am_i;
+pub mod inbox;
+pub mod keys;
+pub mod missing_children;
+pub mod oversight;
+pub mod records;
+pub mod retention;
+pub mod search;
+pub mod transfers;
 
 use axum::http::StatusCode;
 use futures_util::future::BoxFuture;
@@ -48,15 +26,13 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    disclosure::{
-        entry::{Act, Entry},
-        journal::{Declined, Effect},
-    },
     domain::case_record::{RecordFacts, Standing},
     error::Error,
     gateway::Gateway,
+    journal::journal::{Declined, Effect},
+    ledger::entry::{Act, Entry},
     search::index::Findable,
-    store::{self, StoreError, Tx, records::StoredRecord},
+    store::{self, error::StoreError, records::StoredRecord, tx::Tx},
     wire::{
         answer::{Answer, CarriesNoRecordData},
         call::{Acting, Call},
@@ -64,7 +40,12 @@ use crate::{
 };
 
 /// Runs an effect in the journal's transaction. Answers with what it made, once that is durable.
-async fn carry_out<T, F>(gateway: &Gateway, acting: Acting, status: StatusCode, effect: F) -> Result<Answer, Error>
+pub(crate) async fn carry_out<T, F>(
+    gateway: &Gateway,
+    acting: Acting,
+    status: StatusCode,
+    effect: F,
+) -> Result<Answer, Error>
 where
     T: CarriesNoRecordData + DeserializeOwned + Send + 'static,
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Effect<T>, Declined>> + Send + 'static,
@@ -75,7 +56,11 @@ where
 }
 
 /// A record with what it is to the caller; `None` where it does not exist.
-async fn find_record(gateway: &Gateway, call: &Call, id: Uuid) -> Result<Option<(StoredRecord, Standing)>, StoreError> {
+pub(crate) async fn find_record(
+    gateway: &Gateway,
+    call: &Call,
+    id: Uuid,
+) -> Result<Option<(StoredRecord, Standing)>, StoreError> {
     let mut tx = gateway.store.read().await?;
     let stored = store::records::find(&mut tx, id).await?;
     // Asked for a record that does not exist too: both take the same time.
@@ -83,13 +68,19 @@ async fn find_record(gateway: &Gateway, call: &Call, id: Uuid) -> Result<Option<
     Ok(stored.map(|stored| (stored, standing)))
 }
 
-fn known(found: &Option<(StoredRecord, Standing)>) -> Option<(RecordFacts, Standing)> {
+pub(crate) fn known(found: &Option<(StoredRecord, Standing)>) -> Option<(RecordFacts, Standing)> {
     found.as_ref().map(|(stored, standing)| (stored.facts.clone(), standing.clone()))
 }
 
 /// A record of the caller's own, inside the journal's transaction. Any other declines as not available, and the
 /// ledger says so.
-async fn own_record(tx: &mut Tx, gateway: &Gateway, call: &Call, act: Act, id: Uuid) -> Result<StoredRecord, Declined> {
+pub(crate) async fn own_record(
+    tx: &mut Tx,
+    gateway: &Gateway,
+    call: &Call,
+    act: Act,
+    id: Uuid,
+) -> Result<StoredRecord, Declined> {
     match store::records::find(tx, id).await? {
         Some(stored) if stored.facts.owner == *call.caller.organization() => Ok(stored),
         _ => Err(declined(gateway, call, act, Some(id), Error::NotAvailable)),
@@ -98,7 +89,7 @@ async fn own_record(tx: &mut Tx, gateway: &Gateway, call: &Call, act: Act, id: U
 
 /// What is known of a record that the caller could have found, inside the journal's transaction. Any other declines as
 /// not available, and the ledger says so.
-async fn findable_record(
+pub(crate) async fn findable_record(
     tx: &mut Tx,
     gateway: &Gateway,
     call: &Call,
@@ -112,7 +103,7 @@ async fn findable_record(
 }
 
 /// A refusal with the entry that records it.
-fn declined(gateway: &Gateway, call: &Call, act: Act, about: Option<Uuid>, error: Error) -> Declined {
+pub(crate) fn declined(gateway: &Gateway, call: &Call, act: Act, about: Option<Uuid>, error: Error) -> Declined {
     let entry = Entry::of(&call.caller, act, &gateway.clock).refused(error.code());
     let entry = match about {
         Some(about) => entry.about(about),
@@ -122,12 +113,12 @@ fn declined(gateway: &Gateway, call: &Call, act: Act, about: Option<Uuid>, error
 }
 
 /// A refused read, after the entry that records it is durable.
-async fn refuse_read(gateway: &Gateway, call: &Call, act: Act, about: Uuid, error: Error) -> Error {
+pub(crate) async fn refuse_read(gateway: &Gateway, call: &Call, act: Act, about: Uuid, error: Error) -> Error {
     refuse_as(gateway, call, Entry::of(&call.caller, act, &gateway.clock).about(about), error).await
 }
 
 /// The same with an entry that says more, or is about nothing that there is.
-async fn refuse_as(gateway: &Gateway, call: &Call, entry: Entry, error: Error) -> Error {
+pub(crate) async fn refuse_as(gateway: &Gateway, call: &Call, entry: Entry, error: Error) -> Error {
     let entry = entry.refused(error.code());
     match gateway.journal.record(call.decided_at, vec![entry.into()], Vec::new()).await {
         Ok(_) => error,
@@ -140,7 +131,7 @@ static HASHING: Semaphore = Semaphore::const_new(2);
 
 /// Hashes a password off the async workers, when there is a place. The work keeps its place to its end, even where the
 /// caller has gone.
-async fn hashing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+pub(crate) async fn hashing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
     let place = HASHING.acquire().await.map_err(|_| Error::Overloaded)?;
     let work = move || {
         let done = work();
@@ -151,7 +142,7 @@ async fn hashing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 }
 
 /// A text that people write: its length in characters, from 1.
-fn written(field: &'static str, text: &str, most: usize) -> Result<(), Error> {
+pub(crate) fn written(field: &'static str, text: &str, most: usize) -> Result<(), Error> {
     let length = text.trim().chars().count();
     if length == 0 || length > most || text.chars().any(crate::domain::format::lexical::is_forbidden) {
         return Err(Error::Field {

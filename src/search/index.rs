@@ -21,7 +21,7 @@ use super::{
     symbol::Symbol,
 };
 use crate::{
-    disclosure::Sealed,
+    disclosure::sealed::Sealed,
     domain::{
         calendar::PartialDate,
         case_record::{NameForm, RecordFacts},

@@ -8,7 +8,7 @@
 //! `query` holds the criteria. `index` brings them together over `records` (what is kept), `grams` and `posting`
 //! (where to look), `births` and `near` (one kana away). `watch` and `standing` look at searches themselves.
 //!
-//! [`Sealed`]: crate::disclosure::Sealed
+//! [`Sealed`]: crate::disclosure::sealed::Sealed
 
 mod births;
 pub mod budget;

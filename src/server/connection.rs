@@ -1,5 +1,6 @@
 //! From a TCP connection to an answer: handshake, certificate, route, caller, limits, body, operation.
 
+use crate::wire::header::OFFICER;
 use std::{
     collections::HashMap,
     sync::{
@@ -34,21 +35,16 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::{
-    Serving,
     accept::accept,
     limits::{Admitted, Room},
     openapi,
     route::{Handler, Route},
     routes::ROUTES,
     sending::{Sending, Unsent},
+    serving::Serving,
 };
 use crate::{
     clock::unclocked_id,
-    disclosure::{
-        entry::{Act, Entry},
-        journal::JournalError,
-        planted::Planted,
-    },
     error::Error,
     identity::{
         Caller,
@@ -56,12 +52,13 @@ use crate::{
         directory::{Officer, Unrecognized},
         session::token_digest,
     },
+    journal::error::JournalError,
+    ledger::entry::{Act, Entry},
     operations,
+    planted::Planted,
     wire::{answer::Answer, call::Call},
 };
 
-/// Header in which a case system names its responsible officer.
-pub const OFFICER: &str = "tsunagi-officer";
 /// A decision that became stale is made again this often.
 const MOST_DECISIONS: usize = 8;
 /// How often a request that waits is held against the revocations.
@@ -344,7 +341,7 @@ impl Asked<'_> {
     /// Looks again: at dates and lists always, at the directory where there was a new epoch. Answers who calls, where
     /// that was asked again.
     async fn again_since(&self, known_at: u64) -> Result<Option<Caller>, Error> {
-        if Planted::from_environment() == Some(Planted::RecognizeOnce) {
+        if Planted::RecognizeOnce.is_planted() {
             return Ok(None);
         }
         check_lists(self.serving, self.certificate)?;
@@ -371,7 +368,7 @@ impl Asked<'_> {
 
 /// Dates and revocation lists hold on open connections too; an expired list is tolerated for the configured grace.
 fn check_lists(serving: &Serving, certificate: &TerminalCertificate) -> Result<(), Error> {
-    if Planted::from_environment() == Some(Planted::RecognizeOnce) {
+    if Planted::RecognizeOnce.is_planted() {
         return Ok(());
     }
     if serving.verifier.is_revoked(&certificate.serial) {
@@ -397,7 +394,7 @@ async fn recognize(
     id: Uuid,
 ) -> Result<Caller, Error> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let officer = match (text(OFFICER), text(header::AUTHORIZATION.as_str())) {
+    let officer = match (text(OFFICER.as_str()), text(header::AUTHORIZATION.as_str())) {
         (_, Some(bearer)) => match bearer.strip_prefix("Bearer ") {
             Some(token) => Officer::Session(token_digest(token)),
             None => Officer::Missing,
@@ -425,14 +422,14 @@ async fn sign_in(
     body: &[u8],
 ) -> Result<Answer, Error> {
     let terminal = serving.gateway.directory().desk(certificate)?;
-    let request: operations::sign_in::SignIn =
+    let request: operations::accounts::sign_in::SignIn =
         serde_json::from_slice(body).map_err(|_| Error::Body("officer, password".to_owned()))?;
     // Ids are short (POST /v1/staff): a longer one is nobody's, and is not worth remembering.
     if request.officer.len() > 40 {
         return Err(Unrecognized::Officer.into());
     }
     serving.limits.take_sign_in(&certificate.organization, &request.officer)?;
-    operations::sign_in::sign_in(&serving.gateway, certificate, terminal, id, request).await
+    operations::accounts::sign_in::sign_in(&serving.gateway, certificate, terminal, id, request).await
 }
 
 async fn read_body(serving: &Serving, route: &Route, body: Body) -> Result<Bytes, Error> {

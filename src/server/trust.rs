@@ -12,20 +12,17 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::{Serving, StartError, pause};
+use super::{error::StartError, serving::Serving};
 use crate::{
-    disclosure::{
-        journal::{Effect, Idempotency},
-        memory::Change,
-        recent::Scope,
-    },
     error::Error,
     gateway::Gateway,
     identity::{
         Caller,
         verifier::{ListMark, TerminalVerifier, TrustError},
     },
-    store,
+    journal::{journal::Effect, memory::Change, recent::Scope},
+    node::tick::pause,
+    store::{self, idempotency::Idempotency},
 };
 
 /// How often the files are looked at.
@@ -36,8 +33,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// # Errors
 /// [`TrustError::RolledBack`].
 pub(super) async fn check_at_start(gateway: &Gateway, verifier: &TerminalVerifier) -> Result<(), StartError> {
-    let mut tx = gateway.store.read().await.map_err(crate::gateway::OpenError::from)?;
-    let seen = store::trust::lists_seen(&mut tx).await.map_err(crate::gateway::OpenError::from)?;
+    let mut tx = gateway.store.read().await.map_err(crate::node::open::OpenError::from)?;
+    let seen = store::trust::lists_seen(&mut tx).await.map_err(crate::node::open::OpenError::from)?;
     Ok(verifier.check_against(&seen)?)
 }
 

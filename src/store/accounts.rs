@@ -1,8 +1,8 @@
 //! Organizations, terminals, staff and keys.
 
 use super::{
-    StoreError, Tx, execute, fetch_all, fetch_optional,
-    vault::{Place, Vault, WrappedKey, generation_of},
+    error::StoreError,
+    tx::{Tx, execute, fetch_all, fetch_optional},
 };
 use crate::{
     clock::Timestamp,
@@ -11,6 +11,7 @@ use crate::{
         Role,
         directory::{Organization, StaffMember, Terminal, TerminalKind},
     },
+    keys::vault::{Place, Vault, WrappedKey, generation_of},
 };
 
 type OrganizationRow = (String, i64, String, String, Option<i64>);

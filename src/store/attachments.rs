@@ -4,11 +4,16 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
-    StoreError, Tx, execute, fetch_all, fetch_optional,
+    error::StoreError,
     records::StoredRecord,
-    vault::{Place, Vault},
+    tx::{Tx, execute, fetch_all, fetch_optional},
 };
-use crate::{clock::Timestamp, disclosure::Sealed, domain::organization::OrganizationCode};
+use crate::{
+    clock::Timestamp,
+    disclosure::sealed::Sealed,
+    domain::organization::OrganizationCode,
+    keys::vault::{Place, Vault},
+};
 
 /// The content of one attachment.
 pub struct Attachment {
@@ -37,7 +42,7 @@ pub struct AttachmentLine {
 /// The record's key does not open.
 pub fn seal(vault: &Vault, stored: &StoredRecord, id: Uuid, content: &[u8]) -> Result<Vec<u8>, StoreError> {
     let key = vault.unwrap_key(&stored.prefecture, stored.facts.id, &stored.sealed_key)?;
-    key.seal(place(&format!("{}:{id}", stored.facts.id)), content)
+    Ok(key.seal(place(&format!("{}:{id}", stored.facts.id)), content)?)
 }
 
 fn place(row: &String) -> Place<'_> {

@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
-use super::{StoreError, Tx, execute, fetch_optional};
+use super::{
+    error::StoreError,
+    tx::{Tx, execute, fetch_optional},
+};
 use crate::{clock::Timestamp, identity::Caller};
 
 pub(crate) async fn insert(

@@ -4,8 +4,11 @@
 
 use uuid::Uuid;
 
-use super::{StoreError, Tx, execute, fetch_all, fetch_optional, insert_arrays};
-use crate::{clock::Timestamp, disclosure::recent::Scope, domain::organization::OrganizationCode};
+use super::{
+    error::StoreError,
+    tx::{Tx, execute, fetch_all, fetch_optional, insert_arrays},
+};
+use crate::{clock::Timestamp, domain::organization::OrganizationCode, journal::recent::Scope};
 
 /// What changed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

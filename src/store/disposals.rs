@@ -3,12 +3,13 @@
 use uuid::Uuid;
 
 use super::{
-    StoreError, Tx, execute, fetch_all, fetch_optional,
-    shreds::{RUN_BITS, SLOT_BITS, Slot},
+    error::StoreError,
+    tx::{Tx, execute, fetch_all, fetch_optional},
 };
 use crate::{
     clock::Timestamp,
     domain::{organization::OrganizationCode, retention::RetentionSettings},
+    keys::shreds::{RUN_BITS, SLOT_BITS, Slot},
 };
 
 /// Where a list stands.

@@ -3,7 +3,10 @@
 use time::Duration;
 use uuid::Uuid;
 
-use super::{StoreError, Tx, execute, fetch_optional};
+use super::{
+    error::StoreError,
+    tx::{Tx, execute, fetch_optional},
+};
 use crate::{clock::Timestamp, domain::organization::OrganizationCode, identity::Caller};
 
 /// A lock that is held.

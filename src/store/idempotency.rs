@@ -1,7 +1,17 @@
 //! Outcomes of writes by their idempotency key. Outcomes hold ids, versions and states, never record data.
 
-use super::{StoreError, Tx, execute, fetch_optional};
-use crate::{clock::Timestamp, disclosure::journal::Idempotency, domain::organization::OrganizationCode};
+use super::{
+    error::StoreError,
+    tx::{Tx, execute, fetch_optional},
+};
+use crate::{clock::Timestamp, domain::organization::OrganizationCode};
+
+/// Makes repeating a write harmless: the key and the digest of the request it belongs to.
+#[derive(Clone)]
+pub struct Idempotency {
+    pub key: String,
+    pub digest: Vec<u8>,
+}
 
 /// Digest of the request and outcome stored under a key.
 ///

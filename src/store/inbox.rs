@@ -2,8 +2,11 @@
 
 use uuid::Uuid;
 
-use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays};
-use crate::{clock::Timestamp, disclosure::messages::InboxItem, domain::organization::OrganizationCode};
+use super::{
+    error::StoreError,
+    tx::{Tx, execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays},
+};
+use crate::{clock::Timestamp, domain::organization::OrganizationCode, journal::inbox::InboxItem};
 
 const DELIVER: &str = "/* deliver */ INSERT INTO inbox (organization, position, at, kind, record, subject, entry,
      from_organization, from_officer, from_terminal, purpose)

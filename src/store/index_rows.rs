@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::{
-    StoreError, Tx, fetch_all, fetch_optional,
+    error::StoreError,
     records::record_facts,
-    vault::{Key, Place, Vault},
+    tx::{Tx, fetch_all, fetch_optional},
 };
 use crate::{
     clock::Timestamp,
@@ -13,6 +13,7 @@ use crate::{
         case_record::{IndexItems, RecordFacts},
         organization::OrganizationCode,
     },
+    keys::vault::{Key, Place, Vault},
 };
 
 /// A record as the index reads it at start: its facts, and what it is found by, still sealed.
@@ -137,7 +138,7 @@ impl IndexRow {
 /// The provider refused.
 pub(super) fn seal(key: &Key, id: Uuid, version: i64, items: &IndexItems) -> Result<Vec<u8>, StoreError> {
     let items = postcard::to_stdvec(items).map_err(|_| StoreError::Corrupt("index items"))?;
-    key.seal(place(&row_of(id, version)), &items)
+    Ok(key.seal(place(&row_of(id, version)), &items)?)
 }
 
 /// Bound to the version: what an older version was found by does not open for a newer one.

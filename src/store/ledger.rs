@@ -4,15 +4,18 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use super::{StoreError, Tx, execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays};
+use super::{
+    error::StoreError,
+    tx::{Tx, execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays},
+};
 use crate::{
     clock::Timestamp,
-    disclosure::{
+    domain::organization::OrganizationCode,
+    ledger::{
         audit::Row,
         entry::{HiddenOwner, Logged},
         merkle::{Hash, empty_root},
     },
-    domain::organization::OrganizationCode,
 };
 
 /// Size and root of a tree.
@@ -223,7 +226,7 @@ fn stored((node, position, id, body, organization, owner, record, owner_salt): S
 
 /// Of an [`Entry`], what its columns repeat: at start every one of them is read.
 ///
-/// [`Entry`]: crate::disclosure::entry::Entry
+/// [`Entry`]: crate::ledger::entry::Entry
 #[derive(serde::Deserialize)]
 struct Said<'a> {
     id: Uuid,

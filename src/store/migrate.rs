@@ -7,7 +7,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-use super::StoreError;
+use super::error::StoreError;
 
 const SQLITE: [(i64, &str, &str); 7] = [
     (1, "main", include_str!("../../migrations/sqlite/0001_main.sql")),

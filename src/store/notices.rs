@@ -3,16 +3,17 @@
 use uuid::Uuid;
 
 use super::{
-    StoreError, Tx, execute, fetch_all, fetch_optional,
-    vault::{Place, Vault},
+    error::StoreError,
+    tx::{Tx, execute, fetch_all, fetch_optional},
 };
 use crate::{
     clock::Timestamp,
-    disclosure::Sealed,
+    disclosure::sealed::Sealed,
     domain::{
         missing_notice::{NoticeContent, NoticeState},
         organization::OrganizationCode,
     },
+    keys::vault::{Place, Vault},
     search::standing::{StandingChange, Wanted},
 };
 
@@ -94,7 +95,7 @@ fn content_place(id: &Uuid) -> Place<'_> {
 /// The provider refused.
 pub fn seal_content(vault: &Vault, id: Uuid, content: &NoticeContent) -> Result<Vec<u8>, StoreError> {
     let text = serde_json::to_string(content).map_err(|_| StoreError::Corrupt("notice content"))?;
-    vault.seal_text(content_place(&id), &text)
+    Ok(vault.seal_text(content_place(&id), &text)?)
 }
 
 /// A notice's content, for matching inside the gateway.

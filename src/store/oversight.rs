@@ -4,15 +4,16 @@
 use uuid::Uuid;
 
 use super::{
-    StoreError, Tx, execute, fetch_all, fetch_optional,
+    error::StoreError,
     records::key_of,
-    vault::{Place, Vault},
+    tx::{Tx, execute, fetch_all, fetch_optional},
 };
 use crate::{
     clock::Timestamp,
-    disclosure::Sealed,
+    disclosure::sealed::Sealed,
     domain::{organization::OrganizationCode, staffing::StaffingReport},
     identity::Caller,
+    keys::vault::{Place, Vault},
 };
 
 /// A designation or a review note of a serious case.

@@ -7,7 +7,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
-use super::{Store, StoreError};
+use super::{error::StoreError, open::Store};
 
 /// Opens `sqlite:PATH`, the path of a SQLite file, or a `postgres://` URL.
 ///
@@ -26,5 +26,5 @@ pub async fn open(database: &str) -> Result<Store, StoreError> {
     let path = database.strip_prefix("sqlite:").unwrap_or(database);
     let options = SqliteConnectOptions::new().filename(Path::new(path)).read_only(true);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-    Ok(Store::Sqlite { writer: pool.clone(), readers: pool, stream: Default::default() })
+    Ok(Store::Sqlite { writer: pool.clone(), readers: pool, follower: Default::default() })
 }

@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::{
-    StoreError, Tx, execute, fetch_all, fetch_optional, insert_arrays,
-    vault::{Key, Vault},
+    error::StoreError,
+    tx::{Tx, execute, fetch_all, fetch_optional, insert_arrays},
     versions::{SealedVersion, insert_version},
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         visibility::{GroupSet, Shield},
     },
     identity::Caller,
+    keys::vault::{Key, Vault},
 };
 
 /// A record's facts and its wrapped data key.
@@ -181,7 +182,7 @@ pub(crate) async fn key_of(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Key, 
         id,
     )?
     .ok_or(StoreError::Corrupt("record"))?;
-    vault.unwrap_key(&prefecture, id, &sealed_key)
+    Ok(vault.unwrap_key(&prefecture, id, &sealed_key)?)
 }
 
 pub(crate) async fn insert(

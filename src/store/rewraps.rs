@@ -1,9 +1,13 @@
 //! How far records' keys are wrapped anew.
 
+use crate::keys::error::KeyError;
 use uuid::Uuid;
 
-use super::{StoreError, Tx, execute, fetch_all, fetch_optional, vault::Vault};
-use crate::clock::Timestamp;
+use super::{
+    error::StoreError,
+    tx::{Tx, execute, fetch_all, fetch_optional},
+};
+use crate::{clock::Timestamp, keys::vault::Vault};
 
 /// A pass over all records in which each one's key is wrapped with the latest key of its prefecture.
 #[derive(Clone)]
@@ -145,14 +149,14 @@ pub(crate) async fn remove_prefecture_key(tx: &mut Tx, prefecture: &str, generat
 pub(crate) async fn wrap_latest(tx: &mut Tx, vault: &Vault, keys: Vec<WrappedRecordKey>) -> Result<u64, StoreError> {
     let mut wrapped = 0;
     for WrappedRecordKey { record, prefecture, sealed_key } in keys {
-        if super::vault::generation_of(&sealed_key)? == vault.latest_generation(&prefecture) {
+        if crate::keys::vault::generation_of(&sealed_key)? == vault.latest_generation(&prefecture) {
             continue;
         }
         let anew = match vault.rewrap(&prefecture, &prefecture, record, &sealed_key) {
             Ok(anew) => anew,
             // A leftover of a restored backup: it is removed, not wrapped.
-            Err(StoreError::Destroyed) => continue,
-            Err(error) => return Err(error),
+            Err(KeyError::Destroyed) => continue,
+            Err(error) => return Err(error.into()),
         };
         super::records::set_key(tx, &prefecture, record, &anew).await?;
         wrapped += 1;

@@ -1,6 +1,9 @@
 //! Sessions of desks: digests of their tokens, so that every node knows them. Nobody signs in with a row of this table.
 
-use super::{StoreError, Tx, execute, fetch_all};
+use super::{
+    error::StoreError,
+    tx::{Tx, execute, fetch_all},
+};
 use crate::{clock::Timestamp, domain::organization::OrganizationCode, identity::session::Session};
 
 type Row = (Vec<u8>, String, String, String, i64);

@@ -3,18 +3,19 @@
 use uuid::Uuid;
 
 use super::{
-    StoreError, Tx, execute, fetch_all, fetch_optional,
+    error::StoreError,
     records::key_of,
-    vault::{Place, Vault},
+    tx::{Tx, execute, fetch_all, fetch_optional},
 };
 use crate::{
     clock::Timestamp,
-    disclosure::Sealed,
+    disclosure::sealed::Sealed,
     domain::{
         organization::OrganizationCode,
         transfer::{Completeness, TransferState},
         visibility::GroupSet,
     },
+    keys::vault::{Place, Vault},
 };
 
 /// A transfer as it stands. Ids, codes and times; what people wrote is sealed.

@@ -1,6 +1,9 @@
 //! The newest revocation lists that were ever in force: after a restart an older one is not taken either.
 
-use super::{StoreError, Tx, execute, fetch_all};
+use super::{
+    error::StoreError,
+    tx::{Tx, execute, fetch_all},
+};
 use crate::{clock::Timestamp, identity::verifier::ListMark};
 
 /// How new the lists are that were in force, of every CA.

@@ -3,19 +3,20 @@
 use uuid::Uuid;
 
 use super::{
-    StoreError, Tx, execute, fetch_all, fetch_optional,
+    error::StoreError,
     index_rows::{self, row_of},
     records::StoredRecord,
-    vault::{Key, Place, Vault},
+    tx::{Tx, execute, fetch_all, fetch_optional},
 };
 use crate::{
     clock::Timestamp,
-    disclosure::Sealed,
+    disclosure::sealed::Sealed,
     domain::{
         case_record::{IndexItems, RecordFacts},
         format::{Document, stored},
     },
     identity::Caller,
+    keys::vault::{Key, Place, Vault},
 };
 
 /// Reads and opens one version of a record, sealed again for the gate.

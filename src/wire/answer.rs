@@ -3,6 +3,7 @@
 //! Record data comes in as [`Disclosed`] and as nothing else. What carries none — ids, versions, states, counts — says
 //! so by [`CarriesNoRecordData`], implemented beside each such type where a reviewer can see it.
 
+use crate::wire::header::LEDGER_ENTRIES;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use serde::Serialize;
@@ -11,17 +12,12 @@ use uuid::Uuid;
 
 use super::{json as json_form, xml};
 use crate::{
-    disclosure::{
-        Disclosed,
-        gate::{Item, RecordView},
-    },
+    disclosure::gate::{Disclosed, Item, RecordView},
     domain::format::Fault,
     error::Error,
     store::attachments::Attachment,
 };
 
-/// Names the ledger entries that account for an answer.
-pub const LEDGER_ENTRIES: HeaderName = HeaderName::from_static("tsunagi-ledger-entries");
 const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
 

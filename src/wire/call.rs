@@ -1,5 +1,6 @@
 //! One authenticated request, and typed access to its parts.
 
+use crate::wire::header::PURPOSE;
 use std::collections::HashMap;
 
 use aws_lc_rs::hmac;
@@ -10,14 +11,9 @@ use uuid::Uuid;
 
 use super::{json, xml};
 use crate::{
-    disclosure::{entry::Purpose, journal::Idempotency},
-    domain::format::Document,
-    error::Error,
-    identity::Caller,
+    domain::format::Document, error::Error, identity::Caller, ledger::entry::Purpose, store::idempotency::Idempotency,
 };
 
-/// Header by which a caller states why it looks.
-pub const PURPOSE: &str = "tsunagi-purpose";
 /// Bodies larger than this are parsed off the async workers.
 const PARSE_ASIDE: usize = 65_536;
 
@@ -162,7 +158,7 @@ impl Call {
     /// # Errors
     /// It is missing or not one of the list.
     pub fn purpose(&self) -> Result<Purpose, Error> {
-        self.header(PURPOSE).and_then(Purpose::parse).ok_or(Error::Field {
+        self.header(PURPOSE.as_str()).and_then(Purpose::parse).ok_or(Error::Field {
             field: "Tsunagi-Purpose",
             rule_ja: "利用目的を new_report, casework, transfer, missing_child, serious_case_review, audit から示してください",
             rule_en: "state one of new_report, casework, transfer, missing_child, serious_case_review, audit",
@@ -223,7 +219,8 @@ mod tests {
     #[test]
     fn an_error_of_serde_keeps_no_value() {
         let told = |json: &str| {
-            let error = serde_json::from_str::<crate::operations::search_nationwide::SearchRequest>(json).map(|_| ());
+            let error =
+                serde_json::from_str::<crate::operations::search::search_nationwide::SearchRequest>(json).map(|_| ());
             without_values(&error.unwrap_err().to_string())
         };
         for (json, expected) in [

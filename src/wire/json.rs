@@ -6,14 +6,15 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::{MOST_DEPTH, syntax_fault};
-use crate::domain::format::{
-    Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode,
-    definition::{Content, Field},
-    document::{child_field, section_field},
-    validate,
-    validate::{MOST_FAULTS, Order},
+use crate::domain::{
+    format::{
+        Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode,
+        definition::{Content, Field},
+        document::{child_field, section_field},
+        validate::{MOST_FAULTS, Order, validate},
+    },
+    visibility::ItemGroup,
 };
-use crate::domain::visibility::ItemGroup;
 
 /// Reads and validates a document.
 ///

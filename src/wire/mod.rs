@@ -1,13 +1,12 @@
 //! Bytes to typed messages and back.
 //!
-//! Comes in: the bytes of a request, or an [`crate::disclosure::Disclosed`] value. Goes out: a validated document, or
+//! Comes in: the bytes of a request, or an [`crate::disclosure::gate::Disclosed`] value. Goes out: a validated document, or
 //! the bytes of an answer. Never done here: deciding what may be seen. A raw record cannot be written: the writers
 //! take shown elements only.
 
 pub mod answer;
-pub mod bundle;
 pub mod call;
-pub mod evidence_page;
+pub mod header;
 pub mod json;
 pub mod xml;
 

@@ -14,8 +14,11 @@ use quick_xml::{
 
 use super::{MOST_DEPTH, syntax_fault};
 use crate::domain::format::{
-    Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode, definition::Field, document::child_field,
-    sections::SECTIONS, validate, validate::Order,
+    Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode,
+    definition::Field,
+    document::child_field,
+    sections::SECTIONS,
+    validate::{Order, validate},
 };
 
 /// Most attributes on one element, namespace declarations included.

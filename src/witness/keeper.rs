@@ -11,15 +11,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{replace_file, request::AddCheckpoint};
+use super::request::AddCheckpoint;
 use crate::{
     clock::Clock,
-    disclosure::{
+    files,
+    ledger::{
         checkpoint::{Checkpoint, CheckpointError, PublicKey, SignedNote},
         cosignature::{Cosigner, verify_cosignature},
         merkle::{Hash, empty_root, leaf_hash, verify_consistency},
-        planted::Planted,
     },
+    planted::Planted,
 };
 
 /// Why a witness does not start.
@@ -71,7 +72,6 @@ pub struct Keeper {
     cosigner: Cosigner,
     clock: Clock,
     logs: HashMap<String, Log>,
-    planted: Option<Planted>,
     /// Held while this process keeps the state.
     _lock: File,
 }
@@ -97,7 +97,7 @@ impl Keeper {
                 return Err(KeeperError::Twice(name));
             }
         }
-        Ok(Arc::new(Self { cosigner, clock, logs: known, planted: Planted::from_environment(), _lock: file }))
+        Ok(Arc::new(Self { cosigner, clock, logs: known, _lock: file }))
     }
 
     /// Judges a request, and keeps what it signs before it answers. Blocks on the disk.
@@ -129,7 +129,7 @@ impl Keeper {
             return Verdict::OtherSize(size);
         }
         let proved = verify_consistency(size, &root, offered.size, &offered.root, &request.proof);
-        if !proved && self.planted != Some(Planted::CosignWithoutProof) {
+        if !proved && !Planted::CosignWithoutProof.is_planted() {
             tracing::warn!(origin = offered.origin, size, offered = offered.size, "a proof does not hold");
             return Verdict::NotProved;
         }
@@ -137,7 +137,7 @@ impl Keeper {
         // Only the log's own line is kept: what others signed is not this witness's to vouch for.
         let kept = format!("{}{line}", note.only_by(&log.key));
         *held = None;
-        if let Err(error) = replace_file(&log.file, kept.as_bytes()) {
+        if let Err(error) = files::replace(&log.file, kept.as_bytes()) {
             return not_kept(&log.file, &error);
         }
         *held = Some((offered.size, offered.root));
@@ -187,7 +187,7 @@ fn read_state(file: &Path, origin: &str, key: &PublicKey) -> Result<(u64, Hash),
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disclosure::{checkpoint::Signer, merkle::Tree};
+    use crate::ledger::{checkpoint::Signer, merkle::Tree};
 
     struct Scene {
         log: Signer,

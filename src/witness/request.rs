@@ -2,10 +2,10 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::disclosure::{
+use crate::ledger::{
     checkpoint::{Checkpoint, SignedNote},
     merkle::Hash,
-    parse_size,
+    note::parse_size,
 };
 
 /// Most hashes of a proof.
@@ -49,7 +49,7 @@ impl AddCheckpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disclosure::checkpoint::Signer;
+    use crate::ledger::checkpoint::Signer;
 
     #[test]
     fn what_is_written_is_read_and_nothing_malformed_is() {

@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    disclosure::{checkpoint::CheckpointError, cosignature::Cosigner},
+    ledger::{checkpoint::CheckpointError, cosignature::Cosigner},
     server::{accept::accept, tls},
 };
 

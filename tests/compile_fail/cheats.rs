@@ -7,8 +7,9 @@
 #[cfg(tsunagi_cheats = "types")]
 mod types {
     use crate::{
-        disclosure::{Disclosed, Sealed, journal::Receipt},
+        disclosure::{gate::Disclosed, sealed::Sealed},
         domain::format::Document,
+        journal::writer::Receipt,
         wire::answer::Answer,
     };
 
@@ -73,7 +74,7 @@ mod types {
 /// Refused by the check of privacy, which runs once types are right.
 #[cfg(tsunagi_cheats = "fields")]
 mod fields {
-    use crate::disclosure::{gate::Grant, journal::Receipt};
+    use crate::{disclosure::gate::Grant, journal::writer::Receipt};
 
     // honest
     fn passing_a_receipt_on(receipt: Receipt) -> Receipt {

@@ -3,7 +3,7 @@
 use serde_json::json as j;
 use tsunagi::{
     cli::ledger::{Refuted, verify},
-    operations::prove_ledger::Evidence,
+    operations::accounting::prove_ledger::Evidence,
 };
 
 use crate::harness::*;

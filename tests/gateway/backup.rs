@@ -20,9 +20,9 @@ use tsunagi::{
     },
     client::Client,
     clock::Clock,
-    disclosure::checkpoint::{Checkpoint, PublicKey},
     domain::organization::OrganizationCode,
     gateway::Gateway,
+    ledger::checkpoint::{Checkpoint, PublicKey},
     store,
 };
 use uuid::Uuid;
@@ -422,7 +422,7 @@ async fn a_restore_writes_over_nothing_and_needs_the_keyring() {
     let keyring = site.data.path().join("keyring.toml");
     fs::remove_file(&keyring).unwrap();
     fs::remove_file(site.data.path().join("keyring.toml.shreds")).unwrap();
-    tsunagi::store::keyring::Keyring::create(&keyring, None).unwrap();
+    tsunagi::keys::keyring::Keyring::create(&keyring, None).unwrap();
     let told = refused(&site.command(&["restore"]).await);
     assert!(told.contains("another keyring"), "{told}");
     assert!(!site.database().exists());

@@ -13,8 +13,10 @@ use tsunagi::{
     client::Reply,
     clock::Clock,
     gateway::Gateway,
+    keys::error::KeyError,
+    keys::{keyring::Keyring, shreds::Shreds, vault::Vault},
     operations::elapse::elapse,
-    store::{self, Store, StoreError, keyring::Keyring, shreds::Shreds, vault::Vault},
+    store::{self, error::StoreError, open::Store},
 };
 use uuid::Uuid;
 
@@ -168,7 +170,7 @@ async fn two_officers_dispose_of_a_record_and_no_backup_opens_it() {
 
     // The backup and the keyring as it is now: the body does not open, another one does.
     let destroyed = opened(&backup, &config.keyring, &goes).await;
-    assert!(matches!(destroyed, Err(StoreError::Destroyed)), "{destroyed:?}");
+    assert!(matches!(destroyed, Err(StoreError::Key(KeyError::Destroyed))), "{destroyed:?}");
     opened(&backup, &config.keyring, &stays).await.expect("an older backup still serves the others");
     // The twin: a disposal that leaves the key would be noticed.
     let now = fs::read(&shreds).unwrap();
@@ -344,7 +346,7 @@ async fn an_older_copy_of_the_shreds_is_brought_up_to_date_at_the_start() {
     gateway.store.close().await;
     drop(gateway);
     let outcome = opened(&backup, &config.keyring, &goes).await;
-    assert!(matches!(outcome, Err(StoreError::Destroyed)), "{outcome:?}");
+    assert!(matches!(outcome, Err(StoreError::Key(KeyError::Destroyed))), "{outcome:?}");
     assert!(!snapshot.exists(), "it may name what was disposed of");
     drop(directory);
 }

@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use tsunagi::server::Server;
+use tsunagi::server::start::Server;
 
 use self::{
     checker::{Call, linearize},

@@ -13,10 +13,6 @@ use tsunagi::{
     cli::demo::world::{OPERATOR_OFFICER, Party},
     client::{Client, Credentials},
     clock::utc_now,
-    disclosure::{
-        entry::{Act, Entry, Outcome},
-        journal::Effect,
-    },
     domain::organization::OrganizationCode,
     error::Error,
     identity::{
@@ -24,7 +20,9 @@ use tsunagi::{
         directory::Officer,
         verifier::TerminalVerifier,
     },
-    operations::administer,
+    journal::journal::Effect,
+    ledger::entry::{Act, Entry, Outcome},
+    operations::accounts::administer,
     pki::{Authority, Flaw},
     server::tls::provider,
     store,

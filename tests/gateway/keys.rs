@@ -23,10 +23,8 @@ use tsunagi::{
     clock::Clock,
     config::Config,
     gateway::Gateway,
-    store::{
-        self,
-        keyring::{Keyring, NewMaster},
-    },
+    keys::keyring::{Keyring, NewMaster},
+    store,
 };
 use uuid::Uuid;
 

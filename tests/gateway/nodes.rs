@@ -13,7 +13,7 @@ use tsunagi::{
     config::Config,
     gateway::Gateway,
     operations::elapse::elapse,
-    server::Server,
+    server::start::Server,
 };
 
 use self::{

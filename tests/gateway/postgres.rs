@@ -50,7 +50,7 @@ pub async fn restored(dump: &[u8]) -> String {
     let mut psql = psql.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     psql.stdin.take().unwrap().write_all(dump).await.unwrap();
     assert!(psql.wait().await.unwrap().success(), "the dump is not taken");
-    store::migrate_postgres(&as_role(OWNER, &server, &name)).await.unwrap();
+    store::open::migrate_postgres(&as_role(OWNER, &server, &name)).await.unwrap();
     as_role(NODE, &server, &name)
 }
 
@@ -65,7 +65,7 @@ async fn with_template(server: &str) -> PgConnection {
         .unwrap();
     if !made {
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {TEMPLATE}_new"))).await.unwrap();
-        store::migrate_postgres(&format!("{server}/{TEMPLATE}_new")).await.unwrap();
+        store::open::migrate_postgres(&format!("{server}/{TEMPLATE}_new")).await.unwrap();
         // As deploy/postgres/roles.sql: nodes sign in under a role that owns nothing.
         for role in [format!("CREATE ROLE {NODE} LOGIN IN ROLE tsunagi_gateway"), format!("CREATE ROLE {OWNER} LOGIN")]
         {

@@ -1,7 +1,7 @@
 //! What the schema of PostgreSQL itself keeps from a node, from a prefecture, and from a program of another version.
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use tsunagi::{clock::Clock, gateway::Gateway, store::Store};
+use tsunagi::{clock::Clock, gateway::Gateway, store::open::Store};
 
 use crate::{harness::*, postgres};
 

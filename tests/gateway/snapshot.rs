@@ -18,7 +18,7 @@ use tsunagi::{
     config::Config,
     domain::{calendar::PartialDate, organization::OrganizationCode},
     gateway::Gateway,
-    load,
+    node::{audit, snapshot},
     search::{
         index::{Findable, SearchIndex},
         pattern::Pattern,
@@ -65,7 +65,7 @@ impl House {
         gateway.store.close().await;
         drop(gateway);
         // The audit may hold it for a page of the ledger.
-        while tsunagi::gateway::lock(&self.config.database).is_err() {
+        while tsunagi::node::open::lock(&self.config.database).is_err() {
             tokio::task::yield_now().await;
         }
     }
@@ -175,7 +175,7 @@ async fn what_was_written_since_is_read_again() {
     assert_eq!(after, house.found_in_store().await);
     // The twin: what the snapshot alone holds is something else, and would be noticed.
     let gateway = house.open().await;
-    let (_, _, alone) = load::read(&aside, &gateway.vault).unwrap();
+    let (_, _, alone) = snapshot::read::read(&aside, &gateway.vault).unwrap();
     assert_ne!(found(&alone), after);
     house.close(gateway).await;
 }
@@ -189,7 +189,7 @@ async fn a_damaged_snapshot_is_noticed_wherever_it_is_damaged() {
     let aside = house.path("damaged");
     let is_read = |bytes: &[u8]| {
         fs::write(&aside, bytes).unwrap();
-        load::read(&aside, &gateway.vault).is_ok()
+        snapshot::read::read(&aside, &gateway.vault).is_ok()
     };
     assert!(is_read(&whole), "the twin: undamaged, it is read");
     for at in (0..whole.len()).step_by(whole.len() / 199) {
@@ -233,7 +233,7 @@ async fn a_ledger_changed_while_the_node_stood_still_condemns_it() {
         let gateway = house.open().await;
         assert!(gateway.from_snapshot);
         let entries = gateway.journal.memory().tree.read().unwrap().size();
-        load::audit(Arc::downgrade(&gateway), entries).await;
+        audit::audit(Arc::downgrade(&gateway), entries).await;
         assert_eq!(gateway.journal.is_healthy(), !tampers);
         assert_eq!(gateway.journal.note(Vec::new(), Vec::new()).await.is_ok(), !tampers, "nothing is written any more");
         house.close(gateway).await;

@@ -15,17 +15,18 @@ use tempfile::TempDir;
 use tsunagi::{
     cli::demo::world::Premises,
     clock::Clock,
-    disclosure::{
+    domain::organization::OrganizationCode,
+    gateway::Gateway,
+    keys::keyring::Keyring,
+    ledger::{
         audit::{Against, Audited, Auditor, Finding, Row, RowFault},
         checkpoint::{SignedNote, Signer},
         cosignature::Cosigner,
         entry::{Act, Entry, Logged, RecordRef},
         merkle::{Frontier, Hash, leaf_hash},
     },
-    domain::organization::OrganizationCode,
-    gateway::Gateway,
-    store::{self, keyring::Keyring, reading},
-    witness::leaves,
+    publish::leaves,
+    store::{self, reading},
 };
 use uuid::Uuid;
 

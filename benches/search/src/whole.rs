@@ -102,7 +102,7 @@ impl<'a> Server<'a> {
         let child = Command::new(std::env::current_exe().expect("this program"))
             .args(["serve", "--config"])
             .arg(directory.join("tsunagi.toml"))
-            .env("RUST_LOG", "warn,tsunagi::load=info")
+            .env("RUST_LOG", "warn,tsunagi::node::load=info")
             .stderr(Stdio::inherit())
             .spawn()
             .expect("the gateway");

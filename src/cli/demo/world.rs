@@ -15,11 +15,13 @@ use crate::{
     config::{Config, ConfigError},
     domain::organization::OrganizationCode,
     error::Error,
-    gateway::{Gateway, OpenError},
-    operations::bootstrap::bootstrap,
+    gateway::Gateway,
+    keys::{error::KeyError, keyring::Keyring},
+    node::{load::LoadError, open::OpenError},
+    operations::accounts::bootstrap::bootstrap,
     pki::{Authority, Flaw, PkiError},
-    server::{Server, StartError},
-    store::{StoreError, keyring::Keyring},
+    server::{error::StartError, start::Server},
+    store::error::StoreError,
     witness::serve::WitnessError,
 };
 
@@ -32,6 +34,10 @@ pub enum WorldError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]

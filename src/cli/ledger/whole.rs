@@ -12,15 +12,15 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    disclosure::{
+    ledger::{
         audit::{Against, Audited, Auditor, Finding, Row},
         checkpoint::{Checkpoint, CheckpointError},
         cosignature::{Trust, Vouched},
         entry::Entry,
         merkle::Hash,
     },
-    store::{self, StoreError, Tx, reading},
-    witness::{board::notes_of, leaves},
+    publish::{board::notes_of, leaves},
+    store::{self, error::StoreError, reading, tx::Tx},
 };
 
 /// Rows read at a time.

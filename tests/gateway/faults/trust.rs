@@ -13,7 +13,7 @@ use tsunagi::{
     cli::demo::world::{Party, World},
     clock::Clock,
     pki::Authority,
-    server::{Server, StartError},
+    server::{error::StartError, start::Server},
 };
 
 use crate::{faults::*, harness::*};
@@ -82,7 +82,7 @@ async fn an_older_list_is_not_taken_and_not_at_the_next_start_either() {
     let refused = Server::start(config.clone(), Clock::system()).await.err();
     assert!(matches!(refused, Some(StartError::Trust(_))), "it starts with an older list");
     // What looked through the ledger meanwhile lets go of the database.
-    while tsunagi::gateway::lock(&config.database).is_err() {
+    while tsunagi::node::open::lock(&config.database).is_err() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // The twin: with a newer list that names nobody it starts, and the terminal is back.

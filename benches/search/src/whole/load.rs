@@ -5,12 +5,12 @@ use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, SqliteConnection, s
 use tsunagi::{
     cli::demo::world::Premises,
     clock::Clock,
-    disclosure::{
+    gateway::Gateway,
+    keys::vault::{Key, Place, Vault},
+    ledger::{
         entry::{Act, Entry, RecordRef},
         merkle::{Frontier, leaf_hash},
     },
-    gateway::Gateway,
-    store::vault::{Key, Place, Vault},
 };
 use uuid::Uuid;
 

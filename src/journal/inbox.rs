@@ -1,0 +1,182 @@
+//! Messages to organizations: ids and codes, no record data.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::{
+    domain::organization::OrganizationCode,
+    identity::Caller,
+    ledger::entry::{Entry, Purpose},
+};
+
+/// What an organization finds in its inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InboxKind {
+    RecordRegistered,
+    RecordUpdated,
+    RecordClosed,
+    /// One of the organization's records was shown in a search.
+    RecordFound,
+    /// A search came upon one of the organization's shielded records.
+    ShieldApproached,
+    RecordViewed,
+    TransferRequested,
+    TransferOffered,
+    TransferConfirmed,
+    TransferTakenOver,
+    TransferRejected,
+    TransferWithdrawn,
+    TransferExpired,
+    SafetyCheckDone,
+    SafetyCheckOverdue,
+    MissingNotice,
+    MissingNoticeUpdated,
+    MissingNoticeCancelled,
+    NoticeAnswered,
+    /// A registration matches a missing child of the organization.
+    MissingChildRegistered,
+    /// A search matches a missing child of the organization.
+    MissingChildSearched,
+    SeriousCaseDesignated,
+    SeriousCaseReviewed,
+    BreakGlass,
+    InquiryReceived,
+    InquiryAnswered,
+    ShieldLiftAsked,
+    /// A supervisor took an edit lock from another officer of the organization.
+    EditLockTakenOver,
+    /// A list of records is to be disposed of; another officer's approval is asked for.
+    DisposalAsked,
+    DisposalWithdrawn,
+    /// The list was approved: its records are removed.
+    DisposalApproved,
+    /// The keys of the list's records are destroyed.
+    DisposalDone,
+    /// A record was disposed of by its owner, to whom the organization once provided it; or a restored backup brought
+    /// one back, and it was removed again.
+    RecordDisposed,
+    /// The operator registered a terminal for the organization.
+    TerminalRegistered,
+    /// Patterns in an officer's searches: to the officer's organization, and to owners of the children shown.
+    SearchManyNames,
+    SearchWalk,
+    SearchAtNight,
+    SearchOwnName,
+    SearchRepeated,
+}
+
+impl InboxKind {
+    /// What the watch over searches notices.
+    pub const OF_WATCH: [Self; 5] =
+        [Self::SearchManyNames, Self::SearchWalk, Self::SearchAtNight, Self::SearchOwnName, Self::SearchRepeated];
+
+    /// The word in the database and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RecordRegistered => "record_registered",
+            Self::RecordUpdated => "record_updated",
+            Self::RecordClosed => "record_closed",
+            Self::RecordFound => "record_found",
+            Self::ShieldApproached => "shield_approached",
+            Self::RecordViewed => "record_viewed",
+            Self::TransferRequested => "transfer_requested",
+            Self::TransferOffered => "transfer_offered",
+            Self::TransferConfirmed => "transfer_confirmed",
+            Self::TransferTakenOver => "transfer_taken_over",
+            Self::TransferRejected => "transfer_rejected",
+            Self::TransferWithdrawn => "transfer_withdrawn",
+            Self::TransferExpired => "transfer_expired",
+            Self::SafetyCheckDone => "safety_check_done",
+            Self::SafetyCheckOverdue => "safety_check_overdue",
+            Self::MissingNotice => "missing_notice",
+            Self::MissingNoticeUpdated => "missing_notice_updated",
+            Self::MissingNoticeCancelled => "missing_notice_cancelled",
+            Self::NoticeAnswered => "notice_answered",
+            Self::MissingChildRegistered => "missing_child_registered",
+            Self::MissingChildSearched => "missing_child_searched",
+            Self::SeriousCaseDesignated => "serious_case_designated",
+            Self::SeriousCaseReviewed => "serious_case_reviewed",
+            Self::BreakGlass => "break_glass",
+            Self::InquiryReceived => "inquiry_received",
+            Self::InquiryAnswered => "inquiry_answered",
+            Self::ShieldLiftAsked => "shield_lift_asked",
+            Self::EditLockTakenOver => "edit_lock_taken_over",
+            Self::DisposalAsked => "disposal_asked",
+            Self::DisposalWithdrawn => "disposal_withdrawn",
+            Self::DisposalApproved => "disposal_approved",
+            Self::DisposalDone => "disposal_done",
+            Self::RecordDisposed => "record_disposed",
+            Self::TerminalRegistered => "terminal_registered",
+            Self::SearchManyNames => "search_many_names",
+            Self::SearchWalk => "search_walk",
+            Self::SearchAtNight => "search_at_night",
+            Self::SearchOwnName => "search_own_name",
+            Self::SearchRepeated => "search_repeated",
+        }
+    }
+}
+
+/// A message to one organization: ids and codes, no record data.
+#[derive(Clone, Debug)]
+pub struct InboxItem {
+    pub to: OrganizationCode,
+    pub kind: InboxKind,
+    pub record: Option<Uuid>,
+    pub subject: Option<Uuid>,
+    pub entry: Option<Uuid>,
+    pub from: Option<Caller>,
+    pub purpose: Option<Purpose>,
+}
+
+impl InboxItem {
+    pub fn new(to: OrganizationCode, kind: InboxKind) -> Self {
+        Self { to, kind, record: None, subject: None, entry: None, from: None, purpose: None }
+    }
+
+    pub fn record(self, record: Uuid) -> Self {
+        Self { record: Some(record), ..self }
+    }
+
+    pub fn subject(self, subject: Uuid) -> Self {
+        Self { subject: Some(subject), ..self }
+    }
+
+    pub fn from(self, caller: &Caller) -> Self {
+        Self { from: Some(caller.clone()), ..self }
+    }
+
+    pub fn because_of(self, entry: &Entry) -> Self {
+        Self { entry: Some(entry.id), purpose: entry.purpose, ..self }
+    }
+}
+
+/// Latest inbox position of each organization, and who waits for the next.
+#[derive(Default)]
+pub struct Inboxes(Mutex<HashMap<OrganizationCode, (i64, Arc<Notify>)>>);
+
+impl Inboxes {
+    pub fn with_positions(positions: Vec<(OrganizationCode, i64)>) -> Self {
+        Self(Mutex::new(positions.into_iter().map(|(code, at)| (code, (at, Arc::default()))).collect()))
+    }
+
+    /// The latest position of an organization, and what to wait on for the next.
+    pub fn watch(&self, organization: &OrganizationCode) -> (i64, Arc<Notify>) {
+        let mut inboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inboxes.entry(organization.clone()).or_default().clone()
+    }
+
+    pub(super) fn delivered(&self, organization: &OrganizationCode, position: i64) {
+        let mut inboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (latest, waiting) = inboxes.entry(organization.clone()).or_default();
+        if *latest < position {
+            *latest = position;
+            waiting.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The journal: the one writer of a node, and the memory that follows it.
+//!
+//! Comes in: effects with their ledger entries, messages and changes. Goes out: a [`writer::Receipt`], once they are
+//! durable; changes of memory, in order. Never done here: deciding who may see what.
+//!
+//! Only the one writer makes a receipt, and only of a committed entry.
+
+mod commit;
+pub mod error;
+pub mod following;
+pub mod inbox;
+pub mod journal;
+pub mod memory;
+pub mod recent;
+pub mod writer;

@@ -1,0 +1,444 @@
+//! The one writer of a node.
+//!
+//! Everything durable passes through here. What waits is gathered into one transaction: each effect runs in its own
+//! savepoint, its ledger entries are hashed into the Merkle log in order, the tree head is updated in the same
+//! transaction, and only after the commit are the index and the directory brought up to date and the callers
+//! answered. So a receipt proves a durable entry, and a later search sees every earlier acknowledgement.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{sync::mpsc, time::Instant};
+use uuid::Uuid;
+
+use super::{
+    commit::{Committed, commit},
+    error::JournalError,
+    following::Following,
+    inbox::InboxItem,
+    journal::Declined,
+    memory::{Change, Memory},
+};
+use crate::{
+    clock::Clock,
+    domain::organization::OrganizationCode,
+    error::Error,
+    ledger::{
+        entry::Logged,
+        merkle::{Frontier, Hash},
+    },
+    planted::Planted,
+    store::{
+        self,
+        changes::Noted,
+        error::StoreError,
+        open::{Access, Store},
+        tx::{Tx, execute},
+    },
+};
+
+/// Most jobs in one transaction; more wait for the next.
+const MOST_IN_BATCH: usize = 512;
+/// How often others have a turn before a transaction begins.
+const MOST_TURNS: usize = 4;
+/// How long a transaction may take where the server is another machine.
+const MOST: Duration = Duration::from_secs(15);
+
+/// After so long no other job begins in a transaction: a job may be a whole batch of records, and other nodes wait for the
+/// lock. What is left comes first in the next one.
+const MOST_WORK: Duration = Duration::from_secs(3);
+
+/// Proof that ledger entries are durable. Made here alone, after a commit.
+#[derive(Debug)]
+pub struct Receipt {
+    entries: Vec<Uuid>,
+}
+
+impl Receipt {
+    /// Ids of the entries, in the order in which they were given.
+    pub fn entries(&self) -> &[Uuid] {
+        &self.entries
+    }
+}
+
+/// What one job wants written besides what it did itself.
+pub(super) struct Prepared {
+    pub(super) entries: Vec<Logged>,
+    pub(super) inbox: Vec<InboxItem>,
+    pub(super) changes: Vec<Change>,
+}
+
+pub(super) trait Job: Send {
+    /// Runs inside the transaction. Keeps its own answer until [`Job::finish`].
+    fn run<'t>(&'t mut self, tx: &'t mut Tx, clock: &'t Clock) -> BoxFuture<'t, Result<Prepared, Declined>>;
+    /// Whether it does more than add entries: nobody else may change anything meanwhile, and what it did must be
+    /// undone if it declines half-way.
+    fn is_effect(&self) -> bool;
+    /// What it adds, if that is known before it runs.
+    fn entries(&self) -> &[Logged];
+    fn finish(self: Box<Self>, outcome: Result<Receipt, Error>);
+}
+
+pub(super) struct Work {
+    /// The position of memory at which the caller decided; `None` for what decides inside the transaction.
+    pub(super) decided_at: Option<u64>,
+    pub(super) job: Box<dyn Job>,
+}
+
+/// A batch whose transaction is not known to have been committed or not.
+struct InDoubt {
+    size: u64,
+    root: Hash,
+    leaves: Vec<Hash>,
+    /// Changes of memory, and the position of the first.
+    changes: Vec<Change>,
+    first_change: u64,
+    inbox: Vec<(OrganizationCode, i64)>,
+}
+
+pub(super) struct Writer {
+    node: String,
+    store: Store,
+    clock: Clock,
+    memory: Arc<Memory>,
+    following: Arc<Following>,
+    waiting: mpsc::Receiver<Work>,
+    in_doubt: Option<InDoubt>,
+    /// Commits that were tried.
+    tried: u64,
+}
+
+/// How each job of a batch came out of the transaction.
+enum Ran {
+    Well(Receipt),
+    Not(Error),
+}
+
+impl Writer {
+    pub(super) fn new(
+        node: String,
+        store: Store,
+        clock: Clock,
+        memory: Arc<Memory>,
+        following: Arc<Following>,
+        waiting: mpsc::Receiver<Work>,
+    ) -> Self {
+        Self { node, store, clock, memory, following, waiting, in_doubt: None, tried: 0 }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut batch = Vec::new();
+        loop {
+            if batch.is_empty() {
+                let Some(first) = self.waiting.recv().await else { return };
+                batch.push(first);
+            }
+            self.gather(&mut batch).await;
+            batch = self.commit(batch).await;
+        }
+    }
+
+    /// Takes what waits, and what comes while those whom the last commit answered have their turn: a commit costs much
+    /// the same for one job as for sixty.
+    async fn gather(&mut self, batch: &mut Vec<Work>) {
+        for _ in 0..MOST_TURNS {
+            tokio::task::yield_now().await;
+            let had = batch.len();
+            while batch.len() < MOST_IN_BATCH
+                && let Ok(next) = self.waiting.try_recv()
+            {
+                batch.push(next);
+            }
+            if batch.len() == had {
+                return;
+            }
+        }
+    }
+
+    /// Commits and answers; hands back what there was no time for.
+    async fn commit(&mut self, mut batch: Vec<Work>) -> Vec<Work> {
+        let mut left = Vec::new();
+        let outcome = if self.memory.condemned.load(Ordering::SeqCst) {
+            Err(StoreError::Corrupt("ledger"))
+        } else if self.store.is_shared() {
+            // A server that is gone without a word must not keep callers waiting. What was being committed is in doubt.
+            match tokio::time::timeout(MOST, self.transact(&mut batch, &mut left)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(StoreError::Slow),
+            }
+        } else {
+            self.transact(&mut batch, &mut left).await
+        };
+        if matches!(outcome, Err(StoreError::OtherWriter)) {
+            self.memory.condemned.store(true, Ordering::SeqCst);
+        }
+        self.memory.healthy.store(outcome.is_ok(), Ordering::Relaxed);
+        match outcome {
+            Ok(ran) => answer(batch, ran),
+            Err(error) => {
+                tracing::error!(%error, "the journal could not write");
+                let unavailable = batch.iter().map(|_| Ran::Not(JournalError::Unavailable.into())).collect();
+                answer(batch, unavailable);
+            }
+        }
+        left
+    }
+
+    /// Runs what there is time for, in order; `left` gets the rest.
+    async fn transact(&mut self, batch: &mut Vec<Work>, left: &mut Vec<Work>) -> Result<Vec<Ran>, StoreError> {
+        self.resolve_doubt().await?;
+        let changes_things = batch.iter().any(|work| work.job.is_effect());
+        let mut tx = self.store.write(if changes_things { Access::Change } else { Access::Append }).await?;
+        // Nobody can change anything now: what memory takes in here is all there is.
+        self.following.take_in(&mut tx).await?;
+        let before = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
+        let mut frontier = before.clone();
+        let mut leaves = Vec::new();
+        let mut changes: Vec<Change> = Vec::new();
+        let mut ran = Vec::with_capacity(batch.len());
+        let (mut appended, mut messages) = (Vec::new(), Vec::new());
+        let begun = Instant::now();
+        for work in batch.iter_mut() {
+            if !ran.is_empty() && begun.elapsed() > MOST_WORK {
+                break;
+            }
+            if work.decided_at.is_some_and(|decided_at| {
+                let entries = work.job.entries();
+                let outdating =
+                    |change: &Change| matches!(change, Change::Visibility(scope) if scope.touches_any(entries));
+                self.memory.outdates(decided_at, entries) || changes.iter().any(outdating)
+            }) {
+                ran.push(Ran::Not(JournalError::Stale.into()));
+                continue;
+            }
+            let outcome = self.run_job(&mut tx, work.job.as_mut()).await?;
+            let (prepared, declined) = match outcome {
+                Ok(prepared) => (prepared, None),
+                Err(Declined { error, entry }) => {
+                    let entries = entry.into_iter().map(|entry| Logged::from(*entry)).collect();
+                    (Prepared { entries, inbox: Vec::new(), changes: Vec::new() }, Some(error))
+                }
+            };
+            let mut ids = Vec::with_capacity(prepared.entries.len());
+            for logged in prepared.entries {
+                ids.push(logged.entry.id);
+                leaves.push(logged.leaf);
+                frontier.push(logged.leaf);
+                appended.push(logged);
+            }
+            messages.extend(prepared.inbox);
+            changes.extend(prepared.changes);
+            ran.push(declined.map_or_else(|| Ran::Well(Receipt { entries: ids }), Ran::Not));
+        }
+        left.extend(batch.drain(ran.len()..));
+        // First of all: another process under this node's name is met here.
+        if frontier.size() > before.size() {
+            let trees = (before.head(), frontier.head());
+            match store::ledger::append(&mut tx, &self.node, trees, appended, self.clock.now()).await {
+                Err(_) if Planted::IgnoreTheLedger.is_planted() => {}
+                appended => appended?,
+            }
+        } else if self.store.is_shared() {
+            // What only repeats an earlier answer writes something too: only then does the commit wait for the standbys,
+            // and what the answer rests on is as durable as they are.
+            store::ledger::touch_head(&mut tx, &self.node).await?;
+        }
+        let (messages, inbox) = self.place(&mut tx, messages).await?;
+        store::inbox::deliver(&mut tx, messages, self.clock.now()).await?;
+        let first_change = self.memory.position() + 1;
+        if self.store.is_shared() {
+            let noted = (first_change..).zip(&changes).filter_map(|(position, change)| {
+                let subject = change.subject()?;
+                Some(Noted { position, subject })
+            });
+            store::changes::append(&mut tx, &self.node, noted.collect(), self.clock.now()).await?;
+        }
+        let doubt = InDoubt { size: frontier.size(), root: frontier.root(), leaves, changes, first_change, inbox };
+        // From here until the answer, nobody knows whether the commit holds.
+        self.in_doubt = Some(doubt);
+        if Planted::AnswerBeforeCommit.is_planted() {
+            self.settle().await;
+            answer(std::mem::take(batch), std::mem::take(&mut ran));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.tried += 1;
+        let mut committed = commit(self.tried, tx).await;
+        if matches!(committed, Committed::Surely)
+            && !Planted::AnswerBeforeStream.is_planted()
+            && let Err(error) = self.store.secure_commit().await
+        {
+            committed = Committed::Doubtful(error);
+        }
+        match committed {
+            Committed::Surely => {
+                self.settle().await;
+                Ok(ran)
+            }
+            Committed::Unknowable(error) => {
+                if error.is_sync_failure() {
+                    // What the database would say now is what the kernel remembers, and no longer what the disk holds.
+                    tracing::error!("the disk did not confirm a write; nothing more is written or disclosed");
+                    self.memory.condemned.store(true, Ordering::SeqCst);
+                }
+                Err(error)
+            }
+            Committed::Doubtful(error) => {
+                // Failed, or failed but persisted: the head in the database tells.
+                tracing::warn!(%error, "a commit was not confirmed");
+                if self.resolve_doubt().await? { Ok(ran) } else { Err(error) }
+            }
+        }
+    }
+
+    async fn run_job(&self, tx: &mut Tx, job: &mut dyn Job) -> Result<Result<Prepared, Declined>, StoreError> {
+        if !job.is_effect() {
+            return Ok(job.run(tx, &self.clock).await);
+        }
+        execute!(tx, "SAVEPOINT effect")?;
+        let outcome = job.run(tx, &self.clock).await;
+        if outcome.is_err() {
+            execute!(tx, "ROLLBACK TO SAVEPOINT effect")?;
+        }
+        execute!(tx, "RELEASE SAVEPOINT effect")?;
+        Ok(outcome)
+    }
+
+    /// Gives every message its position in its inbox; answers the latest of each inbox as well.
+    async fn place(
+        &self,
+        tx: &mut Tx,
+        messages: Vec<InboxItem>,
+    ) -> Result<(Vec<(i64, InboxItem)>, Vec<(OrganizationCode, i64)>), StoreError> {
+        // In order of the organizations: two nodes never wait for each other.
+        let mut next: BTreeMap<OrganizationCode, i64> = BTreeMap::new();
+        for message in &messages {
+            *next.entry(message.to.clone()).or_default() += 1;
+        }
+        let mut latest = Vec::with_capacity(next.len());
+        for (organization, count) in &mut next {
+            let last = if self.store.is_shared() {
+                store::inbox::advance(tx, organization, *count).await?
+            } else {
+                self.memory.inboxes.watch(organization).0 + *count
+            };
+            latest.push((organization.clone(), last));
+            *count = last - *count;
+        }
+        let placed = messages.into_iter().map(|message| {
+            let position = next.entry(message.to.clone()).or_default();
+            *position += 1;
+            (*position, message)
+        });
+        Ok((placed.collect(), latest))
+    }
+
+    /// Finds out whether the last unconfirmed commit holds, and brings memory into line if it does.
+    /// Answers whether it holds; `true` where there is nothing in doubt.
+    async fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
+        let Some(doubt) = &self.in_doubt else { return Ok(true) };
+        let (expected, has_entries) = ((doubt.size, doubt.root), !doubt.leaves.is_empty());
+        let mut tx = self.store.write(Access::Append).await?;
+        // Waits for a commit that is still under way; and that this is durable means that what it read is, too.
+        store::ledger::touch_head(&mut tx, &self.node).await?;
+        let head = store::ledger::head(&mut tx, &self.node).await?;
+        tx.commit().await?;
+        self.store.secure_commit().await?;
+        if has_entries && head == Some(expected) {
+            self.settle().await;
+            return Ok(true);
+        }
+        self.in_doubt = None;
+        Ok(false)
+    }
+
+    /// Brings memory up to the commit that has just been confirmed.
+    async fn settle(&mut self) {
+        // Waited for first: whoever gives up meanwhile leaves the batch in doubt, and it is found out again.
+        let following = self.following.clone();
+        let taking = following.taking().await;
+        let Some(InDoubt { leaves, changes, first_change, inbox, .. }) = self.in_doubt.take() else { return };
+        self.memory.commits.fetch_add(1, Ordering::Relaxed);
+        self.memory.entries.fetch_add(leaves.len() as u64, Ordering::Relaxed);
+        // Whoever holds the tree, such as a snapshot being written, sees the entries and what they changed, or neither.
+        let mut tree = self.memory.tree.write().unwrap_or_else(PoisonError::into_inner);
+        leaves.into_iter().for_each(|leaf| tree.push(leaf));
+        // Where the feed was faster, memory holds them already.
+        if self.memory.position() + 1 == first_change {
+            (first_change..).zip(changes).for_each(|(position, change)| self.memory.take(position, Some(change)));
+        }
+        drop(tree);
+        drop(taking);
+        for (organization, position) in inbox {
+            self.memory.inboxes.delivered(&organization, position);
+        }
+    }
+}
+
+fn answer(batch: Vec<Work>, ran: Vec<Ran>) {
+    for (work, ran) in batch.into_iter().zip(ran) {
+        match ran {
+            Ran::Well(receipt) => work.job.finish(Ok(receipt)),
+            Ran::Not(error) => work.job.finish(Err(error)),
+        }
+    }
+}
+
+impl Frontier {
+    /// Size and root as the head row keeps them.
+    pub fn head(&self) -> (u64, Hash) {
+        (self.size(), self.root())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::{
+        cli::demo::world::Premises,
+        gateway::Gateway,
+        identity::Caller,
+        journal::journal::Effect,
+        ledger::entry::{Act, Entry},
+    };
+
+    /// A job that takes so long and says when it begins.
+    async fn job(gateway: &Gateway, takes: Duration, begins: Option<oneshot::Sender<()>>) {
+        let caller = Caller::gateway(gateway.clock.new_id());
+        let entry = Entry::of_gateway(Act::DisclosuresRead, &gateway.clock);
+        let effect = gateway.journal.write(&caller, None, move |_| {
+            Box::pin(async move {
+                begins.map(|begins| begins.send(()));
+                tokio::time::sleep(takes).await;
+                Ok(Effect::new((), entry))
+            })
+        });
+        effect.await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn jobs_that_take_long_do_not_share_a_transaction_for_ever() {
+        let directory = tempfile::tempdir().unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let premises = Premises::create(directory.path(), None, any, any, "").await.unwrap();
+        let gateway = Gateway::open(premises.config, Clock::system()).await.unwrap();
+        for (takes, commits) in [(MOST_WORK / 3 * 2, 3), (Duration::ZERO, 2)] {
+            let (begins, began) = oneshot::channel();
+            let before = gateway.journal.counts();
+            let others = async {
+                began.await.unwrap();
+                let other = || job(&gateway, takes, None);
+                tokio::join!(other(), other(), other())
+            };
+            tokio::join!(job(&gateway, Duration::from_millis(100), Some(begins)), others);
+            let after = gateway.journal.counts();
+            assert_eq!((after.0 - before.0, after.1 - before.1), (commits, 4), "{takes:?}");
+        }
+        gateway.store.close().await;
+    }
+}

@@ -1,0 +1,22 @@
+//! What can go wrong with keys.
+
+use super::token::TokenError;
+
+/// Why a key cannot be had or a sealed value not opened. Messages never hold a value.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("a sealed value does not open: wrong key, wrong place or damaged")]
+    Unsealed,
+    #[error("no key of generation {generation} for prefecture {prefecture}")]
+    Missing { prefecture: String, generation: u32 },
+    #[error("keyring file: {0}")]
+    Keyring(String),
+    #[error("a key in memory cannot be read: {0}")]
+    Corrupt(&'static str),
+    #[error("the system gives no randomness")]
+    Random,
+    #[error("the record's key was destroyed")]
+    Destroyed,
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}

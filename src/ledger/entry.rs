@@ -1,0 +1,371 @@
+//! What the ledger says of one act.
+//!
+//! An entry is JSON with its fields in a fixed order; those bytes are stored and hashed as they are (RFC 6962 leaf).
+//! It holds ids and codes only. What people wrote — a search's criteria, a break-glass reason — is a sealed note
+//! beside it, and the entry carries the digest of the sealed note, so that it can be proved and yet be destroyed.
+
+use std::borrow::Cow;
+
+use aws_lc_rs::{
+    digest::{Context, SHA256, digest},
+    error::Unspecified,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::merkle::{Hash, leaf_hash};
+use crate::{
+    clock::{Clock, random_bytes},
+    domain::{
+        organization::OrganizationCode,
+        visibility::{GroupSet, ItemGroup, LegalBasis, Relation},
+    },
+    identity::Caller,
+};
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    Register,
+    /// A file of many records; each of those registered follows as [`Act::Register`].
+    RegisterBatch,
+    Update,
+    Close,
+    View,
+    History,
+    ListOwn,
+    Attach,
+    ViewAttachment,
+    /// A national search as a whole; its hits follow as [`Act::SearchHit`], one for each child shown.
+    Search,
+    SearchHit,
+    TransferRequest,
+    TransferOffer,
+    TransferPreview,
+    TransferConfirm,
+    TransferTakeOver,
+    TransferReject,
+    TransferWithdraw,
+    TransferExpire,
+    TransferEscalate,
+    TransferSafetyCheck,
+    NoticeBroadcast,
+    NoticeUpdate,
+    NoticeCancel,
+    NoticeView,
+    NoticeAnswer,
+    NoticeSearch,
+    /// A registration or update was told to the issuer of a notice that it matches.
+    StandingMatch,
+    SeriousDesignate,
+    SeriousReview,
+    SeriousRead,
+    StaffingSubmit,
+    StaffingRead,
+    ShieldSet,
+    ShieldLiftAsk,
+    ShieldLift,
+    BreakGlass,
+    BreakGlassReview,
+    EditLockTake,
+    EditLockRenew,
+    EditLockRelease,
+    /// A supervisor took the lock; the subject names the officer who had it.
+    EditLockTakeOver,
+    /// A refused look at who works on a record.
+    EditLockView,
+    Inquire,
+    InquiryRead,
+    InquiryAnswer,
+    DisclosuresRead,
+    SettingsChange,
+    OrganizationConnect,
+    OrganizationSuspend,
+    TerminalRegister,
+    TerminalRevoke,
+    StaffRegister,
+    StaffRevoke,
+    SessionOpen,
+    SessionEnd,
+    /// The gateway noticed a pattern in an officer's searches; the subject names the rule.
+    SearchWatch,
+    /// An operator accepted that the ledger is behind what was witnessed; the subject names the sizes.
+    RollbackAccept,
+    /// The gateway can write again after it could not.
+    JournalRecover,
+    /// Records that may be disposed of were listed.
+    RetentionReview,
+    RetentionChange,
+    DisposalAsk,
+    DisposalWithdraw,
+    DisposalApprove,
+    /// The keys of a list of records were destroyed.
+    KeyDestroy,
+    /// What a restored backup brought back of a record that was disposed of was removed.
+    LeftoverErase,
+    /// Prefecture keys were made anew and wrapped with the current master key.
+    KeysRotate,
+    /// Every record's key is wrapped with the latest key of its prefecture; older ones were destroyed.
+    KeysRewrapped,
+    /// Master keys that nothing needs any more were taken out of the keyring.
+    KeysRetire,
+    /// A call that was turned away before it reached an operation.
+    Refused,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Record data left.
+    Disclosed,
+    /// Something was done; no record data left.
+    Done,
+    /// A search that found nothing to show.
+    NoHit,
+    Refused,
+}
+
+/// One ledger entry. Field order is part of the format.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Version of this format: 1.
+    pub v: u8,
+    pub id: Uuid,
+    /// RFC 3339, UTC, microseconds.
+    pub at: String,
+    pub act: Act,
+    pub outcome: Outcome,
+    /// The acting organization.
+    pub organization: Cow<'static, str>,
+    /// Serial of the terminal's certificate.
+    pub terminal: String,
+    pub officer: String,
+    /// Id of the request that caused the entry.
+    pub request: Uuid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_version: Option<i64>,
+    /// Owner of the record at that moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// In place of an owner whom the actor may not know: SHA-256 of a salt and the owner's code, base64. The salt
+    /// stays with the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_commitment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relation: Option<Relation>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<ItemGroup>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_basis: Option<LegalBasis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    /// What it is about besides a record: a transfer, notice, terminal or staff member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Code of the refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// SHA-256 of the sealed note, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// For what a caller looks (利用目的).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A new report came in (通告受理).
+    NewReport,
+    /// Running casework.
+    Casework,
+    /// A family has moved or is about to (転出・転入).
+    Transfer,
+    /// A child is missing.
+    MissingChild,
+    /// Review of a serious case (死亡事例検証等).
+    SeriousCaseReview,
+    /// Audit and accounting.
+    Audit,
+}
+
+impl Purpose {
+    pub const ALL: [Self; 6] =
+        [Self::NewReport, Self::Casework, Self::Transfer, Self::MissingChild, Self::SeriousCaseReview, Self::Audit];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NewReport => "new_report",
+            Self::Casework => "casework",
+            Self::Transfer => "transfer",
+            Self::MissingChild => "missing_child",
+            Self::SeriousCaseReview => "serious_case_review",
+            Self::Audit => "audit",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
+    }
+}
+
+/// A record as an entry names it.
+#[derive(Clone, Debug)]
+pub struct RecordRef {
+    pub record: Uuid,
+    pub version: i64,
+    pub owner: OrganizationCode,
+}
+
+/// An owner whom the actor of an entry may not know, and the salt of the commitment to it.
+pub struct HiddenOwner {
+    pub owner: OrganizationCode,
+    pub salt: [u8; 16],
+}
+
+impl HiddenOwner {
+    /// What stands in the entry.
+    pub fn commitment(&self) -> String {
+        let mut context = Context::new(&SHA256);
+        context.update(&self.salt);
+        context.update(self.owner.as_str().as_bytes());
+        BASE64_STANDARD.encode(context.finish().as_ref())
+    }
+}
+
+impl Entry {
+    /// An act of a caller, done and without record data until said otherwise.
+    pub fn of(caller: &Caller, act: Act, clock: &Clock) -> Self {
+        Self {
+            v: 1,
+            id: clock.new_id(),
+            at: clock.now().to_rfc3339(),
+            act,
+            outcome: Outcome::Done,
+            organization: Cow::Owned(caller.organization().to_string()),
+            terminal: caller.terminal().to_owned(),
+            officer: caller.officer().to_owned(),
+            request: caller.request(),
+            record: None,
+            record_version: None,
+            owner: None,
+            owner_commitment: None,
+            relation: None,
+            groups: Vec::new(),
+            legal_basis: None,
+            purpose: None,
+            subject: None,
+            refusal: None,
+            note: None,
+        }
+    }
+
+    /// An act of the gateway itself: an expiry, an escalation, the operator's own console.
+    pub fn of_gateway(act: Act, clock: &Clock) -> Self {
+        let nobody = Caller::gateway(clock.new_id());
+        Self::of(&nobody, act, clock)
+    }
+
+    pub fn on(mut self, record: &RecordRef) -> Self {
+        self.record = Some(record.record);
+        self.record_version = Some(record.version);
+        self.owner = Some(record.owner.to_string());
+        self
+    }
+
+    /// Names a record whose owner the actor may not know. The entry commits to the owner; the row beside it knows.
+    ///
+    /// # Errors
+    /// There is no randomness: a salt that can be guessed hides nobody.
+    pub fn on_hidden(mut self, record: &RecordRef) -> Result<(Self, HiddenOwner), Unspecified> {
+        let salt = random_bytes()?;
+        let hidden = HiddenOwner { owner: record.owner.clone(), salt };
+        self.record = Some(record.record);
+        self.record_version = Some(record.version);
+        self.owner_commitment = Some(hidden.commitment());
+        Ok((self, hidden))
+    }
+
+    pub fn about(mut self, subject: impl ToString) -> Self {
+        self.subject = Some(subject.to_string());
+        self
+    }
+
+    pub fn for_purpose(mut self, purpose: Purpose) -> Self {
+        self.purpose = Some(purpose);
+        self
+    }
+
+    pub fn as_relation(mut self, relation: Relation) -> Self {
+        self.relation = Some(relation);
+        self
+    }
+
+    pub fn refused(mut self, code: &str) -> Self {
+        self.outcome = Outcome::Refused;
+        self.refusal = Some(code.to_owned());
+        self
+    }
+
+    pub fn no_hit(mut self) -> Self {
+        self.outcome = Outcome::NoHit;
+        self
+    }
+
+    /// Says that these item groups left, and on which basis.
+    pub fn disclosing(mut self, groups: GroupSet, basis: LegalBasis) -> Self {
+        self.outcome = Outcome::Disclosed;
+        self.groups = groups.iter().collect();
+        self.legal_basis = Some(basis);
+        self
+    }
+
+    /// Commits the entry to a sealed note.
+    pub fn with_note(mut self, sealed: &[u8]) -> Self {
+        let digest = digest(&SHA256, sealed);
+        self.note = Some(BASE64_STANDARD.encode(digest.as_ref()));
+        self
+    }
+
+    /// The bytes that are stored and hashed.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// An entry with what stands beside it, on its way into the ledger: written out and hashed by whoever made it, which for
+/// all but effects is not the one writer.
+pub struct Logged {
+    pub(crate) entry: Entry,
+    /// The bytes that are stored.
+    pub(crate) body: Vec<u8>,
+    pub(crate) leaf: Hash,
+    pub(crate) note: Option<Vec<u8>>,
+    /// The owner, where the actor may not know it.
+    pub(crate) hidden_owner: Option<HiddenOwner>,
+}
+
+impl From<Entry> for Logged {
+    fn from(entry: Entry) -> Self {
+        let body = entry.to_bytes();
+        let leaf = leaf_hash(&body);
+        Self { entry, body, leaf, note: None, hidden_owner: None }
+    }
+}
+
+impl Logged {
+    /// With a note, sealed, whose digest stands in the entry.
+    pub fn noted(entry: Entry, note: Vec<u8>) -> Self {
+        Self { note: Some(note), ..Self::from(entry) }
+    }
+
+    /// With the owner to whom the entry commits.
+    pub fn hiding((entry, hidden_owner): (Entry, HiddenOwner)) -> Self {
+        Self { hidden_owner: Some(hidden_owner), ..Self::from(entry) }
+    }
+}

@@ -1,0 +1,205 @@
+//! The page of an evidence bundle: who saw what and when, in Japanese and English, without a script or a link.
+
+use std::fmt::Write as _;
+
+use super::entry::{Act, Entry, Outcome, Purpose};
+use crate::domain::{organization::OrganizationCode, registry::Registry};
+
+/// What the page is about.
+pub struct About<'a> {
+    pub organization: &'a OrganizationCode,
+    /// RFC 3339.
+    pub made: &'a str,
+    pub origin: &'a str,
+    /// Entries in the log when the page was made, and how many of these witnesses have signed.
+    pub size: u64,
+    pub witnessed: Option<u64>,
+    /// Whether entries were left out.
+    pub more: bool,
+    /// Other nodes: in their logs there may be entries about the same.
+    pub others: &'a [String],
+}
+
+/// Writes the page. Entries hold ids and codes alone; names of bodies come from the registry.
+pub fn page(about: &About<'_>, entries: &[(u64, Entry)], registry: &Registry) -> String {
+    let owner = named(about.organization.as_str(), registry);
+    let mut out = String::from(HEAD);
+    let witnessed = about.witnessed.map_or_else(|| "—".to_owned(), |size| size.to_string());
+    let _ = write!(
+        out,
+        "<dl><dt>対象機関 / For</dt><dd>{owner}</dd><dt>作成 / Made</dt><dd>{}</dd>\
+         <dt>記録簿 / Log</dt><dd>{}</dd><dt>記録簿の大きさ / Entries in the log</dt><dd>{}</dd>\
+         <dt>証人の確認した大きさ / Entries that witnesses signed</dt><dd>{witnessed}</dd>\
+         <dt>この一覧の件数 / Entries listed</dt><dd>{}</dd></dl>",
+        escaped(about.made),
+        escaped(about.origin),
+        about.size,
+        entries.len(),
+    );
+    if about.more {
+        out.push_str(
+            "<p><strong>新しい順に一部のみを含みます。 / Not all entries are included, only the newest.</strong></p>",
+        );
+    }
+    if !about.others.is_empty() {
+        let others = about.others.iter().map(|node| escaped(node)).collect::<Vec<_>>().join(", ");
+        let _ = write!(
+            out,
+            "<p><strong>次のノードの記録簿にも項目があり得ます。各ノードで証拠を取得してください。 / There may be entries in \
+             the logs of these nodes too; export the evidence at each: {others}</strong></p>"
+        );
+    }
+    out.push_str(COLUMNS);
+    for (position, entry) in entries {
+        row(&mut out, *position, entry, registry);
+    }
+    out.push_str("</tbody></table></body></html>\n");
+    out
+}
+
+const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"ja\"><head><meta charset=\"utf-8\">\
+<title>閲覧履歴の証拠 / Evidence of disclosures</title>\
+<style>body{font-family:sans-serif}table{border-collapse:collapse;font-size:small}\
+td,th{border:1px solid #999;padding:.2em .4em;text-align:left;vertical-align:top}dt{font-weight:bold}</style></head><body>\
+<h1>閲覧履歴の証拠 / Evidence of disclosures</h1>\
+<p>この頁は人が読むためのものです。正しさは <code>tsunagi ledger verify-bundle</code> で確かめます。 / \
+This page is to be read; <code>tsunagi ledger verify-bundle</code> verifies it.</p>\n";
+
+const COLUMNS: &str = "<table><thead><tr><th>位置<br>Position</th><th>日時 (UTC)<br>When</th><th>機関<br>Organization</th>\
+<th>端末<br>Terminal</th><th>職員<br>Officer</th><th>行為<br>Act</th><th>結果<br>Outcome</th><th>記録<br>Record</th>\
+<th>項目群<br>Item groups</th><th>利用目的<br>Purpose</th><th>法的根拠<br>Legal basis</th></tr></thead><tbody>\n";
+
+fn row(out: &mut String, position: u64, entry: &Entry, registry: &Registry) {
+    let groups: Vec<&str> = entry.groups.iter().map(|group| group.as_str()).collect();
+    let cells = [
+        position.to_string(),
+        escaped(&entry.at),
+        named(&entry.organization, registry),
+        escaped(&entry.terminal),
+        escaped(&entry.officer),
+        format!("{}<br>{}", act_in_japanese(entry.act), word_of(&entry.act)),
+        format!("{}<br>{}", outcome_in_japanese(entry.outcome), word_of(&entry.outcome)),
+        entry.record.map(|record| record.to_string()).unwrap_or_default(),
+        groups.join(", "),
+        entry
+            .purpose
+            .map(|purpose| format!("{}<br>{}", purpose_in_japanese(purpose), purpose.as_str()))
+            .unwrap_or_default(),
+        entry.legal_basis.map(|basis| word_of(&basis)).unwrap_or_default(),
+    ];
+    out.push_str("<tr>");
+    cells.iter().for_each(|cell| out.extend(["<td>", cell, "</td>"]));
+    out.push_str("</tr>\n");
+}
+
+fn named(code: &str, registry: &Registry) -> String {
+    let name = OrganizationCode::parse(code).map(|code| registry.name(&code)).filter(|name| name != code);
+    match name {
+        Some(name) => format!("{}<br>{}", escaped(&name), escaped(code)),
+        None => escaped(code),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// The word under which a value is written.
+pub fn word_of(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn outcome_in_japanese(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Disclosed => "開示",
+        Outcome::Done => "実施",
+        Outcome::NoHit => "該当なし",
+        Outcome::Refused => "拒否",
+    }
+}
+
+fn purpose_in_japanese(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::NewReport => "通告受理",
+        Purpose::Casework => "ケース対応",
+        Purpose::Transfer => "転出・転入",
+        Purpose::MissingChild => "行方不明児童",
+        Purpose::SeriousCaseReview => "死亡事例検証等",
+        Purpose::Audit => "監査",
+    }
+}
+
+fn act_in_japanese(act: Act) -> &'static str {
+    match act {
+        Act::Register => "登録",
+        Act::RegisterBatch => "一括登録",
+        Act::Update => "更新",
+        Act::Close => "終結",
+        Act::View => "閲覧",
+        Act::History => "履歴の閲覧",
+        Act::ListOwn => "一覧",
+        Act::Attach => "添付",
+        Act::ViewAttachment => "添付の閲覧",
+        Act::Search => "全国検索",
+        Act::SearchHit => "検索での表示",
+        Act::TransferRequest => "情報提供の求め",
+        Act::TransferOffer => "情報提供",
+        Act::TransferPreview => "提供内容の確認表示",
+        Act::TransferConfirm => "提供の確認",
+        Act::TransferTakeOver => "引き継ぎ",
+        Act::TransferReject => "提供の拒否",
+        Act::TransferWithdraw => "提供の取り下げ",
+        Act::TransferExpire => "提供の期限切れ",
+        Act::TransferEscalate => "安全確認の期限超過",
+        Act::TransferSafetyCheck => "安全確認",
+        Act::NoticeBroadcast => "行方不明の発出",
+        Act::NoticeUpdate => "行方不明の更新",
+        Act::NoticeCancel => "行方不明の解除",
+        Act::NoticeView => "行方不明の閲覧",
+        Act::NoticeAnswer => "行方不明への回答",
+        Act::NoticeSearch => "行方不明の検索",
+        Act::StandingMatch => "行方不明児童との一致",
+        Act::SeriousDesignate => "重大事案の指定",
+        Act::SeriousReview => "重大事案の検証",
+        Act::SeriousRead => "重大事案の閲覧",
+        Act::StaffingSubmit => "職員体制の報告",
+        Act::StaffingRead => "職員体制の閲覧",
+        Act::ShieldSet => "支援措置の設定",
+        Act::ShieldLiftAsk => "支援措置の解除の申請",
+        Act::ShieldLift => "支援措置の解除",
+        Act::BreakGlass => "緊急閲覧",
+        Act::BreakGlassReview => "緊急閲覧の検証",
+        Act::Inquire => "照会",
+        Act::InquiryRead => "照会の閲覧",
+        Act::InquiryAnswer => "照会への回答",
+        Act::DisclosuresRead => "閲覧履歴の閲覧",
+        Act::SettingsChange => "設定の変更",
+        Act::OrganizationConnect => "機関の接続",
+        Act::OrganizationSuspend => "機関の停止",
+        Act::TerminalRegister => "端末の登録",
+        Act::TerminalRevoke => "端末の失効",
+        Act::StaffRegister => "職員の登録",
+        Act::StaffRevoke => "職員の失効",
+        Act::SessionOpen => "ログイン",
+        Act::SessionEnd => "ログアウト",
+        Act::EditLockTake => "編集の開始",
+        Act::EditLockRenew => "編集の延長",
+        Act::EditLockRelease => "編集の終了",
+        Act::EditLockTakeOver => "編集の引き取り",
+        Act::EditLockView => "編集状況の確認",
+        Act::RetentionReview => "廃棄対象の確認",
+        Act::RetentionChange => "保存期間の変更",
+        Act::DisposalAsk => "廃棄の申請",
+        Act::DisposalWithdraw => "廃棄の取り下げ",
+        Act::DisposalApprove => "廃棄の承認",
+        Act::KeyDestroy => "鍵の破棄",
+        Act::LeftoverErase => "廃棄済み記録の消去",
+        Act::KeysRotate => "鍵の更新",
+        Act::KeysRewrapped => "鍵の掛け替え",
+        Act::KeysRetire => "古い鍵の削除",
+        Act::SearchWatch => "検索の見張り",
+        Act::JournalRecover => "記録の再開",
+        Act::RollbackAccept => "巻き戻しの承認",
+        Act::Refused => "拒否",
+    }
+}

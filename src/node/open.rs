@@ -1,0 +1,201 @@
+//! Opens a node, in order: keys, store, ledger, memory, journal.
+
+use std::{fs::File, sync::Arc};
+
+use aws_lc_rs::hmac;
+
+use super::{
+    audit::audit,
+    backup::{BackupError, Stream},
+    load::{LoadError, Loaded, Loading},
+    snapshot::{file, write::write_snapshot},
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    config::Config,
+    disclosure::gate::Gate,
+    domain::registry::{Registry, RegistryError},
+    gateway::Gateway,
+    journal::{following::Following, inbox::Inboxes, journal::Journal, memory::Memory},
+    keys::{
+        error::KeyError,
+        keyring::Keyring,
+        shreds::Slot,
+        vault::{CENTRAL, Vault},
+    },
+    ledger::checkpoint::{CheckpointError, Signer},
+    publish::board::Board,
+    search::{budget::Budget, watch::Watch},
+    store::{
+        self,
+        error::StoreError,
+        open::{Access, Store},
+    },
+};
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error("checkpoint key: {0}")]
+    Checkpoint(#[from] CheckpointError),
+    #[error("database: expected `sqlite:PATH` or a `postgres://` URL")]
+    DatabaseUrl,
+    #[error("backup.stream is for SQLite; PostgreSQL has its own means, see docs/backup.md")]
+    StreamNeedsSqlite,
+    #[error("stream: {0}")]
+    Stream(#[from] BackupError),
+    #[error(
+        "{path}: {error}. The lock lies beside the database: does its directory exist, and may the gateway write there?"
+    )]
+    LockFile { path: String, error: std::io::Error },
+    #[error("{path}: another process serves this database, or the lock cannot be taken")]
+    Locked { path: String },
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+/// Opens the database that a configuration names.
+///
+/// # Errors
+/// It cannot be opened, or its schema is not known.
+pub async fn open_store(database: &str) -> Result<Store, OpenError> {
+    if let Some(path) = database.strip_prefix("sqlite:") {
+        Ok(Store::open_sqlite(path.as_ref()).await?)
+    } else if database.starts_with("postgres://") {
+        Ok(Store::open_postgres(database).await?)
+    } else {
+        Err(OpenError::DatabaseUrl)
+    }
+}
+
+/// The same for a gateway, which may have to stream what it writes.
+async fn open_store_of(config: &Config) -> Result<Store, OpenError> {
+    match (&config.backup.stream, config.database_file()) {
+        (None, _) => open_store(&config.database).await,
+        (Some(_), Some(file)) => Ok(Store::open_streamed_sqlite(file).await?),
+        (Some(_), None) => Err(OpenError::StreamNeedsSqlite),
+    }
+}
+
+impl Gateway {
+    /// Opens a node and starts its journal.
+    ///
+    /// # Errors
+    /// Keys, database or ledger are not fit to serve from.
+    pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        let lock = lock(&config.database)?;
+        let store = open_store_of(&config).await?;
+        let keyring = Keyring::load(&config.keyring)?;
+        let signer = Signer::from_seed(&config.log_origin, keyring.checkpoint_seed())?;
+        let seed = hmac::Key::new(hmac::HMAC_SHA256, keyring.checkpoint_seed());
+        let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&seed, b"tsunagi request digests").as_ref());
+        let registry = Arc::new(Registry::embedded()?);
+        let (vault, disposed) = open_vault(&store, keyring, &config.node, clock.now()).await?;
+        let vault = Arc::new(vault);
+        if let (Some(stream), Some(database)) = (&config.backup.stream, config.database_file()) {
+            let opened = Stream::open(stream, database, vault.clone(), &store, clock.now()).await?;
+            store.follow_with(Arc::new(opened));
+        }
+        let snapshot = config.snapshot_file();
+        if vault.holds_any(&disposed) {
+            // Another node disposed of them, or an older copy of the shreds was put back: a snapshot may name them.
+            snapshot.as_deref().map_or(Ok(()), file::remove)?;
+            vault.destroy(&disposed)?;
+        }
+        let loading = Loading { store: &store, vault: &vault, node: &config.node, now: clock.now() };
+        let Loaded { tree, index, position, unaudited } = loading.ledger_and_index(snapshot.as_deref()).await?;
+        let directory = Arc::new(loading.directory().await?);
+        let standing = loading.standing().await?;
+        let mut tx = store.read().await?;
+        let inboxes = Inboxes::with_positions(store::inbox::positions(&mut tx).await?);
+        drop(tx);
+        let memory = Arc::new(Memory::new(tree, index, directory, standing, inboxes, position));
+        let following = Following::start(store.clone(), vault.clone(), memory.clone());
+        let (journal, _writer) =
+            Journal::start(config.node.clone(), store.clone(), clock.clone(), memory, following.clone());
+        let gate = Gate::new(journal.clone(), registry.clone(), clock.clone());
+        let search_budget = Budget::new(&config.search);
+        let watch = Watch::default();
+        let witnessed = Board::new(config.witnessed_file());
+        let gateway = Arc::new(Self {
+            config,
+            clock,
+            store,
+            vault,
+            registry,
+            journal,
+            following,
+            gate,
+            search_budget,
+            watch,
+            signer,
+            witnessed,
+            fingerprint,
+            from_snapshot: unaudited.is_some(),
+            lock,
+        });
+        if let Some(unaudited) = unaudited {
+            tokio::spawn(audit(Arc::downgrade(&gateway), unaudited));
+        }
+        Ok(gateway)
+    }
+
+    /// Writes what memory holds to the snapshot, for the next start. Call it when nothing is asked any more.
+    pub async fn write_snapshot(self: &Arc<Self>) {
+        let Some(path) = self.config.snapshot_file() else { return };
+        if self.vault.has_destroyed() {
+            // Readings of their names are still in memory (docs/decisions/0017-disposal-destroys-keys.md).
+            tracing::info!("no snapshot is written after a disposal; the next start reads every record");
+            return;
+        }
+        match write_snapshot(self, path).await {
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, "no snapshot was written; the next start reads every record"),
+        }
+    }
+}
+
+/// Takes the lock of a SQLite database, a file beside it; it goes with the process.
+///
+/// # Errors
+/// Another process has it.
+pub fn lock(database: &str) -> Result<Option<File>, OpenError> {
+    let Some(path) = database.strip_prefix("sqlite:") else { return Ok(None) };
+    let path = format!("{path}.lock");
+    let file = File::create(&path).map_err(|error| OpenError::LockFile { path: path.clone(), error })?;
+    file.try_lock().map_err(|_| OpenError::Locked { path })?;
+    Ok(Some(file))
+}
+
+/// Opens the prefecture keys, making those that are missing; takes the slots of this run; and begins the node's log where
+/// there is none. Answers as well the slots of records that were disposed of.
+async fn open_vault(
+    store: &Store,
+    keyring: Keyring,
+    node: &str,
+    now: Timestamp,
+) -> Result<(Vault, Vec<Slot>), StoreError> {
+    let mut tx = store.write(Access::Change).await?;
+    let wrapped = store::accounts::prefecture_keys(&mut tx).await?;
+    let vault = Vault::open(keyring, &wrapped)?;
+    let prefectures = (1..=47).map(|number| format!("{number:02}")).chain([CENTRAL.to_owned()]);
+    let missing: Vec<String> =
+        prefectures.filter(|prefecture| !wrapped.iter().any(|key| key.prefecture == *prefecture)).collect();
+    let made = vault.make_generations(&vault.keyring(), &missing)?;
+    for key in &made {
+        store::accounts::add_prefecture_key(&mut tx, &key.wrapped).await?;
+    }
+    store::ledger::begin(&mut tx, node, now).await?;
+    let run = store::disposals::begin_run(&mut tx).await?;
+    let disposed = store::disposals::slots_since(&mut tx, Timestamp::from_micros(0)).await?;
+    tx.commit().await?;
+    vault.install(made);
+    vault.begin_run(run);
+    Ok((vault, disposed))
+}

@@ -1,0 +1,5 @@
+//! Who saw what, and the proof of it.
+
+pub mod export_evidence;
+pub mod prove_ledger;
+pub mod read_disclosures;

@@ -1,0 +1,3 @@
+//! What an organization is told.
+
+pub mod read_inbox;

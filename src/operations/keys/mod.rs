@@ -1,0 +1,3 @@
+//! Keys are made anew, wrapped anew, retired.
+
+pub mod rewrap_keys;

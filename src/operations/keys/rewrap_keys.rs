@@ -1,0 +1,371 @@
+//! Rotates keys while requests go on: new prefecture keys under the current master key, every record's key wrapped with
+//! them, and what nothing refers to any more destroyed.
+//!
+//! A pass over the records is a row in the database. It goes on where it was after a stop, and ends only once no row
+//! of any record names an older key: that is asked of the rows, not of the pass.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::{
+    clock::Timestamp,
+    error::Error,
+    gateway::Gateway,
+    identity::Caller,
+    journal::{journal::Effect, memory::Change},
+    keys::{keyring::Keyring, vault::CENTRAL},
+    ledger::entry::{Act, Entry},
+    operations::declined,
+    store::{self, error::StoreError, rewraps::Rewrap},
+    wire::{
+        answer::{Answer, CarriesNoRecordData},
+        call::Call,
+    },
+};
+
+/// Records in one effect of the journal: requests wait for no more than these.
+const BATCH: i64 = 64;
+/// How often progress is logged, in records looked at.
+const LOGGED_EVERY: u64 = 100_000;
+/// After which a pass goes on where the journal could not write.
+const AGAIN: Duration = Duration::from_secs(5);
+/// How often it is looked for a pass that nobody told of.
+const LOOKS_EVERY: Duration = Duration::from_secs(30);
+/// How long a prefecture key that nothing refers to stays in memory: a request that read a row before has ended by then.
+const LINGERS: Duration = Duration::from_secs(60);
+
+/// What keys there are, and how far a pass is.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct KeysView {
+    /// Generation of the master key that wraps new keys.
+    pub master: u32,
+    /// Generations of every master key in the keyring.
+    pub masters: Vec<u32>,
+    /// Generations of master keys to which keys in the database refer.
+    pub masters_needed: Vec<u32>,
+    /// Generations of master keys without which the stream of backups cannot be read; they are not retired.
+    #[serde(default)]
+    pub masters_of_stream: Vec<u32>,
+    /// The newest pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrap: Option<RewrapView>,
+}
+
+/// A pass in which records' keys are wrapped anew.
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RewrapView {
+    pub rewrap: Uuid,
+    pub master: u32,
+    pub asked_by: String,
+    pub started_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<String>,
+    /// Records whose key was wrapped anew.
+    pub wrapped: u64,
+    /// Records that may still have to be.
+    pub left: u64,
+}
+
+impl CarriesNoRecordData for KeysView {}
+impl CarriesNoRecordData for RewrapView {}
+
+impl RewrapView {
+    fn of(rewrap: &Rewrap, left: u64) -> Self {
+        Self {
+            rewrap: rewrap.id,
+            master: rewrap.master_generation,
+            asked_by: rewrap.asked_by.clone(),
+            started_at: rewrap.started_at.to_rfc3339(),
+            finished_at: rewrap.finished_at.map(Timestamp::to_rfc3339),
+            wrapped: rewrap.wrapped,
+            left,
+        }
+    }
+}
+
+/// `GET /v1/keys` (operator)
+///
+/// # Errors
+/// The database failed.
+pub async fn view_keys(gateway: &Gateway, _call: Call) -> Result<Answer, Error> {
+    Ok(Answer::message(StatusCode::OK, &keys_view(gateway).await?))
+}
+
+async fn keys_view(gateway: &Gateway) -> Result<KeysView, Error> {
+    let mut tx = gateway.store.read().await?;
+    let newest = store::rewraps::newest(&mut tx).await?;
+    let rewrap = match newest {
+        Some(rewrap) => {
+            let left = match rewrap.finished_at {
+                Some(_) => 0,
+                None => store::rewraps::count_after(&mut tx, rewrap.after_record).await?,
+            };
+            Some(RewrapView::of(&rewrap, left))
+        }
+        None => None,
+    };
+    let needed = store::rewraps::generations(&mut tx).await?.into_iter().map(|(_, _, master)| master);
+    drop(tx);
+    let masters_of_stream = match gateway.config.backup.stream.clone() {
+        Some(stream) => {
+            blocking(move || {
+                crate::node::backup::masters(&stream).map_err(|error| StoreError::Stream(error.to_string()))
+            })
+            .await?
+        }
+        None => BTreeSet::new(),
+    };
+    let keyring = gateway.vault.keyring();
+    Ok(KeysView {
+        master: keyring.current(),
+        masters: keyring.generations(),
+        masters_needed: needed.collect::<BTreeSet<_>>().into_iter().collect(),
+        masters_of_stream: masters_of_stream.into_iter().collect(),
+        rewrap,
+    })
+}
+
+/// `POST /v1/keys/rewraps` (operator): reads the keyring file again, wraps the prefectures' keys with its current
+/// master key, gives every prefecture a new key, and begins to wrap every record's key with it.
+///
+/// # Errors
+/// [`Error::RewrapRunning`]; the keyring or its token cannot be had, and then nothing was changed.
+pub async fn begin_rewrap(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let idempotency = call.idempotency()?;
+    let mut tx = gateway.store.read().await?;
+    let generations = store::rewraps::generations(&mut tx).await?;
+    // Before the journal: nobody waits while millions are counted.
+    let left = store::rewraps::count_after(&mut tx, Uuid::nil()).await?;
+    drop(tx);
+    if generations.iter().any(|(prefecture, generation, _)| !gateway.vault.knows(prefecture, *generation)) {
+        reload(gateway).await?;
+    }
+    let known: BTreeSet<String> = generations.into_iter().map(|(prefecture, ..)| prefecture).collect();
+    let (path, vault) = (gateway.config.keyring.clone(), gateway.vault.clone());
+    // Before the journal: a token may take its time, and nobody else waits for it.
+    let prepared = blocking(move || {
+        let keyring = Keyring::load(&path)?;
+        let wrapped = vault.wrapped_by(&keyring)?;
+        let made = vault.make_generations(&keyring, &known.into_iter().collect::<Vec<_>>())?;
+        Ok((keyring.current(), wrapped, made))
+    });
+    let (master_generation, wrapped, made) = prepared.await?;
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    let (view, receipt) = gateway
+        .journal
+        .write(&caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                let newest = store::rewraps::newest(tx).await?;
+                if newest.is_some_and(|rewrap| rewrap.finished_at.is_none()) {
+                    return Err(declined(&node, &call, Act::KeysRotate, None, Error::RewrapRunning));
+                }
+                for key in &wrapped {
+                    store::accounts::rewrap_prefecture_key(tx, key).await?;
+                }
+                // Where another node was faster, everything is prepared again from what is there now.
+                for key in &made {
+                    store::accounts::add_prefecture_key(tx, &key.wrapped).await?;
+                }
+                let rewrap = Rewrap {
+                    id: node.clock.new_id(),
+                    master_generation,
+                    asked_by: call.caller.officer().to_owned(),
+                    started_at: node.clock.now(),
+                    finished_at: None,
+                    after_record: Uuid::nil(),
+                    wrapped: 0,
+                };
+                store::rewraps::put(tx, &rewrap).await?;
+                let entry =
+                    Entry::of(&call.caller, Act::KeysRotate, &node.clock).about(format!("master {master_generation}"));
+                Ok(Effect::new(RewrapView::of(&rewrap, left), entry).then(Change::Keys))
+            })
+        })
+        .await?;
+    reload(gateway).await?;
+    gateway.vault.rewrapping.wanted.notify_one();
+    Ok(Answer::message(StatusCode::ACCEPTED, &view).with_entries(receipt.entries()))
+}
+
+/// Takes the keyring file and the prefecture keys of the database into memory, as they are now.
+async fn reload(gateway: &Arc<Gateway>) -> Result<(), Error> {
+    let mut tx = gateway.store.read().await?;
+    let wrapped = store::accounts::prefecture_keys(&mut tx).await?;
+    drop(tx);
+    let (path, vault) = (gateway.config.keyring.clone(), gateway.vault.clone());
+    Ok(blocking(move || Ok(vault.reload(Keyring::load(&path)?, &wrapped)?)).await?)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Corrupt("keyring"))?
+}
+
+/// Wraps records' keys anew whenever a pass is not finished, until the server stops.
+pub async fn rewrap(gateway: Arc<Gateway>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        match one_pass(&gateway, &stopped).await {
+            Ok(()) => tokio::select! {
+                () = gateway.vault.rewrapping.wanted.notified() => {}
+                () = tokio::time::sleep(LOOKS_EVERY) => {}
+                _ = stopped.wait_for(|stop| *stop) => return,
+            },
+            Err(error) => {
+                tracing::error!(%error, "keys could not be wrapped anew; it is tried again");
+                if tokio::time::timeout(AGAIN, stopped.wait_for(|stop| *stop)).await.is_ok() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn one_pass(gateway: &Arc<Gateway>, stopped: &watch::Receiver<bool>) -> Result<(), Error> {
+    let left = &gateway.vault.rewrapping.left;
+    loop {
+        let mut tx = gateway.store.read().await?;
+        let rewrap = store::rewraps::newest(&mut tx).await?.filter(|rewrap| rewrap.finished_at.is_none());
+        // The keys that a pass made are put to use here, whichever node began it. They are looked for after the pass:
+        // whoever sees a pass sees its keys.
+        let generations = store::rewraps::generations(&mut tx).await?;
+        if generations.iter().any(|(prefecture, generation, _)| !gateway.vault.knows(prefecture, *generation)) {
+            reload(gateway).await?;
+        }
+        let Some(rewrap) = rewrap else {
+            left.store(0, Ordering::Relaxed);
+            return Ok(());
+        };
+        left.store(store::rewraps::count_after(&mut tx, rewrap.after_record).await?, Ordering::Relaxed);
+        drop(tx);
+        loop {
+            if *stopped.borrow() {
+                return Ok(());
+            }
+            let looked_at = wrap_batch(gateway, rewrap.id).await?;
+            let before =
+                left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(looked_at)));
+            let before = before.unwrap_or_default();
+            if before / LOGGED_EVERY != before.saturating_sub(looked_at) / LOGGED_EVERY {
+                tracing::info!(left = before.saturating_sub(looked_at), "records' keys are being wrapped anew");
+            }
+            if looked_at == 0 {
+                break;
+            }
+        }
+        finish(gateway, rewrap.id).await?;
+    }
+}
+
+/// Wraps the next records' keys; answers how many records it looked at, 0 at the end.
+async fn wrap_batch(gateway: &Arc<Gateway>, id: Uuid) -> Result<u64, Error> {
+    let node = gateway.clone();
+    let clockwork = Caller::gateway(gateway.clock.new_id());
+    let batch = gateway.journal.write(&clockwork, None, move |tx| {
+        Box::pin(async move {
+            let done = |looked_at: u64| {
+                Ok(Effect { value: looked_at, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() })
+            };
+            let Some(mut rewrap) = store::rewraps::newest(tx).await?.filter(|rewrap| rewrap.id == id) else {
+                return done(0);
+            };
+            let keys = store::rewraps::keys_after(tx, rewrap.after_record, BATCH).await?;
+            let Some(last) = keys.last() else { return done(0) };
+            rewrap.after_record = last.record;
+            let looked_at = keys.len() as u64;
+            rewrap.wrapped += store::rewraps::wrap_latest(tx, &node.vault, keys).await?;
+            store::rewraps::put(tx, &rewrap).await?;
+            done(looked_at)
+        })
+    });
+    batch.await.map(|(looked_at, _)| looked_at)
+}
+
+/// Ends a pass: destroys the prefecture keys to which nothing refers. Where a row still names an older key, the pass
+/// begins anew instead.
+async fn finish(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
+    // Whatever is written meanwhile is wrapped with the latest key: what is not there now will not be there later.
+    let mut tx = gateway.store.read().await?;
+    let used = store::rewraps::used(&mut tx).await?;
+    drop(tx);
+    let is_old = |prefecture: &str, generation| generation < gateway.vault.latest_generation(prefecture);
+    let passed_over = used.iter().any(|(prefecture, generation)| is_old(prefecture, *generation));
+    let node = gateway.clone();
+    let clockwork = Caller::gateway(gateway.clock.new_id());
+    let finished = gateway.journal.write(&clockwork, None, move |tx| {
+        Box::pin(async move {
+            let nothing = || Effect { value: Vec::new(), entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() };
+            let Some(mut rewrap) = store::rewraps::newest(tx).await?.filter(|rewrap| rewrap.id == id) else {
+                return Ok(nothing());
+            };
+            if passed_over {
+                rewrap.after_record = Uuid::nil();
+                store::rewraps::put(tx, &rewrap).await?;
+                return Ok(nothing());
+            }
+            let mut destroyed: Vec<(String, u32)> = Vec::new();
+            for (prefecture, generation, _) in store::rewraps::generations(tx).await? {
+                // Notes in the ledger are sealed with the central keys, and the ledger does not change.
+                if prefecture != CENTRAL && generation < node.vault.latest_generation(&prefecture) {
+                    store::rewraps::remove_prefecture_key(tx, &prefecture, generation).await?;
+                    destroyed.push((prefecture, generation));
+                }
+            }
+            rewrap.finished_at = Some(node.clock.now());
+            store::rewraps::put(tx, &rewrap).await?;
+            let entry = Entry::of_gateway(Act::KeysRewrapped, &node.clock).about(rewrap.wrapped);
+            tracing::info!(wrapped = rewrap.wrapped, destroyed = destroyed.len(), "records' keys are wrapped anew");
+            Ok(Effect { value: destroyed, entries: vec![entry.into()], ..nothing() })
+        })
+    });
+    let (destroyed, _) = finished.await?;
+    if passed_over {
+        return Err(StoreError::Corrupt("a record's key was passed over; the pass begins anew").into());
+    }
+    let vault = gateway.vault.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(LINGERS).await;
+        destroyed.iter().for_each(|(prefecture, generation)| vault.forget(prefecture, *generation));
+    });
+    Ok(())
+}
+
+/// `POST /v1/keys/retirements` (operator): takes master keys to which nothing in the database or its stream
+/// refers out of the keyring. Backups from before the last pass do not open with this keyring any more.
+///
+/// # Errors
+/// [`Error::RewrapRunning`]; the keyring or its token cannot be had.
+pub async fn retire_masters(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
+    let idempotency = call.idempotency()?;
+    let view = keys_view(gateway).await?;
+    if view.rewrap.is_some_and(|rewrap| rewrap.finished_at.is_none()) {
+        return Err(Error::RewrapRunning);
+    }
+    let needed: BTreeSet<u32> = view.masters_needed.into_iter().chain(view.masters_of_stream).collect();
+    let goes = view.masters.iter().filter(|generation| **generation != view.master && !needed.contains(generation));
+    let about = format!("masters {}", goes.map(u32::to_string).collect::<Vec<_>>().join(" "));
+    let node = gateway.clone();
+    let caller = call.caller.clone();
+    // Logged, then done. Where it is not done, whoever repeats it does it.
+    let (_, receipt) = gateway
+        .journal
+        .write(&caller, Some(idempotency), move |_| {
+            Box::pin(async move {
+                Ok(Effect::new((), Entry::of(&call.caller, Act::KeysRetire, &node.clock).about(about.trim_end())))
+            })
+        })
+        .await?;
+    let path = gateway.config.keyring.clone();
+    blocking(move || Ok(Keyring::load(&path)?.retire(&needed)?)).await?;
+    reload(gateway).await?;
+    Ok(Answer::message(StatusCode::OK, &keys_view(gateway).await?).with_entries(receipt.entries()))
+}

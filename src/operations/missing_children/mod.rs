@@ -1,0 +1,5 @@
+//! Missing-child notices (行方不明児童, CA情報).
+
+pub mod announce_missing_child;
+pub mod answer_missing_notice;
+pub mod view_missing_notice;

@@ -1,0 +1,12 @@
+//! Case records: registered, updated, viewed, listed, closed, shielded, edited, with their files.
+
+pub mod attach_file;
+pub mod close_record;
+pub mod edit_lock;
+pub mod list_records;
+pub mod record_rules;
+pub mod register_batch;
+pub mod register_record;
+pub mod shield_record;
+pub mod update_record;
+pub mod view_record;

@@ -1,0 +1,5 @@
+//! Retention, disposal, the destruction of keys.
+
+pub mod destroy_keys;
+pub mod dispose_records;
+pub mod retain_records;

@@ -1,0 +1,3 @@
+//! National search (全国検索).
+
+pub mod search_nationwide;

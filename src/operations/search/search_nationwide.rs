@@ -1,0 +1,343 @@
+//! Searches the whole country by a fragment of a name (全国検索, 児童虐待防止法13条の4).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    disclosure::gate::Beside,
+    domain::{
+        calendar::PartialDate, case_record::RecordFacts, format::code_lists::SEX, organization::OrganizationCode,
+        registry::Registry,
+    },
+    error::Error,
+    gateway::Gateway,
+    identity::Caller,
+    journal::inbox::{InboxItem, InboxKind},
+    keys::vault::{CENTRAL, Place},
+    ledger::entry::{Act, Entry, Logged, Purpose},
+    operations::written,
+    search::{
+        pattern::Pattern,
+        query::{BirthCriterion, NearMisses, Query},
+        watch::{self, Rule},
+    },
+    wire::{
+        answer::{Answer, CarriesNoRecordData},
+        call::Call,
+    },
+};
+
+/// What is known of the child. In a name `?` stands for one unknown character and `*` for any number.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchRequest {
+    /// For what: `new_report`, `casework`, `transfer` or `missing_child`.
+    pub purpose: Purpose,
+    /// The searcher's own case reference, 1 to 80 characters.
+    pub case_reference: String,
+    /// Fragment of the child's name in any written form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child_name: Option<String>,
+    /// Fragment of a guardian's name in any written form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardian_name: Option<String>,
+    /// Fragment of a relative's name in any written form. Answered from the searcher's own records alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birth: Option<BirthRequest>,
+    /// Code of the list `SexCode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sex: Option<String>,
+    /// Whether readings with one kana wrong, missing or too many are looked for: `if_none` (where nothing else is
+    /// found), `always` or `never`.
+    #[serde(default)]
+    pub near_misses: NearMisses,
+    /// Page of the answer, from 1. Each page is a search of its own: authorized, run and logged anew.
+    #[serde(default = "first_page")]
+    pub page: usize,
+}
+
+fn first_page() -> usize {
+    1
+}
+
+/// What is known of the birth date, in any form the national format accepts.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum BirthRequest {
+    On {
+        on: String,
+    },
+    Between {
+        from: String,
+        to: String,
+    },
+    /// Whole years lived today, 0 to 120.
+    Aged {
+        age: u8,
+    },
+}
+
+/// What "no hit" covered.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Coverage {
+    /// Organizations connected.
+    pub organizations_connected: usize,
+    /// The longest ago that a connected organization last uploaded; missing where none has. RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_last_upload: Option<String>,
+    /// Prefectures (01 to 47) in which no organization is connected.
+    pub prefectures_not_reached: Vec<String>,
+}
+
+/// What stands beside the children of an answer.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SearchFacts {
+    /// More near misses than the limit: none is named; narrow down.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub too_many_near_misses: bool,
+    /// Where there is more: the page to ask for next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page: Option<usize>,
+    /// Where nothing was found: what that covers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+}
+
+impl CarriesNoRecordData for SearchFacts {}
+
+const LONGEST_NAME: usize = 120;
+const OLDEST: u8 = 120;
+
+/// `POST /v1/searches`
+///
+/// # Errors
+/// [`Error::TooBroad`], [`Error::TooManyHits`]; a search that could not be completed is an error, never an empty list.
+pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+    let request: SearchRequest = call.json()?;
+    let query = query(&request, &gateway.clock)?;
+    let memory = gateway.journal.memory();
+    let caller = &call.caller;
+    let config = &gateway.config.search;
+    let most = config.most_hits;
+    let start = (request.page - 1).saturating_mul(config.page_hits);
+    if let Err(error) = allowance(gateway, &call) {
+        // Behind no epoch: it rests on nothing that somebody may see, and is not to be decided again.
+        let refused = refusal(gateway, &call, &request, &error)?;
+        gateway.journal.note(vec![refused], Vec::new()).await?;
+        return Err(error);
+    }
+    let outcome = match &query {
+        Some(query) if !query.is_too_broad() => {
+            let findable = |facts: &RecordFacts| gateway.gate.findable(caller, facts);
+            // A search of many candidates must not hold up the others on this thread.
+            let found =
+                tokio::task::block_in_place(|| memory.index.search(query, caller.organization(), most, findable));
+            if found.too_many { Err(Error::TooManyHits { most }) } else { Ok(found) }
+        }
+        _ => Err(Error::TooBroad),
+    };
+    let records = outcome.as_ref().map(|found| found.records.as_slice()).unwrap_or_default();
+    let shown = records.iter().skip(start).take(config.page_hits).cloned().collect();
+    let Beside { entries, inbox: alerts } =
+        query.as_ref().map(|query| patterns(gateway, &call, &request, query, shown)).unwrap_or_default();
+    let (query, found) = match (query, outcome) {
+        (Some(query), Ok(found)) => (query, found),
+        (_, outcome) => {
+            let error = outcome.err().unwrap_or(Error::TooBroad);
+            let mut refused = vec![refusal(gateway, &call, &request, &error)?];
+            refused.extend(entries);
+            gateway.journal.record(call.decided_at, refused, alerts).await?;
+            return Err(error);
+        }
+    };
+    let mut inbox: Vec<InboxItem> = memory
+        .standing
+        .searched(&query)
+        .into_iter()
+        .filter(|(_, issuer)| issuer != caller.organization())
+        .map(|(notice, issuer)| InboxItem::new(issuer, InboxKind::MissingChildSearched).subject(notice).from(caller))
+        .collect();
+    // Owners of shielded records that stayed hidden are told as well: a family that really came here is found by
+    // their decision.
+    let hidden = found
+        .approached
+        .into_iter()
+        .map(|(record, owner)| InboxItem::new(owner, InboxKind::ShieldApproached).record(record).from(caller));
+    inbox.extend(hidden.filter(|item| item.to != *caller.organization()));
+    let note = sealed_note(gateway, caller, &request)?;
+    let mut hits = found.hits.into_iter().chain(found.near).skip(start);
+    let page: Vec<_> = hits.by_ref().take(config.page_hits).collect();
+    // On a page past the end as well: it must not tell whether there is an earlier one.
+    let nothing_shown = page.is_empty();
+    let next_page = hits.next().map(|_| request.page + 1);
+    let disclosed = gateway
+        .gate
+        .disclose_hits(caller, request.purpose, call.decided_at, page, note, inbox, Beside { entries, inbox: alerts })
+        .await?;
+    let facts = SearchFacts {
+        too_many_near_misses: found.too_many_near,
+        next_page,
+        coverage: nothing_shown.then(|| coverage(gateway)),
+    };
+    Ok(Answer::disclosed_among(&disclosed, &facts))
+}
+
+fn allowance(gateway: &Gateway, call: &Call) -> Result<(), Error> {
+    if call.attempt > 0 {
+        return Ok(());
+    }
+    gateway.search_budget.take(call.caller.organization(), call.caller.officer())
+}
+
+/// The criteria of a request; `None` where a name holds no letter that is known.
+fn query(request: &SearchRequest, clock: &Clock) -> Result<Option<Query>, Error> {
+    written("case_reference", &request.case_reference, 80)?;
+    if request.page == 0 {
+        return Err(field("page", "1以上の整数で指定してください", "must be 1 or more"));
+    }
+    let mut patterns = [None, None, None];
+    for ((field, name), pattern) in [
+        ("child_name", &request.child_name),
+        ("guardian_name", &request.guardian_name),
+        ("relative_name", &request.relative_name),
+    ]
+    .into_iter()
+    .zip(&mut patterns)
+    {
+        if let Some(name) = name {
+            written(field, name, LONGEST_NAME)?;
+            *pattern = Pattern::of(name);
+            if pattern.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+    let [child, guardian, relative] = patterns;
+    let sex = request.sex.as_deref().map(|sex| {
+        let known = SEX.codes.iter().any(|(code, _)| *code == sex);
+        sex.bytes().next().filter(|_| known).ok_or(field(
+            "sex",
+            "性別コードで指定してください",
+            "must be a code of SexCode",
+        ))
+    });
+    Ok(Some(Query {
+        child,
+        guardian,
+        relative,
+        birth: request.birth.as_ref().map(|birth| birth_criterion(birth, clock)).transpose()?,
+        sex: sex.transpose()?,
+        near_misses: request.near_misses,
+    }))
+}
+
+fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion, Error> {
+    let date = |text: &str| {
+        PartialDate::parse(text).ok_or(field(
+            "birth",
+            "日付・年月・年（西暦または元号）で指定してください",
+            "must be a date, a month or a year, in the Gregorian calendar or an era",
+        ))
+    };
+    match birth {
+        BirthRequest::On { on } => Ok(BirthCriterion::on(date(on)?)),
+        BirthRequest::Between { from, to } => BirthCriterion::between(date(from)?, date(to)?).ok_or(field(
+            "birth",
+            "終わりの日は始めの日以後としてください",
+            "must not end before it begins",
+        )),
+        BirthRequest::Aged { age } if *age > OLDEST => {
+            Err(field("birth", "年齢は0から120までで指定してください", "an age must be 0 to 120"))
+        }
+        BirthRequest::Aged { age } => Ok(BirthCriterion::aged(*age, clock.today_in_japan())),
+    }
+}
+
+fn field(field: &'static str, rule_ja: &'static str, rule_en: &'static str) -> Error {
+    Error::Field { field, rule_ja, rule_en }
+}
+
+/// Patterns in the officer's searches, for the organization's auditor and the owners of the children shown: to be
+/// written with what the search itself is answered by.
+fn patterns(
+    gateway: &Gateway,
+    call: &Call,
+    request: &SearchRequest,
+    query: &Query,
+    shown: Vec<(Uuid, OrganizationCode)>,
+) -> Beside {
+    let caller = &call.caller;
+    let officer = gateway.directory().staff(caller.organization(), caller.officer());
+    let alerts = gateway.watch.observe(watch::Search {
+        request: caller.request(),
+        organization: caller.organization(),
+        officer: caller.officer(),
+        officer_name: officer.as_ref().map_or("", |officer| officer.name.as_str()),
+        at: gateway.clock.now(),
+        query,
+        case_reference: &request.case_reference,
+        found: shown,
+    });
+    let mut beside = Beside::default();
+    for alert in alerts {
+        let kind = told_as(alert.rule);
+        let entry = Entry::of(caller, Act::SearchWatch, &gateway.clock).about(alert.rule.as_str());
+        let item = |to| InboxItem::new(to, kind).from(caller).because_of(&entry);
+        if alert.is_news {
+            beside.inbox.push(item(caller.organization().clone()));
+        }
+        // One message for each owner, about one of its children: the ledger has the others.
+        let others = alert.found.into_iter().filter(|(_, owner)| owner != caller.organization());
+        let one_each: BTreeMap<OrganizationCode, Uuid> = others.map(|(record, owner)| (owner, record)).collect();
+        let has_others = !one_each.is_empty();
+        beside.inbox.extend(one_each.into_iter().map(|(owner, record)| item(owner).record(record)));
+        if alert.is_news || has_others {
+            beside.entries.push(entry.into());
+        }
+    }
+    beside
+}
+
+fn told_as(rule: Rule) -> InboxKind {
+    match rule {
+        Rule::ManyNames => InboxKind::SearchManyNames,
+        Rule::Walk => InboxKind::SearchWalk,
+        Rule::AtNight => InboxKind::SearchAtNight,
+        Rule::OwnName => InboxKind::SearchOwnName,
+        Rule::Repeated => InboxKind::SearchRepeated,
+    }
+}
+
+/// A refused search is in the ledger like any other.
+fn refusal(gateway: &Gateway, call: &Call, request: &SearchRequest, error: &Error) -> Result<Logged, Error> {
+    let note = sealed_note(gateway, &call.caller, request)?;
+    let entry = Entry::of(&call.caller, Act::Search, &gateway.clock)
+        .for_purpose(request.purpose)
+        .with_note(&note)
+        .refused(error.code());
+    Ok(Logged::noted(entry, note))
+}
+
+/// The criteria as they were given, sealed: the searcher's auditor may read them, the ledger only proves them.
+fn sealed_note(gateway: &Gateway, caller: &Caller, request: &SearchRequest) -> Result<Vec<u8>, Error> {
+    let text = serde_json::to_vec(request).map_err(|error| Error::Body(error.to_string()))?;
+    let place = Place { table: "ledger", row: &caller.request(), column: "sealed_note" };
+    Ok(gateway.vault.seal(CENTRAL, place, &text)?)
+}
+
+fn coverage(gateway: &Gateway) -> Coverage {
+    let connected = gateway.directory().organizations();
+    let reached = Registry::prefectures_of(connected.iter().map(|organization| &organization.code));
+    let prefectures_not_reached =
+        (1..=47).map(|number| format!("{number:02}")).filter(|number| !reached.contains(number.as_str())).collect();
+    Coverage {
+        organizations_connected: connected.len(),
+        oldest_last_upload: connected.iter().filter_map(|o| o.last_upload_at).min().map(|at| at.to_rfc3339()),
+        prefectures_not_reached,
+    }
+}

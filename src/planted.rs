@@ -1,0 +1,76 @@
+//! Defects and faults planted on purpose: defects, so that the tests which guard a law can show that they would fail;
+//! faults, which no test could bring about from outside at the right moment.
+//!
+//! They exist in debug builds alone and are asked for by `PLANTED_DEFECT`. A release build has none.
+
+/// A defect or fault that a test plants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(debug_assertions), allow(dead_code, reason = "a release build plants none"))]
+pub enum Planted {
+    /// Answers, and only then commits.
+    AnswerBeforeCommit,
+    /// Does not follow what other nodes committed.
+    StaleMemory,
+    /// Takes commits for durable that PostgreSQL has not flushed.
+    UnflushedCommits,
+    /// A witness signs whatever the log signed, without a proof.
+    CosignWithoutProof,
+    /// Verifying the ledger, the columns beside an entry are taken as they are.
+    BelieveColumns,
+    /// Goes on where an entry could not be appended to the ledger.
+    IgnoreTheLedger,
+    /// Updates whatever version is there.
+    IgnoreIfMatch,
+    /// Believes what it found out when a request began until the request ends, and looks at no revocation list.
+    RecognizeOnce,
+    /// Goes by the system's clock wherever it leaps to.
+    BelieveTheClock,
+    /// Ends without waiting for calls that are under way.
+    CutOpenCalls,
+    /// A fault: every second commit holds, is told to have failed, and cannot be looked up at once.
+    CommitHeldAndDenied,
+    /// A fault: every second commit does not hold, and it cannot be looked up at once.
+    CommitLost,
+    /// Answers, and streams the batch when the next one comes.
+    AnswerBeforeStream,
+}
+
+impl Planted {
+    /// Whether it was asked for.
+    pub fn is_planted(self) -> bool {
+        Self::from_environment() == Some(self)
+    }
+
+    /// What was asked for.
+    #[cfg(debug_assertions)]
+    fn from_environment() -> Option<Self> {
+        match std::env::var("PLANTED_DEFECT").as_deref() {
+            Ok("answer-before-commit") => Some(Self::AnswerBeforeCommit),
+            Ok("stale-memory") => Some(Self::StaleMemory),
+            Ok("unflushed-commits") => Some(Self::UnflushedCommits),
+            Ok("cosign-without-proof") => Some(Self::CosignWithoutProof),
+            Ok("believe-columns") => Some(Self::BelieveColumns),
+            Ok("ignore-the-ledger") => Some(Self::IgnoreTheLedger),
+            Ok("ignore-if-match") => Some(Self::IgnoreIfMatch),
+            Ok("recognize-once") => Some(Self::RecognizeOnce),
+            Ok("believe-the-clock") => Some(Self::BelieveTheClock),
+            Ok("cut-open-calls") => Some(Self::CutOpenCalls),
+            Ok("commit-held-and-denied") => Some(Self::CommitHeldAndDenied),
+            Ok("commit-lost") => Some(Self::CommitLost),
+            Ok("answer-before-stream") => Some(Self::AnswerBeforeStream),
+            _ => None,
+        }
+    }
+
+    /// None: this is a release build.
+    #[cfg(not(debug_assertions))]
+    fn from_environment() -> Option<Self> {
+        None
+    }
+
+    /// What becomes of the commit with this number.
+    pub fn of_commit(number: u64) -> Option<Self> {
+        Self::from_environment()
+            .filter(|planted| matches!(planted, Self::CommitHeldAndDenied | Self::CommitLost) && number % 2 == 1)
+    }
+}
