@@ -52,9 +52,13 @@ fn the_document_names_every_query_parameter_that_is_read() {
         .collect();
     let read = regex::Regex::new(r#"(?:query\.get|\.number)\("(\w+)"\)"#).unwrap();
     let mut used = Vec::new();
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/operations")).unwrap() {
-        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        used.extend(read.captures_iter(&source).map(|found| found[1].to_owned()));
+    for room in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/operations")).unwrap() {
+        let room = room.unwrap().path();
+        let files = std::fs::read_dir(&room).into_iter().flatten().map(|file| file.unwrap().path());
+        for file in files.chain([room.clone()]).filter(|file| file.is_file()) {
+            let source = std::fs::read_to_string(file).unwrap();
+            used.extend(read.captures_iter(&source).map(|found| found[1].to_owned()));
+        }
     }
     documented.sort();
     documented.dedup();
