@@ -5,6 +5,7 @@
 
 use crate::{
     domain::{
+        edit_lock::EditLock,
         format::Fault,
         organization::OrganizationKind,
         transfer::{CompletenessFault, TransferState},
@@ -12,7 +13,7 @@ use crate::{
     identity::directory::Unrecognized,
     journal::error::JournalError,
     keys::error::KeyError,
-    store::{edit_locks::EditLock, error::StoreError},
+    store::error::StoreError,
 };
 
 /// Why a request was not carried out.

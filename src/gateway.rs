@@ -13,9 +13,10 @@ use crate::{
     journal::{following::Following, journal::Journal},
     keys::vault::Vault,
     ledger::checkpoint::Signer,
+    node::snapshot::file as snapshot_file,
     publish::board::Board,
     search::{budget::Budget, watch::Watch},
-    store::open::Store,
+    store::{error::StoreError, open::Store},
 };
 
 /// A node, ready to serve.
@@ -45,5 +46,13 @@ pub struct Gateway {
 impl Gateway {
     pub fn directory(&self) -> &Directory {
         &self.journal.memory().directory
+    }
+
+    /// Removes the snapshot of the last stop, where there is one: it may name what is gone.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn remove_snapshot(&self) -> Result<(), StoreError> {
+        self.config.snapshot_file().as_deref().map_or(Ok(()), snapshot_file::remove)
     }
 }

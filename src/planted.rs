@@ -68,6 +68,14 @@ impl Planted {
         None
     }
 
+    /// Whether a defect or fault of the journal's transaction was asked for: it shows only where there is one.
+    pub fn is_of_transactions() -> bool {
+        matches!(
+            Self::from_environment(),
+            Some(Self::AnswerBeforeCommit | Self::IgnoreTheLedger | Self::CommitHeldAndDenied | Self::CommitLost)
+        )
+    }
+
     /// What becomes of the commit with this number.
     pub fn of_commit(number: u64) -> Option<Self> {
         Self::from_environment()

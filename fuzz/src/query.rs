@@ -54,7 +54,7 @@ fn meets_itself(name: &str) {
 fn finds_whom_it_explains(fragment: &str) {
     let Some(pattern) = Pattern::of(fragment) else { return };
     let query = Query { child: Some(pattern), near_misses: NearMisses::Always, ..Query::default() };
-    let found = INDEX.search(&query, &OrganizationCode::ministry(), NAMES.len(), |_| Findable::Shown);
+    let found = INDEX.search(&query, &OrganizationCode::ministry(), NAMES.len(), |_| Findable::Shown(()));
     assert!(!found.too_many && !found.too_many_near && found.approached.is_empty());
     assert_eq!(found.records.len(), found.hits.len() + found.near.len());
     let found: BTreeSet<Uuid> = found.records.into_iter().map(|(id, _)| id).collect();

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    ledger::evidence::Evidence,
     ledger::{
         audit::Audited,
         checkpoint::{Checkpoint, CheckpointError, SignedNote},
@@ -31,7 +32,6 @@ use crate::{
         evidence_page::word_of,
         merkle::{Hash, leaf_hash, verify_consistency, verify_inclusion},
     },
-    operations::accounting::prove_ledger::Evidence,
 };
 
 #[derive(Subcommand)]

@@ -1,22 +1,25 @@
 //! The one door: decide → reduce to the granted groups → append to the ledger → commit → disclose.
 
-use crate::keys::error::KeyError;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::sealed::Sealed;
+use super::{
+    done::CarriesNoRecordData,
+    grant::Grant,
+    sealed::Sealed,
+    view::{Contact, FoundChild, FoundChildren, Item, Matched, RecordView},
+};
 use crate::{
-    clock::{Clock, Timestamp},
+    clock::Clock,
     domain::{
-        case_record::{IndexItems, NameForm, RecordFacts, Standing},
-        format::{Document, Element},
+        case_record::{IndexItems, RecordFacts, Standing},
+        format::{Document, Element, sections::SECTIONS},
         organization::OrganizationCode,
         registry::Registry,
         relation::relation,
-        visibility::{
-            GroupSet, ItemGroup, LegalBasis, Operation, Relation, Situation, VisibilitySettings, visible_groups,
-        },
+        visibility::{GroupSet, ItemGroup, LegalBasis, Operation, Relation, Situation, visible_groups},
     },
     error::Error,
     identity::{Caller, Role},
@@ -25,14 +28,18 @@ use crate::{
         journal::Journal,
         writer::Receipt,
     },
+    keys::{error::KeyError, vault::Vault},
     ledger::entry::{Act, Entry, Logged, Purpose, RecordRef},
     search::{
         index::{Findable, Hit},
         pattern::Rank,
     },
     store::{
-        attachments::{Attachment, AttachmentLine},
         error::StoreError,
+        open::Store,
+        reads::{self, ReadRecord, Reader},
+        records::StoredRecord,
+        tx::Tx,
     },
 };
 
@@ -48,6 +55,11 @@ impl<T> Disclosed<T> {
         Self { value, receipt }
     }
 
+    /// With facts that carry no record data.
+    pub fn with<F: CarriesNoRecordData>(self, facts: F) -> Disclosed<With<T, F>> {
+        Disclosed { value: With { data: self.value, facts }, receipt: self.receipt }
+    }
+
     pub fn value(&self) -> &T {
         &self.value
     }
@@ -58,123 +70,32 @@ impl<T> Disclosed<T> {
     }
 }
 
-/// A decision that a record may be shown: to which relation, which groups, which version. Made here alone.
-pub struct Grant {
-    facts: RecordFacts,
-    relation: Relation,
-    groups: GroupSet,
-    version: i64,
-    basis: LegalBasis,
-    /// For a receiver or former owner: what came later was not provided.
-    provided_at: Option<Timestamp>,
-    decided_at: u64,
+/// Disclosed data and facts beside it that carry none.
+#[derive(Debug)]
+pub struct With<T, F> {
+    pub data: T,
+    pub facts: F,
 }
 
-impl Grant {
-    /// Asks for an older version.
-    pub fn at_version(mut self, version: i64) -> Self {
-        self.version = version;
-        self
-    }
-
-    /// The version to read: what was provided for a receiver or former owner, else the current one.
-    pub fn version(&self) -> i64 {
-        self.version
-    }
-
-    pub fn relation(&self) -> Relation {
-        self.relation
-    }
-
-    /// Whether something added at a moment is covered: a receiver or former owner sees what was provided then.
-    pub fn covers_time(&self, at: Timestamp) -> bool {
-        self.provided_at.is_none_or(|provided_at| at <= provided_at)
-    }
-
-    pub fn covers(&self, group: ItemGroup) -> bool {
-        self.groups.contains(group)
-    }
-
-    /// The owner's name is itself a location: of a shielded record it goes to those with a part in it alone.
-    fn hides_owner(&self, reader: &OrganizationCode) -> bool {
-        hides_owner(self.relation, &self.facts, reader)
-    }
-}
-
-/// One item group in a view.
-pub enum Item {
-    Shown(Element),
-    Withheld,
-}
-
-/// A record as one reader may see it.
-pub struct RecordView {
+/// What is asked of one record, and why.
+#[derive(Clone, Copy)]
+pub struct Asked {
     pub record: Uuid,
-    pub version: i64,
-    /// `None` where the owner's name would be a location.
-    pub owner: Option<OrganizationCode>,
-    pub relation: Relation,
-    /// The present state; `None` for a former owner, who sees what it provided as it was.
-    pub closed: Option<bool>,
-    pub serious: Option<bool>,
-    /// Whole years on the day of the disclosure.
-    pub age: i32,
-    pub items: Vec<(ItemGroup, Item)>,
-    pub attachments: Vec<AttachmentLine>,
+    pub act: Act,
+    pub operation: Operation,
+    pub purpose: Purpose,
 }
 
-/// Whom to call about a child.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Contact {
-    /// The body that owns the record.
-    Owner { organization: OrganizationCode, name: String, desk: String },
-    /// A shielded record: ask through the gateway (`POST /v1/records/{id}/inquiries`).
-    Relay { desk: &'static str },
-}
-
-/// One child found by a search: the four items, and whom to call.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct FoundChild {
-    pub record: Uuid,
-    pub name: String,
-    /// Code of the list `SexCode`.
-    pub sex: String,
-    /// `2018-04-01`, or its known part.
-    pub birth_date: String,
-    pub guardians: Vec<String>,
-    pub contact: Contact,
-    pub rank: Rank,
-    /// Whose name matched, in which written form.
-    pub matched: Vec<Matched>,
-}
-
-/// The children that a search shows, best first.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct FoundChildren {
-    pub children: Vec<FoundChild>,
-    /// Weaker hits, apart from the others: one kana of the name is wrong, missing or too many.
-    pub near_misses: Vec<FoundChild>,
-}
-
-impl FoundChildren {
-    pub fn is_empty(&self) -> bool {
-        self.children.is_empty() && self.near_misses.is_empty()
-    }
-}
-
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct Matched {
-    pub person: &'static str,
-    pub form: NameForm,
-}
-
-/// What decides and accounts for every disclosure of a node.
-#[derive(Clone)]
-pub struct Gate {
-    journal: Journal,
-    registry: Arc<Registry>,
-    clock: Clock,
+/// What a search found, on its way out.
+pub struct FoundBySearch {
+    pub purpose: Purpose,
+    /// What the caller may see of each, decided when it was found.
+    pub hits: Vec<(Grant, Sealed<Hit>)>,
+    /// The criteria, sealed.
+    pub note: Vec<u8>,
+    /// Messages because of the search itself.
+    pub inbox: Vec<InboxItem>,
+    pub beside: Beside,
 }
 
 /// Entries and messages that are written with a disclosure, or not at all.
@@ -184,49 +105,172 @@ pub struct Beside {
     pub inbox: Vec<InboxItem>,
 }
 
+/// A list of records or notices on its way out: what was done, and who is on it.
+pub struct Listing<T> {
+    pub entry: Entry,
+    /// One entry for each that is on the list.
+    pub each: Vec<Entry>,
+    /// The item group in which the lines stand.
+    pub group: ItemGroup,
+    pub basis: LegalBasis,
+    pub lines: Sealed<T>,
+}
+
+/// What decides and accounts for every disclosure of a node.
+#[derive(Clone)]
+pub struct Gate {
+    journal: Journal,
+    store: Store,
+    vault: Arc<Vault>,
+    registry: Arc<Registry>,
+    clock: Clock,
+}
+
 impl Gate {
-    pub fn new(journal: Journal, registry: Arc<Registry>, clock: Clock) -> Self {
-        Self { journal, registry, clock }
+    pub fn new(journal: Journal, store: Store, vault: Arc<Vault>, registry: Arc<Registry>, clock: Clock) -> Self {
+        Self { journal, store, vault, registry, clock }
     }
 
-    /// Decides whether a caller may see a record, and what of it. A refusal is in the ledger before it is told.
+    /// Shows a record, or a version of it, as far as the caller may see it.
     ///
     /// # Errors
-    /// [`Error::NotAvailable`], whether the record is hidden or does not exist.
-    pub async fn authorize(
+    /// [`Error::NotAvailable`], whether it is hidden or does not exist.
+    pub async fn view(
         &self,
         caller: &Caller,
-        act: Act,
-        purpose: Purpose,
-        operation: Operation,
-        requested: Uuid,
-        known: Option<(RecordFacts, Standing)>,
-        decided_at: u64,
-    ) -> Result<Grant, Error> {
-        let grant = known.and_then(|(facts, standing)| self.decide(caller, operation, facts, &standing, decided_at));
-        match grant {
-            Some(grant) => Ok(grant),
-            None => {
-                let entry = Entry::of(caller, act, &self.clock)
-                    .about(requested)
-                    .for_purpose(purpose)
-                    .refused("record_not_available");
-                self.journal.record(decided_at, vec![entry.into()], Vec::new()).await?;
-                Err(Error::NotAvailable)
-            }
+        asked: Asked,
+        version: Option<i64>,
+    ) -> Result<Disclosed<RecordView>, Error> {
+        let reader = self.reader(caller, asked.record, version);
+        let read = reads::record(&self.store, asked.record, &reader).await?;
+        // What an earlier owner did not hand over is in its versions: they are not the present owner's to read.
+        let read = read.filter(|read| version.is_none_or(|v| read.stored.facts.has_own_version(v)));
+        let decided = read.and_then(|read| Some((self.decide(caller, asked.operation, &read)?, read)));
+        let Some((grant, ReadRecord { stored, versions, attachments, .. })) = decided else {
+            return Err(self.refuse(caller, asked).await);
+        };
+        let grant = Grant { version: version.unwrap_or(grant.version), ..grant };
+        let document = Sealed::new(versions.open(&self.vault, &stored, grant.version)?);
+        let present = GroupSet::of(document.peek().sections().map(|(group, _)| group)).with(ItemGroup::Attachments);
+        let receipt = self.account(caller, asked, &stored.facts, &grant, present).await?;
+        let attachments = if grant.groups.contains(ItemGroup::Attachments) { attachments } else { Vec::new() };
+        let attachments = attachments.into_iter().filter(|line| grant.covers_time(line.at)).collect();
+        Ok(Disclosed::new(self.record_view(document.open(), attachments, stored.facts, &grant), receipt))
+    }
+
+    fn record_view(
+        &self,
+        document: Document,
+        attachments: Vec<crate::domain::attachment::AttachmentLine>,
+        facts: RecordFacts,
+        grant: &Grant,
+    ) -> RecordView {
+        let age = IndexItems::of(&document).map_or(0, |items| items.birth_date.age_on(self.clock.today_in_japan()));
+        let mut sections: Vec<(ItemGroup, Element)> = document.into_sections();
+        let items = SECTIONS
+            .iter()
+            .filter_map(|section| {
+                let group = section.group;
+                if !grant.groups.contains(group) {
+                    return Some((group, Item::Withheld));
+                }
+                let position = sections.iter().position(|(of, _)| *of == group)?;
+                Some((group, Item::Shown(sections.swap_remove(position).1)))
+            })
+            .collect();
+        let is_present = grant.relation != Relation::FormerOwner;
+        RecordView {
+            record: facts.id,
+            version: grant.version,
+            owner: (!grant.hides_owner).then_some(facts.owner),
+            relation: grant.relation,
+            closed: is_present.then_some(facts.closed),
+            serious: is_present.then_some(facts.serious),
+            age,
+            items,
+            attachments,
         }
     }
 
-    fn decide(
+    /// Discloses something that belongs to one item group of a record: its history, an attachment, a review note.
+    /// `read` is asked once it is decided that the caller may see the record; what it does not find, or leaves out, may
+    /// not be seen.
+    ///
+    /// # Errors
+    /// [`Error::NotAvailable`], whether it is hidden or does not exist.
+    pub async fn part<T, R>(
+        &self,
+        caller: &Caller,
+        asked: Asked,
+        group: ItemGroup,
+        read: R,
+    ) -> Result<Disclosed<T>, Error>
+    where
+        R: for<'t> FnOnce(
+            &'t mut Tx,
+            &'t StoredRecord,
+            &'t Grant,
+        ) -> BoxFuture<'t, Result<Option<Sealed<T>>, StoreError>>,
+    {
+        let mut tx = self.store.read().await?;
+        let found = reads::facts(&mut tx, asked.record, &self.reader(caller, asked.record, None)).await?;
+        let Some((stored, grant)) = found
+            .and_then(|found| Some((self.decide(caller, asked.operation, &found)?, found.stored)))
+            .map(|(grant, stored)| (stored, grant))
+        else {
+            drop(tx);
+            return Err(self.refuse(caller, asked).await);
+        };
+        let sealed = read(&mut tx, &stored, &grant).await?;
+        drop(tx);
+        let Some(sealed) = sealed else { return Err(self.refuse(caller, asked).await) };
+        if !grant.groups.contains(group) {
+            let refused =
+                self.log(caller, asked, &stored.facts, &grant, |entry| entry.refused("record_not_available"))?;
+            self.journal.record(caller.decided_at(), vec![refused], Vec::new()).await?;
+            return Err(Error::NotAvailable);
+        }
+        let receipt = self.account(caller, asked, &stored.facts, &grant, GroupSet::of([group])).await?;
+        Ok(Disclosed::new(sealed.open(), receipt))
+    }
+
+    /// A refusal is in the ledger before it is told. A record that is hidden and one that does not exist look the same.
+    async fn refuse(&self, caller: &Caller, asked: Asked) -> Error {
+        let error = Error::NotAvailable;
+        let entry = Entry::of(caller, asked.act, &self.clock)
+            .about(asked.record)
+            .for_purpose(asked.purpose)
+            .refused(error.code());
+        match self.journal.record(caller.decided_at(), vec![entry.into()], Vec::new()).await {
+            Ok(_) => error,
+            Err(unwritten) => unwritten,
+        }
+    }
+
+    /// What the store needs to know of the caller to read what it may see, and no more.
+    fn reader(&self, caller: &Caller, record: Uuid, version: Option<i64>) -> Reader {
+        let day = self.clock.today_in_japan();
+        let memory = self.journal.memory();
+        let is_party = memory.index.facts_of(record).is_some_and(|facts| {
+            let relation = relation(&facts, &Standing::default(), caller.organization(), &self.registry, day);
+            matches!(relation, Relation::Owner | Relation::Counterpart | Relation::Reviewer)
+        });
+        Reader { organization: caller.organization().clone(), is_party, version, now: self.clock.now() }
+    }
+
+    fn decide(&self, caller: &Caller, operation: Operation, read: &ReadRecord) -> Option<Grant> {
+        self.decide_on(caller, operation, &read.stored.facts, &read.standing)
+    }
+
+    fn decide_on(
         &self,
         caller: &Caller,
         operation: Operation,
-        facts: RecordFacts,
+        facts: &RecordFacts,
         standing: &Standing,
-        decided_at: u64,
     ) -> Option<Grant> {
         let day = self.clock.today_in_japan();
-        let relation = relation(&facts, standing, caller.organization(), &self.registry, day);
+        let relation = relation(facts, standing, caller.organization(), &self.registry, day);
         let provided = match relation {
             Relation::Receiver | Relation::ReceiverPreview => standing.offered.as_ref().map(|o| &o.provided),
             Relation::FormerOwner => standing.provided.as_ref(),
@@ -237,7 +281,6 @@ impl Gate {
             | Relation::Outsider
             | Relation::Nobody => None,
         };
-        let settings = self.settings_of(&facts.owner);
         let groups = visible_groups(
             operation,
             &Situation {
@@ -245,118 +288,33 @@ impl Gate {
                 reader: caller.organization(),
                 reads_reporter: caller.has_role(Role::Caseworker) || caller.has_role(Role::Supervisor),
                 shield: &facts.shield,
-                settings: &settings,
+                settings: &self.journal.memory().directory.settings_of(&facts.owner),
                 provided: provided.map(|provided| provided.groups),
             },
         );
         if groups.is_empty() {
             return None;
         }
-        let version = provided.map_or(facts.version, |provided| provided.version);
-        let basis = relation.legal_basis(facts.abuse_case);
-        let provided_at = provided.map(|provided| provided.at);
-        Some(Grant { facts, relation, groups, version, basis, provided_at, decided_at })
-    }
-
-    fn settings_of(&self, owner: &OrganizationCode) -> VisibilitySettings {
-        self.journal.memory().directory.settings_of(owner)
-    }
-
-    /// Discloses a record's document as far as the grant goes.
-    ///
-    /// # Errors
-    /// The journal could not write the entry, or the decision is out of date.
-    pub async fn disclose_record(
-        &self,
-        caller: &Caller,
-        act: Act,
-        purpose: Purpose,
-        grant: Grant,
-        sealed: Sealed<Document>,
-        attachments: Sealed<Vec<AttachmentLine>>,
-    ) -> Result<Disclosed<RecordView>, Error> {
-        let present = GroupSet::of(sealed.peek().sections().map(|(group, _)| group)).with(ItemGroup::Attachments);
-        let receipt = self.account(caller, act, purpose, &grant, grant.groups.intersection(present)).await?;
-        let document = sealed.open();
-        let hides_owner = grant.hides_owner(caller.organization());
-        let attachments = if grant.covers(ItemGroup::Attachments) { attachments.open() } else { Vec::new() };
-        let attachments = attachments.into_iter().filter(|line| grant.covers_time(line.at)).collect();
-        let age = IndexItems::of(&document).map_or(0, |items| items.birth_date.age_on(self.clock.today_in_japan()));
-        let Grant { facts, relation, groups, version, .. } = grant;
-        let mut sections: Vec<(ItemGroup, Element)> = document.into_sections();
-        let items = crate::domain::format::sections::SECTIONS
-            .iter()
-            .filter_map(|section| {
-                let group = section.group;
-                if !groups.contains(group) {
-                    return Some((group, Item::Withheld));
-                }
-                let position = sections.iter().position(|(of, _)| *of == group)?;
-                Some((group, Item::Shown(sections.swap_remove(position).1)))
-            })
-            .collect();
-        let view = RecordView {
-            record: facts.id,
-            version,
-            owner: (!hides_owner).then_some(facts.owner),
+        Some(Grant {
             relation,
-            closed: (relation != Relation::FormerOwner).then_some(facts.closed),
-            serious: (relation != Relation::FormerOwner).then_some(facts.serious),
-            age,
-            items,
-            attachments,
-        };
-        Ok(Disclosed::new(view, receipt))
-    }
-
-    /// Discloses something that belongs to one item group of a record: an attachment, a review note.
-    ///
-    /// # Errors
-    /// [`Error::NotAvailable`] where the grant does not cover the group; else as [`Self::disclose_record`].
-    pub async fn disclose_part<T>(
-        &self,
-        caller: &Caller,
-        act: Act,
-        purpose: Purpose,
-        grant: Grant,
-        group: ItemGroup,
-        sealed: Sealed<T>,
-    ) -> Result<Disclosed<T>, Error> {
-        if !grant.covers(group) {
-            let logged = self.log(caller, act, purpose, &grant, |entry| entry.refused("record_not_available"))?;
-            self.journal.record(grant.decided_at, vec![logged], Vec::new()).await?;
-            return Err(Error::NotAvailable);
-        }
-        let receipt = self.account(caller, act, purpose, &grant, GroupSet::of([group])).await?;
-        Ok(Disclosed::new(sealed.open(), receipt))
-    }
-
-    /// Discloses an attachment, if it was there when the record was provided.
-    ///
-    /// # Errors
-    /// As [`Self::disclose_part`].
-    pub async fn disclose_attachment(
-        &self,
-        caller: &Caller,
-        purpose: Purpose,
-        mut grant: Grant,
-        sealed: Sealed<Attachment>,
-    ) -> Result<Disclosed<Attachment>, Error> {
-        if !grant.covers_time(sealed.peek().at) {
-            grant.groups = grant.groups.without(GroupSet::of([ItemGroup::Attachments]));
-        }
-        self.disclose_part(caller, Act::ViewAttachment, purpose, grant, ItemGroup::Attachments, sealed).await
+            groups,
+            version: provided.map_or(facts.version, |provided| provided.version),
+            basis: relation.legal_basis(facts.abuse_case),
+            provided_at: provided.map(|provided| provided.at),
+            hides_owner: hides_owner(relation, facts, caller.organization()),
+        })
     }
 
     async fn account(
         &self,
         caller: &Caller,
-        act: Act,
-        purpose: Purpose,
+        asked: Asked,
+        facts: &RecordFacts,
         grant: &Grant,
-        groups: GroupSet,
+        present: GroupSet,
     ) -> Result<Receipt, Error> {
-        let logged = self.log(caller, act, purpose, grant, |entry| entry.disclosing(groups, grant.basis))?;
+        let groups = grant.groups.intersection(present);
+        let logged = self.log(caller, asked, facts, grant, |entry| entry.disclosing(groups, grant.basis))?;
         let inbox = match grant.relation {
             Relation::Owner | Relation::Counterpart => Vec::new(),
             Relation::ReceiverPreview
@@ -366,27 +324,26 @@ impl Gate {
             | Relation::BreakGlass
             | Relation::Outsider
             | Relation::Nobody => vec![
-                InboxItem::new(grant.facts.owner.clone(), InboxKind::RecordViewed)
-                    .record(grant.facts.id)
+                InboxItem::new(facts.owner.clone(), InboxKind::RecordViewed)
+                    .record(facts.id)
                     .from(caller)
                     .because_of(&logged.entry),
             ],
         };
-        self.journal.record(grant.decided_at, vec![logged], inbox).await
+        self.journal.record(caller.decided_at(), vec![logged], inbox).await
     }
 
     fn log(
         &self,
         caller: &Caller,
-        act: Act,
-        purpose: Purpose,
+        asked: Asked,
+        facts: &RecordFacts,
         grant: &Grant,
         finish: impl FnOnce(Entry) -> Entry,
-    ) -> Result<Logged, StoreError> {
-        let entry = finish(Entry::of(caller, act, &self.clock).as_relation(grant.relation).for_purpose(purpose));
-        let facts = &grant.facts;
+    ) -> Result<Logged, KeyError> {
+        let entry = Entry::of(caller, asked.act, &self.clock).as_relation(grant.relation).for_purpose(asked.purpose);
         let record = RecordRef { record: facts.id, version: grant.version, owner: facts.owner.clone() };
-        logged(entry, &record, grant.hides_owner(caller.organization()))
+        logged(finish(entry), &record, grant.hides_owner)
     }
 
     /// An entry of a caller about a record that it found by search, which does not tell the caller the owner where
@@ -394,20 +351,20 @@ impl Gate {
     ///
     /// # Errors
     /// There is no randomness.
-    pub fn log_found(&self, entry: Entry, caller: &Caller, facts: &RecordFacts) -> Result<Logged, StoreError> {
+    pub fn log_found(&self, entry: Entry, caller: &Caller, facts: &RecordFacts) -> Result<Logged, KeyError> {
         let day = self.clock.today_in_japan();
         let relation = relation(facts, &Standing::default(), caller.organization(), &self.registry, day);
         let record = RecordRef { record: facts.id, version: facts.version, owner: facts.owner.clone() };
         logged(entry.as_relation(relation), &record, hides_owner(relation, facts, caller.organization()))
     }
 
-    /// Whether a record may appear in a caller's national search. Asked of every match before it is counted.
-    pub fn findable(&self, caller: &Caller, facts: &RecordFacts) -> Findable {
-        let own = self.decide(caller, Operation::Search, facts.clone(), &Standing::default(), 0);
-        match own {
+    /// Whether a record may appear in a caller's national search, and what of it. Asked of every match before it is
+    /// counted.
+    pub fn findable(&self, caller: &Caller, facts: &RecordFacts) -> Findable<Grant> {
+        match self.decide_on(caller, Operation::Search, facts, &Standing::default()) {
             // Cases other than abuse are found by others only where the owner's ordinance says so.
             Some(grant) if facts.searchable || matches!(grant.relation, Relation::Owner | Relation::Counterpart) => {
-                Findable::Shown
+                Findable::Shown(grant)
             }
             _ => Findable::Absent,
         }
@@ -417,17 +374,9 @@ impl Gate {
     /// or approached are told in the same transaction. The number of entries depends on the visible hits alone.
     ///
     /// # Errors
-    /// As [`Self::disclose_record`].
-    pub async fn disclose_hits(
-        &self,
-        caller: &Caller,
-        purpose: Purpose,
-        decided_at: u64,
-        hits: Vec<Sealed<Hit>>,
-        note: Vec<u8>,
-        mut inbox: Vec<InboxItem>,
-        beside: Beside,
-    ) -> Result<Disclosed<FoundChildren>, Error> {
+    /// The journal could not write the entries, or the decision is out of date.
+    pub async fn children(&self, caller: &Caller, found: FoundBySearch) -> Result<Disclosed<FoundChildren>, Error> {
+        let FoundBySearch { purpose, hits, note, mut inbox, beside } = found;
         let search = Entry::of(caller, Act::Search, &self.clock).for_purpose(purpose).with_note(&note);
         let search = if hits.is_empty() { search.no_hit() } else { search };
         inbox.iter_mut().for_each(|item| {
@@ -435,15 +384,10 @@ impl Gate {
             item.purpose = Some(purpose);
         });
         let mut entries = vec![Logged::noted(search, note)];
-        let mut found = Vec::with_capacity(hits.len());
-        for hit in hits {
+        for (grant, hit) in &hits {
             let facts = &hit.peek().facts;
-            let Some(grant) = self.decide(caller, Operation::Search, facts.clone(), &Standing::default(), decided_at)
-            else {
-                continue;
-            };
-            let logged =
-                self.log(caller, Act::SearchHit, purpose, &grant, |entry| entry.disclosing(grant.groups, grant.basis))?;
+            let asked = Asked { record: facts.id, act: Act::SearchHit, operation: Operation::Search, purpose };
+            let logged = self.log(caller, asked, facts, grant, |entry| entry.disclosing(grant.groups, grant.basis))?;
             if grant.relation == Relation::Outsider {
                 let kind = if facts.shield.active { InboxKind::ShieldApproached } else { InboxKind::RecordFound };
                 inbox.push(
@@ -451,19 +395,18 @@ impl Gate {
                 );
             }
             entries.push(logged);
-            found.push((grant, hit));
         }
         entries.extend(beside.entries);
         inbox.extend(beside.inbox);
-        let receipt = self.journal.record(decided_at, entries, inbox).await?;
-        let found = found.into_iter().map(|(grant, hit)| self.found_child(caller, &grant, hit.open()));
+        let receipt = self.journal.record(caller.decided_at(), entries, inbox).await?;
+        let found = hits.into_iter().map(|(grant, hit)| self.found_child(&grant, hit.open()));
         let (near_misses, children) = found.partition(|child| child.rank == Rank::NearMiss);
         Ok(Disclosed::new(FoundChildren { children, near_misses }, receipt))
     }
 
-    fn found_child(&self, caller: &Caller, grant: &Grant, hit: Hit) -> FoundChild {
+    fn found_child(&self, grant: &Grant, hit: Hit) -> FoundChild {
         let Hit { facts, child, guardians, sex, birth_date, rank, matched } = hit;
-        let contact = if grant.hides_owner(caller.organization()) {
+        let contact = if grant.hides_owner {
             Contact::Relay { desk: "中継窓口 / relay desk" }
         } else {
             let desk = self.journal.memory().directory.organization(&facts.owner).map(|o| o.relay_desk);
@@ -489,53 +432,31 @@ impl Gate {
     /// has decided that the caller is a party to it; the entry says so.
     ///
     /// # Errors
-    /// As [`Self::disclose_record`].
-    pub async fn disclose_whole<T>(
+    /// As [`Self::children`].
+    pub async fn whole<T>(
         &self,
+        caller: &Caller,
         entry: Entry,
         basis: LegalBasis,
-        decided_at: u64,
         sealed: Sealed<T>,
     ) -> Result<Disclosed<T>, Error> {
         let entry = entry.disclosing(GroupSet::of([ItemGroup::Index]), basis);
-        let receipt = self.journal.record(decided_at, vec![entry.into()], Vec::new()).await?;
+        let receipt = self.journal.record(caller.decided_at(), vec![entry.into()], Vec::new()).await?;
         Ok(Disclosed::new(sealed.open(), receipt))
     }
 
     /// Discloses a list: what was done, and an entry for each record or notice on it.
     ///
     /// # Errors
-    /// As [`Self::disclose_record`].
-    pub async fn disclose_list<T>(
-        &self,
-        listing: Entry,
-        each: Vec<Entry>,
-        basis: LegalBasis,
-        decided_at: u64,
-        sealed: Sealed<T>,
-    ) -> Result<Disclosed<T>, Error> {
-        self.disclose_list_of(ItemGroup::Index, listing, each, basis, decided_at, sealed).await
-    }
-
-    /// Discloses a list of what stands in one item group.
-    ///
-    /// # Errors
-    /// As [`Self::disclose_record`].
-    pub async fn disclose_list_of<T>(
-        &self,
-        group: ItemGroup,
-        listing: Entry,
-        each: Vec<Entry>,
-        basis: LegalBasis,
-        decided_at: u64,
-        sealed: Sealed<T>,
-    ) -> Result<Disclosed<T>, Error> {
-        let listing = if each.is_empty() { listing.no_hit() } else { listing };
+    /// As [`Self::children`].
+    pub async fn list<T>(&self, caller: &Caller, listing: Listing<T>) -> Result<Disclosed<T>, Error> {
+        let Listing { entry, each, group, basis, lines } = listing;
+        let entry = if each.is_empty() { entry.no_hit() } else { entry };
         let groups = GroupSet::of([group]);
         let each = each.into_iter().map(|entry| entry.disclosing(groups, basis));
-        let entries = std::iter::once(listing).chain(each).map(Logged::from).collect();
-        let receipt = self.journal.record(decided_at, entries, Vec::new()).await?;
-        Ok(Disclosed::new(sealed.open(), receipt))
+        let entries = std::iter::once(entry).chain(each).map(Logged::from).collect();
+        let receipt = self.journal.record(caller.decided_at(), entries, Vec::new()).await?;
+        Ok(Disclosed::new(lines.open(), receipt))
     }
 }
 
@@ -546,7 +467,7 @@ fn hides_owner(relation: Relation, facts: &RecordFacts, reader: &OrganizationCod
     far && facts.shield.active && !facts.shield.named.contains(reader)
 }
 
-fn logged(entry: Entry, record: &RecordRef, hides_owner: bool) -> Result<Logged, StoreError> {
+fn logged(entry: Entry, record: &RecordRef, hides_owner: bool) -> Result<Logged, KeyError> {
     Ok(if hides_owner {
         Logged::hiding(entry.on_hidden(record).map_err(|_| KeyError::Random)?)
     } else {

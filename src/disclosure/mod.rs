@@ -7,5 +7,8 @@
 //! only of a committed entry. Only this room opens a sealed value. Only [`gate`] makes a disclosed one, and it consumes
 //! a receipt.
 
+pub mod done;
 pub mod gate;
+pub mod grant;
 pub mod sealed;
+pub mod view;

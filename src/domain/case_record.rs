@@ -128,6 +128,13 @@ pub struct RecordFacts {
     pub derived: DerivedFacts,
 }
 
+impl RecordFacts {
+    /// Whether a version is the present owner's: earlier ones are not its to read.
+    pub fn has_own_version(&self, version: i64) -> bool {
+        (self.owned_since..=self.version).contains(&version)
+    }
+}
+
 impl std::ops::Deref for RecordFacts {
     type Target = DerivedFacts;
 
@@ -160,4 +167,16 @@ pub struct Provided {
     pub version: i64,
     pub groups: super::visibility::GroupSet,
     pub at: crate::clock::Timestamp,
+}
+
+/// One line of a record's history: who changed it, when and how; no content.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct VersionLine {
+    pub version: i64,
+    /// RFC 3339, UTC.
+    pub at: String,
+    pub organization: String,
+    pub officer: String,
+    /// `registered`, `updated`, `closed` or `taken_over`.
+    pub change: String,
 }

@@ -1,6 +1,22 @@
 //! Missing-child notices (行方不明児童・CA情報), with the life cycle of the Common Alerting Protocol.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::organization::OrganizationCode;
+use crate::clock::Timestamp;
+
+/// A notice without its content.
+#[derive(Clone)]
+pub struct Notice {
+    pub id: Uuid,
+    pub issuer: OrganizationCode,
+    pub version: i64,
+    pub state: NoticeState,
+    pub exercise: bool,
+    pub issued_at: Timestamp,
+    pub updated_at: Timestamp,
+}
 
 /// Whether a notice is meant (CAP 1.2 `status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -67,4 +83,33 @@ pub struct NoticeContent {
 pub enum NoticeAnswer {
     NotHere,
     Sighted,
+}
+
+impl NoticeAnswer {
+    /// The word in the database and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotHere => "not_here",
+            Self::Sighted => "sighted",
+        }
+    }
+}
+
+/// What one center did with a notice.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct CenterState {
+    pub center: String,
+    /// RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<String>,
+    /// `not_here` or `sighted`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// All that it told, the latest last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
 }

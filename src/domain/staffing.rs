@@ -2,6 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A fiscal year, which begins on 1 April.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FiscalYear(i64);
+
+impl FiscalYear {
+    /// Reads a year from 2000 to 2199; `None` if it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|year| (2000..=2199).contains(year)).map(Self)
+    }
+
+    pub fn number(self) -> i64 {
+        self.0
+    }
+}
+
+impl std::fmt::Display for FiscalYear {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
 /// Staff in post on 1 April of the fiscal year, in full-time equivalents rounded to whole persons.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -119,6 +119,8 @@ impl Inner {
             officer: staff.id.clone(),
             roles: staff.roles.clone(),
             request,
+            decided_at: 0,
+            attempt: 0,
         })
     }
 }

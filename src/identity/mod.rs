@@ -51,6 +51,10 @@ pub struct Caller {
     officer: String,
     roles: Vec<Role>,
     request: Uuid,
+    /// Position of memory at which the caller was recognized: decisions are made as of it.
+    decided_at: u64,
+    /// How often the request was decided on before and went out of date meanwhile.
+    attempt: usize,
 }
 
 impl Caller {
@@ -62,12 +66,14 @@ impl Caller {
             officer: "gateway".to_owned(),
             roles: Vec::new(),
             request,
+            decided_at: 0,
+            attempt: 0,
         }
     }
 
     /// Somebody who claims to be an officer and has not proved it: for the entry of a refusal alone.
     pub(crate) fn unproved(organization: OrganizationCode, terminal: String, officer: String, request: Uuid) -> Self {
-        Self { organization, terminal, officer, roles: Vec::new(), request }
+        Self { organization, terminal, officer, roles: Vec::new(), request, decided_at: 0, attempt: 0 }
     }
 
     pub fn organization(&self) -> &OrganizationCode {
@@ -94,6 +100,21 @@ impl Caller {
 
     pub fn has_role(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// The same caller, deciding as of a position of memory, for the first time or again.
+    pub(crate) fn deciding_at(self, position: u64, attempt: usize) -> Self {
+        Self { decided_at: position, attempt, ..self }
+    }
+
+    /// Position of memory as of which this request is decided on.
+    pub fn decided_at(&self) -> u64 {
+        self.decided_at
+    }
+
+    /// Whether the request was decided on before: what it uses up is not taken twice.
+    pub fn asks_again(&self) -> bool {
+        self.attempt > 0
     }
 
     /// Id of the request, named in every error and ledger entry.

@@ -29,9 +29,16 @@ pub async fn commit(number: u64, tx: Tx) -> Committed {
         }
         None => tx.commit().await,
     };
-    match outcome {
-        Ok(()) => Committed::Surely,
-        Err(error) if error.is_sync_failure() => Committed::Unknowable(error),
-        Err(error) => Committed::Doubtful(error),
+    Committed::of(outcome)
+}
+
+impl Committed {
+    /// What the database's answer to a commit says.
+    pub fn of(outcome: Result<(), StoreError>) -> Self {
+        match outcome {
+            Ok(()) => Self::Surely,
+            Err(error) if error.is_sync_failure() => Self::Unknowable(error),
+            Err(error) => Self::Doubtful(error),
+        }
     }
 }

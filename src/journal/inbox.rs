@@ -156,6 +156,32 @@ impl InboxItem {
     }
 }
 
+/// A message as it is read.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct Message {
+    /// Position in this organization's inbox, from 1.
+    pub position: i64,
+    /// RFC 3339, UTC.
+    pub at: String,
+    pub kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<Uuid>,
+    /// A transfer, notice or inquiry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Uuid>,
+    /// The ledger entry that this message comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_organization: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_officer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_terminal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+}
+
 /// Latest inbox position of each organization, and who waits for the next.
 #[derive(Default)]
 pub struct Inboxes(Mutex<HashMap<OrganizationCode, (i64, Arc<Notify>)>>);

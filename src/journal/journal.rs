@@ -1,11 +1,9 @@
 //! The way into a node's ledger: entries, and effects with their entries, are handed to the one [`writer`](super::writer)
 //! and come back as a [`Receipt`].
 
+use super::{error::JournalError, writer::Receipt};
+use crate::domain::idempotency::Idempotency;
 use crate::keys::error::KeyError;
-use crate::{
-    journal::{error::JournalError, writer::Receipt},
-    store::idempotency::Idempotency,
-};
 use std::sync::{Arc, atomic::Ordering};
 
 use futures_util::future::BoxFuture;
@@ -41,6 +39,11 @@ pub struct Effect<T> {
 impl<T> Effect<T> {
     pub fn new(value: T, entry: impl Into<Logged>) -> Self {
         Self { value, entries: vec![entry.into()], inbox: Vec::new(), changes: Vec::new() }
+    }
+
+    /// An effect whose entries are still to come, or that needs none.
+    pub fn bare(value: T) -> Self {
+        Self { value, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() }
     }
 
     pub fn log(mut self, entries: impl IntoIterator<Item = Entry>) -> Self {
@@ -199,8 +202,12 @@ struct Entries {
 
 impl Job for Entries {
     fn run<'t>(&'t mut self, _tx: &'t mut Tx, _clock: &'t Clock) -> BoxFuture<'t, Result<Prepared, Declined>> {
-        let prepared = self.prepared.take().ok_or_else(|| Declined::from(Error::from(JournalError::Unavailable)));
+        let prepared = self.prepared().ok_or_else(|| Declined::from(Error::from(JournalError::Unavailable)));
         Box::pin(async move { prepared })
+    }
+
+    fn prepared(&mut self) -> Option<Prepared> {
+        self.prepared.take()
     }
 
     fn is_effect(&self) -> bool {
@@ -251,6 +258,10 @@ where
             self.value = Some(value);
             Ok(Prepared { entries, inbox, changes })
         })
+    }
+
+    fn prepared(&mut self) -> Option<Prepared> {
+        None
     }
 
     fn is_effect(&self) -> bool {

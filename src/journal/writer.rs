@@ -24,7 +24,7 @@ use super::{
     memory::{Change, Memory},
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     domain::organization::OrganizationCode,
     error::Error,
     ledger::{
@@ -42,15 +42,15 @@ use crate::{
 };
 
 /// Most jobs in one transaction; more wait for the next.
-const MOST_IN_BATCH: usize = 512;
+const MAX_BATCH: usize = 512;
 /// How often others have a turn before a transaction begins.
-const MOST_TURNS: usize = 4;
+const MAX_TURNS: usize = 4;
 /// How long a transaction may take where the server is another machine.
-const MOST: Duration = Duration::from_secs(15);
+const MAX_TRANSACTION: Duration = Duration::from_secs(15);
 
 /// After so long no other job begins in a transaction: a job may be a whole batch of records, and other nodes wait for the
 /// lock. What is left comes first in the next one.
-const MOST_WORK: Duration = Duration::from_secs(3);
+const MAX_WORK: Duration = Duration::from_secs(3);
 
 /// Proof that ledger entries are durable. Made here alone, after a commit.
 #[derive(Debug)]
@@ -78,6 +78,8 @@ pub(super) trait Job: Send {
     /// Whether it does more than add entries: nobody else may change anything meanwhile, and what it did must be
     /// undone if it declines half-way.
     fn is_effect(&self) -> bool;
+    /// What it wants written, where it does no more than add entries.
+    fn prepared(&mut self) -> Option<Prepared>;
     /// What it adds, if that is known before it runs.
     fn entries(&self) -> &[Logged];
     fn finish(self: Box<Self>, outcome: Result<Receipt, Error>);
@@ -110,6 +112,89 @@ pub(super) struct Writer {
     in_doubt: Option<InDoubt>,
     /// Commits that were tried.
     tried: u64,
+}
+
+/// Messages with their positions, and the latest position of each inbox.
+type Placed = (Vec<(i64, InboxItem)>, Vec<(OrganizationCode, i64)>);
+
+/// How many messages each organization gets. In order of the organizations: two nodes never wait for each other.
+fn counted(messages: &[InboxItem]) -> BTreeMap<OrganizationCode, i64> {
+    let mut counted: BTreeMap<OrganizationCode, i64> = BTreeMap::new();
+    for message in messages {
+        *counted.entry(message.to.clone()).or_default() += 1;
+    }
+    counted
+}
+
+/// Messages with the positions that follow those of `last`.
+fn placed(messages: Vec<InboxItem>, mut last: BTreeMap<OrganizationCode, i64>) -> Vec<(i64, InboxItem)> {
+    let place = |message: InboxItem| {
+        let position = last.entry(message.to.clone()).or_default();
+        *position += 1;
+        (*position, message)
+    };
+    messages.into_iter().map(place).collect()
+}
+
+/// What a batch comes to, job by job.
+struct Pass {
+    frontier: Frontier,
+    leaves: Vec<Hash>,
+    changes: Vec<Change>,
+    appended: Vec<Logged>,
+    messages: Vec<InboxItem>,
+    ran: Vec<Ran>,
+}
+
+impl Pass {
+    fn from(before: &Frontier) -> Self {
+        let frontier = before.clone();
+        let (leaves, changes, appended) = (Vec::new(), Vec::new(), Vec::new());
+        Self { frontier, leaves, changes, appended, messages: Vec::new(), ran: Vec::new() }
+    }
+
+    /// Adds what a job wants written; of one that declined, the entry that says so.
+    fn take(&mut self, outcome: Result<Prepared, Declined>) {
+        let (prepared, declined) = match outcome {
+            Ok(prepared) => (prepared, None),
+            Err(Declined { error, entry }) => {
+                let entries = entry.into_iter().map(|entry| Logged::from(*entry)).collect();
+                (Prepared { entries, inbox: Vec::new(), changes: Vec::new() }, Some(error))
+            }
+        };
+        let mut ids = Vec::with_capacity(prepared.entries.len());
+        for logged in prepared.entries {
+            ids.push(logged.entry.id);
+            self.leaves.push(logged.leaf);
+            self.frontier.push(logged.leaf);
+            self.appended.push(logged);
+        }
+        self.messages.extend(prepared.inbox);
+        self.changes.extend(prepared.changes);
+        self.ran.push(declined.map_or_else(|| Ran::Well(Receipt { entries: ids }), Ran::Not));
+    }
+}
+
+/// Appends to the ledger, as well as the planted defect lets it.
+async fn append(
+    tx: &mut Tx,
+    node: &str,
+    trees: ((u64, Hash), (u64, Hash)),
+    entries: Vec<Logged>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    match store::ledger::append(tx, node, trees, entries, at).await {
+        Err(_) if Planted::IgnoreTheLedger.is_planted() => Ok(()),
+        appended => appended,
+    }
+}
+
+/// Sees to it that the stream holds the commit, as well as the planted defect lets it.
+async fn secure_commit(store: &Store) -> Result<(), StoreError> {
+    if Planted::AnswerBeforeStream.is_planted() {
+        return Ok(());
+    }
+    store.secure_commit().await
 }
 
 /// How each job of a batch came out of the transaction.
@@ -145,10 +230,10 @@ impl Writer {
     /// Takes what waits, and what comes while those whom the last commit answered have their turn: a commit costs much
     /// the same for one job as for sixty.
     async fn gather(&mut self, batch: &mut Vec<Work>) {
-        for _ in 0..MOST_TURNS {
+        for _ in 0..MAX_TURNS {
             tokio::task::yield_now().await;
             let had = batch.len();
-            while batch.len() < MOST_IN_BATCH
+            while batch.len() < MAX_BATCH
                 && let Ok(next) = self.waiting.try_recv()
             {
                 batch.push(next);
@@ -166,7 +251,7 @@ impl Writer {
             Err(StoreError::Corrupt("ledger"))
         } else if self.store.is_shared() {
             // A server that is gone without a word must not keep callers waiting. What was being committed is in doubt.
-            match tokio::time::timeout(MOST, self.transact(&mut batch, &mut left)).await {
+            match tokio::time::timeout(MAX_TRANSACTION, self.transact(&mut batch, &mut left)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(StoreError::Slow),
             }
@@ -192,56 +277,32 @@ impl Writer {
     async fn transact(&mut self, batch: &mut Vec<Work>, left: &mut Vec<Work>) -> Result<Vec<Ran>, StoreError> {
         self.resolve_doubt().await?;
         let changes_things = batch.iter().any(|work| work.job.is_effect());
+        if !changes_things && self.store.appends_at_once() {
+            return self.append(batch).await;
+        }
         let mut tx = self.store.write(if changes_things { Access::Change } else { Access::Append }).await?;
         // Nobody can change anything now: what memory takes in here is all there is.
         self.following.take_in(&mut tx).await?;
         let before = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
-        let mut frontier = before.clone();
-        let mut leaves = Vec::new();
-        let mut changes: Vec<Change> = Vec::new();
-        let mut ran = Vec::with_capacity(batch.len());
-        let (mut appended, mut messages) = (Vec::new(), Vec::new());
+        let mut pass = Pass::from(&before);
         let begun = Instant::now();
         for work in batch.iter_mut() {
-            if !ran.is_empty() && begun.elapsed() > MOST_WORK {
+            if !pass.ran.is_empty() && begun.elapsed() > MAX_WORK {
                 break;
             }
-            if work.decided_at.is_some_and(|decided_at| {
-                let entries = work.job.entries();
-                let outdating =
-                    |change: &Change| matches!(change, Change::Visibility(scope) if scope.touches_any(entries));
-                self.memory.outdates(decided_at, entries) || changes.iter().any(outdating)
-            }) {
-                ran.push(Ran::Not(JournalError::Stale.into()));
+            if self.is_stale(work, &pass.changes) {
+                pass.ran.push(Ran::Not(JournalError::Stale.into()));
                 continue;
             }
             let outcome = self.run_job(&mut tx, work.job.as_mut()).await?;
-            let (prepared, declined) = match outcome {
-                Ok(prepared) => (prepared, None),
-                Err(Declined { error, entry }) => {
-                    let entries = entry.into_iter().map(|entry| Logged::from(*entry)).collect();
-                    (Prepared { entries, inbox: Vec::new(), changes: Vec::new() }, Some(error))
-                }
-            };
-            let mut ids = Vec::with_capacity(prepared.entries.len());
-            for logged in prepared.entries {
-                ids.push(logged.entry.id);
-                leaves.push(logged.leaf);
-                frontier.push(logged.leaf);
-                appended.push(logged);
-            }
-            messages.extend(prepared.inbox);
-            changes.extend(prepared.changes);
-            ran.push(declined.map_or_else(|| Ran::Well(Receipt { entries: ids }), Ran::Not));
+            pass.take(outcome);
         }
-        left.extend(batch.drain(ran.len()..));
+        left.extend(batch.drain(pass.ran.len()..));
+        let Pass { frontier, leaves, changes, appended, messages, mut ran } = pass;
         // First of all: another process under this node's name is met here.
         if frontier.size() > before.size() {
             let trees = (before.head(), frontier.head());
-            match store::ledger::append(&mut tx, &self.node, trees, appended, self.clock.now()).await {
-                Err(_) if Planted::IgnoreTheLedger.is_planted() => {}
-                appended => appended?,
-            }
+            append(&mut tx, &self.node, trees, appended, self.clock.now()).await?;
         } else if self.store.is_shared() {
             // What only repeats an earlier answer writes something too: only then does the commit wait for the standbys,
             // and what the answer rests on is as durable as they are.
@@ -250,29 +311,51 @@ impl Writer {
         let (messages, inbox) = self.place(&mut tx, messages).await?;
         store::inbox::deliver(&mut tx, messages, self.clock.now()).await?;
         let first_change = self.memory.position() + 1;
-        if self.store.is_shared() {
-            let noted = (first_change..).zip(&changes).filter_map(|(position, change)| {
-                let subject = change.subject()?;
-                Some(Noted { position, subject })
-            });
-            store::changes::append(&mut tx, &self.node, noted.collect(), self.clock.now()).await?;
-        }
+        self.note_changes(&mut tx, first_change, &changes).await?;
         let doubt = InDoubt { size: frontier.size(), root: frontier.root(), leaves, changes, first_change, inbox };
         // From here until the answer, nobody knows whether the commit holds.
         self.in_doubt = Some(doubt);
         if Planted::AnswerBeforeCommit.is_planted() {
-            self.settle().await;
-            answer(std::mem::take(batch), std::mem::take(&mut ran));
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.answer_before_commit(batch, &mut ran).await;
         }
         self.tried += 1;
         let mut committed = commit(self.tried, tx).await;
         if matches!(committed, Committed::Surely)
-            && !Planted::AnswerBeforeStream.is_planted()
-            && let Err(error) = self.store.secure_commit().await
+            && let Err(error) = secure_commit(&self.store).await
         {
             committed = Committed::Doubtful(error);
         }
+        self.conclude(committed, ran).await
+    }
+
+    /// Commits a batch that only appends, as one statement: nothing is read, and nothing else is changed.
+    async fn append(&mut self, batch: &mut [Work]) -> Result<Vec<Ran>, StoreError> {
+        let before = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
+        let mut pass = Pass::from(&before);
+        for work in batch.iter_mut() {
+            if self.is_stale(work, &[]) {
+                pass.ran.push(Ran::Not(JournalError::Stale.into()));
+            } else {
+                pass.take(work.job.prepared().ok_or_else(|| Error::from(JournalError::Unavailable).into()));
+            }
+        }
+        let Pass { frontier, leaves, appended, messages, ran, .. } = pass;
+        if frontier.size() == before.size() && messages.is_empty() {
+            return Ok(ran);
+        }
+        let (messages, inbox) = self.place_in_memory(messages);
+        let first_change = self.memory.position() + 1;
+        let doubt =
+            InDoubt { size: frontier.size(), root: frontier.root(), leaves, changes: Vec::new(), first_change, inbox };
+        self.in_doubt = Some(doubt);
+        self.tried += 1;
+        let (trees, now) = ((before.head(), frontier.head()), self.clock.now());
+        let written = store::append::append_at_once(&self.store, &self.node, trees, (appended, messages), now).await;
+        self.conclude(Committed::of(written), ran).await
+    }
+
+    /// What becomes of a batch once its commit was tried.
+    async fn conclude(&mut self, committed: Committed, ran: Vec<Ran>) -> Result<Vec<Ran>, StoreError> {
         match committed {
             Committed::Surely => {
                 self.settle().await;
@@ -286,12 +369,45 @@ impl Writer {
                 }
                 Err(error)
             }
+            // Nothing was written: the head was not where this node left it.
+            Committed::Doubtful(error @ StoreError::OtherWriter) => {
+                self.in_doubt = None;
+                Err(error)
+            }
             Committed::Doubtful(error) => {
                 // Failed, or failed but persisted: the head in the database tells.
                 tracing::warn!(%error, "a commit was not confirmed");
                 if self.resolve_doubt().await? { Ok(ran) } else { Err(error) }
             }
         }
+    }
+
+    /// Whether what a job's decision rested on has changed since: before this batch, or by an earlier job of it.
+    fn is_stale(&self, work: &Work, changes: &[Change]) -> bool {
+        work.decided_at.is_some_and(|decided_at| {
+            let entries = work.job.entries();
+            let outdating = |change: &Change| matches!(change, Change::Visibility(scope) if scope.touches_any(entries));
+            self.memory.outdates(decided_at, entries) || changes.iter().any(outdating)
+        })
+    }
+
+    /// Puts the changes into the feed from which other nodes hear of them.
+    async fn note_changes(&self, tx: &mut Tx, first: u64, changes: &[Change]) -> Result<(), StoreError> {
+        if !self.store.is_shared() {
+            return Ok(());
+        }
+        let noted = (first..).zip(changes).filter_map(|(position, change)| {
+            let subject = change.subject()?;
+            Some(Noted { position, subject })
+        });
+        store::changes::append(tx, &self.node, noted.collect(), self.clock.now()).await
+    }
+
+    /// The planted defect of that name.
+    async fn answer_before_commit(&mut self, batch: &mut Vec<Work>, ran: &mut Vec<Ran>) {
+        self.settle().await;
+        answer(std::mem::take(batch), std::mem::take(ran));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
     async fn run_job(&self, tx: &mut Tx, job: &mut dyn Job) -> Result<Result<Prepared, Declined>, StoreError> {
@@ -308,32 +424,30 @@ impl Writer {
     }
 
     /// Gives every message its position in its inbox; answers the latest of each inbox as well.
-    async fn place(
-        &self,
-        tx: &mut Tx,
-        messages: Vec<InboxItem>,
-    ) -> Result<(Vec<(i64, InboxItem)>, Vec<(OrganizationCode, i64)>), StoreError> {
-        // In order of the organizations: two nodes never wait for each other.
-        let mut next: BTreeMap<OrganizationCode, i64> = BTreeMap::new();
-        for message in &messages {
-            *next.entry(message.to.clone()).or_default() += 1;
+    async fn place(&self, tx: &mut Tx, messages: Vec<InboxItem>) -> Result<Placed, StoreError> {
+        if !self.store.is_shared() {
+            return Ok(self.place_in_memory(messages));
         }
+        let mut next = counted(&messages);
         let mut latest = Vec::with_capacity(next.len());
         for (organization, count) in &mut next {
-            let last = if self.store.is_shared() {
-                store::inbox::advance(tx, organization, *count).await?
-            } else {
-                self.memory.inboxes.watch(organization).0 + *count
-            };
+            let last = store::inbox::advance(tx, organization, *count).await?;
             latest.push((organization.clone(), last));
             *count = last - *count;
         }
-        let placed = messages.into_iter().map(|message| {
-            let position = next.entry(message.to.clone()).or_default();
-            *position += 1;
-            (*position, message)
-        });
-        Ok((placed.collect(), latest))
+        Ok((placed(messages, next), latest))
+    }
+
+    /// The same where no other node delivers: memory knows the positions.
+    fn place_in_memory(&self, messages: Vec<InboxItem>) -> Placed {
+        let mut next = counted(&messages);
+        let mut latest = Vec::with_capacity(next.len());
+        for (organization, count) in &mut next {
+            let before = self.memory.inboxes.watch(organization).0;
+            latest.push((organization.clone(), before + *count));
+            *count = before;
+        }
+        (placed(messages, next), latest)
     }
 
     /// Finds out whether the last unconfirmed commit holds, and brings memory into line if it does.
@@ -427,7 +541,7 @@ mod tests {
         let any = "127.0.0.1:0".parse().unwrap();
         let premises = Premises::create(directory.path(), None, any, any, "").await.unwrap();
         let gateway = Gateway::open(premises.config, Clock::system()).await.unwrap();
-        for (takes, commits) in [(MOST_WORK / 3 * 2, 3), (Duration::ZERO, 2)] {
+        for (takes, commits) in [(MAX_WORK / 3 * 2, 3), (Duration::ZERO, 2)] {
             let (begins, began) = oneshot::channel();
             let before = gateway.journal.counts();
             let others = async {

@@ -279,6 +279,23 @@ impl Vault {
         Ok(sealed)
     }
 
+    /// Seals what people wrote to a ledger entry, for the place beside it: the criteria of a search, a reason.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub fn seal_note(&self, request: Uuid, plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.seal(CENTRAL, Place { table: "ledger", row: &request, column: "sealed_note" }, plain)
+    }
+
+    /// Seals a message for the same place, as JSON.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub fn seal_note_of<T: serde::Serialize>(&self, request: Uuid, message: &T) -> Result<Vec<u8>, KeyError> {
+        let text = serde_json::to_vec(message).map_err(|_| KeyError::Corrupt("a note"))?;
+        self.seal_note(request, &text)
+    }
+
     /// Opens what [`Self::seal`] made.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod entry;
+pub mod evidence;
 pub mod evidence_page;
 pub mod merkle;
 pub mod note;

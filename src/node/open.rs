@@ -119,7 +119,7 @@ impl Gateway {
         let following = Following::start(store.clone(), vault.clone(), memory.clone());
         let (journal, _writer) =
             Journal::start(config.node.clone(), store.clone(), clock.clone(), memory, following.clone());
-        let gate = Gate::new(journal.clone(), registry.clone(), clock.clone());
+        let gate = Gate::new(journal.clone(), store.clone(), vault.clone(), registry.clone(), clock.clone());
         let search_budget = Budget::new(&config.search);
         let watch = Watch::default();
         let witnessed = Board::new(config.witnessed_file());

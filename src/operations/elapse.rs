@@ -10,7 +10,7 @@ use super::retention::destroy_keys::{destroy_keys, erase_leftovers, follow_destr
 use crate::{
     domain::{
         organization::OrganizationKind,
-        transfer::{Side, Step, TransferState, after},
+        transfer::{Lapse, Transfer},
     },
     error::Error,
     gateway::Gateway,
@@ -23,7 +23,7 @@ use crate::{
         recent::Scope,
     },
     ledger::entry::{Act, Entry, RecordRef},
-    store::{self, transfers::Transfer},
+    store,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -46,9 +46,9 @@ pub async fn elapse(gateway: &Arc<Gateway>) -> Result<usize, Error> {
     let mut count = 0;
     for transfer in due {
         // One that cannot be moved now must not keep the others: it stays due, and is tried again.
-        match elapse_one(gateway, transfer.id).await {
+        match elapse_one(gateway, transfer).await {
             Ok(()) => count += 1,
-            Err(error) => tracing::error!(transfer = %transfer.id, %error, "a transfer that is due could not be moved"),
+            Err(error) => tracing::error!(%transfer, %error, "a transfer that is due could not be moved"),
         }
     }
     Ok(count)
@@ -102,39 +102,26 @@ async fn try_elapse(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
                 let transfer = store::transfers::find(tx, id).await?.ok_or(Error::NotFound("transfer"))?;
                 let now = node.clock.now();
                 let note = store::transfers::open_note(tx, &node.vault, id).await?;
-                let expired = after(transfer.state, Side::Clock, Step::Expire).filter(|_| transfer.expires_at <= now);
-                let goes_on = matches!(
-                    transfer.state,
-                    TransferState::Offered | TransferState::Confirmed | TransferState::TakenOver
-                );
-                let overdue = goes_on
-                    && transfer.safety_due_at.is_some_and(|due| due <= now)
-                    && transfer.safety_checked_at.is_none()
-                    && transfer.escalated_at.is_none();
-                let (act, changed, told) = match expired {
-                    Some(state) => {
+                // Refused where somebody was faster.
+                let (lapse, transfer) = transfer.lapse(now).map_err(Error::from)?;
+                let (act, told) = match lapse {
+                    Lapse::Expired => {
                         let told = [&transfer.owner, &transfer.receiver]
                             .map(|to| InboxItem::new(to.clone(), InboxKind::TransferExpired));
-                        (Act::TransferExpire, Transfer { state, ..transfer }, told.to_vec())
+                        (Act::TransferExpire, told.to_vec())
                     }
-                    None if overdue => {
-                        let told = escalation(&node, &transfer);
-                        (Act::TransferEscalate, Transfer { escalated_at: Some(now), ..transfer }, told)
-                    }
-                    // Somebody was faster.
-                    None => return Err(Error::TransferStep { state: transfer.state }.into()),
+                    Lapse::SafetyOverdue => (Act::TransferEscalate, escalation(&node, &transfer)),
                 };
-                store::transfers::put(tx, &node.vault, &changed, &note).await?;
+                store::transfers::put(tx, &node.vault, &transfer, &note).await?;
+                let record = transfer.record;
                 let entry = Entry::of_gateway(act, &node.clock).about(id).on(&RecordRef {
-                    record: changed.record,
-                    version: changed.version.unwrap_or(0),
-                    owner: changed.owner.clone(),
+                    record,
+                    version: transfer.offered().map_or(0, |offer| offer.version),
+                    owner: transfer.owner.clone(),
                 });
-                let told = told
-                    .into_iter()
-                    .map(|item| item.record(changed.record).subject(id).because_of(&entry))
-                    .collect::<Vec<_>>();
-                Ok(Effect::new(Elapsed, entry).tell(told).then(Change::Visibility(Scope::Record(changed.record))))
+                let told =
+                    told.into_iter().map(|item| item.record(record).subject(id).because_of(&entry)).collect::<Vec<_>>();
+                Ok(Effect::new(Elapsed, entry).tell(told).then(Change::Visibility(Scope::Record(record))))
             })
         })
         .await

@@ -1,11 +1,9 @@
-//! One file for each thing a caller can do.
+//! One file for each thing a caller can do, in rooms by subject.
 //!
-//! Comes in: the gateway and an authorized [`Call`]. Goes out: an [`Answer`]. Each operation reads from top to bottom:
-//! what is asked, who may, what is written in one journal effect, what is answered. Never done here: opening a sealed
-//! value, or writing outside the journal.
-//!
-//! [`Call`]: crate::wire::call::Call
-//! [`Answer`]: crate::wire::answer::Answer
+//! Comes in: the gateway, the [`Caller`], and a typed request. Goes out: [`Done`], or
+//! [`Disclosed`](crate::disclosure::gate::Disclosed) where it holds record data. Each operation reads from top to bottom:
+//! what is asked, who may, what is written in one journal effect, what is replied. Never done here: opening a sealed
+//! value, writing outside the journal, or knowing of HTTP, JSON, forms or media types: that is the faces' part.
 
 pub mod accounting;
 pub mod accounts;
@@ -19,108 +17,98 @@ pub mod retention;
 pub mod search;
 pub mod transfers;
 
-use axum::http::StatusCode;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    domain::case_record::{RecordFacts, Standing},
+    disclosure::done::{CarriesNoRecordData, Done},
+    domain::{case_record::RecordFacts, idempotency::Idempotency, visibility::Relation},
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::journal::{Declined, Effect},
-    ledger::entry::{Act, Entry},
+    ledger::entry::{Act, Entry, Logged, RecordRef},
     search::index::Findable,
-    store::{self, error::StoreError, records::StoredRecord, tx::Tx},
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::{Acting, Call},
-    },
+    store::{self, records::StoredRecord, tx::Tx},
 };
 
-/// Runs an effect in the journal's transaction. Answers with what it made, once that is durable.
+/// Runs an effect in the journal's transaction. Replies with what it made, once that is durable.
 pub(crate) async fn carry_out<T, F>(
     gateway: &Gateway,
-    acting: Acting,
-    status: StatusCode,
+    caller: &Caller,
+    idempotency: impl Into<Option<Idempotency>>,
     effect: F,
-) -> Result<Answer, Error>
+) -> Result<Done<T>, Error>
 where
     T: CarriesNoRecordData + DeserializeOwned + Send + 'static,
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Effect<T>, Declined>> + Send + 'static,
 {
-    let Acting { caller, idempotency } = acting;
-    let (made, receipt) = gateway.journal.write(&caller, Some(idempotency), effect).await?;
-    Ok(Answer::message(status, &made).with_entries(receipt.entries()))
+    let (made, receipt) = gateway.journal.write(caller, idempotency.into(), effect).await?;
+    Ok(Done::new(made, &receipt))
 }
 
-/// A record with what it is to the caller; `None` where it does not exist.
-pub(crate) async fn find_record(
-    gateway: &Gateway,
-    call: &Call,
-    id: Uuid,
-) -> Result<Option<(StoredRecord, Standing)>, StoreError> {
-    let mut tx = gateway.store.read().await?;
-    let stored = store::records::find(&mut tx, id).await?;
-    // Asked for a record that does not exist too: both take the same time.
-    let standing = store::records::standing(&mut tx, id, call.caller.organization(), gateway.clock.now()).await?;
-    Ok(stored.map(|stored| (stored, standing)))
+/// What an effect needs of the world around it: the node, and who acts.
+#[derive(Clone)]
+pub(crate) struct Acting {
+    pub(crate) node: std::sync::Arc<Gateway>,
+    pub(crate) caller: Caller,
+    pub(crate) act: Act,
 }
 
-pub(crate) fn known(found: &Option<(StoredRecord, Standing)>) -> Option<(RecordFacts, Standing)> {
-    found.as_ref().map(|(stored, standing)| (stored.facts.clone(), standing.clone()))
-}
-
-/// A record of the caller's own, inside the journal's transaction. Any other declines as not available, and the
-/// ledger says so.
-pub(crate) async fn own_record(
-    tx: &mut Tx,
-    gateway: &Gateway,
-    call: &Call,
-    act: Act,
-    id: Uuid,
-) -> Result<StoredRecord, Declined> {
-    match store::records::find(tx, id).await? {
-        Some(stored) if stored.facts.owner == *call.caller.organization() => Ok(stored),
-        _ => Err(declined(gateway, call, act, Some(id), Error::NotAvailable)),
+impl Acting {
+    pub(crate) fn new(gateway: &std::sync::Arc<Gateway>, caller: &Caller, act: Act) -> Self {
+        Self { node: gateway.clone(), caller: caller.clone(), act }
     }
-}
 
-/// What is known of a record that the caller could have found, inside the journal's transaction. Any other declines as
-/// not available, and the ledger says so.
-pub(crate) async fn findable_record(
-    tx: &mut Tx,
-    gateway: &Gateway,
-    call: &Call,
-    act: Act,
-    id: Uuid,
-) -> Result<RecordFacts, Declined> {
-    match store::records::find(tx, id).await? {
-        Some(stored) if gateway.gate.findable(&call.caller, &stored.facts) == Findable::Shown => Ok(stored.facts),
-        _ => Err(declined(gateway, call, act, Some(id), Error::NotAvailable)),
+    /// An entry of this act.
+    pub(crate) fn entry(&self) -> Entry {
+        Entry::of(&self.caller, self.act, &self.node.clock)
     }
-}
 
-/// A refusal with the entry that records it.
-pub(crate) fn declined(gateway: &Gateway, call: &Call, act: Act, about: Option<Uuid>, error: Error) -> Declined {
-    let entry = Entry::of(&call.caller, act, &gateway.clock).refused(error.code());
-    let entry = match about {
-        Some(about) => entry.about(about),
-        None => entry,
-    };
-    Declined { error, entry: Some(Box::new(entry)) }
+    /// A refusal with the entry that records it.
+    pub(crate) fn declined(&self, about: impl Into<Option<Uuid>>, error: impl Into<Error>) -> Declined {
+        let error = error.into();
+        let entry = self.entry().refused(error.code());
+        let entry = match about.into() {
+            Some(about) => entry.about(about),
+            None => entry,
+        };
+        Declined { error, entry: Some(Box::new(entry)) }
+    }
+
+    /// A record of the caller's own, inside the journal's transaction. Any other declines as not available, and the
+    /// ledger says so.
+    pub(crate) async fn own_record(&self, tx: &mut Tx, id: Uuid) -> Result<StoredRecord, Declined> {
+        match store::records::find(tx, id).await? {
+            Some(stored) if stored.facts.owner == *self.caller.organization() => Ok(stored),
+            _ => Err(self.declined(id, Error::NotAvailable)),
+        }
+    }
+
+    /// What is known of a record that the caller could have found, inside the journal's transaction. Any other declines
+    /// as not available, and the ledger says so.
+    pub(crate) async fn findable_record(&self, tx: &mut Tx, id: Uuid) -> Result<RecordFacts, Declined> {
+        match store::records::find(tx, id).await? {
+            Some(stored) if matches!(self.node.gate.findable(&self.caller, &stored.facts), Findable::Shown(_)) => {
+                Ok(stored.facts)
+            }
+            _ => Err(self.declined(id, Error::NotAvailable)),
+        }
+    }
+
+    /// An entry of this act by the owner of a record.
+    pub(crate) fn owner_entry(&self, facts: &RecordFacts) -> Entry {
+        let record = RecordRef { record: facts.id, version: facts.version, owner: facts.owner.clone() };
+        self.entry().on(&record).as_relation(Relation::Owner)
+    }
 }
 
 /// A refused read, after the entry that records it is durable.
-pub(crate) async fn refuse_read(gateway: &Gateway, call: &Call, act: Act, about: Uuid, error: Error) -> Error {
-    refuse_as(gateway, call, Entry::of(&call.caller, act, &gateway.clock).about(about), error).await
-}
-
-/// The same with an entry that says more, or is about nothing that there is.
-pub(crate) async fn refuse_as(gateway: &Gateway, call: &Call, entry: Entry, error: Error) -> Error {
-    let entry = entry.refused(error.code());
-    match gateway.journal.record(call.decided_at, vec![entry.into()], Vec::new()).await {
+pub(crate) async fn refuse_read(gateway: &Gateway, caller: &Caller, entry: Entry, error: Error) -> Error {
+    let entry: Logged = entry.refused(error.code()).into();
+    match gateway.journal.record(caller.decided_at(), vec![entry], Vec::new()).await {
         Ok(_) => error,
         Err(unwritten) => unwritten,
     }

@@ -53,26 +53,38 @@ pub struct Hit {
 
 /// What a caller may learn of a matching record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Findable {
-    /// The four items.
-    Shown,
+pub enum Findable<G> {
+    /// The four items, by this grant.
+    Shown(G),
     /// Nothing: it does not exist for this caller.
     Absent,
 }
 
 /// What a search came to.
-#[derive(Default)]
-pub struct Found {
+pub struct Found<G> {
     /// At most the limit, best first. Empty where there were more.
-    pub hits: Vec<Sealed<Hit>>,
+    pub hits: Vec<(G, Sealed<Hit>)>,
     pub too_many: bool,
     /// At most the limit, one kana away. Empty where there were more: they never push out a hit.
-    pub near: Vec<Sealed<Hit>>,
+    pub near: Vec<(G, Sealed<Hit>)>,
     pub too_many_near: bool,
     /// The records of `hits` and then of `near`, in their order, with their owners.
     pub records: Vec<(Uuid, OrganizationCode)>,
     /// Shielded records that the search came upon and that stay hidden: their owners are told all the same.
     pub approached: Vec<(Uuid, OrganizationCode)>,
+}
+
+impl<G> Found<G> {
+    fn nothing() -> Self {
+        Self {
+            hits: Vec::new(),
+            too_many: false,
+            near: Vec::new(),
+            too_many_near: false,
+            records: Vec::new(),
+            approached: Vec::new(),
+        }
+    }
 }
 
 /// The index of a node.
@@ -105,6 +117,12 @@ impl SearchIndex {
         records.chunks(grams::MOST_TOGETHER).for_each(|records| inner.put_all(records));
     }
 
+    /// The facts of a record, as the last change said them.
+    pub fn facts_of(&self, id: Uuid) -> Option<RecordFacts> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        inner.records.facts(inner.records.slot_of(id)?)
+    }
+
     /// Number of records.
     pub fn len(&self) -> usize {
         self.0.read().unwrap_or_else(PoisonError::into_inner).records.count()
@@ -116,13 +134,13 @@ impl SearchIndex {
 
     /// Runs a search. `findable` is asked of every match before it is counted, so that what the caller may not see
     /// moves no total, no order and no limit; relatives count in the caller's own records alone.
-    pub fn search(
+    pub fn search<G>(
         &self,
         query: &Query,
         caller: &OrganizationCode,
         most: usize,
-        findable: impl Fn(&RecordFacts) -> Findable,
-    ) -> Found {
+        findable: impl Fn(&RecordFacts) -> Findable<G>,
+    ) -> Found<G> {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut search = Search {
             inner: &inner,
@@ -135,10 +153,10 @@ impl SearchIndex {
             approached: Vec::new(),
         };
         let criteria = search.criteria();
-        let mut found = Found::default();
+        let mut found = Found::nothing();
         match search.run(&criteria) {
             Some(matches) => found.hits = inner.hits(query, matches, &mut found.records),
-            None => return Found { too_many: true, ..Found::default() },
+            None => return Found { too_many: true, ..Found::nothing() },
         }
         let looks_near = match query.near_misses {
             NearMisses::Always => true,
@@ -186,7 +204,7 @@ struct Search<'a, F> {
     approached: Vec<(Uuid, OrganizationCode)>,
 }
 
-impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
+impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> Search<'a, F> {
     fn criteria(&self) -> Criteria<'a> {
         let Query { child, guardian, relative, .. } = self.query;
         [(Role::Child, child), (Role::Guardian, guardian), (Role::Relative, relative)]
@@ -196,7 +214,7 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
     }
 
     /// Matches of the criteria; `None` where there are more than the limit.
-    fn run(&mut self, criteria: &Criteria<'_>) -> Option<Vec<Match>> {
+    fn run(&mut self, criteria: &Criteria<'_>) -> Option<Vec<Match<G>>> {
         let mut hits = Vec::new();
         for runs in combinations(criteria) {
             let Some(conditions) = self.inner.conditions(&runs, self.query.birth) else { continue };
@@ -206,7 +224,7 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
     }
 
     /// Matches with one of the criteria a kana away.
-    fn run_near(&mut self, criteria: &Criteria<'_>) -> Option<Vec<Match>> {
+    fn run_near(&mut self, criteria: &Criteria<'_>) -> Option<Vec<Match<G>>> {
         let mut hits = Vec::new();
         for (at, (role, wanted)) in criteria.iter().enumerate() {
             let Wanted::Pattern(pattern) = wanted else { continue };
@@ -224,7 +242,7 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
         Some(hits)
     }
 
-    fn collect(&mut self, conditions: Vec<AnyOf<'_>>, criteria: &Criteria<'_>, hits: &mut Vec<Match>) -> Option<()> {
+    fn collect(&mut self, conditions: Vec<AnyOf<'_>>, criteria: &Criteria<'_>, hits: &mut Vec<Match<G>>) -> Option<()> {
         self.earlier.extend(self.now.drain(..));
         let before = hits.len();
         let mut unpacked = Unpacked::default();
@@ -257,7 +275,7 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
 
     /// Adds those of some slots that answer, that the caller may be shown and that are new. Where there are no
     /// `names` to compare it is known that they answer, and how well is asked later.
-    fn look_at(&mut self, slots: &[u32], mut names: Option<(&Criteria<'_>, &mut Unpacked)>, hits: &mut Vec<Match>) {
+    fn look_at(&mut self, slots: &[u32], mut names: Option<(&Criteria<'_>, &mut Unpacked)>, hits: &mut Vec<Match<G>>) {
         let records = &self.inner.records;
         for slot in slots.iter().copied() {
             if self.query.relative.is_some() && !records.is_owned_by(slot, self.caller) {
@@ -283,7 +301,7 @@ impl<'a, F: Fn(&RecordFacts) -> Findable> Search<'a, F> {
             self.now.push(slot);
             let Some(facts) = records.facts(slot) else { continue };
             match (self.findable)(&facts) {
-                Findable::Shown => hits.push(Match { slot, facts, answer }),
+                Findable::Shown(grant) => hits.push(Match { slot, facts, grant, answer }),
                 Findable::Absent if facts.shield.active => self.approached.push((facts.id, facts.owner)),
                 Findable::Absent => {}
             }
@@ -297,9 +315,10 @@ fn told_by_grams(criteria: &Criteria<'_>) -> bool {
 }
 
 /// A record that answers, and that the caller may be shown.
-struct Match {
+struct Match<G> {
     slot: u32,
     facts: RecordFacts,
+    grant: G,
     /// `None` until it is asked how well it answers.
     answer: Option<RankedAnswer>,
 }
@@ -369,27 +388,27 @@ fn combinations(criteria: &Criteria<'_>) -> Vec<Runs> {
 
 impl Inner {
     /// What is shown of the matches, best first; adds their records.
-    fn hits(
+    fn hits<G>(
         &self,
         query: &Query,
-        matches: Vec<Match>,
+        matches: Vec<Match<G>>,
         records: &mut Vec<(Uuid, OrganizationCode)>,
-    ) -> Vec<Sealed<Hit>> {
+    ) -> Vec<(G, Sealed<Hit>)> {
         let as_written = |hit: &Hit| query.child.as_ref().is_some_and(|pattern| pattern.is_written_in(&hit.child));
-        let mut hits: Vec<(Closeness, Hit)> = matches
+        let mut hits: Vec<(Closeness, G, Hit)> = matches
             .into_iter()
             .filter_map(|found| {
                 let answer = found.answer?;
                 let (rank, letters) = (answer.rank, answer.letters);
                 let hit = self.hit(found.slot, found.facts, answer)?;
-                Some(((rank, !as_written(&hit), letters), hit))
+                Some(((rank, !as_written(&hit), letters), found.grant, hit))
             })
             .collect();
-        hits.sort_by(|(close_a, a), (close_b, b)| {
+        hits.sort_by(|(close_a, _, a), (close_b, _, b)| {
             (close_a, &a.child, a.facts.id).cmp(&(close_b, &b.child, b.facts.id))
         });
-        records.extend(hits.iter().map(|(_, hit)| (hit.facts.id, hit.facts.owner.clone())));
-        hits.into_iter().map(|(_, hit)| Sealed::new(hit)).collect()
+        records.extend(hits.iter().map(|(_, _, hit)| (hit.facts.id, hit.facts.owner.clone())));
+        hits.into_iter().map(|(_, grant, hit)| (grant, Sealed::new(hit))).collect()
     }
 
     fn hit(&self, slot: u32, facts: RecordFacts, answer: RankedAnswer) -> Option<Hit> {

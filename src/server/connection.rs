@@ -1,6 +1,5 @@
 //! From a TCP connection to an answer: handshake, certificate, route, caller, limits, body, operation.
 
-use crate::wire::header::OFFICER;
 use std::{
     collections::HashMap,
     sync::{
@@ -38,8 +37,6 @@ use super::{
     accept::accept,
     limits::{Admitted, Room},
     openapi,
-    route::{Handler, Route},
-    routes::ROUTES,
     sending::{Sending, Unsent},
     serving::Serving,
 };
@@ -54,13 +51,20 @@ use crate::{
     },
     journal::error::JournalError,
     ledger::entry::{Act, Entry},
-    operations,
+    operations::{self, accounts::sign_in::SigningIn},
     planted::Planted,
-    wire::{answer::Answer, call::Call},
+    wire::{
+        accounts,
+        answer::{Answer, IntoAnswer},
+        call::Call,
+        header::OFFICER,
+        route::{Route, Run},
+        routes,
+    },
 };
 
 /// A decision that became stale is made again this often.
-const MOST_DECISIONS: usize = 8;
+const MAX_DECISIONS: usize = 8;
 /// How often a request that waits is held against the revocations.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -162,15 +166,15 @@ async fn connection(
     }
 }
 
-/// The router that [`ROUTES`] describes.
+/// The router that [`routes`] describe.
 fn router(serving: &Arc<Serving>) -> Router {
     let limits = &serving.gateway.config.limits;
     let work = Arc::new(Room::new(limits.requests_in_flight, limits.terminal_in_flight));
     // Who waits for news does no work: waiting takes nothing from those who do.
     let waiting = Arc::new(Room::new(limits.connections, limits.terminal_in_flight));
     let mut router = Router::new();
-    for route in ROUTES {
-        let room = if waits(route) { waiting.clone() } else { work.clone() };
+    for route in routes::all() {
+        let room = if route.waits { waiting.clone() } else { work.clone() };
         let serving = serving.clone();
         let handler = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
             let (serving, room) = (serving.clone(), room.clone());
@@ -273,42 +277,40 @@ async fn work(
     id: Uuid,
 ) -> Result<Answer, Error> {
     let (parts, body) = request.into_parts();
-    let query = parse_query(parts.uri.query().unwrap_or_default());
     // What any node acknowledged before this request is known before anything is decided on it.
     serving.gateway.following.reach().await?;
-    if let Handler::SignIn = route.handler {
-        let body = read_body(serving, route, body).await?;
+    let call = |body| Call {
+        operation: route.operation,
+        status: route.status,
+        path,
+        query: parse_query(parts.uri.query().unwrap_or_default()),
+        headers: parts.headers.clone(),
+        body,
+        record_bytes: serving.gateway.config.limits.record_bytes,
+        fingerprint: serving.gateway.fingerprint.clone(),
+    };
+    let Run::Operation(run) = route.run else {
+        let call = call(read_body(serving, route, body).await?);
         check_lists(serving, certificate)?;
-        return sign_in(serving, certificate, id, &body).await;
-    }
+        return sign_in(serving, certificate, id, &call).await;
+    };
     // Recognized before the body is read: a stranger's bytes are not worth reading.
     let mut known_at = serving.gateway.journal.position();
     let mut caller = recognize(serving, route, certificate, &parts.headers, id).await?;
     serving.limits.take_officer(caller.organization(), caller.officer())?;
-    let body = read_body(serving, route, body).await?;
+    let call = call(read_body(serving, route, body).await?);
     let asked = Asked { serving, route, certificate, headers: &parts.headers, id };
-    for attempt in 0..MOST_DECISIONS {
+    for attempt in 0..MAX_DECISIONS {
         // A revocation opens a new epoch: who was recognized in this one still is.
         let decided_at = serving.gateway.journal.position();
         if let Some(again) = asked.again_since(known_at).await? {
             caller = again;
         }
         known_at = decided_at;
-        let call = Call {
-            caller: caller.clone(),
-            decided_at,
-            attempt,
-            operation: route.operation,
-            path: path.clone(),
-            query: query.clone(),
-            headers: parts.headers.clone(),
-            body: body.clone(),
-            fingerprint: serving.gateway.fingerprint.clone(),
-        };
-        let Handler::Operation(operation) = route.handler else { return Err(Error::NoSuchRoute) };
+        let deciding = caller.clone().deciding_at(decided_at, attempt);
         let outcome = tokio::select! {
-            outcome = operation(serving.gateway.clone(), call) => outcome,
-            error = asked.revoked(known_at), if waits(route) => Err(error),
+            outcome = run(serving.gateway.clone(), deciding, call.clone()) => outcome,
+            error = asked.revoked(known_at), if route.waits => Err(error),
         };
         match outcome {
             Err(Error::Journal(JournalError::Stale)) => {}
@@ -321,11 +323,6 @@ async fn work(
         }
     }
     Err(JournalError::Stale.into())
-}
-
-/// Whether a request of this route may wait for something to happen.
-fn waits(route: &Route) -> bool {
-    route.operation == "read_inbox"
 }
 
 /// A request whose caller was recognized once, and may have been revoked since.
@@ -418,23 +415,19 @@ async fn recognize(
 async fn sign_in(
     serving: &Arc<Serving>,
     certificate: &TerminalCertificate,
-    id: Uuid,
-    body: &[u8],
+    request: Uuid,
+    call: &Call,
 ) -> Result<Answer, Error> {
     let terminal = serving.gateway.directory().desk(certificate)?;
-    let request: operations::accounts::sign_in::SignIn =
-        serde_json::from_slice(body).map_err(|_| Error::Body("officer, password".to_owned()))?;
-    // Ids are short (POST /v1/staff): a longer one is nobody's, and is not worth remembering.
-    if request.officer.len() > 40 {
-        return Err(Unrecognized::Officer.into());
-    }
-    serving.limits.take_sign_in(&certificate.organization, &request.officer)?;
-    operations::accounts::sign_in::sign_in(&serving.gateway, certificate, terminal, id, request).await
+    let message = accounts::sign_in_message(call)?;
+    serving.limits.take_sign_in(&certificate.organization, &message.officer)?;
+    let signing_in = SigningIn { organization: certificate.organization.clone(), terminal, request, message };
+    Ok(operations::accounts::sign_in::sign_in(&serving.gateway, signing_in).await?.into_answer(call))
 }
 
 async fn read_body(serving: &Serving, route: &Route, body: Body) -> Result<Bytes, Error> {
     let limits = &serving.gateway.config.limits;
-    let most = route.body.most(limits);
+    let most = route.size.most(limits);
     let read = timeout(Duration::from_secs(limits.body_seconds), Limited::new(body, most).collect()).await;
     match read {
         Err(_) => Err(Error::TooSlow),
@@ -455,5 +448,5 @@ pub fn parse_query(query: &str) -> HashMap<String, String> {
 
 /// For tests and documentation: the method and path of every route.
 pub fn all_routes() -> impl Iterator<Item = (&'static Method, &'static str)> {
-    ROUTES.iter().map(|route| (&route.method, route.path))
+    routes::all().map(|route| (&route.method, route.path))
 }

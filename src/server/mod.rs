@@ -12,8 +12,6 @@ pub mod limits;
 pub mod metrics;
 pub mod monitor;
 pub mod openapi;
-pub mod route;
-pub mod routes;
 mod sending;
 pub mod serving;
 pub mod start;

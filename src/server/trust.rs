@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::{error::StartError, serving::Serving};
 use crate::{
+    domain::idempotency::Idempotency,
     error::Error,
     gateway::Gateway,
     identity::{
@@ -22,7 +23,7 @@ use crate::{
     },
     journal::{journal::Effect, memory::Change, recent::Scope},
     node::tick::pause,
-    store::{self, idempotency::Idempotency},
+    store,
 };
 
 /// How often the files are looked at.

@@ -1,7 +1,6 @@
 //! Attachments: photos and papers of a record, sealed under the record's key.
 
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::{
     error::StoreError,
@@ -11,30 +10,12 @@ use super::{
 use crate::{
     clock::Timestamp,
     disclosure::sealed::Sealed,
-    domain::organization::OrganizationCode,
+    domain::{
+        attachment::{Attachment, AttachmentLine},
+        organization::OrganizationCode,
+    },
     keys::vault::{Place, Vault},
 };
-
-/// The content of one attachment.
-pub struct Attachment {
-    pub at: Timestamp,
-    pub media_type: String,
-    pub content: Zeroizing<Vec<u8>>,
-}
-
-/// One line of the list of a record's attachments.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct AttachmentLine {
-    pub id: Uuid,
-    pub media_type: String,
-    /// `injury_photo` or `other`.
-    pub kind: String,
-    pub bytes: i64,
-    /// When it was attached.
-    #[serde(serialize_with = "crate::clock::as_rfc3339")]
-    #[schema(value_type = String)]
-    pub at: Timestamp,
-}
 
 /// Seals a content for its place.
 ///
@@ -103,7 +84,7 @@ pub(crate) async fn withhold_all(tx: &mut Tx, owner: &OrganizationCode, record: 
     Ok(())
 }
 
-/// One attachment, opened and sealed again for the gate.
+/// One attachment, opened and sealed again for the gate, and when it was attached.
 ///
 /// # Errors
 /// The database failed, or it does not open.
@@ -112,7 +93,7 @@ pub async fn find(
     vault: &Vault,
     stored: &StoredRecord,
     id: Uuid,
-) -> Result<Option<Sealed<Attachment>>, StoreError> {
+) -> Result<Option<(Timestamp, Sealed<Attachment>)>, StoreError> {
     let row = fetch_optional!(
         tx,
         (i64, String, Vec<u8>),
@@ -125,5 +106,6 @@ pub async fn find(
     let Some((at, media_type, sealed)) = row else { return Ok(None) };
     let key = vault.unwrap_key(&stored.prefecture, stored.facts.id, &stored.sealed_key)?;
     let content = key.open(place(&format!("{}:{id}", stored.facts.id)), &sealed)?;
-    Ok(Some(Sealed::new(Attachment { at: Timestamp::from_micros(at), media_type, content })))
+    let at = Timestamp::from_micros(at);
+    Ok(Some((at, Sealed::new(Attachment { at, media_type, content }))))
 }

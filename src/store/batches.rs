@@ -6,23 +6,23 @@ use super::{
     error::StoreError,
     tx::{Tx, execute, fetch_optional},
 };
-use crate::{clock::Timestamp, identity::Caller};
+use crate::{clock::Timestamp, domain::batch::BatchReport, identity::Caller};
 
 pub(crate) async fn insert(
     tx: &mut Tx,
-    id: Uuid,
     caller: &Caller,
     at: Timestamp,
-    report: &str,
+    report: &BatchReport,
 ) -> Result<(), StoreError> {
+    let text = serde_json::to_string(report).map_err(|_| StoreError::Corrupt("batch report"))?;
     execute!(
         tx,
         "/* insert_batch */ INSERT INTO batches (id, organization, officer, at, report) VALUES ($1, $2, $3, $4, $5)",
-        id,
+        report.batch,
         caller.organization().as_str(),
         caller.officer(),
         at.as_micros(),
-        report,
+        text,
     )?;
     Ok(())
 }
@@ -31,7 +31,7 @@ pub(crate) async fn insert(
 ///
 /// # Errors
 /// The database failed.
-pub async fn report(tx: &mut Tx, id: Uuid, caller: &Caller) -> Result<Option<String>, StoreError> {
+pub async fn report(tx: &mut Tx, id: Uuid, caller: &Caller) -> Result<Option<BatchReport>, StoreError> {
     let row = fetch_optional!(
         tx,
         (String,),
@@ -39,5 +39,6 @@ pub async fn report(tx: &mut Tx, id: Uuid, caller: &Caller) -> Result<Option<Str
         id,
         caller.organization().as_str(),
     )?;
-    Ok(row.map(|(report,)| report))
+    let read = |(report,): (String,)| serde_json::from_str(&report).map_err(|_| StoreError::Corrupt("batch report"));
+    row.map(read).transpose()
 }

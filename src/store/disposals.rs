@@ -8,53 +8,13 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    domain::{organization::OrganizationCode, retention::RetentionSettings},
+    domain::{
+        disposal::{Disposal, DisposalState},
+        organization::OrganizationCode,
+        retention::RetentionSettings,
+    },
     keys::shreds::{RUN_BITS, SLOT_BITS, Slot},
 };
-
-/// Where a list stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DisposalState {
-    /// One officer asked.
-    Asked,
-    /// It was dropped; nothing happened.
-    Withdrawn,
-    /// Another officer approved, and the records are removed; their keys are being destroyed.
-    Approved,
-    /// The keys are destroyed.
-    Destroyed,
-}
-
-impl DisposalState {
-    const ALL: [Self; 4] = [Self::Asked, Self::Withdrawn, Self::Approved, Self::Destroyed];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Asked => "asked",
-            Self::Withdrawn => "withdrawn",
-            Self::Approved => "approved",
-            Self::Destroyed => "destroyed",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-}
-
-/// A list of records that one officer asks to dispose of, and another approves.
-#[derive(Clone)]
-pub struct Disposal {
-    pub id: Uuid,
-    pub organization: OrganizationCode,
-    pub state: DisposalState,
-    pub asked_by: String,
-    pub asked_at: Timestamp,
-    pub decided_by: Option<String>,
-    pub decided_at: Option<Timestamp>,
-    pub destroyed_at: Option<Timestamp>,
-}
 
 type Row = (Uuid, String, String, String, i64, Option<String>, Option<i64>, Option<i64>);
 

@@ -7,30 +7,10 @@ use super::{
     error::StoreError,
     tx::{Tx, execute, fetch_optional},
 };
-use crate::{clock::Timestamp, domain::organization::OrganizationCode, identity::Caller};
-
-/// A lock that is held.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EditLock {
-    pub organization: OrganizationCode,
-    pub officer: String,
-    /// Serial of the terminal's certificate.
-    pub terminal: String,
-    pub until: Timestamp,
-}
-
-impl EditLock {
-    /// Whether it is the caller's own: this officer at this terminal. The same officer may have another version of the
-    /// record open elsewhere.
-    pub fn is_held_by(&self, caller: &Caller) -> bool {
-        self.is_of_officer(caller) && self.terminal == caller.terminal()
-    }
-
-    /// Whether the caller is the officer who holds it, at whatever terminal.
-    pub fn is_of_officer(&self, caller: &Caller) -> bool {
-        self.organization == *caller.organization() && self.officer == caller.officer()
-    }
-}
+use crate::{
+    clock::Timestamp,
+    domain::{edit_lock::EditLock, organization::OrganizationCode},
+};
 
 /// By how much the clocks of two nodes may differ. A lock that was taken later than that from now was taken by a clock
 /// that was wrong, and would be held for as long as it was wrong by.

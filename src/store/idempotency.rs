@@ -4,14 +4,10 @@ use super::{
     error::StoreError,
     tx::{Tx, execute, fetch_optional},
 };
-use crate::{clock::Timestamp, domain::organization::OrganizationCode};
-
-/// Makes repeating a write harmless: the key and the digest of the request it belongs to.
-#[derive(Clone)]
-pub struct Idempotency {
-    pub key: String,
-    pub digest: Vec<u8>,
-}
+use crate::{
+    clock::Timestamp,
+    domain::{idempotency::Idempotency, organization::OrganizationCode},
+};
 
 /// Digest of the request and outcome stored under a key.
 ///

@@ -6,7 +6,11 @@ use super::{
     error::StoreError,
     tx::{Tx, execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays},
 };
-use crate::{clock::Timestamp, domain::organization::OrganizationCode, journal::inbox::InboxItem};
+use crate::{
+    clock::Timestamp,
+    domain::organization::OrganizationCode,
+    journal::inbox::{InboxItem, Message},
+};
 
 const DELIVER: &str = "/* deliver */ INSERT INTO inbox (organization, position, at, kind, record, subject, entry,
      from_organization, from_officer, from_terminal, purpose)
@@ -100,32 +104,6 @@ pub async fn latest(tx: &mut Tx, organization: &OrganizationCode) -> Result<i64,
 pub async fn latest_of_all(tx: &mut Tx) -> Result<Vec<(OrganizationCode, i64)>, StoreError> {
     let rows = fetch_all!(tx, (String, i64), "/* latest_of_all */ SELECT organization, position FROM inbox_positions")?;
     Ok(rows.into_iter().filter_map(|(code, position)| Some((OrganizationCode::parse(&code)?, position))).collect())
-}
-
-/// A message as it is read.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct Message {
-    /// Position in this organization's inbox, from 1.
-    pub position: i64,
-    /// RFC 3339, UTC.
-    pub at: String,
-    pub kind: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub record: Option<Uuid>,
-    /// A transfer, notice or inquiry.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<Uuid>,
-    /// The ledger entry that this message comes from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub entry: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from_organization: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from_officer: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from_terminal: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub purpose: Option<String>,
 }
 
 type Row = (

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    disclosure::sealed::Sealed,
     domain::{
         case_record::{IndexItems, RecordFacts},
         organization::OrganizationCode,
@@ -84,7 +85,7 @@ pub async fn of_owner(
     owner: &OrganizationCode,
     after: Uuid,
     most: i64,
-) -> Result<Vec<(RecordFacts, IndexItems, Timestamp)>, StoreError> {
+) -> Result<Vec<(RecordFacts, Sealed<IndexItems>, Timestamp)>, StoreError> {
     let rows = fetch_all!(
         tx,
         (Uuid, String, i64, i64, i64, Vec<u8>, Vec<u8>, i64),
@@ -101,7 +102,7 @@ pub async fn of_owner(
     let row = |(id, codes, flags, version, owned_since, sealed_key, sealed_index, updated_at)| {
         let row = IndexRow::new((id, codes, flags, version, owned_since, sealed_key, sealed_index));
         let (facts, items) = row.open(vault)?;
-        Ok((facts, items, Timestamp::from_micros(updated_at)))
+        Ok((facts, Sealed::new(items), Timestamp::from_micros(updated_at)))
     };
     rows.into_iter().map(row).collect()
 }
@@ -137,8 +138,17 @@ impl IndexRow {
 /// # Errors
 /// The provider refused.
 pub(super) fn seal(key: &Key, id: Uuid, version: i64, items: &IndexItems) -> Result<Vec<u8>, StoreError> {
-    let items = postcard::to_stdvec(items).map_err(|_| StoreError::Corrupt("index items"))?;
-    Ok(key.seal(place(&row_of(id, version)), &items)?)
+    Ok(key.seal(place(&row_of(id, version)), &to_bytes(items))?)
+}
+
+/// The same of what came out of the database.
+pub(super) fn seal_again(key: &Key, id: Uuid, version: i64, items: &Sealed<IndexItems>) -> Result<Vec<u8>, StoreError> {
+    Ok(items.encrypt(key, place(&row_of(id, version)), to_bytes)?)
+}
+
+/// Names and dates can always be written out.
+fn to_bytes(items: &IndexItems) -> Vec<u8> {
+    postcard::to_stdvec(items).unwrap_or_default()
 }
 
 /// Bound to the version: what an older version was found by does not open for a newer one.

@@ -106,19 +106,19 @@ pub(crate) async fn append(
 }
 
 /// An entry as its row has it.
-struct Columns {
-    position: i64,
-    id: Uuid,
-    organization: String,
-    owner: Option<String>,
-    record: Option<Uuid>,
-    body: Vec<u8>,
-    note: Option<Vec<u8>>,
-    salt: Option<Vec<u8>>,
+pub(super) struct Columns {
+    pub(super) position: i64,
+    pub(super) id: Uuid,
+    pub(super) organization: String,
+    pub(super) owner: Option<String>,
+    pub(super) record: Option<Uuid>,
+    pub(super) body: Vec<u8>,
+    pub(super) note: Option<Vec<u8>>,
+    pub(super) salt: Option<Vec<u8>>,
 }
 
 impl Columns {
-    fn of((position, logged): (u64, Logged)) -> Self {
+    pub(super) fn of((position, logged): (u64, Logged)) -> Self {
         let Logged { entry, body, hidden_owner, note, .. } = logged;
         let (hidden, salt) = hidden_owner.map(|hidden| (hidden.owner.to_string(), hidden.salt.to_vec())).unzip();
         Self {
@@ -445,7 +445,7 @@ pub async fn counts(tx: &mut Tx) -> Result<Vec<(String, u64)>, StoreError> {
     Ok(counts.into_iter().map(|(node, count)| (node, unsigned(count))).collect())
 }
 
-fn signed(position: u64) -> i64 {
+pub(super) fn signed(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }
 

@@ -9,6 +9,7 @@
 //! [`Sealed`]: crate::disclosure::sealed::Sealed
 
 pub mod accounts;
+pub mod append;
 pub mod attachments;
 pub mod batches;
 pub mod changes;
@@ -24,6 +25,7 @@ pub mod notices;
 pub mod open;
 pub mod oversight;
 pub mod reading;
+pub mod reads;
 pub mod records;
 pub mod rewraps;
 pub mod sessions;

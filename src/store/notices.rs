@@ -10,24 +10,12 @@ use crate::{
     clock::Timestamp,
     disclosure::sealed::Sealed,
     domain::{
-        missing_notice::{NoticeContent, NoticeState},
+        missing_notice::{CenterState, Notice, NoticeAnswer, NoticeContent, NoticeState},
         organization::OrganizationCode,
     },
     keys::vault::{Place, Vault},
     search::standing::{StandingChange, Wanted},
 };
-
-/// A notice without its content.
-#[derive(Clone)]
-pub struct Notice {
-    pub id: Uuid,
-    pub issuer: OrganizationCode,
-    pub version: i64,
-    pub state: NoticeState,
-    pub exercise: bool,
-    pub issued_at: Timestamp,
-    pub updated_at: Timestamp,
-}
 
 type Row = (Uuid, String, i64, String, i64, i64, i64);
 
@@ -217,8 +205,8 @@ fn details_place(row: &String) -> Place<'_> {
     Place { table: "notice_centers", row, column: "sealed_details" }
 }
 
-/// What a center answered before.
-pub(crate) struct Answered {
+/// What a center has told of a notice up to now.
+pub(crate) struct ToldByCenter {
     /// `not_here` or `sighted`.
     pub(crate) answer: Option<String>,
     pub(crate) details: String,
@@ -230,7 +218,7 @@ pub(crate) async fn answered(
     vault: &Vault,
     notice: Uuid,
     center: &OrganizationCode,
-) -> Result<Option<Answered>, StoreError> {
+) -> Result<Option<ToldByCenter>, StoreError> {
     let row = fetch_optional!(
         tx,
         (Option<String>, Option<Vec<u8>>),
@@ -241,17 +229,15 @@ pub(crate) async fn answered(
     let Some((answer, sealed)) = row else { return Ok(None) };
     let details =
         sealed.map(|sealed| vault.unseal_text(details_place(&format!("{notice}:{center}")), &sealed)).transpose()?;
-    Ok(Some(Answered { answer, details: details.unwrap_or_default() }))
+    Ok(Some(ToldByCenter { answer, details: details.unwrap_or_default() }))
 }
 
 /// Writes a center's answer, with all that it has told so far.
 pub(crate) async fn answer(
     tx: &mut Tx,
     vault: &Vault,
-    notice: Uuid,
-    center: &OrganizationCode,
-    answer: &str,
-    details: &str,
+    (notice, center): (Uuid, &OrganizationCode),
+    (answer, details): (NoticeAnswer, &str),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sealed = vault.seal_text(details_place(&format!("{notice}:{center}")), details)?;
@@ -262,30 +248,11 @@ pub(crate) async fn answer(
          WHERE notice = $1 AND center = $2",
         notice,
         center.as_str(),
-        answer,
+        answer.as_str(),
         sealed,
         now.as_micros(),
     )?;
     Ok(())
-}
-
-/// What one center did with a notice.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct CenterState {
-    pub center: String,
-    /// RFC 3339, UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delivered_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub read_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answered_at: Option<String>,
-    /// `not_here` or `sighted`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
-    /// All that it told, the latest last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub details: Option<String>,
 }
 
 type CenterRow = (String, Option<i64>, Option<i64>, Option<i64>, Option<String>, Option<Vec<u8>>);

@@ -191,6 +191,11 @@ impl Store {
         matches!(self, Self::Postgres { .. })
     }
 
+    /// Whether entries can be appended and committed as one statement: nobody else writes, and nothing follows the commit.
+    pub fn appends_at_once(&self) -> bool {
+        matches!(self, Self::Sqlite { .. }) && self.follower().is_none() && !Planted::is_of_transactions()
+    }
+
     /// Position of the last change that any node committed; 0 where no other node writes.
     ///
     /// # Errors

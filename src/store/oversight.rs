@@ -11,37 +11,34 @@ use super::{
 use crate::{
     clock::Timestamp,
     disclosure::sealed::Sealed,
-    domain::{organization::OrganizationCode, staffing::StaffingReport},
+    domain::{
+        organization::OrganizationCode,
+        oversight::{BrokenGlass, Inquiry, SeriousNote},
+        staffing::{FiscalYear, StaffingReport},
+    },
     identity::Caller,
     keys::vault::{Place, Vault},
 };
-
-/// A designation or a review note of a serious case.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct SeriousNote {
-    pub id: Uuid,
-    pub organization: String,
-    pub officer: String,
-    /// `designation` or `review`.
-    pub kind: String,
-    /// RFC 3339, UTC.
-    pub at: String,
-    pub note: String,
-}
 
 fn serious_place(id: &Uuid) -> Place<'_> {
     Place { table: "serious_reviews", row: id, column: "sealed_note" }
 }
 
+/// A note that is added to a serious case.
+pub(crate) struct NewSeriousNote<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) record: Uuid,
+    /// `designation` or `review`.
+    pub(crate) kind: &'static str,
+    pub(crate) at: Timestamp,
+    pub(crate) note: &'a str,
+}
+
 pub(crate) async fn add_serious_note(
     tx: &mut Tx,
     vault: &Vault,
-    id: Uuid,
-    record: Uuid,
     caller: &Caller,
-    kind: &str,
-    note: &str,
-    now: Timestamp,
+    NewSeriousNote { id, record, kind, at, note }: NewSeriousNote<'_>,
 ) -> Result<(), StoreError> {
     let sealed = key_of(tx, vault, record).await?.seal_text(serious_place(&id), note)?;
     execute!(
@@ -53,7 +50,7 @@ pub(crate) async fn add_serious_note(
         caller.organization().as_str(),
         caller.officer(),
         kind,
-        now.as_micros(),
+        at.as_micros(),
         sealed,
     )?;
     Ok(())
@@ -87,7 +84,7 @@ pub async fn serious_notes(tx: &mut Tx, vault: &Vault, record: Uuid) -> Result<S
 pub(crate) async fn put_staffing_report(
     tx: &mut Tx,
     center: &OrganizationCode,
-    fiscal_year: i64,
+    fiscal_year: FiscalYear,
     report: &StaffingReport,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -99,7 +96,7 @@ pub(crate) async fn put_staffing_report(
          ON CONFLICT (center, fiscal_year) DO UPDATE SET submitted_at = excluded.submitted_at,
              report = excluded.report",
         center.as_str(),
-        fiscal_year,
+        fiscal_year.number(),
         now.as_micros(),
         text,
     )?;
@@ -112,14 +109,14 @@ pub(crate) async fn put_staffing_report(
 /// The database failed, or a report is damaged.
 pub async fn staffing_reports(
     tx: &mut Tx,
-    fiscal_year: i64,
+    fiscal_year: FiscalYear,
 ) -> Result<Vec<(String, Timestamp, StaffingReport)>, StoreError> {
     fetch_all!(
         tx,
         (String, i64, String),
         "/* staffing_reports */ SELECT center, submitted_at, report FROM staffing_reports
          WHERE fiscal_year = $1 ORDER BY center",
-        fiscal_year,
+        fiscal_year.number(),
     )?
     .into_iter()
     .map(|(center, at, report)| {
@@ -133,15 +130,20 @@ fn reason_place(id: &Uuid) -> Place<'_> {
     Place { table: "break_glass", row: id, column: "sealed_reason" }
 }
 
+/// A break-glass that is about to be.
+pub(crate) struct NewGlass<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) record: Uuid,
+    pub(crate) until: Timestamp,
+    pub(crate) reason: &'a str,
+}
+
 /// Opens a record to a center for a while, for a written reason.
 pub(crate) async fn break_glass(
     tx: &mut Tx,
     vault: &Vault,
-    id: Uuid,
-    record: Uuid,
     caller: &Caller,
-    until: Timestamp,
-    reason: &str,
+    NewGlass { id, record, until, reason }: NewGlass<'_>,
 ) -> Result<(), StoreError> {
     let sealed = key_of(tx, vault, record).await?.seal_text(reason_place(&id), reason)?;
     execute!(
@@ -156,19 +158,6 @@ pub(crate) async fn break_glass(
         sealed,
     )?;
     Ok(())
-}
-
-/// A break-glass as its reviewers see it.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct BrokenGlass {
-    pub id: Uuid,
-    pub record: Uuid,
-    pub organization: String,
-    pub officer: String,
-    pub until: String,
-    pub reason: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reviewed_at: Option<String>,
 }
 
 /// A break-glass by its id, with the reason.
@@ -223,19 +212,6 @@ pub(crate) async fn review_glass(tx: &mut Tx, id: Uuid, now: Timestamp) -> Resul
         now.as_micros(),
     )?;
     Ok(())
-}
-
-/// A question to the owner of a shielded record, through the gateway.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct Inquiry {
-    pub id: Uuid,
-    pub record: Uuid,
-    /// The asking center; the owner is not named.
-    pub asker: String,
-    pub at: String,
-    pub question: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
 }
 
 /// The parties of an inquiry.

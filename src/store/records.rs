@@ -10,9 +10,9 @@ use super::{
 use crate::{
     clock::Timestamp,
     domain::{
-        case_record::{DerivedFacts, Offered, Provided, RecordFacts, Standing},
+        case_record::{DerivedFacts, Provided, RecordFacts},
         organization::OrganizationCode,
-        visibility::{GroupSet, Shield},
+        visibility::Shield,
     },
     identity::Caller,
     keys::vault::{Key, Vault},
@@ -117,56 +117,6 @@ pub async fn serious(tx: &mut Tx) -> Result<Vec<StoredRecord>, StoreError> {
     .into_iter()
     .map(record)
     .collect()
-}
-
-/// What a record is to a reader besides its facts.
-///
-/// # Errors
-/// The database failed.
-pub async fn standing(
-    tx: &mut Tx,
-    id: Uuid,
-    reader: &OrganizationCode,
-    now: Timestamp,
-) -> Result<Standing, StoreError> {
-    let offered = fetch_optional!(
-        tx,
-        (String, Option<i64>, i64, Option<i64>),
-        "/* offered */ SELECT state, version, item_groups, offered_at FROM transfers
-         WHERE record = $1 AND receiver = $2 AND state IN ('offered', 'confirmed') AND expires_at > $3",
-        id,
-        reader.as_str(),
-        now.as_micros(),
-    )?;
-    let provided = fetch_optional!(
-        tx,
-        (i64, i64, i64),
-        "/* provided */ SELECT version, item_groups, at FROM provisions WHERE record = $1 AND organization = $2",
-        id,
-        reader.as_str(),
-    )?;
-    let broken = fetch_optional!(
-        tx,
-        (i64,),
-        "/* glass */ SELECT MAX(until_at) FROM break_glass WHERE record = $1 AND organization = $2 AND until_at > $3
-         HAVING MAX(until_at) IS NOT NULL",
-        id,
-        reader.as_str(),
-        now.as_micros(),
-    )?;
-    Ok(Standing {
-        offered: offered.and_then(|(state, version, groups, at)| {
-            let groups = GroupSet::from_bits(groups);
-            let provided = Provided { version: version?, groups, at: Timestamp::from_micros(at?) };
-            Some(Offered { confirmed: state == "confirmed", provided })
-        }),
-        provided: provided.map(|(version, groups, at)| Provided {
-            version,
-            groups: GroupSet::from_bits(groups),
-            at: Timestamp::from_micros(at),
-        }),
-        break_glass: broken.is_some(),
-    })
 }
 
 /// The data key of a record, for what is written about it outside its versions.

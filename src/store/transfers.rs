@@ -12,46 +12,11 @@ use crate::{
     disclosure::sealed::Sealed,
     domain::{
         organization::OrganizationCode,
-        transfer::{Completeness, TransferState},
+        transfer::{Offer, SafetyCheck, Stage, Transfer, TransferNote, TransferState},
         visibility::GroupSet,
     },
     keys::vault::{Place, Vault},
 };
-
-/// A transfer as it stands. Ids, codes and times; what people wrote is sealed.
-#[derive(Clone)]
-pub struct Transfer {
-    pub id: Uuid,
-    pub record: Uuid,
-    pub owner: OrganizationCode,
-    pub receiver: OrganizationCode,
-    pub state: TransferState,
-    pub urgent: bool,
-    /// Version of the record that was offered.
-    pub version: Option<i64>,
-    pub groups: GroupSet,
-    pub opened_at: Timestamp,
-    pub offered_at: Option<Timestamp>,
-    pub expires_at: Timestamp,
-    pub safety_due_at: Option<Timestamp>,
-    pub safety_checked_at: Option<Timestamp>,
-    pub escalated_at: Option<Timestamp>,
-}
-
-/// What people wrote to a transfer.
-#[derive(Clone, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-pub struct TransferNote {
-    /// Why the receiver asks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub completeness: Option<Completeness>,
-    /// Why it was rejected or withdrawn.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_reason: Option<String>,
-}
 
 type Row = (
     Uuid,
@@ -59,7 +24,6 @@ type Row = (
     String,
     String,
     String,
-    i64,
     Option<i64>,
     i64,
     i64,
@@ -77,32 +41,36 @@ fn transfer(row: Row) -> Result<Transfer, StoreError> {
         owner,
         receiver,
         state,
-        urgent,
         version,
         groups,
         opened_at,
         offered_at,
         expires_at,
-        safety_due_at,
-        safety_checked_at,
-        escalated_at,
+        due,
+        checked,
+        escalated,
     ) = row;
     let code = |text: &str| OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"));
+    let state = TransferState::parse(&state).ok_or(StoreError::Corrupt("transfer state"))?;
+    let safety = due.map(|due| SafetyCheck {
+        due_at: Timestamp::from_micros(due),
+        checked_at: checked.map(Timestamp::from_micros),
+        escalated_at: escalated.map(Timestamp::from_micros),
+    });
+    let offer = version.zip(offered_at).map(|(version, offered_at)| Offer {
+        version,
+        groups: GroupSet::from_bits(groups),
+        offered_at: Timestamp::from_micros(offered_at),
+        safety,
+    });
     Ok(Transfer {
         id,
         record,
         owner: code(&owner)?,
         receiver: code(&receiver)?,
-        state: TransferState::parse(&state).ok_or(StoreError::Corrupt("transfer state"))?,
-        urgent: urgent != 0,
-        version,
-        groups: GroupSet::from_bits(groups),
         opened_at: Timestamp::from_micros(opened_at),
-        offered_at: offered_at.map(Timestamp::from_micros),
         expires_at: Timestamp::from_micros(expires_at),
-        safety_due_at: safety_due_at.map(Timestamp::from_micros),
-        safety_checked_at: safety_checked_at.map(Timestamp::from_micros),
-        escalated_at: escalated_at.map(Timestamp::from_micros),
+        stage: Stage::of(state, offer).ok_or(StoreError::Corrupt("transfer offer"))?,
     })
 }
 
@@ -114,7 +82,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Transfer>, StoreError>
     fetch_optional!(
         tx,
         Row,
-        "/* find_transfer */ SELECT id, record, owner, receiver, state, urgent, version, item_groups, opened_at,
+        "/* find_transfer */ SELECT id, record, owner, receiver, state, version, item_groups, opened_at,
              offered_at, expires_at, safety_due_at, safety_checked_at, escalated_at
          FROM transfers WHERE id = $1",
         id,
@@ -131,7 +99,7 @@ pub async fn open_of_record(tx: &mut Tx, record: Uuid) -> Result<Option<Transfer
     fetch_optional!(
         tx,
         Row,
-        "/* open_transfer */ SELECT id, record, owner, receiver, state, urgent, version, item_groups, opened_at,
+        "/* open_transfer */ SELECT id, record, owner, receiver, state, version, item_groups, opened_at,
              offered_at, expires_at, safety_due_at, safety_checked_at, escalated_at
          FROM transfers WHERE record = $1 AND state IN ('offered', 'confirmed')",
         record,
@@ -148,7 +116,7 @@ pub async fn of_party(tx: &mut Tx, party: &OrganizationCode, most: i64) -> Resul
     fetch_all!(
         tx,
         Row,
-        "/* transfers_of */ SELECT id, record, owner, receiver, state, urgent, version, item_groups, opened_at,
+        "/* transfers_of */ SELECT id, record, owner, receiver, state, version, item_groups, opened_at,
              offered_at, expires_at, safety_due_at, safety_checked_at, escalated_at
          FROM transfers WHERE owner = $1 OR receiver = $1 ORDER BY id DESC LIMIT $2",
         party.as_str(),
@@ -159,26 +127,22 @@ pub async fn of_party(tx: &mut Tx, party: &OrganizationCode, most: i64) -> Resul
     .collect()
 }
 
-/// Open transfers whose time, or whose safety check's time, has run out.
+/// Ids of open transfers whose time, or whose safety check's time, has run out.
 ///
 /// # Errors
-/// As [`find`].
-pub async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<Transfer>, StoreError> {
-    fetch_all!(
+/// The database failed.
+pub async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<Uuid>, StoreError> {
+    let rows = fetch_all!(
         tx,
-        Row,
-        "/* due_transfers */ SELECT id, record, owner, receiver, state, urgent, version, item_groups, opened_at,
-             offered_at, expires_at, safety_due_at, safety_checked_at, escalated_at
-         FROM transfers
+        (Uuid,),
+        "/* due_transfers */ SELECT id FROM transfers
          WHERE (state IN ('requested', 'offered', 'confirmed') AND expires_at <= $1)
             OR (state IN ('offered', 'confirmed', 'taken_over') AND safety_due_at <= $1
                 AND safety_checked_at IS NULL AND escalated_at IS NULL)
          ORDER BY id",
         now.as_micros(),
-    )?
-    .into_iter()
-    .map(transfer)
-    .collect()
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 fn note_place(id: &Uuid) -> Place<'_> {
@@ -225,6 +189,8 @@ pub(crate) async fn put(
     note: &TransferNote,
 ) -> Result<(), StoreError> {
     let text = serde_json::to_string(note).map_err(|_| StoreError::Corrupt("transfer note"))?;
+    let offer = transfer.offered();
+    let safety = offer.and_then(|offer| offer.safety.as_ref());
     let sealed_note = key_of(tx, vault, transfer.record).await?.seal_text(note_place(&transfer.id), &text)?;
     execute!(
         tx,
@@ -239,16 +205,16 @@ pub(crate) async fn put(
         transfer.record,
         transfer.owner.as_str(),
         transfer.receiver.as_str(),
-        transfer.state.as_str(),
-        i64::from(transfer.urgent),
-        transfer.version,
-        transfer.groups.bits(),
+        transfer.state().as_str(),
+        i64::from(safety.is_some()),
+        offer.map(|offer| offer.version),
+        offer.map_or(GroupSet::EMPTY, |offer| offer.groups).bits(),
         transfer.opened_at.as_micros(),
-        transfer.offered_at.map(Timestamp::as_micros),
+        offer.map(|offer| offer.offered_at.as_micros()),
         transfer.expires_at.as_micros(),
-        transfer.safety_due_at.map(Timestamp::as_micros),
-        transfer.safety_checked_at.map(Timestamp::as_micros),
-        transfer.escalated_at.map(Timestamp::as_micros),
+        safety.map(|safety| safety.due_at.as_micros()),
+        safety.and_then(|safety| safety.checked_at).map(Timestamp::as_micros),
+        safety.and_then(|safety| safety.escalated_at).map(Timestamp::as_micros),
         sealed_note,
     )?;
     Ok(())

@@ -12,34 +12,20 @@ use crate::{
     clock::Timestamp,
     disclosure::sealed::Sealed,
     domain::{
-        case_record::{IndexItems, RecordFacts},
+        case_record::{IndexItems, RecordFacts, VersionLine},
         format::{Document, stored},
     },
     identity::Caller,
     keys::vault::{Key, Place, Vault},
 };
 
-/// Reads and opens one version of a record, sealed again for the gate.
+/// The current version, for changing it inside the journal's transaction.
 ///
 /// # Errors
 /// The database failed, the version is missing, or it does not open.
-pub async fn version(
-    tx: &mut Tx,
-    vault: &Vault,
-    stored: &StoredRecord,
-    version: i64,
-) -> Result<Sealed<Document>, StoreError> {
-    open_version(tx, vault, stored, version).await.map(Sealed::new)
-}
-
-/// The current version, for changing it inside the journal's transaction.
-pub(crate) async fn current(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<Document, StoreError> {
-    open_version(tx, vault, stored, stored.facts.version).await
-}
-
-async fn open_version(tx: &mut Tx, vault: &Vault, stored: &StoredRecord, version: i64) -> Result<Document, StoreError> {
-    let id = stored.facts.id;
-    let (sealed,) = fetch_optional!(
+pub async fn current(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<Sealed<Document>, StoreError> {
+    let (id, version) = (stored.facts.id, stored.facts.version);
+    let (body,) = fetch_optional!(
         tx,
         (Vec<u8>,),
         "/* version */ SELECT sealed_body FROM record_versions WHERE prefecture = $1 AND record = $2
@@ -49,8 +35,19 @@ async fn open_version(tx: &mut Tx, vault: &Vault, stored: &StoredRecord, version
         version,
     )?
     .ok_or(StoreError::Moved)?;
+    open_body(vault, stored, version, &body).map(Sealed::new)
+}
+
+/// Opens the body of a version.
+pub(super) fn open_body(
+    vault: &Vault,
+    stored: &StoredRecord,
+    version: i64,
+    sealed: &[u8],
+) -> Result<Document, StoreError> {
+    let id = stored.facts.id;
     let key = vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-    let plain = key.open(body_place(&row_of(id, version)), &sealed)?;
+    let plain = key.open(body_place(&row_of(id, version)), sealed)?;
     stored::from_bytes(&plain).ok_or(StoreError::Corrupt("record body"))
 }
 
@@ -80,6 +77,22 @@ pub fn seal_version(
     let row = row_of(id, version);
     let body = key.seal(body_place(&row), &stored::to_bytes(document))?;
     Ok(SealedVersion { version, body, index: index_rows::seal(key, id, version, items)? })
+}
+
+/// The same of a document that came out of the database.
+///
+/// # Errors
+/// The provider refused, or it has no index section.
+pub fn seal_again(
+    key: &Key,
+    id: Uuid,
+    version: i64,
+    document: &Sealed<Document>,
+) -> Result<(SealedVersion, Sealed<IndexItems>), StoreError> {
+    let items = document.project(IndexItems::of).ok_or(StoreError::Corrupt("index section"))?;
+    let row = row_of(id, version);
+    let body = document.encrypt(key, body_place(&row), stored::to_bytes)?;
+    Ok((SealedVersion { version, body, index: index_rows::seal_again(key, id, version, &items)? }, items))
 }
 
 /// Writes a version, and of a version after the first what the record is found by from now on.
@@ -121,18 +134,6 @@ async fn set_index(tx: &mut Tx, facts: &RecordFacts, sealed: &SealedVersion) -> 
         sealed.index.as_slice(),
     )?;
     Ok(())
-}
-
-/// One line of a record's history: who changed it, when and how; no content.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct VersionLine {
-    pub version: i64,
-    /// RFC 3339, UTC.
-    pub at: String,
-    pub organization: String,
-    pub officer: String,
-    /// `registered`, `updated`, `closed` or `taken_over`.
-    pub change: String,
 }
 
 /// The versions of a record, oldest first.

@@ -1,33 +1,27 @@
 //! Answers: what may be turned into bytes, and how.
 //!
 //! Record data comes in as [`Disclosed`] and as nothing else. What carries none — ids, versions, states, counts — says
-//! so by [`CarriesNoRecordData`], implemented beside each such type where a reviewer can see it.
+//! so by [`CarriesNoRecordData`], derived beside each such type where a reviewer can see it.
 
-use crate::wire::header::LEDGER_ENTRIES;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{json as json_form, xml};
+use super::{call::Call, csv, header::LEDGER_ENTRIES, json as json_form, shape::Joined, xml};
 use crate::{
-    disclosure::gate::{Disclosed, Item, RecordView},
-    domain::format::Fault,
+    disclosure::{
+        done::{Archive, CarriesNoRecordData, Done, PlainText, Table},
+        gate::{Disclosed, With},
+        view::{Item, RecordView},
+    },
+    domain::{attachment::Attachment, format::Fault},
     error::Error,
-    store::attachments::Attachment,
 };
 
 const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
-
-/// A message of ids, codes, times and counts alone.
-pub trait CarriesNoRecordData: Serialize {
-    /// The version of what was written, for `ETag`.
-    fn version(&self) -> Option<i64> {
-        None
-    }
-}
 
 /// The bytes of an answer.
 pub struct Answer {
@@ -42,34 +36,14 @@ impl Answer {
         Self { status, headers: vec![content_type], body: body.into() }
     }
 
-    /// A message without record data.
-    pub fn message<T: CarriesNoRecordData>(status: StatusCode, message: &T) -> Self {
-        let answer = Self::new(status, JSON, serde_json::to_vec(message).unwrap_or_default());
-        match message.version() {
-            Some(version) => answer.with_version(version),
-            None => answer,
-        }
-    }
-
-    /// A text without record data: a checkpoint, a table of numbers.
-    pub fn text(content_type: &'static str, text: PlainText) -> Self {
-        Self::new(StatusCode::OK, content_type, text.0)
-    }
-
-    /// A file without record data.
-    pub fn archive(archive: Archive, name: &str) -> Self {
-        Self::new(StatusCode::OK, "application/x-tar", archive.0)
-            .with_header(header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""))
-    }
-
-    /// Adds the ledger entries that account for a message.
-    pub fn with_entries(self, entries: &[Uuid]) -> Self {
+    /// Adds the ledger entries that account for it.
+    fn with_entries(self, entries: &[Uuid]) -> Self {
         let list = entries.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", ");
         self.with_header(LEDGER_ENTRIES, &list)
     }
 
     /// Adds the version of what is shown or was written.
-    pub fn with_version(self, version: i64) -> Self {
+    fn with_version(self, version: i64) -> Self {
         self.with_header(header::ETAG, &format!("\"{version}\""))
     }
 
@@ -80,68 +54,8 @@ impl Answer {
         self
     }
 
-    /// Disclosed data as JSON.
-    pub fn disclosed<T: Serialize>(disclosed: &Disclosed<T>) -> Self {
-        Self::disclosed_with(disclosed, |data| json!(data))
-    }
-
-    /// Disclosed data as JSON, beside facts that carry no record data.
-    pub fn disclosed_beside<T: Serialize, F: CarriesNoRecordData>(
-        name: &str,
-        disclosed: &Disclosed<T>,
-        facts: &F,
-    ) -> Self {
-        Self::disclosed_with(disclosed, |data| {
-            let mut object = Map::new();
-            object.insert(name.to_owned(), json!(data));
-            if let Value::Object(facts) = json!(facts) {
-                object.extend(facts);
-            }
-            Value::Object(object)
-        })
-    }
-
-    /// Disclosed data as one JSON object with facts that carry no record data.
-    pub fn disclosed_among<T: Serialize, F: CarriesNoRecordData>(disclosed: &Disclosed<T>, facts: &F) -> Self {
-        Self::disclosed_with(disclosed, |data| {
-            let mut value = json!(data);
-            if let (Value::Object(object), Value::Object(facts)) = (&mut value, json!(facts)) {
-                object.extend(facts);
-            }
-            value
-        })
-    }
-
-    fn disclosed_with<T>(disclosed: &Disclosed<T>, render: impl FnOnce(&T) -> Value) -> Self {
-        let body = render(disclosed.value()).to_string();
-        Self::new(StatusCode::OK, JSON, body).with_entries(disclosed.entries())
-    }
-
-    /// A disclosed record: JSON with each group shown or withheld, or XML with the shown sections.
-    pub fn record(disclosed: &Disclosed<RecordView>, as_xml: bool) -> Self {
-        let view = disclosed.value();
-        let answer = if as_xml {
-            let shown = view.items.iter().filter_map(|(_, item)| match item {
-                Item::Shown(element) => Some(element),
-                Item::Withheld => None,
-            });
-            Self::new(StatusCode::OK, "application/xml", xml::write(shown)).with_entries(disclosed.entries())
-        } else {
-            Self::disclosed_with(disclosed, record_value)
-        };
-        answer.with_version(view.version)
-    }
-
-    /// A disclosed attachment, as it was sent. Never shown inline by a browser.
-    pub fn attachment(disclosed: &Disclosed<Attachment>) -> Self {
-        let Attachment { media_type, content, .. } = disclosed.value();
-        let body = Bytes::copy_from_slice(content);
-        let mut answer = Self::new(StatusCode::OK, "application/octet-stream", body).with_entries(disclosed.entries());
-        if let Ok(value) = HeaderValue::from_str(media_type) {
-            answer.headers.retain(|(name, _)| *name != header::CONTENT_TYPE);
-            answer.headers.push((header::CONTENT_TYPE, value));
-        }
-        answer.with_header(header::CONTENT_DISPOSITION, "attachment")
+    fn disclosed<T>(call: &Call, disclosed: &Disclosed<T>, render: impl FnOnce(&T) -> Value) -> Self {
+        Self::new(call.status, JSON, render(disclosed.value()).to_string()).with_entries(disclosed.entries())
     }
 
     /// An error as problem+json (RFC 9457), in Japanese and English.
@@ -178,11 +92,101 @@ impl Answer {
     }
 }
 
-/// A text that carries no record data.
-pub struct PlainText(pub(crate) String);
+/// A reply of an operation as the API answers with it.
+pub trait IntoAnswer {
+    fn into_answer(self, call: &Call) -> Answer;
+}
 
-/// An archive that carries no record data: evidence of the ledger.
-pub struct Archive(pub(crate) Vec<u8>);
+impl<T: CarriesNoRecordData> IntoAnswer for Done<T> {
+    fn into_answer(self, call: &Call) -> Answer {
+        let answer = Answer::new(call.status, JSON, serde_json::to_vec(self.value()).unwrap_or_default());
+        let answer = match self.value().version() {
+            Some(version) => answer.with_version(version),
+            None => answer,
+        };
+        match self.entries() {
+            Some(entries) => answer.with_entries(entries),
+            None => answer,
+        }
+    }
+}
+
+impl IntoAnswer for PlainText {
+    fn into_answer(self, call: &Call) -> Answer {
+        Answer::new(call.status, "text/plain; charset=utf-8", self.0)
+    }
+}
+
+impl IntoAnswer for Table {
+    fn into_answer(self, call: &Call) -> Answer {
+        Answer::new(call.status, "text/csv; charset=utf-8", csv::write(&self))
+    }
+}
+
+impl IntoAnswer for Archive {
+    fn into_answer(self, call: &Call) -> Answer {
+        Answer::new(call.status, "application/x-tar", self.bytes)
+            .with_header(header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{}\"", self.name))
+            .with_entries(&self.entries)
+    }
+}
+
+impl<T: Serialize> IntoAnswer for Disclosed<T> {
+    fn into_answer(self, call: &Call) -> Answer {
+        Answer::disclosed(call, &self, |data| json!(data))
+    }
+}
+
+/// One object: the data under its member or among the facts.
+impl<T: Joined + Serialize, F: CarriesNoRecordData> IntoAnswer for Disclosed<With<T, F>> {
+    fn into_answer(self, call: &Call) -> Answer {
+        let answer = Answer::disclosed(call, &self, |With { data, facts }| {
+            let mut object = match T::MEMBER {
+                Some(member) => json!({ member: data }),
+                None => json!(data),
+            };
+            if let (Value::Object(object), Value::Object(facts)) = (&mut object, json!(facts)) {
+                object.extend(facts);
+            }
+            object
+        });
+        match self.value().facts.version() {
+            Some(version) => answer.with_version(version),
+            None => answer,
+        }
+    }
+}
+
+/// JSON with each group shown or withheld, or XML with the shown sections.
+impl IntoAnswer for Disclosed<RecordView> {
+    fn into_answer(self, call: &Call) -> Answer {
+        let view = self.value();
+        let answer = if call.wants_xml() {
+            let shown = view.items.iter().filter_map(|(_, item)| match item {
+                Item::Shown(element) => Some(element),
+                Item::Withheld => None,
+            });
+            Answer::new(call.status, "application/xml", xml::write(shown)).with_entries(self.entries())
+        } else {
+            Answer::disclosed(call, &self, record_value)
+        };
+        answer.with_version(view.version)
+    }
+}
+
+/// An attachment as it was sent. Never shown inline by a browser.
+impl IntoAnswer for Disclosed<Attachment> {
+    fn into_answer(self, call: &Call) -> Answer {
+        let Attachment { media_type, content, .. } = self.value();
+        let body = Bytes::copy_from_slice(content);
+        let mut answer = Answer::new(call.status, "application/octet-stream", body).with_entries(self.entries());
+        if let Ok(value) = HeaderValue::from_str(media_type) {
+            answer.headers.retain(|(name, _)| *name != header::CONTENT_TYPE);
+            answer.headers.push((header::CONTENT_TYPE, value));
+        }
+        answer.with_header(header::CONTENT_DISPOSITION, "attachment")
+    }
+}
 
 fn record_value(view: &RecordView) -> Value {
     let mut items = Map::new();

@@ -1,44 +1,39 @@
-//! One authenticated request, and typed access to its parts.
+//! One call of the API, and typed access to its parts: requests of operations are made of these.
 
 use crate::wire::header::PURPOSE;
 use std::collections::HashMap;
 
 use aws_lc_rs::hmac;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{json, xml};
 use crate::{
-    domain::format::Document, error::Error, identity::Caller, ledger::entry::Purpose, store::idempotency::Idempotency,
+    domain::{format::Document, idempotency::Idempotency},
+    error::Error,
+    ledger::entry::Purpose,
 };
 
 /// Bodies larger than this are parsed off the async workers.
 const PARSE_ASIDE: usize = 65_536;
 
-/// An authenticated, authorized request on its way to its operation.
+/// A call on its way to its operation.
 #[derive(Clone)]
 pub struct Call {
-    pub caller: Caller,
-    /// Visibility epoch in which the caller was recognized; decisions are made in it.
-    pub decided_at: u64,
-    /// How often this call was decided on before and went out of date meanwhile.
-    pub attempt: usize,
     /// Name of the operation, part of the idempotency digest.
     pub operation: &'static str,
+    /// Status of an answer that is no error.
+    pub status: StatusCode,
     pub path: HashMap<String, String>,
     pub query: HashMap<String, String>,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Bytes of one record, where the body holds many.
+    pub record_bytes: usize,
     /// Keys the digests of requests: a stolen database confirms no guess about a short body.
     pub fingerprint: hmac::Key,
-}
-
-/// Who writes, and under which key: what the journal asks of a call before its effect.
-pub struct Acting {
-    pub caller: Caller,
-    pub idempotency: Idempotency,
 }
 
 impl Call {
@@ -62,6 +57,11 @@ impl Call {
     /// [`Error::NotFound`].
     pub fn id(&self, name: &str) -> Result<Uuid, Error> {
         self.path.get(name).and_then(|text| Uuid::parse_str(text).ok()).ok_or(Error::NotFound("id"))
+    }
+
+    /// A query parameter that is an id; what is none is not there.
+    pub fn query_id(&self, name: &str) -> Option<Uuid> {
+        self.query.get(name).and_then(|text| Uuid::parse_str(text).ok())
     }
 
     /// A path parameter as text.
@@ -163,14 +163,6 @@ impl Call {
             rule_ja: "利用目的を new_report, casework, transfer, missing_child, serious_case_review, audit から示してください",
             rule_en: "state one of new_report, casework, transfer, missing_child, serious_case_review, audit",
         })
-    }
-
-    /// Who writes, and under which key.
-    ///
-    /// # Errors
-    /// As [`Self::idempotency`].
-    pub fn acting(&self) -> Result<Acting, Error> {
-        Ok(Acting { caller: self.caller.clone(), idempotency: self.idempotency()? })
     }
 
     /// The idempotency key with the digest of this request.

@@ -7,10 +7,13 @@
 #[cfg(tsunagi_cheats = "types")]
 mod types {
     use crate::{
-        disclosure::{gate::Disclosed, sealed::Sealed},
+        disclosure::{done::Done, gate::Disclosed, sealed::Sealed, view::RecordView},
         domain::format::Document,
         journal::writer::Receipt,
-        wire::answer::Answer,
+        wire::{
+            answer::{Answer, IntoAnswer},
+            call::Call,
+        },
     };
 
     // honest
@@ -54,13 +57,33 @@ mod types {
     }
 
     // E0277
-    fn answering_with_what_is_not_disclosed(document: Document) -> Answer {
-        Answer::message(axum::http::StatusCode::OK, &document)
+    fn saying_that_a_record_carries_no_record_data(document: Document, receipt: Receipt) -> Done<Document> {
+        Done::new(document, &receipt)
+    }
+
+    // E0277
+    fn disclosing_a_record_as_a_fact_beside_another(disclosed: Disclosed<()>, document: Document) {
+        disclosed.with(document);
+    }
+
+    // E0599
+    fn answering_with_what_is_not_disclosed(document: Document, call: &Call) -> Answer {
+        document.into_answer(call)
+    }
+
+    // E0599
+    fn answering_with_a_sealed_record(sealed: Sealed<RecordView>, call: &Call) -> Answer {
+        sealed.into_answer(call)
     }
 
     // E0308
-    fn answering_with_a_sealed_record(sealed: Sealed<crate::disclosure::gate::RecordView>) -> Answer {
-        Answer::record(&sealed, false)
+    fn carrying_a_record_out_of_a_seal(sealed: Sealed<Document>) -> Option<Document> {
+        let mut carried = None;
+        sealed.is(|document| {
+            carried = Some(document.clone());
+            true
+        });
+        carried
     }
 
     // E0004
@@ -74,7 +97,7 @@ mod types {
 /// Refused by the check of privacy, which runs once types are right.
 #[cfg(tsunagi_cheats = "fields")]
 mod fields {
-    use crate::{disclosure::gate::Grant, journal::writer::Receipt};
+    use crate::{disclosure::grant::Grant, journal::writer::Receipt};
 
     // honest
     fn passing_a_receipt_on(receipt: Receipt) -> Receipt {

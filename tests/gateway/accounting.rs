@@ -3,7 +3,7 @@
 use serde_json::json as j;
 use tsunagi::{
     cli::ledger::{Refuted, verify},
-    operations::accounting::prove_ledger::Evidence,
+    ledger::evidence::Evidence,
 };
 
 use crate::harness::*;

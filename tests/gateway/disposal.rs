@@ -78,7 +78,7 @@ async fn opened(database: &Path, keyring: &Path, record: &str) -> Result<(), Sto
     let vault = Vault::open(Keyring::load(keyring)?, &wrapped)?;
     let stored =
         store::records::find(&mut tx, record.parse().unwrap()).await?.ok_or(StoreError::Corrupt("no record"))?;
-    let outcome = store::versions::version(&mut tx, &vault, &stored, 1).await.map(|_| ());
+    let outcome = store::versions::current(&mut tx, &vault, &stored).await.map(|_| ());
     drop(tx);
     store.close().await;
     outcome

@@ -1,8 +1,5 @@
 //! Certificates, terminals, officers, sessions; story step 8: revocation on an open connection.
 
-use std::collections::HashMap;
-
-use axum::http::HeaderMap;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
@@ -13,20 +10,19 @@ use tsunagi::{
     cli::demo::world::{OPERATOR_OFFICER, Party},
     client::{Client, Credentials},
     clock::utc_now,
-    domain::organization::OrganizationCode,
+    domain::{idempotency::Idempotency, organization::OrganizationCode},
     error::Error,
     identity::{
         certificate::{ORGANIZATION_URI, TerminalCertificate},
-        directory::Officer,
+        directory::{Officer, TerminalKind},
         verifier::TerminalVerifier,
     },
     journal::journal::Effect,
     ledger::entry::{Act, Entry, Outcome},
-    operations::accounts::administer,
+    operations::accounts::terminals::{NewTerminal, RegisterTerminal, register_terminal},
     pki::{Authority, Flaw},
     server::tls::provider,
     store,
-    wire::call::Call,
 };
 
 use crate::harness::*;
@@ -176,27 +172,23 @@ async fn of_two_registrations_in_one_transaction_one_is_refused() {
         serial: gateway.directory().terminals_of(Some(&OrganizationCode::operator()))[0].serial.clone(),
         not_after: gateway.clock.now().plus(time::Duration::days(1)),
     };
-    let call = |operation: &'static str, key: &'static str, body: serde_json::Value| {
+    let caller = || {
         let officer = Officer::Named(OPERATOR_OFFICER);
-        let now = gateway.clock.now();
-        Call {
-            caller: gateway.directory().recognize(&operator, &officer, now, gateway.clock.new_id()).unwrap(),
-            decided_at: gateway.journal.position(),
-            attempt: 0,
-            operation,
-            path: HashMap::new(),
-            query: HashMap::new(),
-            headers: HeaderMap::from_iter([("idempotency-key".parse().unwrap(), key.parse().unwrap())]),
-            body: body.to_string().into(),
-            fingerprint: gateway.fingerprint.clone(),
-        }
+        let (now, request) = (gateway.clock.now(), gateway.clock.new_id());
+        gateway.directory().recognize(&operator, &officer, now, request).unwrap()
     };
-    let terminal = |key, of: &Party| {
-        let terminal = j!({ "serial": "abc123", "organization": of.code, "kind": "machine", "label": "窓口" });
-        administer::register_terminal(gateway, call("register_terminal", key, terminal))
+    let terminal = async |key: &str, of: &Party| {
+        let terminal = NewTerminal {
+            serial: "abc123".to_owned(),
+            organization: of.code.clone(),
+            kind: TerminalKind::Machine,
+            label: "窓口".to_owned(),
+        };
+        let idempotency = Idempotency { key: key.to_owned(), digest: Vec::new() };
+        register_terminal(gateway, &caller(), RegisterTerminal { terminal, idempotency }).await
     };
     let (open, opened) = tokio::sync::oneshot::channel::<()>();
-    let holder = call("hold", "hold-the-journal", j!({})).caller;
+    let holder = caller();
     let entry = Entry::of(&holder, Act::Refused, &gateway.clock);
     let held = gateway.journal.write(&holder, None, move |_| {
         Box::pin(async move {

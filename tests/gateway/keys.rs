@@ -180,7 +180,7 @@ async fn keys_rotate_under_load_and_everything_opens_afterwards() {
     let mut tx = gateway.store.read().await.unwrap();
     for record in &records {
         let stored = store::records::find(&mut tx, record.parse().unwrap()).await.unwrap().unwrap();
-        assert!(store::versions::version(&mut tx, &gateway.vault, &stored, 1).await.is_ok());
+        assert!(store::versions::current(&mut tx, &gateway.vault, &stored).await.is_ok());
     }
     drop(tx);
     gateway.store.close().await;

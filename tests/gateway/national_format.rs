@@ -411,7 +411,7 @@ fn faults_name_line_path_and_rule_in_both_languages_and_quote_nothing() {
     let document = "<childRecord xmlns=\"urn:tsunagi:national-format:v1\">\n<index>\n<child>\n<name><written>秘密 太郎</written></name>\n\
         <sex>秘密</sex>\n<birthDate>秘密の日</birthDate>\n</child>\n</index>\n</childRecord>";
     let faults = xml::read(document.as_bytes()).err().unwrap();
-    let places: Vec<(u64, &str, &str)> = faults.iter().map(|f| (f.line, f.path.as_str(), f.rule)).collect();
+    let places: Vec<(u64, &str, &str)> = faults.iter().map(|f| (f.line, f.path.as_str(), &*f.rule)).collect();
     assert_eq!(
         places,
         [
@@ -528,7 +528,8 @@ fn what_is_not_xml_is_refused() {
     ];
     assert!(verdicts_of_xmllint(std::slice::from_ref(&whole)) == [true] && xml::read(whole.as_bytes()).is_ok());
     for document in &documents {
-        let rules: Vec<_> = xml::read(document.as_bytes()).err().unwrap_or_default().iter().map(|f| f.rule).collect();
+        let faults = xml::read(document.as_bytes()).err().unwrap_or_default();
+        let rules: Vec<&str> = faults.iter().map(|f| &*f.rule).collect();
         assert!(matches!(rules.as_slice(), ["well_formed" | "xml_declaration"]), "{rules:?}: {document}");
     }
     for good in [namespaces(" xmlns:a=\"urn:a&amp;b\""), with("<?target any?><!-- - -->"), format!("\u{FEFF}{whole}")] {

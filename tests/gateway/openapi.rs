@@ -1,7 +1,7 @@
 //! The API describes itself, offline; errors are documented.
 
 use serde_json::Value;
-use tsunagi::server::routes::ROUTES;
+use tsunagi::wire::routes;
 
 use crate::harness::*;
 
@@ -24,10 +24,11 @@ async fn the_document_has_every_route_and_no_loose_end() {
     let city = stage.party("city", CITY_A).await;
     let document = json(&city.client.get("/openapi.json").send().await.unwrap());
     assert_eq!(document["openapi"], "3.1.0");
-    for route in ROUTES {
+    for route in routes::all() {
         let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
         assert_eq!(operation["operationId"], route.operation, "{} {}", route.method, route.path);
-        assert!(route.response.is_some());
+        let content = &operation["responses"]["2XX"]["content"];
+        assert!(content.as_object().is_some_and(|content| !content.is_empty()), "{}", route.operation);
     }
     let mut found = Vec::new();
     references(&document, &mut found);
@@ -38,33 +39,43 @@ async fn the_document_has_every_route_and_no_loose_end() {
     }
 }
 
+/// What the requests of operations are made of is declared: query parameters, `If-Match`, the purpose, the key.
 #[test]
-fn the_document_names_every_query_parameter_that_is_read() {
+fn the_document_names_everything_of_a_call_that_is_read() {
     let document = tsunagi::server::openapi::document();
-    let mut documented: Vec<String> = ROUTES
-        .iter()
+    let parameters: Vec<Value> = routes::all()
         .flat_map(|route| {
             let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
             operation["parameters"].as_array().unwrap().clone()
         })
-        .filter(|parameter| parameter["in"] == "query")
-        .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
         .collect();
-    let read = regex::Regex::new(r#"(?:query\.get|\.number)\("(\w+)"\)"#).unwrap();
-    let mut used = Vec::new();
-    for room in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/operations")).unwrap() {
-        let room = room.unwrap().path();
-        let files = std::fs::read_dir(&room).into_iter().flatten().map(|file| file.unwrap().path());
-        for file in files.chain([room.clone()]).filter(|file| file.is_file()) {
-            let source = std::fs::read_to_string(file).unwrap();
-            used.extend(read.captures_iter(&source).map(|found| found[1].to_owned()));
+    let mut documented: Vec<&str> = parameters
+        .iter()
+        .filter(|parameter| parameter["in"] == "query")
+        .map(|parameter| parameter["name"].as_str().unwrap())
+        .collect();
+    let mut sources = String::new();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire")).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            sources.push_str(&std::fs::read_to_string(path).unwrap());
         }
     }
-    documented.sort();
-    documented.dedup();
-    used.sort();
-    used.dedup();
+    let read = regex::Regex::new(r#"(?:query\.get|\.number|\.query_id)\("(\w+)""#).unwrap();
+    let mut used: Vec<&str> = read.captures_iter(&sources).map(|found| found.get(1).unwrap().as_str()).collect();
+    for names in [&mut documented, &mut used] {
+        names.sort_unstable();
+        names.dedup();
+    }
     assert_eq!(documented, used);
+    for (header, reading, declared) in
+        [("if-match", "call.if_match()?", ".if_match()"), ("tsunagi-purpose", "call.purpose()?", ".purpose()")]
+    {
+        let count = |pattern: &str| sources.matches(pattern).count();
+        let documented = parameters.iter().filter(|parameter| parameter["name"] == header).count();
+        assert!(documented > 0 && count(reading) > 0, "{header}");
+        assert_eq!(documented, sources.lines().filter(|line| line.trim() == declared).count(), "{header}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

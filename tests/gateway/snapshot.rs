@@ -128,15 +128,9 @@ fn found(index: &SearchIndex) -> Vec<usize> {
     let asked = queries.iter().flat_map(|query| callers.each_ref().map(|caller| (query, caller)));
     asked
         .flat_map(|(query, caller)| {
-            let found =
-                index.search(
-                    query,
-                    caller,
-                    50,
-                    |facts| {
-                        if facts.shield.active { Findable::Absent } else { Findable::Shown }
-                    },
-                );
+            let found = index.search(query, caller, 50, |facts| {
+                if facts.shield.active { Findable::Absent } else { Findable::Shown(()) }
+            });
             [found.hits.len(), found.near.len(), found.approached.len()]
         })
         .collect()

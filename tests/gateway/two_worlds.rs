@@ -237,9 +237,9 @@ impl Asked {
     }
 }
 
-/// What is read before the gate decides takes as long for what is hidden as for what is not there.
+/// What is read before the gate decides is the same for what is hidden as for what is not there.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_attachments_of_a_record_that_does_not_exist_are_looked_up_too() {
+async fn of_a_hidden_record_no_more_is_looked_up_than_of_one_that_does_not_exist() {
     let asked = Asked::default();
     let log = asked.clone();
     tracing_subscriber::fmt().with_env_filter("sqlx::query=debug").with_writer(move || log.clone()).try_init().unwrap();
@@ -247,10 +247,17 @@ async fn the_attachments_of_a_record_that_does_not_exist_are_looked_up_too() {
     let (city, other) = (stage.party("city", CITY_A).await, stage.party("other", CITY_B).await);
     let hidden = register(&city, &family(CITY_A)).await;
     let absent = uuid::Uuid::from_u128(7).to_string();
-    for record in [&hidden, &absent] {
-        let before = asked.times("attachments_of");
-        let refused = perform(&other, &Act::Attachment, record).await;
-        assert_refused(&refused, 404, "record_not_available");
-        assert_eq!(asked.times("attachments_of") - before, 1, "{record}");
+    for act in [Act::Attachment, Act::View] {
+        let statements = ["read_facts", "read_record", "attachments_of", "attachment", "version"];
+        let mut asked_for = Vec::new();
+        for record in [&hidden, &absent] {
+            let before = statements.map(|statement| asked.times(statement));
+            let refused = perform(&other, &act, record).await;
+            assert_refused(&refused, 404, "record_not_available");
+            let after = statements.map(|statement| asked.times(statement));
+            asked_for.push([0, 1, 2, 3, 4].map(|at| after[at] - before[at]));
+        }
+        assert_eq!(asked_for[0], asked_for[1], "{statements:?}");
+        assert_eq!(asked_for[0][0] + asked_for[0][1], 1, "one statement reads a record: {statements:?}");
     }
 }

@@ -122,7 +122,7 @@ impl History {
         let decided_on = RefCell::new(Vec::new());
         let found = self.index.search(&query(asked), &asked.caller, asked.most, |facts| {
             decided_on.borrow_mut().push(facts.clone());
-            if is_shown(facts, &asked.caller) { Findable::Shown } else { Findable::Absent }
+            if is_shown(facts, &asked.caller) { Findable::Shown(()) } else { Findable::Absent }
         });
         for facts in decided_on.into_inner() {
             let known = self.scan.facts(facts.id);
@@ -205,7 +205,7 @@ impl History {
 }
 
 /// What the index found, in the form of the scan.
-fn answer(found: Found) -> Result<Answer, String> {
+fn answer(found: Found<()>) -> Result<Answer, String> {
     let Found { hits, too_many, near, too_many_near, mut records, mut approached } = found;
     if records.len() != hits.len() + near.len() {
         return Err(format!("{} hits, {} near misses and {} records", hits.len(), near.len(), records.len()));

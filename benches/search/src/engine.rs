@@ -65,14 +65,14 @@ pub fn halves<T: Send>(from: u64, until: u64, make: impl Fn(u64) -> T + Sync) ->
 }
 
 /// As a center far away asks.
-pub fn search(index: &SearchIndex, query: &Query) -> Found {
+pub fn search(index: &SearchIndex, query: &Query) -> Found<()> {
     let caller = OrganizationCode::operator();
     index.search(
         query,
         &caller,
         MOST_HITS,
         |facts: &RecordFacts| {
-            if facts.searchable { Findable::Shown } else { Findable::Absent }
+            if facts.searchable { Findable::Shown(()) } else { Findable::Absent }
         },
     )
 }

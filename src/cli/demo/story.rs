@@ -7,7 +7,7 @@ use super::{
     people::{Family, People},
     world::{Party, World, WorldError, expect},
 };
-use crate::{cli::ledger::verify, client::Reply, operations::accounting::prove_ledger::Evidence};
+use crate::{cli::ledger::verify, client::Reply, ledger::evidence::Evidence};
 
 /// The parties of the story.
 pub struct Cast {

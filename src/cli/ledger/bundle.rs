@@ -2,12 +2,12 @@
 
 use super::{Refuted, Verified, line, verify_evidence};
 use crate::{
+    ledger::evidence::Evidence,
     ledger::{
         bundle::{self, BundleError},
         checkpoint::Checkpoint,
         cosignature::{Trust, Vouched},
     },
-    operations::accounting::prove_ledger::Evidence,
 };
 
 /// Why a bundle does not hold.

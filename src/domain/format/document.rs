@@ -75,6 +75,14 @@ impl Document {
         self
     }
 
+    /// The document with a section put in the place of the one that it has, or without it.
+    pub fn with_section(self, group: ItemGroup, section: Option<Element>) -> Self {
+        let mut sections = self.retain(|of| of != group).sections;
+        sections.extend(section.map(|section| (group, section)));
+        sections.sort_by_key(|(of, _)| SECTIONS.iter().position(|section| section.group == *of));
+        Self { sections }
+    }
+
     /// The sections themselves, to be sorted into shown and withheld.
     pub fn into_sections(self) -> Vec<(ItemGroup, Element)> {
         self.sections

@@ -1,8 +1,11 @@
 //! Judges a document tree by the definition, whichever syntax it came in, and names every fault it finds.
 
+use std::borrow::Cow;
+
 use super::{
-    Document, Element,
+    ROOT,
     definition::{Content, Field},
+    document::{Document, Element},
     sections::SECTIONS,
 };
 
@@ -23,15 +26,27 @@ pub enum RawContent {
     Blank(String),
 }
 
+impl RawNode {
+    /// A node with a text, from no source.
+    pub fn text(name: &str, text: String) -> Self {
+        Self { name: name.to_owned(), line: 0, content: RawContent::Text(text) }
+    }
+
+    /// A node with others in it, from no source.
+    pub fn parent(name: &str, children: Vec<Self>) -> Self {
+        Self { name: name.to_owned(), line: 0, content: RawContent::Children(children) }
+    }
+}
+
 /// One fault: where, which rule, what to do. Never quotes the document: it may hold names.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Fault {
     /// Line in the source, from 1; 0 where the syntax does not tell.
     pub line: u64,
     /// Path of the element, such as `/childRecord/index/child/birthDate`.
     pub path: String,
     /// Stable name of the rule.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     pub message_ja: String,
     pub message_en: String,
 }
@@ -67,6 +82,20 @@ pub fn validate(root: RawNode, order: Order) -> Result<Document, Vec<Fault>> {
     Ok(Document::new(sections))
 }
 
+/// Reads one section, or says everything that is wrong with it.
+///
+/// # Errors
+/// As [`validate`]; no section of the format has the name of the node.
+pub fn validate_section(node: RawNode) -> Result<Element, Vec<Fault>> {
+    let mut judge = Judge { faults: Vec::new(), order: Order::Free };
+    let path = format!("/{ROOT}/{}", node.name);
+    let section = SECTIONS.iter().find(|section| section.field.name == node.name);
+    match section.and_then(|section| judge.element(node, &path, &section.field)) {
+        Some(element) if judge.faults.is_empty() => Ok(element),
+        _ => Err(judge.faults),
+    }
+}
+
 struct Judge {
     faults: Vec<Fault>,
     order: Order,
@@ -77,7 +106,7 @@ impl Judge {
         if self.is_full() {
             return;
         }
-        self.faults.push(Fault { line, path: path.to_owned(), rule, message_ja: ja, message_en: en });
+        self.faults.push(Fault { line, path: path.to_owned(), rule: rule.into(), message_ja: ja, message_en: en });
     }
 
     /// So many faults that looking on would only cost.

@@ -2,20 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
+    disclosure::done::{CarriesNoRecordData, Done},
     domain::organization::OrganizationCode,
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     ledger::entry::{Act, Entry},
     store::{self, error::StoreError, ledger::StoredEntry},
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
 };
 
 /// One entry with the names that its ids stand for.
@@ -32,7 +29,7 @@ pub struct Disclosure {
 }
 
 /// A page of entries, newest first.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct Disclosures {
     pub disclosures: Vec<Disclosure>,
     /// Give it as `before` for the next page; missing on the last.
@@ -40,55 +37,54 @@ pub struct Disclosures {
     pub next: Option<Uuid>,
 }
 
-impl CarriesNoRecordData for Disclosures {}
-
 const PAGE: u32 = 100;
 
-/// `GET /v1/disclosures?of=ours|by_us&record=ID&before=ENTRY`
+/// Whose disclosures are asked for.
+pub enum Accounted {
+    /// Of our records.
+    Ours,
+    /// Of one of our records.
+    Record(Uuid),
+    /// To our officers.
+    ByUs,
+}
+
+/// A page of disclosures is asked for.
+pub struct ReadDisclosures {
+    pub of: Accounted,
+    /// The entry before which it ends: `next` of the page before; the greatest id for the first.
+    pub before: Uuid,
+}
+
+/// Accounts for disclosures, newest first.
 ///
 /// # Errors
-/// A query parameter that is not right.
-pub async fn read_disclosures(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let organization = call.caller.organization();
-    let id = |field: &'static str, text: Option<&String>| {
-        text.map(|text| {
-            Uuid::parse_str(text).map_err(|_| Error::Field {
-                field,
-                rule_ja: "番号（UUID）を指定してください",
-                rule_en: "must be an id (UUID)",
-            })
-        })
-        .transpose()
-    };
-    let before = id("before", call.query.get("before"))?.unwrap_or(Uuid::max());
-    let record = id("record", call.query.get("record"))?;
+/// The journal cannot write.
+pub async fn read_disclosures(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    ReadDisclosures { of, before }: ReadDisclosures,
+) -> Result<Done<Disclosures>, Error> {
+    let organization = caller.organization();
     let mut tx = gateway.store.read().await?;
-    let page = match (call.query.get("of").map_or("ours", String::as_str), record) {
-        ("ours", None) => store::ledger::entries_about(&mut tx, organization, before, PAGE).await?,
-        ("ours", Some(record)) => {
+    let page = match of {
+        Accounted::Ours => store::ledger::entries_about(&mut tx, organization, before, PAGE).await?,
+        Accounted::Record(record) => {
             store::ledger::entries_about_record(&mut tx, organization, record, before, PAGE).await?
         }
-        ("by_us", None) => store::ledger::entries_by(&mut tx, organization, before, PAGE).await?,
-        _ => {
-            return Err(Error::Field {
-                field: "of",
-                rule_ja: "ours または by_us を指定してください（record は ours のときだけ）",
-                rule_en: "must be ours or by_us; record goes with ours",
-            });
-        }
+        Accounted::ByUs => store::ledger::entries_by(&mut tx, organization, before, PAGE).await?,
     };
     drop(tx);
     let full = page.len() == PAGE as usize;
     let next = page.last().filter(|_| full).map(|last| last.id);
     let disclosures = page.into_iter().map(|stored| disclosure(gateway, stored)).collect::<Result<_, _>>()?;
-    let entry = Entry::of(&call.caller, Act::DisclosuresRead, &gateway.clock);
-    let receipt = gateway.journal.record(call.decided_at, vec![entry.into()], Vec::new()).await?;
-    let page = Disclosures { disclosures, next };
-    Ok(Answer::message(StatusCode::OK, &page).with_entries(receipt.entries()))
+    let entry = Entry::of(caller, Act::DisclosuresRead, &gateway.clock);
+    let receipt = gateway.journal.record(caller.decided_at(), vec![entry.into()], Vec::new()).await?;
+    Ok(Done::new(Disclosures { disclosures, next }, &receipt))
 }
 
 fn disclosure(gateway: &Gateway, stored: StoredEntry) -> Result<Disclosure, StoreError> {
-    let entry: Entry = serde_json::from_slice(&stored.body).map_err(|_| StoreError::Corrupt("ledger entry"))?;
+    let entry = Entry::from_bytes(&stored.body).ok_or(StoreError::Corrupt("ledger entry"))?;
     let code = OrganizationCode::parse(&entry.organization);
     let officer = code.as_ref().and_then(|code| gateway.directory().staff(code, &entry.officer));
     Ok(Disclosure {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::administer::checked_serial;
+use super::terminals::check_serial;
 use crate::{
-    domain::organization::OrganizationCode,
+    domain::{idempotency::Idempotency, organization::OrganizationCode},
     error::Error,
     gateway::Gateway,
     identity::{
@@ -15,7 +15,7 @@ use crate::{
     },
     journal::{journal::Effect, memory::Change, recent::Scope},
     ledger::entry::{Act, Entry},
-    store::{self, idempotency::Idempotency},
+    store,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -27,7 +27,7 @@ struct Bootstrapped;
 /// # Errors
 /// The gateway has an operator already; the serial is none.
 pub async fn bootstrap(gateway: &Arc<Gateway>, serial: &str, officer: &str, name: &str) -> Result<(), Error> {
-    checked_serial(serial)?;
+    check_serial(serial)?;
     let code = OrganizationCode::operator();
     let organization = Organization {
         code: code.clone(),

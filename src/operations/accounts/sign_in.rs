@@ -2,27 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    disclosure::done::{CarriesNoRecordData, Done},
+    domain::{idempotency::Idempotency, organization::OrganizationCode},
     error::Error,
     gateway::Gateway,
     identity::{
         Caller,
-        certificate::TerminalCertificate,
         directory::{DirectoryChange, Terminal, Unrecognized},
-        session::{LASTS, Session, new_token, token_digest, verify_password},
+        session::{LASTS, Session, new_token, verify_password},
     },
     journal::{journal::Effect, memory::Change, recent::Scope},
     ledger::entry::{Act, Entry},
-    operations::hashing,
-    store::{self, error::StoreError, idempotency::Idempotency, tx::Tx},
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
+    operations::{Acting, carry_out, hashing},
+    store::{self, error::StoreError, tx::Tx},
 };
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -33,7 +29,7 @@ pub struct SignIn {
     pub password: String,
 }
 
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct SignedIn {
     /// Send it as `Authorization: Bearer TOKEN` from this terminal.
     pub token: String,
@@ -41,29 +37,31 @@ pub struct SignedIn {
     pub expires_at: String,
 }
 
-impl CarriesNoRecordData for SignedIn {}
+/// Somebody at a desk says who they are. There is no caller yet.
+pub struct SigningIn {
+    pub organization: OrganizationCode,
+    pub terminal: Terminal,
+    /// Id of the request.
+    pub request: Uuid,
+    pub message: SignIn,
+}
 
-/// `POST /v1/sessions`: from a desk terminal. Runs before there is a caller.
+/// Signs in at a desk.
 ///
 /// # Errors
 /// [`Unrecognized::Officer`] for a wrong password as for an unknown officer.
-pub async fn sign_in(
-    gateway: &Arc<Gateway>,
-    certificate: &TerminalCertificate,
-    terminal: Terminal,
-    request: Uuid,
-    SignIn { officer, password }: SignIn,
-) -> Result<Answer, Error> {
+pub async fn sign_in(gateway: &Arc<Gateway>, signing_in: SigningIn) -> Result<Done<SignedIn>, Error> {
+    let SigningIn { organization, terminal, request, message: SignIn { officer, password } } = signing_in;
     let hash = gateway
         .directory()
-        .staff(&certificate.organization, &officer)
+        .staff(&organization, &officer)
         .filter(|staff| staff.active)
         .and_then(|staff| staff.password_hash);
     let stored = hash.clone();
     let right = hashing(move || verify_password(&password, stored.as_deref())).await?;
     if !right {
         // Claimed, not proved: the entry says that it was refused.
-        let claimed = Caller::unproved(certificate.organization.clone(), terminal.serial, officer, request);
+        let claimed = Caller::unproved(organization, terminal.serial, officer, request);
         let error = Error::from(Unrecognized::Officer);
         let entry = Entry::of(&claimed, Act::SessionOpen, &gateway.clock).refused(error.code());
         gateway.journal.record(gateway.journal.position(), vec![entry.into()], Vec::new()).await?;
@@ -98,8 +96,7 @@ pub async fn sign_in(
             })
         })
         .await?;
-    let signed_in = SignedIn { token, expires_at: expires_at.to_rfc3339() };
-    Ok(Answer::message(StatusCode::CREATED, &signed_in).with_entries(receipt.entries()))
+    Ok(Done::new(SignedIn { token, expires_at: expires_at.to_rfc3339() }, &receipt))
 }
 
 /// The officer's sessions as they are now, for memory.
@@ -109,33 +106,34 @@ async fn sessions_of(tx: &mut Tx, caller: &Caller) -> Result<Change, StoreError>
     Ok(Change::Directory(DirectoryChange::Sessions(organization, officer, sessions)))
 }
 
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct SignedOut {
     pub signed_out: bool,
 }
 
-impl CarriesNoRecordData for SignedOut {}
+/// A session is at its end.
+pub struct SignOut {
+    /// Digest of its token.
+    pub session: [u8; 32],
+}
 
-/// `DELETE /v1/sessions`: ends the session of this request.
+/// Ends the session of the request.
 ///
 /// # Errors
 /// The journal cannot write.
-pub async fn sign_out(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let token = call.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let digest = token_digest(token);
-    let caller: Caller = call.caller.clone();
-    let (node, signer) = (gateway.clone(), caller.clone());
-    let (signed_out, receipt) = gateway
-        .journal
-        .write(&caller, None::<Idempotency>, move |tx| {
-            Box::pin(async move {
-                store::sessions::end(tx, &digest).await?;
-                let ended = sessions_of(tx, &signer).await?;
-                let scope = Scope::Organization(signer.organization().clone());
-                let entry = Entry::of(&signer, Act::SessionEnd, &node.clock);
-                Ok(Effect::new(SignedOut { signed_out: true }, entry).then(ended).then(Change::Visibility(scope)))
-            })
+pub async fn sign_out(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    SignOut { session }: SignOut,
+) -> Result<Done<SignedOut>, Error> {
+    let acting = Acting::new(gateway, caller, Act::SessionEnd);
+    carry_out(gateway, caller, None, move |tx| {
+        Box::pin(async move {
+            store::sessions::end(tx, &session).await?;
+            let ended = sessions_of(tx, &acting.caller).await?;
+            let scope = Scope::Organization(acting.caller.organization().clone());
+            Ok(Effect::new(SignedOut { signed_out: true }, acting.entry()).then(ended).then(Change::Visibility(scope)))
         })
-        .await?;
-    Ok(Answer::message(StatusCode::OK, &signed_out).with_entries(receipt.entries()))
+    })
+    .await
 }

@@ -1,20 +1,16 @@
 //! Tells the caller who it is recognized as: the cheapest authenticated call.
 
-use axum::http::StatusCode;
 use serde::Serialize;
 
 use crate::{
+    disclosure::done::{CarriesNoRecordData, Done},
     domain::organization::{OrganizationCode, OrganizationKind},
     error::Error,
     gateway::Gateway,
-    identity::Role,
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
+    identity::{Caller, Role},
 };
 
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct WhoAmI {
     pub organization: OrganizationCode,
     pub name: String,
@@ -24,21 +20,17 @@ pub struct WhoAmI {
     pub roles: Vec<Role>,
 }
 
-impl CarriesNoRecordData for WhoAmI {}
-
-/// `GET /v1/session`
+/// Tells who the caller is.
 ///
 /// # Errors
 /// None of its own.
-pub async fn who_am_i(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let caller = call.caller;
-    let who = WhoAmI {
+pub async fn who_am_i(gateway: &Gateway, caller: &Caller) -> Result<Done<WhoAmI>, Error> {
+    Ok(Done::told(WhoAmI {
         organization: caller.organization().clone(),
         name: gateway.registry.name(caller.organization()),
         kind: caller.kind(),
         terminal: caller.terminal().to_owned(),
         officer: caller.officer().to_owned(),
         roles: caller.roles().to_vec(),
-    };
-    Ok(Answer::message(StatusCode::OK, &who))
+    }))
 }

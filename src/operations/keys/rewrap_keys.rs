@@ -10,25 +10,28 @@ use std::{
     time::Duration,
 };
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
+    disclosure::done::{CarriesNoRecordData, Done},
+    domain::idempotency::Idempotency,
     error::Error,
     gateway::Gateway,
     identity::Caller,
-    journal::{journal::Effect, memory::Change},
-    keys::{keyring::Keyring, vault::CENTRAL},
-    ledger::entry::{Act, Entry},
-    operations::declined,
-    store::{self, error::StoreError, rewraps::Rewrap},
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
+    journal::{
+        journal::{Declined, Effect},
+        memory::Change,
     },
+    keys::{
+        keyring::Keyring,
+        vault::{CENTRAL, NewKey, WrappedKey},
+    },
+    ledger::entry::{Act, Entry},
+    operations::{Acting, carry_out},
+    store::{self, error::StoreError, rewraps::Rewrap, tx::Tx},
 };
 
 /// Records in one effect of the journal: requests wait for no more than these.
@@ -43,7 +46,7 @@ const LOOKS_EVERY: Duration = Duration::from_secs(30);
 const LINGERS: Duration = Duration::from_secs(60);
 
 /// What keys there are, and how far a pass is.
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct KeysView {
     /// Generation of the master key that wraps new keys.
     pub master: u32,
@@ -60,7 +63,7 @@ pub struct KeysView {
 }
 
 /// A pass in which records' keys are wrapped anew.
-#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct RewrapView {
     pub rewrap: Uuid,
     pub master: u32,
@@ -73,9 +76,6 @@ pub struct RewrapView {
     /// Records that may still have to be.
     pub left: u64,
 }
-
-impl CarriesNoRecordData for KeysView {}
-impl CarriesNoRecordData for RewrapView {}
 
 impl RewrapView {
     fn of(rewrap: &Rewrap, left: u64) -> Self {
@@ -91,12 +91,12 @@ impl RewrapView {
     }
 }
 
-/// `GET /v1/keys` (operator)
+/// Tells what keys there are, and how far a pass is.
 ///
 /// # Errors
 /// The database failed.
-pub async fn view_keys(gateway: &Gateway, _call: Call) -> Result<Answer, Error> {
-    Ok(Answer::message(StatusCode::OK, &keys_view(gateway).await?))
+pub async fn view_keys(gateway: &Gateway, _caller: &Caller) -> Result<Done<KeysView>, Error> {
+    Ok(Done::told(keys_view(gateway).await?))
 }
 
 async fn keys_view(gateway: &Gateway) -> Result<KeysView, Error> {
@@ -133,13 +133,21 @@ async fn keys_view(gateway: &Gateway) -> Result<KeysView, Error> {
     })
 }
 
-/// `POST /v1/keys/rewraps` (operator): reads the keyring file again, wraps the prefectures' keys with its current
-/// master key, gives every prefecture a new key, and begins to wrap every record's key with it.
+/// A pass is to begin.
+pub struct BeginRewrap {
+    pub idempotency: Idempotency,
+}
+
+/// Reads the keyring file again, wraps the prefectures' keys with its current master key, gives every prefecture a new
+/// key, and begins to wrap every record's key with it.
 ///
 /// # Errors
 /// [`Error::RewrapRunning`]; the keyring or its token cannot be had, and then nothing was changed.
-pub async fn begin_rewrap(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
+pub async fn begin_rewrap(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    BeginRewrap { idempotency }: BeginRewrap,
+) -> Result<Done<RewrapView>, Error> {
     let mut tx = gateway.store.read().await?;
     let generations = store::rewraps::generations(&mut tx).await?;
     // Before the journal: nobody waits while millions are counted.
@@ -155,45 +163,57 @@ pub async fn begin_rewrap(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, 
         let keyring = Keyring::load(&path)?;
         let wrapped = vault.wrapped_by(&keyring)?;
         let made = vault.make_generations(&keyring, &known.into_iter().collect::<Vec<_>>())?;
-        Ok((keyring.current(), wrapped, made))
+        Ok(NewKeys { master: keyring.current(), wrapped, made })
     });
-    let (master_generation, wrapped, made) = prepared.await?;
-    let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (view, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let newest = store::rewraps::newest(tx).await?;
-                if newest.is_some_and(|rewrap| rewrap.finished_at.is_none()) {
-                    return Err(declined(&node, &call, Act::KeysRotate, None, Error::RewrapRunning));
-                }
-                for key in &wrapped {
-                    store::accounts::rewrap_prefecture_key(tx, key).await?;
-                }
-                // Where another node was faster, everything is prepared again from what is there now.
-                for key in &made {
-                    store::accounts::add_prefecture_key(tx, &key.wrapped).await?;
-                }
-                let rewrap = Rewrap {
-                    id: node.clock.new_id(),
-                    master_generation,
-                    asked_by: call.caller.officer().to_owned(),
-                    started_at: node.clock.now(),
-                    finished_at: None,
-                    after_record: Uuid::nil(),
-                    wrapped: 0,
-                };
-                store::rewraps::put(tx, &rewrap).await?;
-                let entry =
-                    Entry::of(&call.caller, Act::KeysRotate, &node.clock).about(format!("master {master_generation}"));
-                Ok(Effect::new(RewrapView::of(&rewrap, left), entry).then(Change::Keys))
-            })
-        })
-        .await?;
+    let keys = prepared.await?;
+    let acting = Acting::new(gateway, caller, Act::KeysRotate);
+    let done = carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move { begin_pass(tx, &acting, keys, left).await })
+    });
+    let done = done.await?;
     reload(gateway).await?;
     gateway.vault.rewrapping.wanted.notify_one();
-    Ok(Answer::message(StatusCode::ACCEPTED, &view).with_entries(receipt.entries()))
+    Ok(done)
+}
+
+/// Prefecture keys as a pass begins with them.
+struct NewKeys {
+    /// Generation of the master key that wraps them.
+    master: u32,
+    /// Those that there are, wrapped anew.
+    wrapped: Vec<WrappedKey>,
+    made: Vec<NewKey>,
+}
+
+async fn begin_pass(
+    tx: &mut Tx,
+    acting: &Acting,
+    NewKeys { master, wrapped, made }: NewKeys,
+    left: u64,
+) -> Result<Effect<RewrapView>, Declined> {
+    let newest = store::rewraps::newest(tx).await?;
+    if newest.is_some_and(|rewrap| rewrap.finished_at.is_none()) {
+        return Err(acting.declined(None, Error::RewrapRunning));
+    }
+    for key in &wrapped {
+        store::accounts::rewrap_prefecture_key(tx, key).await?;
+    }
+    // Where another node was faster, everything is prepared again from what is there now.
+    for key in &made {
+        store::accounts::add_prefecture_key(tx, &key.wrapped).await?;
+    }
+    let rewrap = Rewrap {
+        id: acting.node.clock.new_id(),
+        master_generation: master,
+        asked_by: acting.caller.officer().to_owned(),
+        started_at: acting.node.clock.now(),
+        finished_at: None,
+        after_record: Uuid::nil(),
+        wrapped: 0,
+    };
+    store::rewraps::put(tx, &rewrap).await?;
+    let entry = acting.entry().about(format!("master {master}"));
+    Ok(Effect::new(RewrapView::of(&rewrap, left), entry).then(Change::Keys))
 }
 
 /// Takes the keyring file and the prefecture keys of the database into memory, as they are now.
@@ -272,9 +292,7 @@ async fn wrap_batch(gateway: &Arc<Gateway>, id: Uuid) -> Result<u64, Error> {
     let clockwork = Caller::gateway(gateway.clock.new_id());
     let batch = gateway.journal.write(&clockwork, None, move |tx| {
         Box::pin(async move {
-            let done = |looked_at: u64| {
-                Ok(Effect { value: looked_at, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() })
-            };
+            let done = |looked_at: u64| Ok(Effect::bare(looked_at));
             let Some(mut rewrap) = store::rewraps::newest(tx).await?.filter(|rewrap| rewrap.id == id) else {
                 return done(0);
             };
@@ -303,7 +321,7 @@ async fn finish(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
     let clockwork = Caller::gateway(gateway.clock.new_id());
     let finished = gateway.journal.write(&clockwork, None, move |tx| {
         Box::pin(async move {
-            let nothing = || Effect { value: Vec::new(), entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() };
+            let nothing = || Effect::bare(Vec::new());
             let Some(mut rewrap) = store::rewraps::newest(tx).await?.filter(|rewrap| rewrap.id == id) else {
                 return Ok(nothing());
             };
@@ -339,13 +357,21 @@ async fn finish(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
     Ok(())
 }
 
-/// `POST /v1/keys/retirements` (operator): takes master keys to which nothing in the database or its stream
-/// refers out of the keyring. Backups from before the last pass do not open with this keyring any more.
+/// Master keys are to be retired.
+pub struct RetireMasters {
+    pub idempotency: Idempotency,
+}
+
+/// Takes master keys to which nothing in the database or its stream refers out of the keyring. Backups from before the
+/// last pass do not open with this keyring any more.
 ///
 /// # Errors
 /// [`Error::RewrapRunning`]; the keyring or its token cannot be had.
-pub async fn retire_masters(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
+pub async fn retire_masters(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    RetireMasters { idempotency }: RetireMasters,
+) -> Result<Done<KeysView>, Error> {
     let view = keys_view(gateway).await?;
     if view.rewrap.is_some_and(|rewrap| rewrap.finished_at.is_none()) {
         return Err(Error::RewrapRunning);
@@ -353,19 +379,16 @@ pub async fn retire_masters(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
     let needed: BTreeSet<u32> = view.masters_needed.into_iter().chain(view.masters_of_stream).collect();
     let goes = view.masters.iter().filter(|generation| **generation != view.master && !needed.contains(generation));
     let about = format!("masters {}", goes.map(u32::to_string).collect::<Vec<_>>().join(" "));
-    let node = gateway.clone();
-    let caller = call.caller.clone();
+    let acting = Acting::new(gateway, caller, Act::KeysRetire);
     // Logged, then done. Where it is not done, whoever repeats it does it.
     let (_, receipt) = gateway
         .journal
-        .write(&caller, Some(idempotency), move |_| {
-            Box::pin(async move {
-                Ok(Effect::new((), Entry::of(&call.caller, Act::KeysRetire, &node.clock).about(about.trim_end())))
-            })
+        .write(caller, Some(idempotency), move |_| {
+            Box::pin(async move { Ok(Effect::new((), acting.entry().about(about.trim_end()))) })
         })
         .await?;
     let path = gateway.config.keyring.clone();
     blocking(move || Ok(Keyring::load(&path)?.retire(&needed)?)).await?;
     reload(gateway).await?;
-    Ok(Answer::message(StatusCode::OK, &keys_view(gateway).await?).with_entries(receipt.entries()))
+    Ok(Done::new(keys_view(gateway).await?, &receipt))
 }

@@ -2,38 +2,39 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    disclosure::done::{CarriesNoRecordData, Done},
     domain::{
         calendar::PartialDate,
-        missing_notice::{NoticeContent, NoticeState, NoticeStatus},
+        idempotency::Idempotency,
+        missing_notice::{Notice, NoticeContent, NoticeState, NoticeStatus},
     },
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::{Declined, Effect},
         memory::Change,
     },
     ledger::entry::{Act, Entry, Purpose},
-    operations::{carry_out, declined, written},
+    operations::{Acting, carry_out, written},
     search::standing::StandingChange,
-    store::{
-        self,
-        notices::{Notice, standing_of},
-        tx::Tx,
-    },
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
+    store::{self, notices::standing_of, tx::Tx},
 };
 
+/// A child is missing.
+pub struct BroadcastNotice {
+    pub content: NoticeContent,
+    pub idempotency: Idempotency,
+}
+
 /// A notice was written: its id, version and state.
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
+#[carries(version)]
 pub struct NoticeWritten {
     pub notice: Uuid,
     pub version: i64,
@@ -42,10 +43,155 @@ pub struct NoticeWritten {
     pub centers: usize,
 }
 
-impl CarriesNoRecordData for NoticeWritten {
-    fn version(&self) -> Option<i64> {
-        Some(self.version)
+impl NoticeWritten {
+    fn of(notice: &Notice, centers: usize) -> Self {
+        Self { notice: notice.id, version: notice.version, state: notice.state, centers }
     }
+}
+
+/// Broadcasts a notice to every center.
+///
+/// # Errors
+/// A field is not as it must be.
+pub async fn broadcast_notice(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    BroadcastNotice { content, idempotency }: BroadcastNotice,
+) -> Result<Done<NoticeWritten>, Error> {
+    check(&content)?;
+    let acting = Acting::new(gateway, caller, Act::NoticeBroadcast);
+    carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move {
+            let node = &acting.node;
+            let now = node.clock.now();
+            let notice = Notice {
+                id: node.clock.new_id(),
+                issuer: acting.caller.organization().clone(),
+                version: 1,
+                state: NoticeState::Alert,
+                exercise: content.status == NoticeStatus::Exercise,
+                issued_at: now,
+                updated_at: now,
+            };
+            let sealed = store::notices::seal_content(&node.vault, notice.id, &content)?;
+            store::notices::put(tx, &notice, &sealed).await?;
+            let entry = entry_of(&acting, notice.id);
+            let told = messages(&acting, notice.id, InboxKind::MissingNotice, &entry);
+            for item in &told {
+                store::notices::address(tx, notice.id, &item.to).await?;
+            }
+            Ok(Effect::new(NoticeWritten::of(&notice, told.len()), entry)
+                .tell(told)
+                .then(Change::Standing(standing_of(&notice, &content))))
+        })
+    })
+    .await
+}
+
+/// A notice of the caller's has changed.
+pub struct UpdateNotice {
+    pub notice: Uuid,
+    /// The version that the caller has read.
+    pub version: i64,
+    pub content: NoticeContent,
+    pub idempotency: Idempotency,
+}
+
+/// Updates a notice.
+///
+/// # Errors
+/// [`Error::NotFound`] for anybody but the issuer; [`Error::NoticeCancelled`]; [`Error::StaleVersion`].
+pub async fn update_notice(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    UpdateNotice { notice, version, content, idempotency }: UpdateNotice,
+) -> Result<Done<NoticeWritten>, Error> {
+    check(&content)?;
+    let acting = Acting::new(gateway, caller, Act::NoticeUpdate);
+    carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move { follow(tx, &acting, (notice, version), Some(content)).await })
+    })
+    .await
+}
+
+/// A notice of the caller's is at its end.
+pub struct CancelNotice {
+    pub notice: Uuid,
+    /// The version that the caller has read.
+    pub version: i64,
+    pub idempotency: Idempotency,
+}
+
+/// Cancels a notice.
+///
+/// # Errors
+/// As [`update_notice`].
+pub async fn cancel_notice(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    CancelNotice { notice, version, idempotency }: CancelNotice,
+) -> Result<Done<NoticeWritten>, Error> {
+    let acting = Acting::new(gateway, caller, Act::NoticeCancel);
+    carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move { follow(tx, &acting, (notice, version), None).await })
+    })
+    .await
+}
+
+/// Writes the next version of a notice: another content, or none any more.
+async fn follow(
+    tx: &mut Tx,
+    acting: &Acting,
+    (id, sent): (Uuid, i64),
+    content: Option<NoticeContent>,
+) -> Result<Effect<NoticeWritten>, Declined> {
+    let mut notice = issued_by_caller(tx, acting, id).await?;
+    if notice.version != sent {
+        return Err(acting.declined(id, Error::StaleVersion { sent, current: notice.version }));
+    }
+    notice.version += 1;
+    notice.updated_at = acting.node.clock.now();
+    let (kind, standing) = match content {
+        Some(content) => {
+            notice.exercise = content.status == NoticeStatus::Exercise;
+            notice.state = NoticeState::Update;
+            let sealed = store::notices::seal_content(&acting.node.vault, id, &content)?;
+            store::notices::put(tx, &notice, &sealed).await?;
+            (InboxKind::MissingNoticeUpdated, standing_of(&notice, &content))
+        }
+        None => {
+            notice.state = NoticeState::Cancel;
+            store::notices::set_state(tx, &notice).await?;
+            (InboxKind::MissingNoticeCancelled, StandingChange::Remove(id))
+        }
+    };
+    let entry = entry_of(acting, id);
+    let told = messages(acting, id, kind, &entry);
+    Ok(Effect::new(NoticeWritten::of(&notice, told.len()), entry).tell(told).then(Change::Standing(standing)))
+}
+
+async fn issued_by_caller(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<Notice, Declined> {
+    let found = store::notices::find(tx, id).await?;
+    match found.filter(|notice| notice.issuer == *acting.caller.organization()) {
+        Some(notice) if notice.state == NoticeState::Cancel => Err(acting.declined(id, Error::NoticeCancelled)),
+        Some(notice) => Ok(notice),
+        None => Err(acting.declined(id, Error::NotFound("notice"))),
+    }
+}
+
+fn entry_of(acting: &Acting, notice: Uuid) -> Entry {
+    acting.entry().about(notice).for_purpose(Purpose::MissingChild)
+}
+
+/// One message to every center in being but the issuer.
+fn messages(acting: &Acting, notice: Uuid, kind: InboxKind, entry: &Entry) -> Vec<InboxItem> {
+    let Acting { node, caller, .. } = acting;
+    node.registry
+        .centers_on(node.clock.today_in_japan())
+        .into_iter()
+        .filter(|center| center.code != *caller.organization())
+        .map(|center| InboxItem::new(center.code.clone(), kind).subject(notice).from(caller).because_of(entry))
+        .collect()
 }
 
 fn check(content: &NoticeContent) -> Result<(), Error> {
@@ -70,122 +216,4 @@ fn check(content: &NoticeContent) -> Result<(), Error> {
         rule_ja: "日付・年月・年（西暦または元号）で指定してください",
         rule_en: "must be a date, a month or a year",
     })
-}
-
-/// `POST /v1/missing-notices`
-///
-/// # Errors
-/// A field that is not right.
-pub async fn broadcast_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let acting = call.acting()?;
-    let content: NoticeContent = call.json()?;
-    check(&content)?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
-        Box::pin(async move {
-            let now = node.clock.now();
-            let notice = Notice {
-                id: node.clock.new_id(),
-                issuer: call.caller.organization().clone(),
-                version: 1,
-                state: NoticeState::Alert,
-                exercise: content.status == NoticeStatus::Exercise,
-                issued_at: now,
-                updated_at: now,
-            };
-            let sealed = store::notices::seal_content(&node.vault, notice.id, &content)?;
-            store::notices::put(tx, &notice, &sealed).await?;
-            let entry = entry_of(&node, &call, Act::NoticeBroadcast, notice.id);
-            let told = messages(&node, &call, notice.id, InboxKind::MissingNotice, &entry);
-            for item in &told {
-                store::notices::address(tx, notice.id, &item.to).await?;
-            }
-            let written = NoticeWritten { notice: notice.id, version: 1, state: notice.state, centers: told.len() };
-            Ok(Effect::new(written, entry).tell(told).then(Change::Standing(standing_of(&notice, &content))))
-        })
-    })
-    .await
-}
-
-/// `PUT /v1/missing-notices/{id}` with `If-Match: "VERSION"`
-///
-/// # Errors
-/// [`Error::NotFound`] for anybody but the issuer; [`Error::NoticeCancelled`]; [`Error::StaleVersion`].
-pub async fn update_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let content: NoticeContent = call.json()?;
-    check(&content)?;
-    follow(gateway, call, Act::NoticeUpdate, Some(content)).await
-}
-
-/// `POST /v1/missing-notices/{id}/cancel` with `If-Match: "VERSION"`
-///
-/// # Errors
-/// As [`update_notice`].
-pub async fn cancel_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    follow(gateway, call, Act::NoticeCancel, None).await
-}
-
-async fn follow(gateway: &Arc<Gateway>, call: Call, act: Act, content: Option<NoticeContent>) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let sent = call.if_match()?;
-    let acting = call.acting()?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
-        Box::pin(async move {
-            let mut notice = issued_by_caller(tx, &node, &call, act, id).await?;
-            if notice.version != sent {
-                let error = Error::StaleVersion { sent, current: notice.version };
-                return Err(declined(&node, &call, act, Some(id), error));
-            }
-            notice.version += 1;
-            notice.updated_at = node.clock.now();
-            notice.exercise = content.as_ref().map_or(notice.exercise, |c| c.status == NoticeStatus::Exercise);
-            let (kind, standing) = match content {
-                Some(content) => {
-                    notice.state = NoticeState::Update;
-                    let sealed = store::notices::seal_content(&node.vault, id, &content)?;
-                    store::notices::put(tx, &notice, &sealed).await?;
-                    (InboxKind::MissingNoticeUpdated, standing_of(&notice, &content))
-                }
-                None => {
-                    notice.state = NoticeState::Cancel;
-                    store::notices::set_state(tx, &notice).await?;
-                    (InboxKind::MissingNoticeCancelled, StandingChange::Remove(id))
-                }
-            };
-            let entry = entry_of(&node, &call, act, id);
-            let told = messages(&node, &call, id, kind, &entry);
-            let written =
-                NoticeWritten { notice: id, version: notice.version, state: notice.state, centers: told.len() };
-            Ok(Effect::new(written, entry).tell(told).then(Change::Standing(standing)))
-        })
-    })
-    .await
-}
-
-async fn issued_by_caller(tx: &mut Tx, node: &Gateway, call: &Call, act: Act, id: Uuid) -> Result<Notice, Declined> {
-    match store::notices::find(tx, id).await? {
-        Some(notice) if notice.issuer != *call.caller.organization() => {
-            Err(declined(node, call, act, Some(id), Error::NotFound("notice")))
-        }
-        Some(notice) if notice.state == NoticeState::Cancel => {
-            Err(declined(node, call, act, Some(id), Error::NoticeCancelled))
-        }
-        Some(notice) => Ok(notice),
-        None => Err(declined(node, call, act, Some(id), Error::NotFound("notice"))),
-    }
-}
-
-fn entry_of(node: &Gateway, call: &Call, act: Act, notice: Uuid) -> Entry {
-    Entry::of(&call.caller, act, &node.clock).about(notice).for_purpose(Purpose::MissingChild)
-}
-
-/// One message to every center in being but the issuer.
-fn messages(node: &Gateway, call: &Call, notice: Uuid, kind: InboxKind, entry: &Entry) -> Vec<InboxItem> {
-    node.registry
-        .centers_on(node.clock.today_in_japan())
-        .into_iter()
-        .filter(|center| center.code != *call.caller.organization())
-        .map(|center| InboxItem::new(center.code.clone(), kind).subject(notice).from(&call.caller).because_of(entry))
-        .collect()
 }

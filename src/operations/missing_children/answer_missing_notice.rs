@@ -2,33 +2,32 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    domain::missing_notice::{NoticeAnswer, NoticeState},
+    disclosure::done::{CarriesNoRecordData, Done},
+    domain::{
+        idempotency::Idempotency,
+        missing_notice::{Notice, NoticeAnswer, NoticeState},
+    },
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::{
         inbox::{InboxItem, InboxKind},
-        journal::Effect,
+        journal::{Declined, Effect},
     },
-    ledger::entry::{Act, Entry, Purpose},
-    operations::{carry_out, declined, written},
-    store,
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
+    ledger::entry::{Act, Purpose},
+    operations::{Acting, carry_out, written},
+    store::{self, notices::ToldByCenter, tx::Tx},
 };
 
 /// Characters of one answer's details, and of all that a center tells of one notice.
 const LONGEST: usize = 4_000;
 const LONGEST_IN_ALL: usize = 100_000;
-/// A sighting, as it is stored.
-const SIGHTED: &str = "sighted";
 
+/// What a center answers.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerRequest {
@@ -39,67 +38,75 @@ pub struct AnswerRequest {
     pub details: Option<String>,
 }
 
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+/// A notice was answered.
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct Answered {
     pub notice: Uuid,
     pub answer: NoticeAnswer,
 }
 
-impl CarriesNoRecordData for Answered {}
+/// A notice is to be answered.
+pub struct AnswerNotice {
+    pub notice: Uuid,
+    pub answer: AnswerRequest,
+    pub idempotency: Idempotency,
+}
 
-/// `POST /v1/missing-notices/{id}/answers`
+/// Answers a notice.
 ///
 /// # Errors
-/// [`Error::NotFound`] where the notice was not addressed to the caller; [`Error::NoticeCancelled`]; [`Error::NoticeSighted`] for
-/// `not_here` after a sighting.
-pub async fn answer_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let AnswerRequest { answer, details } = call.json()?;
+/// [`Error::NotFound`] where the notice was not addressed to the caller; [`Error::NoticeCancelled`];
+/// [`Error::NoticeSighted`] for `not_here` after a sighting.
+pub async fn answer_notice(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    AnswerNotice { notice: id, answer: AnswerRequest { answer, details }, idempotency }: AnswerNotice,
+) -> Result<Done<Answered>, Error> {
     let details = details.unwrap_or_default();
     if answer == NoticeAnswer::Sighted || !details.is_empty() {
         written("details", &details, LONGEST)?;
     }
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+    let acting = Acting::new(gateway, caller, Act::NoticeAnswer);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let refuse = |error| Err(declined(&node, &call, Act::NoticeAnswer, Some(id), error));
-            let Some(notice) = store::notices::find(tx, id).await? else {
-                return refuse(Error::NotFound("notice"));
-            };
-            if notice.state == NoticeState::Cancel {
-                return refuse(Error::NoticeCancelled);
+            let (notice, before) = addressed_notice(tx, &acting, id).await?;
+            // The officer who answers last need not know what another saw.
+            if answer == NoticeAnswer::NotHere && before.answer.as_deref() == Some(NoticeAnswer::Sighted.as_str()) {
+                return Err(acting.declined(id, Error::NoticeSighted));
             }
-            let center = call.caller.organization();
-            let Some(before) = store::notices::answered(tx, &node.vault, id, center).await? else {
-                return refuse(Error::NotFound("notice"));
-            };
-            let word = match answer {
-                // The officer who answers last need not know what another saw.
-                NoticeAnswer::NotHere if before.answer.as_deref() == Some(SIGHTED) => {
-                    return refuse(Error::NoticeSighted);
-                }
-                NoticeAnswer::NotHere => "not_here",
-                NoticeAnswer::Sighted => SIGHTED,
-            };
             let told = [before.details, details].into_iter().filter(|told| !told.is_empty());
             let told = told.collect::<Vec<_>>().join("\n");
             if told.chars().count() > LONGEST_IN_ALL {
-                return refuse(Error::Field {
+                let error = Error::Field {
                     field: "details",
                     rule_ja: "これまでの回答と合わせて10万文字までです",
                     rule_en: "must have at most 100,000 characters together with what was answered before",
-                });
+                };
+                return Err(acting.declined(id, error));
             }
-            store::notices::answer(tx, &node.vault, id, center, word, &told, node.clock.now()).await?;
-            let entry =
-                Entry::of(&call.caller, Act::NoticeAnswer, &node.clock).about(id).for_purpose(Purpose::MissingChild);
+            let (node, center) = (&acting.node, acting.caller.organization());
+            store::notices::answer(tx, &node.vault, (id, center), (answer, &told), node.clock.now()).await?;
+            let entry = acting.entry().about(id).for_purpose(Purpose::MissingChild);
             let told = InboxItem::new(notice.issuer, InboxKind::NoticeAnswered)
                 .subject(id)
-                .from(&call.caller)
+                .from(&acting.caller)
                 .because_of(&entry);
             Ok(Effect::new(Answered { notice: id, answer }, entry).tell([told]))
         })
     })
     .await
+}
+
+/// A notice that was addressed to the caller, and what the caller has told of it up to now.
+async fn addressed_notice(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<(Notice, ToldByCenter), Declined> {
+    let Some(notice) = store::notices::find(tx, id).await? else {
+        return Err(acting.declined(id, Error::NotFound("notice")));
+    };
+    if notice.state == NoticeState::Cancel {
+        return Err(acting.declined(id, Error::NoticeCancelled));
+    }
+    match store::notices::answered(tx, &acting.node.vault, id, acting.caller.organization()).await? {
+        Some(before) => Ok((notice, before)),
+        None => Err(acting.declined(id, Error::NotFound("notice"))),
+    }
 }

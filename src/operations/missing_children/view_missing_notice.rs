@@ -6,28 +6,30 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    disclosure::sealed::Sealed,
+    disclosure::{
+        done::CarriesNoRecordData,
+        gate::{Disclosed, Listing, With},
+        sealed::Sealed,
+    },
     domain::{
         case_record::NameForm,
-        missing_notice::{NoticeContent, NoticeState},
+        missing_notice::{CenterState, Notice, NoticeContent, NoticeState},
         organization::OrganizationCode,
-        visibility::LegalBasis,
+        visibility::{ItemGroup, LegalBasis},
     },
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::journal::Effect,
     ledger::entry::{Act, Entry, Purpose},
-    operations::{refuse_as, refuse_read, written},
+    operations::{refuse_read, written},
     search::{fold::FoldedName, pattern::Pattern},
-    store::{self, idempotency::Idempotency, notices::Notice},
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
+    store,
 };
 
 /// A notice without its content.
-#[derive(Serialize, Clone, utoipa::ToSchema)]
+#[derive(Serialize, Clone, CarriesNoRecordData, utoipa::ToSchema)]
+#[carries(version)]
 pub struct NoticeLine {
     pub notice: Uuid,
     pub issuer: OrganizationCode,
@@ -37,8 +39,6 @@ pub struct NoticeLine {
     pub issued_at: String,
     pub updated_at: String,
 }
-
-impl CarriesNoRecordData for NoticeLine {}
 
 impl NoticeLine {
     fn of(notice: &Notice) -> Self {
@@ -57,58 +57,75 @@ impl NoticeLine {
 #[derive(Serialize, Deserialize)]
 struct Marked;
 
-/// `GET /v1/missing-notices/{id}`: any center. Opening it marks it read.
+/// A notice, or what became of it, is asked for.
+pub struct ViewNotice {
+    pub notice: Uuid,
+}
+
+/// Shows a notice to any center. Opening it marks it read.
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn view_notice(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
+pub async fn view_notice(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    ViewNotice { notice: id }: ViewNotice,
+) -> Result<Disclosed<With<NoticeContent, NoticeLine>>, Error> {
+    let entry = Entry::of(caller, Act::NoticeView, &gateway.clock).about(id);
     let mut tx = gateway.store.read().await?;
     let Some(notice) = store::notices::find(&mut tx, id).await? else {
         drop(tx);
-        return Err(refuse_read(gateway, &call, Act::NoticeView, id, Error::NotFound("notice")).await);
+        return Err(refuse_read(gateway, caller, entry, Error::NotFound("notice")).await);
     };
     let sealed = store::notices::content(&mut tx, &gateway.vault, id).await?;
     drop(tx);
-    let center = call.caller.organization().clone();
+    let center = caller.organization().clone();
     if center != notice.issuer {
         let node = gateway.clone();
-        gateway
-            .journal
-            .write(&call.caller, None::<Idempotency>, move |tx| {
-                Box::pin(async move {
-                    store::notices::mark_read(tx, id, &center, node.clock.now()).await?;
-                    Ok(Effect { value: Marked, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() })
-                })
+        let marking = gateway.journal.write(caller, None, move |tx| {
+            Box::pin(async move {
+                store::notices::mark_read(tx, id, &center, node.clock.now()).await?;
+                Ok(Effect::bare(Marked))
             })
-            .await?;
+        });
+        marking.await?;
     }
-    let entry = Entry::of(&call.caller, Act::NoticeView, &gateway.clock).about(id).for_purpose(Purpose::MissingChild);
-    let basis = LegalBasis::AbusePreventionArticle13_4;
-    let disclosed = gateway.gate.disclose_whole(entry, basis, call.decided_at, sealed).await?;
-    Ok(Answer::disclosed_beside("content", &disclosed, &NoticeLine::of(&notice)).with_version(notice.version))
+    let (entry, basis) = (entry.for_purpose(Purpose::MissingChild), LegalBasis::AbusePreventionArticle13_4);
+    let disclosed = gateway.gate.whole(caller, entry, basis, sealed).await?;
+    Ok(disclosed.with(NoticeLine::of(&notice)))
 }
 
-/// `GET /v1/missing-notices/{id}/centers`: delivered, read and answered, for the issuer alone.
+/// The notice of which the centers told. Its version is not theirs.
+#[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
+pub struct NoticeOfCenters {
+    #[serde(flatten)]
+    pub line: NoticeLine,
+}
+
+/// Tells the issuer of a notice what each center did with it: delivered, read and answered.
 ///
 /// # Errors
 /// [`Error::NotFound`] for anybody else.
-pub async fn view_notice_centers(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
+pub async fn view_notice_centers(
+    gateway: &Gateway,
+    caller: &Caller,
+    ViewNotice { notice: id }: ViewNotice,
+) -> Result<Disclosed<With<Vec<CenterState>, NoticeOfCenters>>, Error> {
+    let entry = Entry::of(caller, Act::NoticeView, &gateway.clock).about(id);
     let mut tx = gateway.store.read().await?;
-    let notice = store::notices::find(&mut tx, id).await?.filter(|notice| notice.issuer == *call.caller.organization());
-    let Some(notice) = notice else {
+    let found = store::notices::find(&mut tx, id).await?.filter(|notice| notice.issuer == *caller.organization());
+    let Some(notice) = found else {
         drop(tx);
-        return Err(refuse_read(gateway, &call, Act::NoticeView, id, Error::NotFound("notice")).await);
+        return Err(refuse_read(gateway, caller, entry, Error::NotFound("notice")).await);
     };
     let sealed = store::notices::centers(&mut tx, &gateway.vault, id).await?;
     drop(tx);
-    let entry = Entry::of(&call.caller, Act::NoticeView, &gateway.clock).about(id).for_purpose(Purpose::MissingChild);
-    let basis = LegalBasis::AbusePreventionArticle13_4;
-    let disclosed = gateway.gate.disclose_whole(entry, basis, call.decided_at, sealed).await?;
-    Ok(Answer::disclosed_beside("centers", &disclosed, &NoticeLine::of(&notice)))
+    let (entry, basis) = (entry.for_purpose(Purpose::MissingChild), LegalBasis::AbusePreventionArticle13_4);
+    let disclosed = gateway.gate.whole(caller, entry, basis, sealed).await?;
+    Ok(disclosed.with(NoticeOfCenters { line: NoticeLine::of(&notice) }))
 }
 
+/// For which notices to look.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeSearch {
@@ -124,35 +141,44 @@ pub struct FoundNotice {
     pub content: NoticeContent,
 }
 
-/// `POST /v1/missing-notices/searches`: any center, old notices too.
+/// Searches the notices, old ones too, for any center.
 ///
 /// # Errors
 /// [`Error::TooBroad`], [`Error::TooManyHits`].
-pub async fn search_notices(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let NoticeSearch { name } = call.json()?;
+pub async fn search_notices(
+    gateway: &Gateway,
+    caller: &Caller,
+    NoticeSearch { name }: NoticeSearch,
+) -> Result<Disclosed<Vec<FoundNotice>>, Error> {
     written("name", &name, 120)?;
-    let entry = || Entry::of(&call.caller, Act::NoticeSearch, &gateway.clock).for_purpose(Purpose::MissingChild);
+    let entry = || Entry::of(caller, Act::NoticeSearch, &gateway.clock).for_purpose(Purpose::MissingChild);
     let Some(fragment) = Pattern::of(&name).filter(Pattern::narrows_down) else {
-        return Err(refuse_as(gateway, &call, entry(), Error::TooBroad).await);
+        return Err(refuse_read(gateway, caller, entry(), Error::TooBroad).await);
     };
     let mut tx = gateway.store.read().await?;
-    let mut found = Vec::new();
+    let (mut each, mut found) = (Vec::new(), Vec::new());
     for notice in store::notices::all(&mut tx).await? {
-        let content = store::notices::open_content(&mut tx, &gateway.vault, notice.id).await?;
-        let written = FoldedName::of(NameForm::Written, &content.child.name);
-        let kana = content.child.kana.as_deref().map(|kana| FoldedName::of(NameForm::Kana, kana));
-        let names: Vec<FoldedName> = std::iter::once(written).chain(kana).collect();
-        if fragment.best(&names).is_some() {
-            found.push(FoundNotice { line: NoticeLine::of(&notice), content });
+        let content = store::notices::content(&mut tx, &gateway.vault, notice.id).await?;
+        let hit = content.map((&fragment, NoticeLine::of(&notice)), matching);
+        if hit.is(Option::is_some) {
+            each.push(entry().about(notice.id));
+            found.push(hit);
         }
     }
     drop(tx);
     let most = gateway.config.search.most_hits;
     if found.len() > most {
-        return Err(refuse_as(gateway, &call, entry(), Error::TooManyHits { most }).await);
+        return Err(refuse_read(gateway, caller, entry(), Error::TooManyHits { most }).await);
     }
-    let each = found.iter().map(|found| entry().about(found.line.notice)).collect();
-    let basis = LegalBasis::AbusePreventionArticle13_4;
-    let disclosed = gateway.gate.disclose_list(entry(), each, basis, call.decided_at, Sealed::new(found)).await?;
-    Ok(Answer::disclosed(&disclosed))
+    let lines = Sealed::all(found).map((), |found, ()| found.into_iter().flatten().collect());
+    let (group, basis) = (ItemGroup::Index, LegalBasis::AbusePreventionArticle13_4);
+    gateway.gate.list(caller, Listing { entry: entry(), each, group, basis, lines }).await
+}
+
+/// The notice, where its child has a name that fits.
+fn matching(content: NoticeContent, (fragment, line): (&Pattern, NoticeLine)) -> Option<FoundNotice> {
+    let written = FoldedName::of(NameForm::Written, &content.child.name);
+    let kana = content.child.kana.as_deref().map(|kana| FoldedName::of(NameForm::Kana, kana));
+    let names: Vec<FoldedName> = std::iter::once(written).chain(kana).collect();
+    fragment.best(&names).map(|_| FoundNotice { line, content })
 }

@@ -2,29 +2,30 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    domain::visibility::LegalBasis,
+    disclosure::{
+        done::{CarriesNoRecordData, Done},
+        gate::Disclosed,
+    },
+    domain::{idempotency::Idempotency, oversight::Inquiry, visibility::LegalBasis},
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::Effect,
     },
     ledger::entry::{Act, Entry},
-    operations::{carry_out, declined, findable_record, refuse_read, written},
+    operations::{Acting, carry_out, refuse_read, written},
     store::{self, oversight::InquiryParties},
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
 };
 
 const LONGEST: usize = 4_000;
 
+/// What is asked or answered.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InquiryText {
@@ -32,90 +33,108 @@ pub struct InquiryText {
     pub text: String,
 }
 
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Asked {
+/// A question or an answer was written.
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
+#[schema(as = Asked)]
+pub struct InquiryWritten {
     pub inquiry: Uuid,
 }
 
-impl CarriesNoRecordData for Asked {}
+/// The owner of a record is to be asked.
+pub struct AskOwner {
+    pub record: Uuid,
+    pub question: InquiryText,
+    pub idempotency: Idempotency,
+}
 
-/// `POST /v1/records/{id}/inquiries`
+/// Asks the owner of a record.
 ///
 /// # Errors
 /// [`Error::NotAvailable`] for a record that the caller could not have found.
-pub async fn ask_owner(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let InquiryText { text } = call.json()?;
+pub async fn ask_owner(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    AskOwner { record, question: InquiryText { text }, idempotency }: AskOwner,
+) -> Result<Done<InquiryWritten>, Error> {
     written("text", &text, LONGEST)?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+    let acting = Acting::new(gateway, caller, Act::Inquire);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let facts = findable_record(tx, &node, &call, Act::Inquire, id).await?;
+            let facts = acting.findable_record(tx, record).await?;
+            let node = &acting.node;
             let inquiry = node.clock.new_id();
-            let asker = call.caller.organization().clone();
-            let parties = InquiryParties { record: id, owner: facts.owner.clone(), asker };
+            let asker = acting.caller.organization().clone();
+            let parties = InquiryParties { record, owner: facts.owner.clone(), asker };
             store::oversight::ask(tx, &node.vault, inquiry, &parties, &text, node.clock.now()).await?;
-            let entry = Entry::of(&call.caller, Act::Inquire, &node.clock).about(inquiry);
-            let logged = node.gate.log_found(entry, &call.caller, &facts)?;
+            let logged = node.gate.log_found(acting.entry().about(inquiry), &acting.caller, &facts)?;
             let told = InboxItem::new(facts.owner, InboxKind::InquiryReceived)
-                .record(id)
+                .record(record)
                 .subject(inquiry)
-                .from(&call.caller)
+                .from(&acting.caller)
                 .because_of(&logged.entry);
-            Ok(Effect::new(Asked { inquiry }, logged).tell([told]))
+            Ok(Effect::new(InquiryWritten { inquiry }, logged).tell([told]))
         })
     })
     .await
 }
 
-/// `GET /v1/inquiries/{id}`: for the owner and the asker.
+/// An inquiry is asked for.
+pub struct ViewInquiry {
+    pub inquiry: Uuid,
+}
+
+/// Shows an inquiry to the owner and the asker.
 ///
 /// # Errors
 /// [`Error::NotFound`] for anybody else.
-pub async fn view_inquiry(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
+pub async fn view_inquiry(
+    gateway: &Gateway,
+    caller: &Caller,
+    ViewInquiry { inquiry }: ViewInquiry,
+) -> Result<Disclosed<Inquiry>, Error> {
     let mut tx = gateway.store.read().await?;
-    let parties = store::oversight::inquiry_parties(&mut tx, id).await?;
-    let is_party = parties.is_some_and(|p| [&p.owner, &p.asker].contains(&call.caller.organization()));
-    let sealed = if is_party { store::oversight::inquiry(&mut tx, &gateway.vault, id).await? } else { None };
+    let parties = store::oversight::inquiry_parties(&mut tx, inquiry).await?;
+    let is_party = parties.is_some_and(|p| [&p.owner, &p.asker].contains(&caller.organization()));
+    let sealed = if is_party { store::oversight::inquiry(&mut tx, &gateway.vault, inquiry).await? } else { None };
     drop(tx);
-    let Some(sealed) = sealed else {
-        return Err(refuse_read(gateway, &call, Act::InquiryRead, id, Error::NotFound("inquiry")).await);
-    };
-    let entry = Entry::of(&call.caller, Act::InquiryRead, &gateway.clock).about(id);
-    let disclosed =
-        gateway.gate.disclose_whole(entry, LegalBasis::AbusePreventionArticle13_4, call.decided_at, sealed).await?;
-    Ok(Answer::disclosed(&disclosed))
+    let entry = Entry::of(caller, Act::InquiryRead, &gateway.clock).about(inquiry);
+    match sealed {
+        Some(sealed) => gateway.gate.whole(caller, entry, LegalBasis::AbusePreventionArticle13_4, sealed).await,
+        None => Err(refuse_read(gateway, caller, entry, Error::NotFound("inquiry")).await),
+    }
 }
 
-/// `POST /v1/inquiries/{id}/answer`: the owner decides to answer, once: the asker acts on what it read. It does not learn
-/// who answered.
+/// An inquiry is to be answered.
+pub struct AnswerInquiry {
+    pub inquiry: Uuid,
+    pub answer: InquiryText,
+    pub idempotency: Idempotency,
+}
+
+/// Answers as the owner, once: the asker acts on what it read. It does not learn who answered.
 ///
 /// # Errors
 /// [`Error::NotFound`] for anybody but the owner; [`Error::Exists`] where it is answered.
-pub async fn answer_inquiry(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let InquiryText { text } = call.json()?;
+pub async fn answer_inquiry(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    AnswerInquiry { inquiry, answer: InquiryText { text }, idempotency }: AnswerInquiry,
+) -> Result<Done<InquiryWritten>, Error> {
     written("text", &text, LONGEST)?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+    let acting = Acting::new(gateway, caller, Act::InquiryAnswer);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let refuse = |error| Err(declined(&node, &call, Act::InquiryAnswer, Some(id), error));
-            let parties = store::oversight::inquiry_parties(tx, id)
-                .await?
-                .filter(|parties| parties.owner == *call.caller.organization());
-            let Some(parties) = parties else {
-                return refuse(Error::NotFound("inquiry"));
+            let found = store::oversight::inquiry_parties(tx, inquiry).await?;
+            let Some(parties) = found.filter(|parties| parties.owner == *acting.caller.organization()) else {
+                return Err(acting.declined(inquiry, Error::NotFound("inquiry")));
             };
-            if !store::oversight::answer_inquiry(tx, &node.vault, id, &text, node.clock.now()).await? {
-                return refuse(Error::Exists("answer"));
+            let node = &acting.node;
+            if !store::oversight::answer_inquiry(tx, &node.vault, inquiry, &text, node.clock.now()).await? {
+                return Err(acting.declined(inquiry, Error::Exists("answer")));
             }
-            let entry = Entry::of(&call.caller, Act::InquiryAnswer, &node.clock).about(id);
             // Without the sender: the owner's name is itself a location.
-            let told = InboxItem::new(parties.asker, InboxKind::InquiryAnswered).subject(id);
-            Ok(Effect::new(Asked { inquiry: id }, entry).tell([told]))
+            let told = InboxItem::new(parties.asker, InboxKind::InquiryAnswered).subject(inquiry);
+            Ok(Effect::new(InquiryWritten { inquiry }, acting.entry().about(inquiry)).tell([told]))
         })
     })
     .await

@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    domain::visibility::LegalBasis,
+    disclosure::{
+        done::{CarriesNoRecordData, Done},
+        gate::Disclosed,
+    },
+    domain::{
+        idempotency::Idempotency, organization::OrganizationCode, oversight::BrokenGlass, visibility::LegalBasis,
+    },
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::Effect,
@@ -18,18 +24,15 @@ use crate::{
         recent::Scope,
     },
     ledger::entry::{Act, Entry},
-    operations::{carry_out, declined, findable_record, refuse_read, written},
-    store,
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
+    operations::{Acting, carry_out, refuse_read, written},
+    store::{self, error::StoreError, oversight::NewGlass, tx::Tx},
 };
 
 /// How long the record stays open.
 const OPEN_FOR: Duration = Duration::hours(4);
 const LONGEST_REASON: usize = 2_000;
 
+/// Why the glass is broken.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BreakGlassRequest {
@@ -37,104 +40,117 @@ pub struct BreakGlassRequest {
     pub reason: String,
 }
 
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+/// A record is open to the caller for a while.
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct GlassBroken {
     pub break_glass: Uuid,
     /// RFC 3339, UTC.
     pub until: String,
 }
 
-impl CarriesNoRecordData for GlassBroken {}
+/// A record must be read at once.
+pub struct BreakGlass {
+    pub record: Uuid,
+    pub reason: BreakGlassRequest,
+    pub idempotency: Idempotency,
+}
 
-/// `POST /v1/records/{id}/break-glass`
+/// Opens a record to the caller for a while.
 ///
 /// # Errors
 /// [`Error::NotAvailable`] for a record that the caller could not have found.
-pub async fn break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let BreakGlassRequest { reason } = call.json()?;
+pub async fn break_glass(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    BreakGlass { record, reason: BreakGlassRequest { reason }, idempotency }: BreakGlass,
+) -> Result<Done<GlassBroken>, Error> {
     written("reason", &reason, LONGEST_REASON)?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+    let acting = Acting::new(gateway, caller, Act::BreakGlass);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let facts = findable_record(tx, &node, &call, Act::BreakGlass, id).await?;
-            let glass = node.clock.new_id();
-            let until = node.clock.now().plus(OPEN_FOR);
-            store::oversight::break_glass(tx, &node.vault, glass, id, &call.caller, until, &reason).await?;
-            let entry = Entry::of(&call.caller, Act::BreakGlass, &node.clock).about(glass);
-            let logged = node.gate.log_found(entry, &call.caller, &facts)?;
+            let facts = acting.findable_record(tx, record).await?;
+            let node = &acting.node;
+            let (id, until) = (node.clock.new_id(), node.clock.now().plus(OPEN_FOR));
+            let glass = NewGlass { id, record, until, reason: &reason };
+            store::oversight::break_glass(tx, &node.vault, &acting.caller, glass).await?;
+            let logged = node.gate.log_found(acting.entry().about(id), &acting.caller, &facts)?;
             let told = InboxItem::new(facts.owner, InboxKind::BreakGlass)
-                .record(id)
-                .subject(glass)
-                .from(&call.caller)
+                .record(record)
+                .subject(id)
+                .from(&acting.caller)
                 .because_of(&logged.entry);
-            let broken = GlassBroken { break_glass: glass, until: until.to_rfc3339() };
-            Ok(Effect::new(broken, logged).tell([told]).then(Change::Visibility(Scope::Record(id))))
+            let broken = GlassBroken { break_glass: id, until: until.to_rfc3339() };
+            Ok(Effect::new(broken, logged).tell([told]).then(Change::Visibility(Scope::Record(record))))
         })
     })
     .await
 }
 
-/// `GET /v1/break-glass/{id}`: the reason, for the owner and for those who gave it.
+/// A break-glass is asked for.
+pub struct ViewBreakGlass {
+    pub break_glass: Uuid,
+}
+
+/// Shows the reason to the owner of the record and to those who gave it.
 ///
 /// # Errors
 /// [`Error::NotFound`] for anybody else.
-pub async fn view_break_glass(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
+pub async fn view_break_glass(
+    gateway: &Gateway,
+    caller: &Caller,
+    ViewBreakGlass { break_glass: id }: ViewBreakGlass,
+) -> Result<Disclosed<BrokenGlass>, Error> {
+    let party = caller.organization();
     let mut tx = gateway.store.read().await?;
-    let stored = match store::oversight::glass_record(&mut tx, id).await? {
-        Some(record) => store::records::find(&mut tx, record).await?,
-        None => None,
-    };
-    let is_owner = stored.is_some_and(|stored| stored.facts.owner == *call.caller.organization());
-    let by_caller = store::oversight::glass_breaker(&mut tx, id).await?.as_ref() == Some(call.caller.organization());
+    let is_owner = is_glass_of(&mut tx, id, party).await?;
+    let by_caller = store::oversight::glass_breaker(&mut tx, id).await?.as_ref() == Some(party);
     let sealed =
         if is_owner || by_caller { store::oversight::broken_glass(&mut tx, &gateway.vault, id).await? } else { None };
     drop(tx);
-    let Some(sealed) = sealed else {
-        let error = Error::NotFound("break-glass");
-        return Err(refuse_read(gateway, &call, Act::BreakGlassReview, id, error).await);
-    };
-    let entry = Entry::of(&call.caller, Act::BreakGlassReview, &gateway.clock).about(id);
-    let disclosed =
-        gateway.gate.disclose_whole(entry, LegalBasis::AbusePreventionArticle13_4, call.decided_at, sealed).await?;
-    Ok(Answer::disclosed(&disclosed))
+    let entry = Entry::of(caller, Act::BreakGlassReview, &gateway.clock).about(id);
+    match sealed {
+        Some(sealed) => gateway.gate.whole(caller, entry, LegalBasis::AbusePreventionArticle13_4, sealed).await,
+        None => Err(refuse_read(gateway, caller, entry, Error::NotFound("break-glass")).await),
+    }
 }
 
-/// `POST /v1/break-glass/{id}/review`: a supervisor or auditor of the owner has looked at the reason.
-///
-/// # Errors
-/// [`Error::NotFound`] for anybody but the owner.
-pub async fn review_break_glass(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
-        Box::pin(async move {
-            let record = store::oversight::glass_record(tx, id).await?;
-            let stored = match record {
-                Some(record) => store::records::find(tx, record).await?,
-                None => None,
-            };
-            match stored {
-                Some(stored) if stored.facts.owner == *call.caller.organization() => {}
-                _ => {
-                    let error = Error::NotFound("break-glass");
-                    return Err(declined(&node, &call, Act::BreakGlassReview, Some(id), error));
-                }
-            }
-            store::oversight::review_glass(tx, id, node.clock.now()).await?;
-            let entry = Entry::of(&call.caller, Act::BreakGlassReview, &node.clock).about(id);
-            Ok(Effect::new(Reviewed { break_glass: id }, entry))
-        })
-    })
-    .await
+/// A break-glass has been looked at.
+pub struct ReviewBreakGlass {
+    pub break_glass: Uuid,
+    pub idempotency: Idempotency,
 }
 
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+/// A supervisor or auditor of the owner was here.
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct Reviewed {
     pub break_glass: Uuid,
 }
 
-impl CarriesNoRecordData for Reviewed {}
+/// Notes that a supervisor or auditor of the owner has looked at the reason.
+///
+/// # Errors
+/// [`Error::NotFound`] for anybody but the owner.
+pub async fn review_break_glass(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    ReviewBreakGlass { break_glass: id, idempotency }: ReviewBreakGlass,
+) -> Result<Done<Reviewed>, Error> {
+    let acting = Acting::new(gateway, caller, Act::BreakGlassReview);
+    carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move {
+            if !is_glass_of(tx, id, acting.caller.organization()).await? {
+                return Err(acting.declined(id, Error::NotFound("break-glass")));
+            }
+            store::oversight::review_glass(tx, id, acting.node.clock.now()).await?;
+            Ok(Effect::new(Reviewed { break_glass: id }, acting.entry().about(id)))
+        })
+    })
+    .await
+}
+
+/// Whether a break-glass opened a record of an organization's.
+async fn is_glass_of(tx: &mut Tx, id: Uuid, owner: &OrganizationCode) -> Result<bool, StoreError> {
+    let Some(record) = store::oversight::glass_record(tx, id).await? else { return Ok(false) };
+    let stored = store::records::find(tx, record).await?;
+    Ok(stored.is_some_and(|stored| stored.facts.owner == *owner))
+}

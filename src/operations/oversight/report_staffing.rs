@@ -2,30 +2,30 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::staffing::StaffingReport,
+    disclosure::done::{CarriesNoRecordData, Done, Table},
+    domain::{
+        idempotency::Idempotency,
+        organization::OrganizationCode,
+        staffing::{FiscalYear, StaffingReport},
+    },
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::journal::Effect,
     ledger::entry::{Act, Entry},
-    operations::{carry_out, declined},
+    operations::{Acting, carry_out},
     store,
-    wire::{
-        answer::{Answer, CarriesNoRecordData, PlainText},
-        call::Call,
-    },
 };
 
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+/// A center's report of a year was taken.
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct Submitted {
     pub center: String,
     pub fiscal_year: i64,
 }
-
-impl CarriesNoRecordData for Submitted {}
 
 /// A report as the ministry lists it.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -37,79 +37,94 @@ pub struct SubmittedReport {
 }
 
 /// Who has submitted and who has not.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct StaffingReports {
     pub fiscal_year: i64,
     pub submitted: Vec<SubmittedReport>,
     pub missing: Vec<MissingReport>,
 }
 
+/// A center that has not submitted.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct MissingReport {
     pub center: String,
     pub name: String,
 }
 
-impl CarriesNoRecordData for StaffingReports {}
-
-fn fiscal_year(call: &Call) -> Result<i64, Error> {
-    call.segment("year").parse().ok().filter(|year| (2000..=2199).contains(year)).ok_or(Error::Field {
-        field: "year",
-        rule_ja: "年度を西暦4桁で指定してください",
-        rule_en: "must be a fiscal year of four digits",
-    })
+/// A center reports its staff of a year, or reports it again.
+pub struct SubmitStaffing {
+    pub year: FiscalYear,
+    pub report: StaffingReport,
+    pub idempotency: Idempotency,
 }
 
-/// `PUT /v1/staffing-reports/{year}`: a center submits, or submits again.
+/// Takes the report of a center.
 ///
 /// # Errors
 /// A number that cannot be right.
-pub async fn submit_staffing(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let year = fiscal_year(&call)?;
-    let acting = call.acting()?;
-    let report: StaffingReport = call.json()?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+pub async fn submit_staffing(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    SubmitStaffing { year, report, idempotency }: SubmitStaffing,
+) -> Result<Done<Submitted>, Error> {
+    let acting = Acting::new(gateway, caller, Act::StaffingSubmit);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
             if let Some(field) = report.implausible() {
-                let error =
-                    Error::Field {
-                        field, rule_ja: "2000人を超えています", rule_en: "is more than 2,000 persons"
-                    };
-                return Err(declined(&node, &call, Act::StaffingSubmit, None, error));
+                let (rule_ja, rule_en) = ("2000人を超えています", "is more than 2,000 persons");
+                return Err(acting.declined(None, Error::Field { field, rule_ja, rule_en }));
             }
-            let center = call.caller.organization();
-            store::oversight::put_staffing_report(tx, center, year, &report, node.clock.now()).await?;
-            let entry = Entry::of(&call.caller, Act::StaffingSubmit, &node.clock).about(year);
-            Ok(Effect::new(Submitted { center: center.to_string(), fiscal_year: year }, entry))
+            let center = acting.caller.organization();
+            store::oversight::put_staffing_report(tx, center, year, &report, acting.node.clock.now()).await?;
+            let submitted = Submitted { center: center.to_string(), fiscal_year: year.number() };
+            Ok(Effect::new(submitted, acting.entry().about(year)))
         })
     })
     .await
 }
 
-/// `GET /v1/staffing-reports/{year}`
-///
-/// # Errors
-/// The database failed.
-pub async fn list_staffing(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let year = fiscal_year(&call)?;
-    let reports = reports(gateway, &call, year).await?;
-    Ok(Answer::message(StatusCode::OK, &reports))
+/// The reports of a year are asked for.
+pub struct ReadStaffing {
+    pub year: FiscalYear,
 }
 
-/// `GET /v1/staffing-reports/{year}/export`: as CSV (RFC 4180), UTF-8 with a byte order mark for spreadsheets.
+/// Lists who has submitted and who has not.
 ///
 /// # Errors
-/// The database failed.
-pub async fn export_staffing(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let year = fiscal_year(&call)?;
-    let reports = reports(gateway, &call, year).await?;
-    let mut csv = String::from(
-        "\u{FEFF}機関コード,名称,提出日時,児童福祉司,スーパーバイザー,児童心理司,医師,保健師,弁護士,一時保護所職員\r\n",
-    );
-    for SubmittedReport { center, name, submitted_at, report } in &reports.submitted {
-        csv.push_str(&format!(
-            "{center},{name},{submitted_at},{},{},{},{},{},{},{}\r\n",
+/// The database failed, or the journal cannot write.
+pub async fn list_staffing(
+    gateway: &Gateway,
+    caller: &Caller,
+    ReadStaffing { year }: ReadStaffing,
+) -> Result<Done<StaffingReports>, Error> {
+    reports(gateway, caller, year).await.map(Done::told)
+}
+
+const COLUMNS: &[&str] = &[
+    "機関コード",
+    "名称",
+    "提出日時",
+    "児童福祉司",
+    "スーパーバイザー",
+    "児童心理司",
+    "医師",
+    "保健師",
+    "弁護士",
+    "一時保護所職員",
+];
+
+/// The same as a table for a spreadsheet.
+///
+/// # Errors
+/// As [`list_staffing`].
+pub async fn export_staffing(
+    gateway: &Gateway,
+    caller: &Caller,
+    ReadStaffing { year }: ReadStaffing,
+) -> Result<Table, Error> {
+    let StaffingReports { submitted, missing, .. } = reports(gateway, caller, year).await?;
+    let submitted = submitted.into_iter().map(|SubmittedReport { center, name, submitted_at, report }| {
+        let numbers = [
             report.child_welfare_officers,
             report.supervising_officers,
             report.psychologists,
@@ -117,15 +132,18 @@ pub async fn export_staffing(gateway: &Gateway, call: Call) -> Result<Answer, Er
             report.public_health_nurses,
             report.lawyers,
             report.shelter_staff,
-        ));
-    }
-    for MissingReport { center, name } in &reports.missing {
-        csv.push_str(&format!("{center},{name},未提出,,,,,,,\r\n"));
-    }
-    Ok(Answer::text("text/csv; charset=utf-8", PlainText(csv)))
+        ];
+        [center, name, submitted_at].into_iter().chain(numbers.map(|number| number.to_string())).collect()
+    });
+    let missing = missing.into_iter().map(|MissingReport { center, name }| {
+        let mut row = vec![center, name, "未提出".to_owned()];
+        row.resize(COLUMNS.len(), String::new());
+        row
+    });
+    Ok(Table { columns: COLUMNS, rows: submitted.chain(missing).collect() })
 }
 
-async fn reports(gateway: &Gateway, call: &Call, year: i64) -> Result<StaffingReports, Error> {
+async fn reports(gateway: &Gateway, caller: &Caller, year: FiscalYear) -> Result<StaffingReports, Error> {
     let mut tx = gateway.store.read().await?;
     let rows = store::oversight::staffing_reports(&mut tx, year).await?;
     drop(tx);
@@ -135,17 +153,18 @@ async fn reports(gateway: &Gateway, call: &Call, year: i64) -> Result<StaffingRe
         .filter(|center| !rows.iter().any(|(code, ..)| code == center.code.as_str()))
         .map(|center| MissingReport { center: center.code.to_string(), name: center.name.clone() })
         .collect();
+    let name_of =
+        |code: &str| OrganizationCode::parse(code).map_or_else(String::new, |code| gateway.registry.name(&code));
     let submitted = rows
         .into_iter()
         .map(|(center, at, report)| SubmittedReport {
-            name: crate::domain::organization::OrganizationCode::parse(&center)
-                .map_or_else(String::new, |code| gateway.registry.name(&code)),
+            name: name_of(&center),
             center,
             submitted_at: at.to_rfc3339(),
             report,
         })
         .collect();
-    let entry = Entry::of(&call.caller, Act::StaffingRead, &gateway.clock).about(year);
-    gateway.journal.record(call.decided_at, vec![entry.into()], Vec::new()).await?;
-    Ok(StaffingReports { fiscal_year: year, submitted, missing })
+    let entry = Entry::of(caller, Act::StaffingRead, &gateway.clock).about(year);
+    gateway.journal.record(caller.decided_at(), vec![entry.into()], Vec::new()).await?;
+    Ok(StaffingReports { fiscal_year: year.number(), submitted, missing })
 }

@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    disclosure::{
+        done::{CarriesNoRecordData, Done},
+        gate::{Asked, Disclosed},
+    },
     domain::{
         case_record::RecordFacts,
+        idempotency::Idempotency,
         organization::OrganizationCode,
+        oversight::SeriousNote,
         visibility::{ItemGroup, Operation, Relation},
     },
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::Effect,
@@ -21,17 +27,14 @@ use crate::{
         recent::Scope,
     },
     ledger::entry::{Act, Entry, Purpose, RecordRef},
-    operations::{carry_out, declined, find_record, known, own_record, written},
+    operations::{Acting, carry_out, written},
     search::index::IndexChange,
-    store,
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
+    store::{self, oversight::NewSeriousNote},
 };
 
 const LONGEST: usize = 20_000;
 
+/// A note about a serious case.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SeriousText {
@@ -39,44 +42,49 @@ pub struct SeriousText {
     pub note: String,
 }
 
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+/// A note was added to a serious case.
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct SeriousWritten {
     pub record: Uuid,
     pub note: Uuid,
 }
 
-impl CarriesNoRecordData for SeriousWritten {}
+/// A note is to be added: to a record of the caller's, which becomes a serious case by it, or to a serious case.
+pub struct WriteSerious {
+    pub record: Uuid,
+    pub text: SeriousText,
+    pub idempotency: Idempotency,
+}
 
-/// `POST /v1/records/{id}/serious`: the owner puts the record before the ministry.
+/// Puts a record of the caller's before the ministry.
 ///
 /// # Errors
 /// [`Error::NotAvailable`] for anybody but the owner.
-pub async fn designate_serious(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let SeriousText { note } = call.json()?;
+pub async fn designate_serious(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    WriteSerious { record, text: SeriousText { note }, idempotency }: WriteSerious,
+) -> Result<Done<SeriousWritten>, Error> {
     written("note", &note, LONGEST)?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+    let acting = Acting::new(gateway, caller, Act::SeriousDesignate);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let stored = own_record(tx, &node, &call, Act::SeriousDesignate, id).await?;
-            let now = node.clock.now();
+            let stored = acting.own_record(tx, record).await?;
+            let node = &acting.node;
+            let (at, id) = (node.clock.now(), node.clock.new_id());
             let facts = RecordFacts { serious: true, ..stored.facts };
-            let note_id = node.clock.new_id();
-            store::records::update_facts(tx, &facts, now).await?;
-            let vault = &node.vault;
-            store::oversight::add_serious_note(tx, vault, note_id, id, &call.caller, "designation", &note, now).await?;
-            let entry = Entry::of(&call.caller, Act::SeriousDesignate, &node.clock)
-                .on(&RecordRef { record: id, version: facts.version, owner: facts.owner.clone() })
-                .as_relation(Relation::Owner);
+            store::records::update_facts(tx, &facts, at).await?;
+            let note = NewSeriousNote { id, record, kind: "designation", at, note: &note };
+            store::oversight::add_serious_note(tx, &node.vault, &acting.caller, note).await?;
+            let entry = acting.owner_entry(&facts);
             let told = InboxItem::new(OrganizationCode::ministry(), InboxKind::SeriousCaseDesignated)
-                .record(id)
-                .from(&call.caller)
+                .record(record)
+                .from(&acting.caller)
                 .because_of(&entry);
-            Ok(Effect::new(SeriousWritten { record: id, note: note_id }, entry)
+            Ok(Effect::new(SeriousWritten { record, note: id }, entry)
                 .tell([told])
                 .then(Change::Index(IndexChange::Facts(Box::new(facts))))
-                .then(Change::Visibility(Scope::Record(id))))
+                .then(Change::Visibility(Scope::Record(record))))
         })
     })
     .await
@@ -91,18 +99,17 @@ pub struct SeriousCase {
     pub updated_at: String,
 }
 
-#[derive(Serialize, utoipa::ToSchema)]
+/// The serious cases of the country.
+#[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct SeriousCases {
     pub cases: Vec<SeriousCase>,
 }
 
-impl CarriesNoRecordData for SeriousCases {}
-
-/// `GET /v1/serious-cases`
+/// Lists the serious cases.
 ///
 /// # Errors
-/// The database failed.
-pub async fn list_serious(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+/// The database failed, or the journal cannot write.
+pub async fn list_serious(gateway: &Gateway, caller: &Caller) -> Result<Done<SeriousCases>, Error> {
     let mut tx = gateway.store.read().await?;
     let cases = store::records::serious(&mut tx).await?;
     drop(tx);
@@ -115,66 +122,74 @@ pub async fn list_serious(gateway: &Gateway, call: Call) -> Result<Answer, Error
             updated_at: stored.updated_at.to_rfc3339(),
         })
         .collect();
-    let entry = Entry::of(&call.caller, Act::SeriousRead, &gateway.clock);
-    let receipt = gateway.journal.record(call.decided_at, vec![entry.into()], Vec::new()).await?;
-    Ok(Answer::message(StatusCode::OK, &SeriousCases { cases }).with_entries(receipt.entries()))
+    let entry = Entry::of(caller, Act::SeriousRead, &gateway.clock);
+    let receipt = gateway.journal.record(caller.decided_at(), vec![entry.into()], Vec::new()).await?;
+    Ok(Done::new(SeriousCases { cases }, &receipt))
 }
 
-/// `POST /v1/serious-cases/{id}/reviews`: the ministry writes a review note.
+/// Writes a review note of the ministry.
 ///
 /// # Errors
 /// [`Error::NotAvailable`] for a record that is no serious case.
-pub async fn review_serious(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let SeriousText { note } = call.json()?;
+pub async fn review_serious(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    WriteSerious { record, text: SeriousText { note }, idempotency }: WriteSerious,
+) -> Result<Done<SeriousWritten>, Error> {
     written("note", &note, LONGEST)?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+    let acting = Acting::new(gateway, caller, Act::SeriousReview);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let facts = store::records::find(tx, id).await?.map(|stored| stored.facts).filter(|f| f.serious);
-            let Some(facts) = facts else {
-                return Err(declined(&node, &call, Act::SeriousReview, Some(id), Error::NotAvailable));
+            let found = store::records::find(tx, record).await?.map(|stored| stored.facts);
+            let Some(facts) = found.filter(|facts| facts.serious) else {
+                return Err(acting.declined(record, Error::NotAvailable));
             };
-            let note_id = node.clock.new_id();
-            let now = node.clock.now();
-            let vault = &node.vault;
-            store::oversight::add_serious_note(tx, vault, note_id, id, &call.caller, "review", &note, now).await?;
-            let entry = Entry::of(&call.caller, Act::SeriousReview, &node.clock)
-                .on(&RecordRef { record: id, version: facts.version, owner: facts.owner.clone() })
+            let node = &acting.node;
+            let (at, id) = (node.clock.now(), node.clock.new_id());
+            let note = NewSeriousNote { id, record, kind: "review", at, note: &note };
+            store::oversight::add_serious_note(tx, &node.vault, &acting.caller, note).await?;
+            let entry = acting
+                .entry()
+                .on(&RecordRef { record, version: facts.version, owner: facts.owner.clone() })
                 .as_relation(Relation::Reviewer)
                 .for_purpose(Purpose::SeriousCaseReview);
             let told = InboxItem::new(facts.owner, InboxKind::SeriousCaseReviewed)
-                .record(id)
-                .from(&call.caller)
+                .record(record)
+                .from(&acting.caller)
                 .because_of(&entry);
-            Ok(Effect::new(SeriousWritten { record: id, note: note_id }, entry).tell([told]))
+            Ok(Effect::new(SeriousWritten { record, note: id }, entry).tell([told]))
         })
     })
     .await
 }
 
-/// `GET /v1/serious-cases/{id}/notes`: for the owner and the ministry.
+/// What was written about a serious case is asked for.
+pub struct ReadSeriousNotes {
+    pub record: Uuid,
+}
+
+/// Shows the designation and the reviews to the owner and the ministry.
 ///
 /// # Errors
 /// [`Error::NotAvailable`] for anybody else.
-pub async fn read_serious_notes(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let found = find_record(gateway, &call, id).await?;
-    let of = known(&found).filter(|(facts, _)| {
-        facts.serious
-            && (facts.owner == *call.caller.organization()
-                || call.caller.organization() == &OrganizationCode::ministry())
-    });
+pub async fn read_serious_notes(
+    gateway: &Gateway,
+    caller: &Caller,
+    ReadSeriousNotes { record }: ReadSeriousNotes,
+) -> Result<Disclosed<Vec<SeriousNote>>, Error> {
     let purpose = Purpose::SeriousCaseReview;
-    let grant = gateway
+    let asked = Asked { record, act: Act::SeriousRead, operation: Operation::View, purpose };
+    let (vault, reader) = (gateway.vault.clone(), caller.organization().clone());
+    gateway
         .gate
-        .authorize(&call.caller, Act::SeriousRead, purpose, Operation::View, id, of, call.decided_at)
-        .await?;
-    let mut tx = gateway.store.read().await?;
-    let notes = store::oversight::serious_notes(&mut tx, &gateway.vault, id).await?;
-    drop(tx);
-    let disclosed =
-        gateway.gate.disclose_part(&call.caller, Act::SeriousRead, purpose, grant, ItemGroup::Case, notes).await?;
-    Ok(Answer::disclosed(&disclosed))
+        .part(caller, asked, ItemGroup::Case, move |tx, stored, _| {
+            Box::pin(async move {
+                let is_party = stored.facts.owner == reader || reader == OrganizationCode::ministry();
+                if !stored.facts.serious || !is_party {
+                    return Ok(None);
+                }
+                store::oversight::serious_notes(tx, &vault, record).await.map(Some)
+            })
+        })
+        .await
 }

@@ -2,55 +2,61 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use uuid::Uuid;
 
-use super::{edit_lock, register_record::Written};
+use super::{edit_lock::not_locked, register_record::Written, update_record::check_version};
 use crate::{
-    domain::{case_record::RecordFacts, relation::counterpart_of, visibility::Relation},
+    disclosure::done::Done,
+    domain::{case_record::RecordFacts, idempotency::Idempotency, relation::counterpart_of},
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::Effect,
         memory::Change,
         recent::Scope,
     },
-    ledger::entry::{Act, Entry, RecordRef},
-    operations::{carry_out, declined, own_record},
+    ledger::entry::Act,
+    operations::{Acting, carry_out},
     search::index::IndexChange,
     store,
-    wire::{answer::Answer, call::Call},
 };
 
-/// `POST /v1/records/{id}/close` with `If-Match: "VERSION"`
+/// A record of the caller's is at its end.
+pub struct CloseRecord {
+    pub record: Uuid,
+    /// The version that the caller has read.
+    pub version: i64,
+    pub idempotency: Idempotency,
+}
+
+/// Closes a record.
 ///
 /// # Errors
 /// [`Error::StaleVersion`], [`Error::Closed`].
-pub async fn close_record(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let sent = call.if_match()?;
-    let acting = call.acting()?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+pub async fn close_record(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    CloseRecord { record: id, version: sent, idempotency }: CloseRecord,
+) -> Result<Done<Written>, Error> {
+    let acting = Acting::new(gateway, caller, Act::Close);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let stored = own_record(tx, &node, &call, Act::Close, id).await?;
-            let current = stored.facts.version;
+            let stored = acting.own_record(tx, id).await?;
+            let version = stored.facts.version;
             if stored.facts.closed {
-                return Err(declined(&node, &call, Act::Close, Some(id), Error::Closed));
+                return Err(acting.declined(id, Error::Closed));
             }
-            edit_lock::not_locked(tx, &node, &call, Act::Close, &stored.facts).await?;
-            if current != sent {
-                return Err(declined(&node, &call, Act::Close, Some(id), Error::StaleVersion { sent, current }));
-            }
-            let now = node.clock.now();
+            not_locked(tx, &acting, &stored.facts).await?;
+            check_version(sent, version).map_err(|error| acting.declined(id, error))?;
+            let now = acting.node.clock.now();
             let facts = RecordFacts { closed: true, ..stored.facts };
             store::records::update_facts(tx, &facts, now).await?;
-            let entry = Entry::of(&call.caller, Act::Close, &node.clock)
-                .on(&RecordRef { record: id, version: current, owner: facts.owner.clone() })
-                .as_relation(Relation::Owner);
-            let told = counterpart_of(&facts, &node.registry, now.day_in_japan())
+            let entry = acting.owner_entry(&facts);
+            let told = counterpart_of(&facts, &acting.node.registry, now.day_in_japan())
                 .map(|to| InboxItem::new(to, InboxKind::RecordClosed).record(id).because_of(&entry));
-            Ok(Effect::new(Written { record: id, version: current }, entry)
+            Ok(Effect::new(Written { record: id, version }, entry)
                 .tell(told)
                 .then(Change::Index(IndexChange::Facts(Box::new(facts))))
                 .then(Change::Visibility(Scope::Record(id))))

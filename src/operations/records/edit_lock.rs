@@ -6,31 +6,27 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    domain::{case_record::RecordFacts, visibility::Relation},
+    disclosure::done::{CarriesNoRecordData, Done},
+    domain::{case_record::RecordFacts, edit_lock::EditLock, idempotency::Idempotency},
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::{Declined, Effect},
     },
-    keys::vault::{CENTRAL, Place},
-    ledger::entry::{Act, Entry, Logged, RecordRef},
-    operations::{carry_out, declined, own_record, refuse_read, written},
-    store::{self, edit_locks::EditLock, error::StoreError, tx::Tx},
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
+    ledger::entry::{Act, Entry, Logged},
+    operations::{Acting, carry_out, refuse_read, written},
+    store::{self, tx::Tx},
 };
 
 /// Who holds the lock of a record.
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct EditLockHeld {
     pub record: Uuid,
     pub officer: String,
@@ -40,8 +36,6 @@ pub struct EditLockHeld {
     pub until: String,
 }
 
-impl CarriesNoRecordData for EditLockHeld {}
-
 impl EditLockHeld {
     fn of(record: Uuid, lock: &EditLock) -> Self {
         let EditLock { officer, terminal, until, .. } = lock;
@@ -50,36 +44,39 @@ impl EditLockHeld {
 }
 
 /// Who holds the lock of a record, if anybody does.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct EditLockState {
     pub record: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<EditLockHeld>,
 }
 
-impl CarriesNoRecordData for EditLockState {}
+/// The lock of a record of the caller's is to be taken or given back.
+pub struct ChangeEditLock {
+    pub record: Uuid,
+    pub idempotency: Idempotency,
+}
 
-/// `PUT /v1/records/{id}/edit-lock`: takes the lock, or renews one's own. An officer who has gone to another terminal
-/// takes it along.
+/// Takes the lock, or renews one's own. An officer who has gone to another terminal takes it along.
 ///
 /// # Errors
 /// [`Error::RecordLocked`] while somebody else holds it; [`Error::Closed`].
-pub async fn take_edit_lock(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+pub async fn take_edit_lock(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    ChangeEditLock { record, idempotency }: ChangeEditLock,
+) -> Result<Done<EditLockHeld>, Error> {
+    let mut acting = Acting::new(gateway, caller, Act::EditLockTake);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let (facts, before) = record_and_lock(tx, &node, &call, Act::EditLockTake, id).await?;
-            let act = match &before {
-                Some(lock) if lock.is_held_by(&call.caller) => Act::EditLockRenew,
-                Some(lock) if !lock.is_of_officer(&call.caller) => {
-                    return Err(refusal(&node, &call, Act::EditLockTake, id, lock));
-                }
-                _ => Act::EditLockTake,
-            };
-            let lock = give_to_caller(tx, &node, &call, act, &facts).await?;
-            Ok(Effect::new(EditLockHeld::of(id, &lock), owner_entry(&node, &call, act, &facts)))
+            let (facts, before) = record_and_lock(tx, &acting, record).await?;
+            match &before {
+                Some(lock) if is_held_by(lock, &acting.caller) => acting.act = Act::EditLockRenew,
+                Some(lock) if !is_of_officer(lock, &acting.caller) => return Err(refusal(&acting, record, lock)),
+                _ => {}
+            }
+            let lock = give_to_caller(tx, &acting, &facts).await?;
+            Ok(Effect::new(EditLockHeld::of(record, &lock), acting.owner_entry(&facts)))
         })
     })
     .await
@@ -93,154 +90,147 @@ pub struct TakeOverReason {
     pub reason: String,
 }
 
-/// `POST /v1/records/{id}/edit-lock/take-over`: a supervisor takes it from whoever holds it. What that officer was
-/// about to write is refused: while the supervisor holds the lock by it, and later because the version has changed.
+/// A supervisor wants the lock of a record.
+pub struct TakeOverEditLock {
+    pub record: Uuid,
+    pub reason: TakeOverReason,
+    pub idempotency: Idempotency,
+}
+
+/// A supervisor takes the lock from whoever holds it. What that officer was about to write is refused: while the
+/// supervisor holds the lock by it, and later because the version has changed.
 ///
 /// # Errors
 /// [`Error::Closed`].
-pub async fn take_over_edit_lock(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let TakeOverReason { reason } = call.json()?;
+pub async fn take_over_edit_lock(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    TakeOverEditLock { record, reason: TakeOverReason { reason }, idempotency }: TakeOverEditLock,
+) -> Result<Done<EditLockHeld>, Error> {
     written("reason", &reason, 2_000)?;
-    let note = sealed_reason(gateway, &call, &reason)?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+    // The reason as it was written stands sealed beside its entry, like the criteria of a search.
+    let note = gateway.vault.seal_note(caller.request(), reason.as_bytes())?;
+    let acting = Acting::new(gateway, caller, Act::EditLockTakeOver);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let act = Act::EditLockTakeOver;
-            let (facts, before) = record_and_lock(tx, &node, &call, act, id).await?;
-            let lock = give_to_caller(tx, &node, &call, act, &facts).await?;
-            let mut entry = owner_entry(&node, &call, act, &facts).with_note(&note);
-            let from = before.filter(|lock| !lock.is_of_officer(&call.caller));
+            let (facts, before) = record_and_lock(tx, &acting, record).await?;
+            let lock = give_to_caller(tx, &acting, &facts).await?;
+            let mut entry = acting.owner_entry(&facts).with_note(&note);
+            let from = before.filter(|lock| !is_of_officer(lock, &acting.caller));
             let told = from.map(|lock| {
                 entry.subject = Some(lock.officer);
                 InboxItem::new(facts.owner, InboxKind::EditLockTakenOver)
-                    .record(id)
-                    .from(&call.caller)
+                    .record(record)
+                    .from(&acting.caller)
                     .because_of(&entry)
             });
             let logged = Logged::noted(entry, note);
-            Ok(Effect::new(EditLockHeld::of(id, &lock), logged).tell(told))
+            Ok(Effect::new(EditLockHeld::of(record, &lock), logged).tell(told))
         })
     })
     .await
 }
 
 /// A lock was given back.
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct EditLockReleased {
     pub record: Uuid,
     /// Whether there was one to give back.
     pub released: bool,
 }
 
-impl CarriesNoRecordData for EditLockReleased {}
-
-/// `DELETE /v1/records/{id}/edit-lock`: gives one's own lock back, from any terminal. Without one nothing happens.
+/// Gives one's own lock back, from any terminal. Without one nothing happens.
 ///
 /// # Errors
 /// [`Error::RecordLocked`] where it is somebody else's.
-pub async fn release_edit_lock(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+pub async fn release_edit_lock(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    ChangeEditLock { record, idempotency }: ChangeEditLock,
+) -> Result<Done<EditLockReleased>, Error> {
+    let acting = Acting::new(gateway, caller, Act::EditLockRelease);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let act = Act::EditLockRelease;
-            let (facts, before) = record_and_lock(tx, &node, &call, act, id).await?;
-            if let Some(lock) = before.as_ref().filter(|lock| !lock.is_of_officer(&call.caller)) {
-                return Err(refusal(&node, &call, act, id, lock));
+            let (facts, before) = record_and_lock(tx, &acting, record).await?;
+            if let Some(lock) = before.as_ref().filter(|lock| !is_of_officer(lock, &acting.caller)) {
+                return Err(refusal(&acting, record, lock));
             }
-            store::edit_locks::remove(tx, id).await?;
-            let released = EditLockReleased { record: id, released: before.is_some() };
-            Ok(Effect::new(released, owner_entry(&node, &call, act, &facts)))
+            store::edit_locks::remove(tx, record).await?;
+            Ok(Effect::new(EditLockReleased { record, released: before.is_some() }, acting.owner_entry(&facts)))
         })
     })
     .await
 }
 
-/// `GET /v1/records/{id}/edit-lock`: who works on a record, for its owner's staff.
+/// Who works on a record is asked for.
+pub struct ViewEditLock {
+    pub record: Uuid,
+}
+
+/// Tells its owner's staff who works on a record.
 ///
 /// # Errors
 /// [`Error::NotAvailable`] for anybody else, as for a record that does not exist.
-pub async fn view_edit_lock(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let owner = call.caller.organization();
+pub async fn view_edit_lock(
+    gateway: &Gateway,
+    caller: &Caller,
+    ViewEditLock { record }: ViewEditLock,
+) -> Result<Done<EditLockState>, Error> {
+    let owner = caller.organization();
     let mut tx = gateway.store.read().await?;
-    let stored = store::records::find(&mut tx, id).await?;
+    let stored = store::records::find(&mut tx, record).await?;
     // Asked for a record that is not the caller's too: both take the same time.
-    let held = store::edit_locks::held(&mut tx, id, owner, gateway.clock.now()).await?;
+    let held = store::edit_locks::held(&mut tx, record, owner, gateway.clock.now()).await?;
     drop(tx);
     if stored.is_none_or(|stored| stored.facts.owner != *owner) {
-        return Err(refuse_read(gateway, &call, Act::EditLockView, id, Error::NotAvailable).await);
+        let entry = Entry::of(caller, Act::EditLockView, &gateway.clock).about(record);
+        return Err(refuse_read(gateway, caller, entry, Error::NotAvailable).await);
     }
-    let held = held.map(|lock| EditLockHeld::of(id, &lock));
-    Ok(Answer::message(StatusCode::OK, &EditLockState { record: id, held }))
+    let held = held.map(|lock| EditLockHeld::of(record, &lock));
+    Ok(Done::told(EditLockState { record, held }))
 }
 
 /// Declines a write to a record that somebody else of the owner works on. Call it inside the transaction, for a record
 /// that is the caller's own.
-pub(crate) async fn not_locked(
-    tx: &mut Tx,
-    node: &Gateway,
-    call: &Call,
-    act: Act,
-    facts: &RecordFacts,
-) -> Result<(), Declined> {
+pub(crate) async fn not_locked(tx: &mut Tx, acting: &Acting, facts: &RecordFacts) -> Result<(), Declined> {
     store::edit_locks::queue_up(tx, facts.id).await?;
-    match store::edit_locks::held(tx, facts.id, &facts.owner, node.clock.now()).await? {
-        Some(lock) if !lock.is_held_by(&call.caller) => Err(refusal(node, call, act, facts.id, &lock)),
+    match store::edit_locks::held(tx, facts.id, &facts.owner, acting.node.clock.now()).await? {
+        Some(lock) if !is_held_by(&lock, &acting.caller) => Err(refusal(acting, facts.id, &lock)),
         _ => Ok(()),
     }
 }
 
-async fn record_and_lock(
-    tx: &mut Tx,
-    node: &Gateway,
-    call: &Call,
-    act: Act,
-    id: Uuid,
-) -> Result<(RecordFacts, Option<EditLock>), Declined> {
+fn is_of_officer(lock: &EditLock, caller: &Caller) -> bool {
+    lock.organization == *caller.organization() && lock.officer == caller.officer()
+}
+
+fn is_held_by(lock: &EditLock, caller: &Caller) -> bool {
+    is_of_officer(lock, caller) && lock.terminal == caller.terminal()
+}
+
+async fn record_and_lock(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<(RecordFacts, Option<EditLock>), Declined> {
     store::edit_locks::queue_up(tx, id).await?;
-    let facts = own_record(tx, node, call, act, id).await?.facts;
-    let lock = store::edit_locks::held(tx, id, &facts.owner, node.clock.now()).await?;
+    let facts = acting.own_record(tx, id).await?.facts;
+    let lock = store::edit_locks::held(tx, id, &facts.owner, acting.node.clock.now()).await?;
     Ok((facts, lock))
 }
 
-async fn give_to_caller(
-    tx: &mut Tx,
-    node: &Gateway,
-    call: &Call,
-    act: Act,
-    facts: &RecordFacts,
-) -> Result<EditLock, Declined> {
+async fn give_to_caller(tx: &mut Tx, acting: &Acting, facts: &RecordFacts) -> Result<EditLock, Declined> {
     if facts.closed {
-        return Err(declined(node, call, act, Some(facts.id), Error::Closed));
+        return Err(acting.declined(facts.id, Error::Closed));
     }
-    let now = node.clock.now();
-    let lasts = Duration::seconds(i64::from(node.config.records.edit_lock_seconds));
+    let now = acting.node.clock.now();
+    let lasts = Duration::seconds(i64::from(acting.node.config.records.edit_lock_seconds));
     let lock = EditLock {
         organization: facts.owner.clone(),
-        officer: call.caller.officer().to_owned(),
-        terminal: call.caller.terminal().to_owned(),
+        officer: acting.caller.officer().to_owned(),
+        terminal: acting.caller.terminal().to_owned(),
         until: now.plus(lasts),
     };
     store::edit_locks::put(tx, facts.id, &lock, now).await?;
     Ok(lock)
 }
 
-fn refusal(node: &Gateway, call: &Call, act: Act, id: Uuid, lock: &EditLock) -> Declined {
-    declined(node, call, act, Some(id), Error::RecordLocked(Box::new(lock.clone())))
-}
-
-fn owner_entry(node: &Gateway, call: &Call, act: Act, facts: &RecordFacts) -> Entry {
-    Entry::of(&call.caller, act, &node.clock)
-        .on(&RecordRef { record: facts.id, version: facts.version, owner: facts.owner.clone() })
-        .as_relation(Relation::Owner)
-}
-
-/// The reason as it was written, sealed beside its entry, like the criteria of a search.
-fn sealed_reason(gateway: &Gateway, call: &Call, reason: &str) -> Result<Vec<u8>, StoreError> {
-    let place = Place { table: "ledger", row: &call.caller.request(), column: "sealed_note" };
-    Ok(gateway.vault.seal(CENTRAL, place, reason.as_bytes())?)
+fn refusal(acting: &Acting, id: Uuid, lock: &EditLock) -> Declined {
+    acting.declined(id, Error::RecordLocked(Box::new(lock.clone())))
 }

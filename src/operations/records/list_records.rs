@@ -5,16 +5,19 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    disclosure::sealed::Sealed,
+    disclosure::{
+        gate::{Disclosed, Listing},
+        sealed::Sealed,
+    },
     domain::{
         case_record::{IndexItems, RecordFacts},
-        visibility::{LegalBasis, Relation},
+        visibility::{ItemGroup, LegalBasis, Relation},
     },
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     ledger::entry::{Act, Entry, RecordRef},
     store,
-    wire::{answer::Answer, call::Call},
 };
 
 /// One line of the list.
@@ -42,35 +45,51 @@ pub struct OwnRecords {
 
 const PAGE: i64 = 50;
 
-/// `GET /v1/records?after=ID`
+/// A page of the list is asked for.
+pub struct ListRecords {
+    /// The record after which it begins: `next` of the page before; nil for the first.
+    pub after: Uuid,
+}
+
+/// Lists the caller's own records, by id.
 ///
 /// # Errors
 /// The journal cannot write.
-pub async fn list_records(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let after = call.after()?;
+pub async fn list_records(
+    gateway: &Gateway,
+    caller: &Caller,
+    ListRecords { after }: ListRecords,
+) -> Result<Disclosed<OwnRecords>, Error> {
     let mut tx = gateway.store.read().await?;
-    let page = store::index_rows::of_owner(&mut tx, &gateway.vault, call.caller.organization(), after, PAGE).await?;
+    let page = store::index_rows::of_owner(&mut tx, &gateway.vault, caller.organization(), after, PAGE).await?;
     drop(tx);
-    let full = page.len() as i64 == PAGE;
-    let next = page.last().filter(|_| full).map(|(last, ..)| last.id);
-    let line = |(facts, items, updated_at): (RecordFacts, IndexItems, Timestamp)| OwnRecord {
-        record: facts.id,
-        version: facts.version,
-        closed: facts.closed,
-        serious: facts.serious,
-        shielded: facts.shield.active,
+    let (mut facts, mut items) = (Vec::with_capacity(page.len()), Vec::with_capacity(page.len()));
+    for (of, item, updated_at) in page {
+        facts.push((of, updated_at));
+        items.push(item);
+    }
+    let entry = || Entry::of(caller, Act::ListOwn, &gateway.clock).as_relation(Relation::Owner);
+    let on = |of: &RecordFacts| {
+        entry().on(&RecordRef { record: of.id, version: of.version, owner: caller.organization().clone() })
+    };
+    let each = facts.iter().map(|(of, _)| on(of)).collect();
+    let lines = Sealed::all(items).map(facts, own_records);
+    let (group, basis) = (ItemGroup::Index, LegalBasis::OwnRecord);
+    gateway.gate.list(caller, Listing { entry: entry(), each, group, basis, lines }).await
+}
+
+fn own_records(items: Vec<IndexItems>, facts: Vec<(RecordFacts, Timestamp)>) -> OwnRecords {
+    let is_full = facts.len() as i64 == PAGE;
+    let next = facts.last().filter(|_| is_full).map(|(last, _)| last.id);
+    let line = |((of, updated_at), items): ((RecordFacts, Timestamp), IndexItems)| OwnRecord {
+        record: of.id,
+        version: of.version,
+        closed: of.closed,
+        serious: of.serious,
+        shielded: of.shield.active,
         updated_at: updated_at.to_rfc3339(),
         name: items.child.written,
         birth_date: items.birth_date.to_iso(),
     };
-    let records: Vec<OwnRecord> = page.into_iter().map(line).collect();
-    let entry = || Entry::of(&call.caller, Act::ListOwn, &gateway.clock).as_relation(Relation::Owner);
-    let owner = call.caller.organization();
-    let each = records
-        .iter()
-        .map(|line| entry().on(&RecordRef { record: line.record, version: line.version, owner: owner.clone() }))
-        .collect();
-    let sealed = Sealed::new(OwnRecords { records, next });
-    let disclosed = gateway.gate.disclose_list(entry(), each, LegalBasis::OwnRecord, call.decided_at, sealed).await?;
-    Ok(Answer::disclosed(&disclosed))
+    OwnRecords { records: facts.into_iter().zip(items).map(line).collect(), next }
 }

@@ -2,147 +2,81 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{record_rules, register_record::told_of_change};
+use super::registration::{Prepared, prepare, register};
 use crate::{
+    disclosure::done::{CarriesNoRecordData, Done},
     domain::{
-        case_record::{DerivedFacts, IndexItems, RecordFacts},
-        format::Fault,
-        visibility::Relation,
+        batch::{BatchLine, BatchReport},
+        format::{Document, Fault},
+        idempotency::Idempotency,
     },
     error::Error,
     gateway::Gateway,
-    identity::{Caller, directory::DirectoryChange},
-    journal::{inbox::InboxKind, journal::Effect, memory::Change},
-    keys::vault::Key,
-    ledger::entry::{Act, Entry, RecordRef},
-    search::{index::IndexChange, records::PackedRecord},
-    store::{self, error::StoreError, records::NewRecord},
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-        json,
-    },
+    identity::Caller,
+    journal::journal::Effect,
+    ledger::entry::Act,
+    operations::{Acting, carry_out},
+    store,
 };
 
 /// Lines of one batch. They are one transaction: more would keep others waiting.
-const MOST_LINES: usize = 500;
+pub const MAX_LINES: usize = 500;
 /// Faults that a report tells beyond the first of each line: the sender mends these and sends again.
-const MOST_MORE_FAULTS: usize = 500;
-/// Media type of a batch: a record of the national format in JSON on each line.
-const MEDIA_TYPE: &str = "application/x-ndjson";
+const MAX_MORE_FAULTS: usize = 500;
+
+/// A line of a batch: its number from 1, and the document that stands on it, or why there is none.
+pub type Line = (usize, Result<Document, Vec<Fault>>);
+
+/// Many new records of the caller's.
+pub struct RegisterBatch {
+    /// Reads the lines; called off the async workers.
+    pub lines: Box<dyn FnOnce() -> Vec<Line> + Send>,
+    pub idempotency: Idempotency,
+}
 
 /// A batch was taken: how many of its lines are records now.
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct BatchTaken {
     pub batch: Uuid,
     pub registered: usize,
-    /// Lines that were not registered. `GET /v1/batches/{id}` says why.
+    /// Lines that were not registered. The report of the batch says why.
     pub refused: usize,
 }
 
-impl CarriesNoRecordData for BatchTaken {}
-
-/// What became of one line.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct BatchLine {
-    /// From 1. Empty lines count and are left out.
-    pub line: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub record: Option<Uuid>,
-    /// What is wrong with it; it was not registered.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub faults: Vec<Fault>,
-    /// More is wrong with it than stands here: a report tells the first fault of each line and 500 others.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub more_faults: bool,
-}
-
-/// A batch, line by line.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct BatchReport {
-    pub batch: Uuid,
-    pub lines: Vec<BatchLine>,
-}
-
-/// A report as it was stored.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct StoredReport(Box<RawValue>);
-
-impl CarriesNoRecordData for StoredReport {}
-
-/// A line that is ready to be written.
-struct Ready {
-    new: NewRecord,
-    items: IndexItems,
-}
-
-/// `POST /v1/batches`: every line that is right is registered, all of them in one commit; the others are reported.
+/// Registers every line that is right, all of them in one commit; the others are reported.
 ///
 /// # Errors
-/// Another media type, no line, or more than 500.
-pub async fn register_batch(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
-    if call.content_type() != MEDIA_TYPE {
-        return Err(Error::Field {
-            field: "Content-Type",
-            rule_ja: "application/x-ndjson（1行に1件のJSON）で送ってください",
-            rule_en: "must be application/x-ndjson: one record in JSON on each line",
-        });
-    }
-    let (node, caller, body) = (gateway.clone(), call.caller.clone(), call.body.clone());
-    let lines = tokio::task::spawn_blocking(move || prepare(&node, &caller, &body));
+/// No line, or more than 500.
+pub async fn register_batch(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    RegisterBatch { lines, idempotency }: RegisterBatch,
+) -> Result<Done<BatchTaken>, Error> {
+    let (node, sender) = (gateway.clone(), caller.clone());
+    let lines = tokio::task::spawn_blocking(move || prepare_lines(&node, &sender, lines()));
     let lines = lines.await.map_err(|_| Error::Overloaded)??;
     let batch = gateway.clock.new_id();
     let report =
         BatchReport { batch, lines: lines.iter().map(|(line, outcome)| report_line(*line, outcome)).collect() };
-    let report = serde_json::to_string(&report).map_err(|_| StoreError::Corrupt("batch report"))?;
     let sent = lines.len();
-    let ready: Vec<Ready> = lines.into_iter().filter_map(|(_, outcome)| outcome.ok()).collect();
-    let refused = sent - ready.len();
-    let (node, caller) = (gateway.clone(), call.caller.clone());
-    let (taken, receipt) = gateway
-        .journal
-        .write(&call.caller, Some(idempotency), move |tx| {
-            Box::pin(async move {
-                let now = node.clock.now();
-                let (new, items): (Vec<_>, Vec<_>) = ready.into_iter().map(|ready| (ready.new, ready.items)).unzip();
-                for NewRecord { facts, sealed_key, .. } in new.iter().take(1) {
-                    store::accounts::check_wrapped(tx, facts.owner.prefecture(), sealed_key).await?;
-                }
-                store::records::insert_all(tx, &new, &caller, now).await?;
-                store::batches::insert(tx, batch, &caller, now, &report).await?;
-                let owner = caller.organization().clone();
-                store::accounts::set_uploaded(tx, &owner, now).await?;
-                let entry = Entry::of(&caller, Act::RegisterBatch, &node.clock).about(batch);
-                let taken = BatchTaken { batch, registered: new.len(), refused };
-                let mut effect = Effect::new(taken, entry);
-                for (NewRecord { facts, .. }, items) in new.into_iter().zip(items) {
-                    let entry = Entry::of(&caller, Act::Register, &node.clock)
-                        .on(&RecordRef { record: facts.id, version: 1, owner: facts.owner.clone() })
-                        .as_relation(Relation::Owner);
-                    let told = told_of_change(&node, &caller, &facts, &items, InboxKind::RecordRegistered, &entry);
-                    effect = effect
-                        .log([entry])
-                        .log(told.entries)
-                        .tell(told.inbox)
-                        .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))));
-                }
-                Ok(effect.then(Change::Directory(DirectoryChange::Uploaded(owner, now))))
-            })
+    let ready: Vec<Prepared> = lines.into_iter().filter_map(|(_, outcome)| outcome.ok()).collect();
+    let taken = BatchTaken { batch, registered: ready.len(), refused: sent - ready.len() };
+    let acting = Acting::new(gateway, caller, Act::RegisterBatch);
+    let done = carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move {
+            let Acting { node, caller, .. } = &acting;
+            store::batches::insert(tx, caller, node.clock.now(), &report).await?;
+            let effect = Effect::new(taken, acting.entry().about(batch));
+            register(tx, node, caller, ready, effect).await
         })
-        .await?;
-    let entry = receipt.entries().get(..1).unwrap_or_default();
-    Ok(Answer::message(StatusCode::CREATED, &taken).with_entries(entry))
+    });
+    Ok(done.await?.by_its_first_entry())
 }
 
-type Outcome = Result<Ready, Refused>;
+type Outcome = Result<Prepared, Refused>;
 
 /// What is told of a line that is not right.
 struct Refused {
@@ -163,27 +97,25 @@ impl Refused {
 
 fn report_line(line: usize, outcome: &Outcome) -> BatchLine {
     match outcome {
-        Ok(ready) => BatchLine { line, record: Some(ready.new.facts.id), faults: Vec::new(), more_faults: false },
+        Ok(prepared) => BatchLine { line, record: Some(prepared.id()), faults: Vec::new(), more_faults: false },
         Err(refused) => BatchLine { line, record: None, faults: refused.faults.clone(), more_faults: refused.has_more },
     }
 }
 
-/// Reads and seals every line. The report is written in the journal's transaction: it is kept small while it grows.
-fn prepare(gateway: &Gateway, caller: &Caller, body: &Bytes) -> Result<Vec<(usize, Outcome)>, Error> {
-    let lines = (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
-    let lines: Vec<(usize, &[u8])> = lines.take(MOST_LINES + 1).collect();
-    if lines.is_empty() || lines.len() > MOST_LINES {
+/// Checks and seals every line. The report is written in the journal's transaction: it is kept small while it grows.
+fn prepare_lines(gateway: &Gateway, caller: &Caller, lines: Vec<Line>) -> Result<Vec<(usize, Outcome)>, Error> {
+    if lines.is_empty() || lines.len() > MAX_LINES {
         return Err(Error::Field {
             field: "body",
             rule_ja: "1～500件としてください",
             rule_en: "must have 1 to 500 records",
         });
     }
-    let mut room = MOST_MORE_FAULTS;
+    let mut room = MAX_MORE_FAULTS;
     lines
         .into_iter()
-        .map(|(number, line)| match prepare_line(gateway, caller, line) {
-            Ok(ready) => Ok((number, Ok(ready))),
+        .map(|(number, read)| match read.map_err(Error::Faults).and_then(|doc| prepare(gateway, caller, &doc)) {
+            Ok(prepared) => Ok((number, Ok(prepared))),
             Err(Error::Faults(faults)) => {
                 let faults = faults.into_iter().map(|fault| Fault { line: number as u64, ..fault }).collect();
                 Ok((number, Err(Refused::within(&mut room, faults))))
@@ -193,41 +125,23 @@ fn prepare(gateway: &Gateway, caller: &Caller, body: &Bytes) -> Result<Vec<(usiz
         .collect()
 }
 
-fn prepare_line(gateway: &Gateway, caller: &Caller, line: &[u8]) -> Result<Ready, Error> {
-    let most = gateway.config.limits.record_bytes;
-    if line.len() > most {
-        return Err(Error::Faults(vec![Fault {
-            line: 0,
-            path: "/".to_owned(),
-            rule: "too_large",
-            message_ja: format!("1件は{most}バイトまでです。"),
-            message_en: format!("A record has at most {most} bytes."),
-        }]));
-    }
-    let document = json::read(line).map_err(Error::Faults)?;
-    record_rules::check(&document, &gateway.registry, gateway.clock.today_in_japan())?;
-    let (Some(items), Some(derived)) = (IndexItems::of(&document), DerivedFacts::of(&document)) else {
-        return Err(StoreError::Corrupt("a validated document without index or contact").into());
-    };
-    let id = gateway.clock.new_id();
-    let owner = caller.organization().clone();
-    let key = Key::generate()?;
-    let sealed_key = gateway.vault.wrap(owner.prefecture(), id, &key)?;
-    let sealed = store::versions::seal_version(&key, id, 1, &document, &items)?;
-    let facts = RecordFacts { id, owner, version: 1, owned_since: 1, closed: false, serious: false, derived };
-    Ok(Ready { new: NewRecord { facts, sealed_key, sealed }, items })
+/// What became of a batch is asked for.
+pub struct ReadBatch {
+    pub batch: Uuid,
 }
 
-/// `GET /v1/batches/{id}`: to the organization that sent it.
+/// Tells the organization that sent a batch what became of each line.
 ///
 /// # Errors
 /// [`Error::NotFound`] for anybody else.
-pub async fn read_batch(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
+pub async fn read_batch(
+    gateway: &Gateway,
+    caller: &Caller,
+    ReadBatch { batch }: ReadBatch,
+) -> Result<Done<BatchReport>, Error> {
     let mut tx = gateway.store.read().await?;
-    let report = store::batches::report(&mut tx, id, &call.caller).await?.ok_or(Error::NotFound("batch"))?;
-    let report = RawValue::from_string(report).map_err(|_| StoreError::Corrupt("batch report"))?;
-    Ok(Answer::message(StatusCode::OK, &StoredReport(report)))
+    let report = store::batches::report(&mut tx, batch, caller).await?.ok_or(Error::NotFound("batch"))?;
+    Ok(Done::told(report))
 }
 
 #[cfg(test)]
@@ -239,7 +153,7 @@ mod tests {
         let fault = || Fault {
             line: 1,
             path: "/".to_owned(),
-            rule: "text_form",
+            rule: "text_form".into(),
             message_ja: String::new(),
             message_en: String::new(),
         };

@@ -2,31 +2,34 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{edit_lock, register_record::Written};
+use super::{edit_lock::not_locked, register_record::Written, rules};
 use crate::{
+    disclosure::done::Done,
     domain::{
-        case_record::{DerivedFacts, IndexItems, RecordFacts},
-        format::Document,
-        visibility::Relation,
+        case_record::RecordFacts,
+        format::{
+            Element,
+            validate::{RawNode, validate_section},
+        },
+        idempotency::Idempotency,
+        visibility::ItemGroup,
     },
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::{Declined, Effect},
         memory::Change,
         recent::Scope,
     },
-    ledger::entry::{Act, Entry, RecordRef},
-    operations::{carry_out, declined, own_record},
-    search::{index::IndexChange, records::PackedRecord},
+    ledger::entry::Act,
+    operations::{Acting, carry_out},
+    search::index::IndexChange,
     store::{self, error::StoreError, records::StoredRecord, tx::Tx},
-    wire::{answer::Answer, call::Call, json as json_form},
 };
 
 /// What a shield says.
@@ -44,130 +47,133 @@ pub struct ShieldRequest {
     pub note: Option<String>,
 }
 
-/// `PUT /v1/records/{id}/shield`
-///
-/// # Errors
-/// The faults of the shield's fields. An edit lock does not hold it up.
-pub async fn set_shield(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let request: ShieldRequest = call.json()?;
-    let mut shield = json!({ "kind": request.kind, "since": request.since });
-    if let Some(object) = shield.as_object_mut() {
-        if !request.named.is_empty() {
-            object.insert("named".into(), json!(request.named));
-        }
-        if let Some(note) = request.note {
-            object.insert("note".into(), json!(note));
-        }
+impl ShieldRequest {
+    /// The section of the record that says so.
+    ///
+    /// # Errors
+    /// The faults of its fields.
+    fn section(self) -> Result<Element, Error> {
+        let mut nodes = vec![RawNode::text("kind", self.kind), RawNode::text("since", self.since)];
+        nodes.extend(self.named.into_iter().map(|named| RawNode::text("named", named)));
+        nodes.extend(self.note.map(|note| RawNode::text("note", note)));
+        validate_section(RawNode::parent("shield", nodes)).map_err(Error::Faults)
     }
-    change(gateway, call, id, Act::ShieldSet, Some(shield)).await
 }
 
-/// `POST /v1/records/{id}/shield/lift-approvals`: the second person, who lifts it.
+/// A record of the caller's is to be shielded.
+pub struct SetShield {
+    pub record: Uuid,
+    pub shield: ShieldRequest,
+    pub idempotency: Idempotency,
+}
+
+/// Shields a record. An edit lock does not hold it up: it takes effect before anything else does, and whoever holds the
+/// lock has an older version then and must read again.
 ///
 /// # Errors
-/// [`Error::ShieldLiftNotAsked`]; [`Error::ShieldNeedsTwo`] where the same person asked; [`Error::RecordLocked`].
-pub async fn approve_lift(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    change(gateway, call, id, Act::ShieldLift, None).await
+/// The faults of the shield's fields.
+pub async fn set_shield(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    SetShield { record, shield, idempotency }: SetShield,
+) -> Result<Done<Written>, Error> {
+    let section = shield.section()?;
+    rules::check_shield(&section, &gateway.registry)?;
+    let acting = Acting::new(gateway, caller, Act::ShieldSet);
+    carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move {
+            let stored = acting.own_record(tx, record).await?;
+            write_shield(tx, &acting, stored, Some(section)).await
+        })
+    })
+    .await
 }
 
-/// `POST /v1/records/{id}/shield/lift-requests`: the first person asks.
+/// A shield is to be lifted: asked by one person, approved by another.
+pub struct LiftShield {
+    pub record: Uuid,
+    pub idempotency: Idempotency,
+}
+
+/// The first person asks.
 ///
 /// # Errors
 /// [`Error::NotFound`] where there is no shield.
-pub async fn ask_lift(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let acting = call.acting()?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
-        Box::pin(async move {
-            let stored = own_record(tx, &node, &call, Act::ShieldLiftAsk, id).await?;
-            if !stored.facts.shield.active {
-                return Err(declined(&node, &call, Act::ShieldLiftAsk, Some(id), Error::NotFound("shield")));
-            }
-            store::records::set_shield_lift(tx, &stored.facts, Some(call.caller.officer())).await?;
-            let entry = owner_entry(&node, &call, Act::ShieldLiftAsk, &stored.facts);
-            let told = InboxItem::new(stored.facts.owner.clone(), InboxKind::ShieldLiftAsked)
-                .record(id)
-                .from(&call.caller)
-                .because_of(&entry);
-            Ok(Effect::new(Written { record: id, version: stored.facts.version }, entry).tell([told]))
-        })
-    })
-    .await
-}
-
-fn owner_entry(node: &Gateway, call: &Call, act: Act, facts: &RecordFacts) -> Entry {
-    Entry::of(&call.caller, act, &node.clock)
-        .on(&RecordRef { record: facts.id, version: facts.version, owner: facts.owner.clone() })
-        .as_relation(Relation::Owner)
-}
-
-/// Writes a new version with or without a shield section. What was decided before must be decided anew.
-async fn change(
+pub async fn ask_lift(
     gateway: &Arc<Gateway>,
-    call: Call,
-    id: Uuid,
-    act: Act,
-    shield: Option<Value>,
-) -> Result<Answer, Error> {
-    let acting = call.acting()?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+    caller: &Caller,
+    LiftShield { record, idempotency }: LiftShield,
+) -> Result<Done<Written>, Error> {
+    let acting = Acting::new(gateway, caller, Act::ShieldLiftAsk);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let stored = own_record(tx, &node, &call, act, id).await?;
-            // Setting one takes effect before anything else does: whoever holds the edit lock has an older version then,
-            // and must read again.
-            if shield.is_none() {
-                edit_lock::not_locked(tx, &node, &call, act, &stored.facts).await?;
-                may_lift(&node, &call, &stored)?;
+            let stored = acting.own_record(tx, record).await?;
+            if !stored.facts.shield.active {
+                return Err(acting.declined(record, Error::NotFound("shield")));
             }
-            let (document, items) = reshielded(tx, &node, &stored, shield).await?;
-            let now = node.clock.now();
-            let version = stored.facts.version + 1;
-            let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-            let body = store::versions::seal_version(&key, id, version, &document, &items)?;
-            let derived = DerivedFacts::of(&document).ok_or(StoreError::Corrupt("record facts"))?;
-            let facts = RecordFacts { version, derived, ..stored.facts };
-            store::versions::insert_version(tx, &facts, &body, &call.caller, "updated", now).await?;
-            store::records::update_facts(tx, &facts, now).await?;
-            store::records::set_shield_lift(tx, &facts, None).await?;
-            let entry = owner_entry(&node, &call, act, &facts);
-            Ok(Effect::new(Written { record: id, version }, entry)
-                .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
-                .then(Change::Visibility(Scope::Record(id))))
+            store::records::set_shield_lift(tx, &stored.facts, Some(acting.caller.officer())).await?;
+            let entry = acting.owner_entry(&stored.facts);
+            let told = InboxItem::new(stored.facts.owner.clone(), InboxKind::ShieldLiftAsked)
+                .record(record)
+                .from(&acting.caller)
+                .because_of(&entry);
+            Ok(Effect::new(Written { record, version: stored.facts.version }, entry).tell([told]))
         })
     })
     .await
 }
 
-fn may_lift(node: &Gateway, call: &Call, stored: &StoredRecord) -> Result<(), Declined> {
-    let refuse = |error| Err(declined(node, call, Act::ShieldLift, Some(stored.facts.id), error));
+/// The second person lifts it.
+///
+/// # Errors
+/// [`Error::ShieldLiftNotAsked`]; [`Error::ShieldNeedsTwo`] where the same person asked; [`Error::RecordLocked`].
+pub async fn approve_lift(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    LiftShield { record, idempotency }: LiftShield,
+) -> Result<Done<Written>, Error> {
+    let acting = Acting::new(gateway, caller, Act::ShieldLift);
+    carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move {
+            let stored = acting.own_record(tx, record).await?;
+            not_locked(tx, &acting, &stored.facts).await?;
+            may_lift(&acting, &stored)?;
+            write_shield(tx, &acting, stored, None).await
+        })
+    })
+    .await
+}
+
+fn may_lift(acting: &Acting, stored: &StoredRecord) -> Result<(), Declined> {
+    let refuse = |error| Err(acting.declined(stored.facts.id, error));
     match stored.shield_lift_asked_by.as_deref() {
         None => refuse(Error::ShieldLiftNotAsked),
-        Some(asked_by) if asked_by == call.caller.officer() => refuse(Error::ShieldNeedsTwo),
+        Some(asked_by) if asked_by == acting.caller.officer() => refuse(Error::ShieldNeedsTwo),
         Some(_) => Ok(()),
     }
 }
 
-async fn reshielded(
+/// Writes a new version with or without a shield section. What was decided before must be decided anew.
+async fn write_shield(
     tx: &mut Tx,
-    node: &Gateway,
-    stored: &StoredRecord,
-    shield: Option<Value>,
-) -> Result<(Document, IndexItems), Declined> {
-    let document = store::versions::current(tx, &node.vault, stored).await?;
-    let mut value = json_form::write(document.sections());
-    if let Some(object) = value.as_object_mut() {
-        object.remove("shield");
-        if let Some(shield) = shield {
-            object.insert("shield".into(), shield);
-        }
-    }
-    let document =
-        json_form::read(value.to_string().as_bytes()).map_err(|faults| Declined::from(Error::Faults(faults)))?;
-    super::record_rules::check(&document, &node.registry, node.clock.today_in_japan())?;
-    let items = IndexItems::of(&document).ok_or(StoreError::Corrupt("index section"))?;
-    Ok((document, items))
+    acting: &Acting,
+    stored: StoredRecord,
+    section: Option<Element>,
+) -> Result<Effect<Written>, Declined> {
+    let node = &acting.node;
+    let (id, version) = (stored.facts.id, stored.facts.version + 1);
+    let document = store::versions::current(tx, &node.vault, &stored).await?;
+    let document = document.map(section, |document, section| document.with_section(ItemGroup::Shielded, section));
+    let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
+    let (body, items) = store::versions::seal_again(&key, id, version, &document)?;
+    let derived = document.facts().ok_or(StoreError::Corrupt("record facts"))?;
+    let facts = RecordFacts { version, derived, ..stored.facts };
+    let now = node.clock.now();
+    store::versions::insert_version(tx, &facts, &body, &acting.caller, "updated", now).await?;
+    store::records::update_facts(tx, &facts, now).await?;
+    store::records::set_shield_lift(tx, &facts, None).await?;
+    let entry = acting.owner_entry(&facts);
+    Ok(Effect::new(Written { record: id, version }, entry)
+        .then(Change::Index(IndexChange::Put(Box::new(items.packed(facts)))))
+        .then(Change::Visibility(Scope::Record(id))))
 }

@@ -1,81 +1,106 @@
 //! Updates a case record (児童記録票の更新). Every version is kept.
 
-use axum::http::StatusCode;
+use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::{
-    edit_lock, record_rules,
-    register_record::{Written, told_of_change},
+    edit_lock::not_locked,
+    register_record::Written,
+    registration::{Checked, check, notify_of_change},
 };
 use crate::{
-    domain::{
-        case_record::{DerivedFacts, IndexItems, RecordFacts},
-        visibility::Relation,
-    },
+    disclosure::done::Done,
+    domain::{case_record::RecordFacts, format::Document, idempotency::Idempotency},
     error::Error,
     gateway::Gateway,
-    identity::directory::DirectoryChange,
-    journal::{inbox::InboxKind, journal::Effect, memory::Change, recent::Scope},
-    ledger::entry::{Act, Entry, RecordRef},
-    operations::{carry_out, declined, own_record},
+    identity::{Caller, directory::DirectoryChange},
+    journal::{
+        inbox::InboxKind,
+        journal::{Declined, Effect},
+        memory::Change,
+        recent::Scope,
+    },
+    ledger::entry::Act,
+    operations::{Acting, carry_out},
     planted::Planted,
     search::{index::IndexChange, records::PackedRecord},
-    store::{self, error::StoreError},
-    wire::{answer::Answer, call::Call},
+    store::{self, tx::Tx},
 };
 
-/// `PUT /v1/records/{id}` with `If-Match: "VERSION"`
+/// A new version of a record of the caller's.
+pub struct UpdateRecord {
+    pub record: Uuid,
+    /// The version that the document was made from.
+    pub version: i64,
+    pub document: Document,
+    pub idempotency: Idempotency,
+}
+
+/// Writes the next version of a record.
 ///
 /// # Errors
 /// [`Error::StaleVersion`] with both versions named; the faults of the document.
-pub async fn update_record(gateway: &std::sync::Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let sent = call.if_match()?;
-    let acting = call.acting()?;
-    let document = call.document().await?;
-    record_rules::check(&document, &gateway.registry, gateway.clock.today_in_japan())?;
-    let (Some(items), Some(derived)) = (IndexItems::of(&document), DerivedFacts::of(&document)) else {
-        return Err(StoreError::Corrupt("a validated document without index or contact").into());
-    };
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
-        Box::pin(async move {
-            let stored = own_record(tx, &node, &call, Act::Update, id).await?;
-            let current = stored.facts.version;
-            let refuse = |error| Err(declined(&node, &call, Act::Update, Some(id), error));
-            if stored.facts.closed {
-                return refuse(Error::Closed);
-            }
-            edit_lock::not_locked(tx, &node, &call, Act::Update, &stored.facts).await?;
-            if current != sent && !Planted::IgnoreIfMatch.is_planted() {
-                return refuse(Error::StaleVersion { sent, current });
-            }
-            if stored.facts.shield.active && !derived.shield.active {
-                return refuse(Error::ShieldNeedsTwo);
-            }
-            let now = node.clock.now();
-            let version = current + 1;
-            let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
-            let body = store::versions::seal_version(&key, id, version, &document, &items)?;
-            let visibility_changed = derived != stored.facts.derived;
-            let facts = RecordFacts { version, derived, ..stored.facts };
-            store::versions::insert_version(tx, &facts, &body, &call.caller, "updated", now).await?;
-            store::records::update_facts(tx, &facts, now).await?;
-            store::accounts::set_uploaded(tx, &facts.owner, now).await?;
-            let entry = Entry::of(&call.caller, Act::Update, &node.clock)
-                .on(&RecordRef { record: id, version, owner: facts.owner.clone() })
-                .as_relation(Relation::Owner);
-            let told = told_of_change(&node, &call.caller, &facts, &items, InboxKind::RecordUpdated, &entry);
-            let owner = facts.owner.clone();
-            let mut effect = Effect::new(Written { record: id, version }, entry)
-                .log(told.entries)
-                .tell(told.inbox)
-                .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
-                .then(Change::Directory(DirectoryChange::Uploaded(owner, now)));
-            if visibility_changed {
-                effect = effect.then(Change::Visibility(Scope::Record(id)));
-            }
-            Ok(effect)
-        })
+pub async fn update_record(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    UpdateRecord { record, version, document, idempotency }: UpdateRecord,
+) -> Result<Done<Written>, Error> {
+    let checked = check(gateway, &document)?;
+    let acting = Acting::new(gateway, caller, Act::Update);
+    carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move { write_next(tx, &acting, (record, version), &document, checked).await })
     })
     .await
+}
+
+async fn write_next(
+    tx: &mut Tx,
+    acting: &Acting,
+    (id, sent): (Uuid, i64),
+    document: &Document,
+    Checked { items, derived }: Checked,
+) -> Result<Effect<Written>, Declined> {
+    let stored = acting.own_record(tx, id).await?;
+    if stored.facts.closed {
+        return Err(acting.declined(id, Error::Closed));
+    }
+    not_locked(tx, acting, &stored.facts).await?;
+    check_version(sent, stored.facts.version).map_err(|error| acting.declined(id, error))?;
+    if stored.facts.shield.active && !derived.shield.active {
+        return Err(acting.declined(id, Error::ShieldNeedsTwo));
+    }
+    let node = &acting.node;
+    let now = node.clock.now();
+    let version = stored.facts.version + 1;
+    let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
+    let body = store::versions::seal_version(&key, id, version, document, &items)?;
+    let changes_sight = derived != stored.facts.derived;
+    let facts = RecordFacts { version, derived, ..stored.facts };
+    store::versions::insert_version(tx, &facts, &body, &acting.caller, "updated", now).await?;
+    store::records::update_facts(tx, &facts, now).await?;
+    store::accounts::set_uploaded(tx, &facts.owner, now).await?;
+    let entry = acting.owner_entry(&facts);
+    let notified = notify_of_change(node, &acting.caller, &facts, &items, (InboxKind::RecordUpdated, &entry));
+    let owner = facts.owner.clone();
+    let mut effect = Effect::new(Written { record: id, version }, entry)
+        .log(notified.entries)
+        .tell(notified.inbox)
+        .then(Change::Index(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))))
+        .then(Change::Directory(DirectoryChange::Uploaded(owner, now)));
+    if changes_sight {
+        effect = effect.then(Change::Visibility(Scope::Record(id)));
+    }
+    Ok(effect)
+}
+
+/// Whoever changes a record has read the version that is current.
+///
+/// # Errors
+/// [`Error::StaleVersion`]
+pub(super) fn check_version(sent: i64, current: i64) -> Result<(), Error> {
+    if Planted::IgnoreIfMatch.is_planted() {
+        return Ok(());
+    }
+    if sent == current { Ok(()) } else { Err(Error::StaleVersion { sent, current }) }
 }

@@ -1,60 +1,62 @@
 //! Views a case record, an older version of it, or its history (児童記録票の閲覧).
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::{
-    disclosure::sealed::Sealed,
-    domain::visibility::{ItemGroup, Operation},
+    disclosure::{
+        gate::{Asked, Disclosed},
+        sealed::Sealed,
+        view::RecordView,
+    },
+    domain::{
+        case_record::VersionLine,
+        visibility::{ItemGroup, Operation},
+    },
     error::Error,
     gateway::Gateway,
-    ledger::entry::Act,
-    operations::{find_record, known},
-    store::{self, versions::VersionLine},
-    wire::{answer::Answer, call::Call},
+    identity::Caller,
+    ledger::entry::{Act, Purpose},
+    store,
 };
 
-/// `GET /v1/records/{id}`
+/// A record is asked for; its current version, or what was provided of it.
+pub struct ViewRecord {
+    pub record: Uuid,
+    pub purpose: Purpose,
+}
+
+/// Shows a record as far as the caller may see it.
 ///
 /// # Errors
 /// [`Error::NotAvailable`], whether it is hidden or does not exist.
-pub async fn view_record(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    view(gateway, call, Act::View, Operation::View, None).await
+pub async fn view_record(
+    gateway: &Gateway,
+    caller: &Caller,
+    ViewRecord { record, purpose }: ViewRecord,
+) -> Result<Disclosed<RecordView>, Error> {
+    let asked = Asked { record, act: Act::View, operation: Operation::View, purpose };
+    gateway.gate.view(caller, asked, None).await
 }
 
-/// `GET /v1/records/{id}/versions/{version}`
+/// A version is asked for by its number.
+pub struct ViewVersion {
+    pub record: Uuid,
+    pub version: i64,
+    pub purpose: Purpose,
+}
+
+/// Shows an older version. Versions are for the owner and its counterpart.
 ///
 /// # Errors
-/// As [`view_record`]; versions are for the owner and its counterpart.
-pub async fn view_version(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let version = call.segment("version").parse().map_err(|_| Error::NotAvailable)?;
-    view(gateway, call, Act::History, Operation::History, Some(version)).await
-}
-
-async fn view(
+/// As [`view_record`].
+pub async fn view_version(
     gateway: &Gateway,
-    call: Call,
-    act: Act,
-    operation: Operation,
-    version: Option<i64>,
-) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let purpose = call.purpose()?;
-    let found = find_record(gateway, &call, id).await?;
-    // What an earlier owner did not hand over is in its versions: they are not the present owner's to read.
-    let of =
-        known(&found).filter(|(facts, _)| version.is_none_or(|v| (facts.owned_since..=facts.version).contains(&v)));
-    let grant = gateway.gate.authorize(&call.caller, act, purpose, operation, id, of, call.decided_at).await?;
-    let grant = match version {
-        Some(version) => grant.at_version(version),
-        None => grant,
-    };
-    let Some((stored, _)) = found else { return Err(Error::NotAvailable) };
-    let mut tx = gateway.store.read().await?;
-    let sealed = store::versions::version(&mut tx, &gateway.vault, &stored, grant.version()).await?;
-    let attachments = Sealed::new(store::attachments::of_record(&mut tx, &stored.facts.owner, id).await?);
-    drop(tx);
-    let disclosed = gateway.gate.disclose_record(&call.caller, act, purpose, grant, sealed, attachments).await?;
-    Ok(Answer::record(&disclosed, call.wants_xml()))
+    caller: &Caller,
+    ViewVersion { record, version, purpose }: ViewVersion,
+) -> Result<Disclosed<RecordView>, Error> {
+    let asked = Asked { record, act: Act::History, operation: Operation::History, purpose };
+    gateway.gate.view(caller, asked, Some(version)).await
 }
 
 /// The history of a record.
@@ -63,25 +65,23 @@ pub struct History {
     pub versions: Vec<VersionLine>,
 }
 
-/// `GET /v1/records/{id}/history`
+/// Tells who changed a record, when and how; no content.
 ///
 /// # Errors
 /// As [`view_version`].
-pub async fn view_history(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let id = call.id("id")?;
-    let purpose = call.purpose()?;
-    let found = find_record(gateway, &call, id).await?;
-    let of = known(&found);
-    let grant = gateway
+pub async fn view_history(
+    gateway: &Gateway,
+    caller: &Caller,
+    ViewRecord { record, purpose }: ViewRecord,
+) -> Result<Disclosed<History>, Error> {
+    let asked = Asked { record, act: Act::History, operation: Operation::History, purpose };
+    gateway
         .gate
-        .authorize(&call.caller, Act::History, purpose, Operation::History, id, of, call.decided_at)
-        .await?;
-    let Some((stored, _)) = found else { return Err(Error::NotAvailable) };
-    let mut tx = gateway.store.read().await?;
-    let versions = store::versions::history(&mut tx, &stored.facts).await?;
-    drop(tx);
-    let history = Sealed::new(History { versions });
-    let disclosed =
-        gateway.gate.disclose_part(&call.caller, Act::History, purpose, grant, ItemGroup::Index, history).await?;
-    Ok(Answer::disclosed(&disclosed))
+        .part(caller, asked, ItemGroup::Index, |tx, stored, _| {
+            Box::pin(async move {
+                let versions = store::versions::history(tx, &stored.facts).await?;
+                Ok(Some(Sealed::new(History { versions })))
+            })
+        })
+        .await
 }

@@ -10,6 +10,7 @@ use time::Duration;
 use uuid::Uuid;
 
 use crate::{
+    domain::disposal::Disposal,
     error::Error,
     gateway::Gateway,
     identity::Caller,
@@ -22,7 +23,7 @@ use crate::{
     keys::shreds::Slot,
     ledger::entry::{Act, Entry, RecordRef},
     search::index::IndexChange,
-    store::{self, disposals::Disposal, error::StoreError},
+    store::{self, error::StoreError},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -71,7 +72,7 @@ pub async fn follow_destruction(gateway: &Arc<Gateway>) -> Result<(), Error> {
 async fn destroy(gateway: &Arc<Gateway>, slots: Vec<Slot>) -> Result<(), Error> {
     // A key does not come back: not before the approval is wherever it would be restored from.
     gateway.store.secure().await?;
-    gateway.config.snapshot_file().as_deref().map_or(Ok(()), crate::node::snapshot::file::remove)?;
+    gateway.remove_snapshot()?;
     let vault = gateway.vault.clone();
     let destroying = tokio::task::spawn_blocking(move || vault.destroy(&slots));
     destroying.await.map_err(|_| StoreError::Corrupt("shreds"))??;
@@ -87,7 +88,7 @@ async fn note_destroyed(gateway: &Arc<Gateway>, disposal: Disposal) -> Result<()
             entry.owner = Some(disposal.organization.to_string());
             if !store::disposals::set_destroyed(tx, disposal.id, node.clock.now()).await? {
                 // Somebody was faster.
-                return Ok(Effect { value: Destroyed, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() });
+                return Ok(Effect::bare(Destroyed));
             }
             let told =
                 InboxItem::new(disposal.organization, InboxKind::DisposalDone).subject(disposal.id).because_of(&entry);
@@ -118,7 +119,7 @@ async fn erase_leftover(gateway: &Arc<Gateway>, record: Uuid) -> Result<(), Erro
     let erased = gateway.journal.write(&clockwork, None, move |tx| {
         Box::pin(async move {
             let Some(stored) = store::records::find(tx, record).await? else {
-                return Ok(Effect { value: Destroyed, entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() });
+                return Ok(Effect::bare(Destroyed));
             };
             store::disposals::erase(tx, record).await?;
             let owner = stored.facts.owner;

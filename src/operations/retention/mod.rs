@@ -2,4 +2,5 @@
 
 pub mod destroy_keys;
 pub mod dispose_records;
+pub mod list_due;
 pub mod retain_records;

@@ -2,33 +2,31 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::retention::{RetentionClass, RetentionRule, RetentionSettings, standard},
+    disclosure::done::{CarriesNoRecordData, Done},
+    domain::{
+        idempotency::Idempotency,
+        retention::{RetentionClass, RetentionRule, RetentionSettings, standard},
+    },
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::journal::Effect,
-    ledger::entry::{Act, Entry},
-    operations::carry_out,
+    ledger::entry::Act,
+    operations::{Acting, carry_out},
     store,
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
-    },
 };
 
 /// The rules for an organization's records.
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct RetentionView {
     /// The national standard, by class.
     pub standard: BTreeMap<RetentionClass, RetentionRule>,
     /// What holds for the organization's records: the standard, lengthened where the organization says so.
     pub in_force: BTreeMap<RetentionClass, RetentionRule>,
 }
-
-impl CarriesNoRecordData for RetentionView {}
 
 impl RetentionView {
     fn of(settings: &RetentionSettings) -> Self {
@@ -39,33 +37,40 @@ impl RetentionView {
     }
 }
 
-/// `GET /v1/retention`
+/// Tells the rules for the caller's records.
 ///
 /// # Errors
 /// The database failed.
-pub async fn view_retention(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
+pub async fn view_retention(gateway: &Gateway, caller: &Caller) -> Result<Done<RetentionView>, Error> {
     let mut tx = gateway.store.read().await?;
-    let settings = store::disposals::retention_of(&mut tx, call.caller.organization()).await?;
-    Ok(Answer::message(StatusCode::OK, &RetentionView::of(&settings)))
+    let settings = store::disposals::retention_of(&mut tx, caller.organization()).await?;
+    Ok(Done::told(RetentionView::of(&settings)))
 }
 
-/// `PUT /v1/retention`: replaces the organization's own rules. A class that is left out goes back to the standard.
+/// An organization's own rules.
+pub struct ChangeRetention {
+    pub settings: RetentionSettings,
+    pub idempotency: Idempotency,
+}
+
+/// Replaces the organization's own rules. A class that is left out goes back to the standard.
 ///
 /// # Errors
 /// [`Error::RetentionShortened`] where a rule is below the standard.
-pub async fn change_retention(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let acting = call.acting()?;
-    let settings: RetentionSettings = call.json()?;
+pub async fn change_retention(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    ChangeRetention { settings, idempotency }: ChangeRetention,
+) -> Result<Done<RetentionView>, Error> {
     if !settings.is_lawful() {
         return Err(Error::RetentionShortened);
     }
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::OK, move |tx| {
+    let acting = Acting::new(gateway, caller, Act::RetentionChange);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let organization = call.caller.organization();
+            let organization = acting.caller.organization();
             store::disposals::set_retention(tx, organization, &settings).await?;
-            let entry = Entry::of(&call.caller, Act::RetentionChange, &node.clock).about(organization);
-            Ok(Effect::new(RetentionView::of(&settings), entry))
+            Ok(Effect::new(RetentionView::of(&settings), acting.entry().about(organization)))
         })
     })
     .await

@@ -7,7 +7,12 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    disclosure::gate::Beside,
+    disclosure::{
+        done::CarriesNoRecordData,
+        gate::{Beside, Disclosed, FoundBySearch, With},
+        grant::Grant,
+        view::FoundChildren,
+    },
     domain::{
         calendar::PartialDate, case_record::RecordFacts, format::code_lists::SEX, organization::OrganizationCode,
         registry::Registry,
@@ -16,17 +21,13 @@ use crate::{
     gateway::Gateway,
     identity::Caller,
     journal::inbox::{InboxItem, InboxKind},
-    keys::vault::{CENTRAL, Place},
     ledger::entry::{Act, Entry, Logged, Purpose},
     operations::written,
     search::{
+        index::Found,
         pattern::Pattern,
         query::{BirthCriterion, NearMisses, Query},
         watch::{self, Rule},
-    },
-    wire::{
-        answer::{Answer, CarriesNoRecordData},
-        call::Call,
     },
 };
 
@@ -95,7 +96,7 @@ pub struct Coverage {
 }
 
 /// What stands beside the children of an answer.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct SearchFacts {
     /// More near misses than the limit: none is named; narrow down.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -108,90 +109,90 @@ pub struct SearchFacts {
     pub coverage: Option<Coverage>,
 }
 
-impl CarriesNoRecordData for SearchFacts {}
+const MAX_NAME_LENGTH: usize = 120;
+const MAX_AGE: u8 = 120;
 
-const LONGEST_NAME: usize = 120;
-const OLDEST: u8 = 120;
-
-/// `POST /v1/searches`
+/// Searches the country. Each page is a search of its own: authorized, run and logged anew.
 ///
 /// # Errors
 /// [`Error::TooBroad`], [`Error::TooManyHits`]; a search that could not be completed is an error, never an empty list.
-pub async fn search_nationwide(gateway: &Gateway, call: Call) -> Result<Answer, Error> {
-    let request: SearchRequest = call.json()?;
+pub async fn search_nationwide(
+    gateway: &Gateway,
+    caller: &Caller,
+    request: SearchRequest,
+) -> Result<Disclosed<With<FoundChildren, SearchFacts>>, Error> {
     let query = query(&request, &gateway.clock)?;
-    let memory = gateway.journal.memory();
-    let caller = &call.caller;
     let config = &gateway.config.search;
-    let most = config.most_hits;
     let start = (request.page - 1).saturating_mul(config.page_hits);
-    if let Err(error) = allowance(gateway, &call) {
+    if let Err(error) = allowance(gateway, caller) {
         // Behind no epoch: it rests on nothing that somebody may see, and is not to be decided again.
-        let refused = refusal(gateway, &call, &request, &error)?;
+        let refused = refusal(gateway, caller, &request, &error)?;
         gateway.journal.note(vec![refused], Vec::new()).await?;
         return Err(error);
     }
-    let outcome = match &query {
-        Some(query) if !query.is_too_broad() => {
-            let findable = |facts: &RecordFacts| gateway.gate.findable(caller, facts);
-            // A search of many candidates must not hold up the others on this thread.
-            let found =
-                tokio::task::block_in_place(|| memory.index.search(query, caller.organization(), most, findable));
-            if found.too_many { Err(Error::TooManyHits { most }) } else { Ok(found) }
-        }
-        _ => Err(Error::TooBroad),
-    };
+    let outcome = find(gateway, caller, query.as_ref());
     let records = outcome.as_ref().map(|found| found.records.as_slice()).unwrap_or_default();
     let shown = records.iter().skip(start).take(config.page_hits).cloned().collect();
-    let Beside { entries, inbox: alerts } =
-        query.as_ref().map(|query| patterns(gateway, &call, &request, query, shown)).unwrap_or_default();
+    let beside = query.as_ref().map(|query| patterns(gateway, caller, &request, query, shown)).unwrap_or_default();
     let (query, found) = match (query, outcome) {
         (Some(query), Ok(found)) => (query, found),
         (_, outcome) => {
             let error = outcome.err().unwrap_or(Error::TooBroad);
-            let mut refused = vec![refusal(gateway, &call, &request, &error)?];
-            refused.extend(entries);
-            gateway.journal.record(call.decided_at, refused, alerts).await?;
+            let mut refused = vec![refusal(gateway, caller, &request, &error)?];
+            refused.extend(beside.entries);
+            gateway.journal.record(caller.decided_at(), refused, beside.inbox).await?;
             return Err(error);
         }
     };
-    let mut inbox: Vec<InboxItem> = memory
-        .standing
-        .searched(&query)
-        .into_iter()
-        .filter(|(_, issuer)| issuer != caller.organization())
-        .map(|(notice, issuer)| InboxItem::new(issuer, InboxKind::MissingChildSearched).subject(notice).from(caller))
-        .collect();
-    // Owners of shielded records that stayed hidden are told as well: a family that really came here is found by
-    // their decision.
-    let hidden = found
-        .approached
-        .into_iter()
-        .map(|(record, owner)| InboxItem::new(owner, InboxKind::ShieldApproached).record(record).from(caller));
-    inbox.extend(hidden.filter(|item| item.to != *caller.organization()));
-    let note = sealed_note(gateway, caller, &request)?;
+    let inbox = notified(gateway, caller, &query, found.approached);
+    let note = gateway.vault.seal_note_of(caller.request(), &request)?;
     let mut hits = found.hits.into_iter().chain(found.near).skip(start);
     let page: Vec<_> = hits.by_ref().take(config.page_hits).collect();
     // On a page past the end as well: it must not tell whether there is an earlier one.
     let nothing_shown = page.is_empty();
-    let next_page = hits.next().map(|_| request.page + 1);
-    let disclosed = gateway
-        .gate
-        .disclose_hits(caller, request.purpose, call.decided_at, page, note, inbox, Beside { entries, inbox: alerts })
-        .await?;
     let facts = SearchFacts {
         too_many_near_misses: found.too_many_near,
-        next_page,
+        next_page: hits.next().map(|_| request.page + 1),
         coverage: nothing_shown.then(|| coverage(gateway)),
     };
-    Ok(Answer::disclosed_among(&disclosed, &facts))
+    let found = FoundBySearch { purpose: request.purpose, hits: page, note, inbox, beside };
+    Ok(gateway.gate.children(caller, found).await?.with(facts))
 }
 
-fn allowance(gateway: &Gateway, call: &Call) -> Result<(), Error> {
-    if call.attempt > 0 {
+fn find(gateway: &Gateway, caller: &Caller, query: Option<&Query>) -> Result<Found<Grant>, Error> {
+    let Some(query) = query.filter(|query| !query.is_too_broad()) else { return Err(Error::TooBroad) };
+    let most = gateway.config.search.most_hits;
+    let findable = |facts: &RecordFacts| gateway.gate.findable(caller, facts);
+    let index = &gateway.journal.memory().index;
+    // A search of many candidates must not hold up the others on this thread.
+    let found = tokio::task::block_in_place(|| index.search(query, caller.organization(), most, findable));
+    if found.too_many { Err(Error::TooManyHits { most }) } else { Ok(found) }
+}
+
+/// Who is told of the search itself: issuers of notices that it matches, and owners of shielded records that stayed
+/// hidden: a family that really came here is found by their decision.
+fn notified(
+    gateway: &Gateway,
+    caller: &Caller,
+    query: &Query,
+    approached: Vec<(Uuid, OrganizationCode)>,
+) -> Vec<InboxItem> {
+    let notices = gateway.journal.memory().standing.searched(query).into_iter();
+    let issuers = notices
+        .filter(|(_, issuer)| issuer != caller.organization())
+        .map(|(notice, issuer)| InboxItem::new(issuer, InboxKind::MissingChildSearched).subject(notice).from(caller));
+    let owners = approached
+        .into_iter()
+        .filter(|(_, owner)| owner != caller.organization())
+        .map(|(record, owner)| InboxItem::new(owner, InboxKind::ShieldApproached).record(record).from(caller));
+    issuers.chain(owners).collect()
+}
+
+fn allowance(gateway: &Gateway, caller: &Caller) -> Result<(), Error> {
+    if caller.asks_again() {
         return Ok(());
     }
-    gateway.search_budget.take(call.caller.organization(), call.caller.officer())
+    gateway.search_budget.take(caller.organization(), caller.officer())
 }
 
 /// The criteria of a request; `None` where a name holds no letter that is known.
@@ -210,7 +211,7 @@ fn query(request: &SearchRequest, clock: &Clock) -> Result<Option<Query>, Error>
     .zip(&mut patterns)
     {
         if let Some(name) = name {
-            written(field, name, LONGEST_NAME)?;
+            written(field, name, MAX_NAME_LENGTH)?;
             *pattern = Pattern::of(name);
             if pattern.is_none() {
                 return Ok(None);
@@ -251,7 +252,7 @@ fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion
             "終わりの日は始めの日以後としてください",
             "must not end before it begins",
         )),
-        BirthRequest::Aged { age } if *age > OLDEST => {
+        BirthRequest::Aged { age } if *age > MAX_AGE => {
             Err(field("birth", "年齢は0から120までで指定してください", "an age must be 0 to 120"))
         }
         BirthRequest::Aged { age } => Ok(BirthCriterion::aged(*age, clock.today_in_japan())),
@@ -266,12 +267,11 @@ fn field(field: &'static str, rule_ja: &'static str, rule_en: &'static str) -> E
 /// written with what the search itself is answered by.
 fn patterns(
     gateway: &Gateway,
-    call: &Call,
+    caller: &Caller,
     request: &SearchRequest,
     query: &Query,
     shown: Vec<(Uuid, OrganizationCode)>,
 ) -> Beside {
-    let caller = &call.caller;
     let officer = gateway.directory().staff(caller.organization(), caller.officer());
     let alerts = gateway.watch.observe(watch::Search {
         request: caller.request(),
@@ -313,21 +313,15 @@ fn told_as(rule: Rule) -> InboxKind {
     }
 }
 
-/// A refused search is in the ledger like any other.
-fn refusal(gateway: &Gateway, call: &Call, request: &SearchRequest, error: &Error) -> Result<Logged, Error> {
-    let note = sealed_note(gateway, &call.caller, request)?;
-    let entry = Entry::of(&call.caller, Act::Search, &gateway.clock)
+/// A refused search is in the ledger like any other. The criteria stand beside it as they were given, sealed: the
+/// searcher's auditor may read them, the ledger only proves them.
+fn refusal(gateway: &Gateway, caller: &Caller, request: &SearchRequest, error: &Error) -> Result<Logged, Error> {
+    let note = gateway.vault.seal_note_of(caller.request(), request)?;
+    let entry = Entry::of(caller, Act::Search, &gateway.clock)
         .for_purpose(request.purpose)
         .with_note(&note)
         .refused(error.code());
     Ok(Logged::noted(entry, note))
-}
-
-/// The criteria as they were given, sealed: the searcher's auditor may read them, the ledger only proves them.
-fn sealed_note(gateway: &Gateway, caller: &Caller, request: &SearchRequest) -> Result<Vec<u8>, Error> {
-    let text = serde_json::to_vec(request).map_err(|error| Error::Body(error.to_string()))?;
-    let place = Place { table: "ledger", row: &caller.request(), column: "sealed_note" };
-    Ok(gateway.vault.seal(CENTRAL, place, &text)?)
 }
 
 fn coverage(gateway: &Gateway) -> Coverage {

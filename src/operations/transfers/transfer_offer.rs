@@ -2,34 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::transfer_steps::TransferLine;
+use super::{about_transfer, not_against_shield, view_transfer::TransferLine};
 use crate::{
-    clock::Timestamp,
+    disclosure::done::Done,
     domain::{
+        format::Document,
+        idempotency::Idempotency,
         organization::{OrganizationCode, OrganizationKind},
-        transfer::{Completeness, EXPIRES_AFTER, SAFETY_CHECK_WITHIN, Side, Step, TransferState, after},
-        visibility::{GroupSet, ItemGroup, Relation},
+        transfer::{Completeness, Offer, Transfer, TransferNote},
+        visibility::ItemGroup,
     },
     error::Error,
     gateway::Gateway,
+    identity::Caller,
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::{Declined, Effect},
         memory::Change,
         recent::Scope,
     },
-    ledger::entry::{Act, Entry, Purpose, RecordRef},
-    operations::{carry_out, declined, findable_record, own_record, records::edit_lock, written},
-    store::{
-        self,
-        transfers::{Transfer, TransferNote},
-        tx::Tx,
-    },
-    wire::{answer::Answer, call::Call},
+    ledger::entry::{Act, Purpose},
+    operations::{Acting, carry_out, records::edit_lock::not_locked, written},
+    store::{self, records::StoredRecord, tx::Tx},
 };
 
 const LONGEST: usize = 4_000;
@@ -65,34 +62,41 @@ pub struct TransferOffer {
     pub message: Option<String>,
 }
 
-/// `POST /v1/transfers/requests`
+/// A record of another body's is asked for.
+pub struct RequestTransfer {
+    pub request: TransferRequest,
+    pub idempotency: Idempotency,
+}
+
+/// Asks the owner of a record for it.
 ///
 /// # Errors
 /// [`Error::NotAvailable`] for a record that the caller could not have found.
-pub async fn request_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let acting = call.acting()?;
-    let TransferRequest { record, reason } = call.json()?;
+pub async fn request_transfer(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    RequestTransfer { request: TransferRequest { record, reason }, idempotency }: RequestTransfer,
+) -> Result<Done<TransferLine>, Error> {
     written("reason", &reason, LONGEST)?;
-    let node = gateway.clone();
-    carry_out(gateway, acting, StatusCode::CREATED, move |tx| {
+    let acting = Acting::new(gateway, caller, Act::TransferRequest);
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let receiver = call.caller.organization().clone();
-            let facts = findable_record(tx, &node, &call, Act::TransferRequest, record).await?;
+            let facts = acting.findable_record(tx, record).await?;
+            let receiver = acting.caller.organization().clone();
             if facts.owner == receiver {
-                return Err(declined(&node, &call, Act::TransferRequest, Some(record), Error::NotAvailable));
+                return Err(acting.declined(record, Error::NotAvailable));
             }
-            let now = node.clock.now();
-            let transfer = begun(node.clock.new_id(), record, facts.owner.clone(), receiver, now);
+            let node = &acting.node;
+            let transfer =
+                Transfer::begun(node.clock.new_id(), record, facts.owner.clone(), receiver, node.clock.now());
             let note = TransferNote { request_reason: Some(reason), ..TransferNote::default() };
             store::transfers::put(tx, &node.vault, &transfer, &note).await?;
-            let entry = Entry::of(&call.caller, Act::TransferRequest, &node.clock)
-                .about(transfer.id)
-                .for_purpose(Purpose::Transfer);
-            let logged = node.gate.log_found(entry, &call.caller, &facts)?;
+            let entry = acting.entry().about(transfer.id).for_purpose(Purpose::Transfer);
+            let logged = node.gate.log_found(entry, &acting.caller, &facts)?;
             let told = InboxItem::new(facts.owner, InboxKind::TransferRequested)
                 .record(record)
                 .subject(transfer.id)
-                .from(&call.caller)
+                .from(&acting.caller)
                 .because_of(&logged.entry);
             // The asker may not learn the owner of a shielded record.
             let line = TransferLine::of(&transfer, logged.hidden_owner.is_none());
@@ -102,12 +106,21 @@ pub async fn request_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answ
     .await
 }
 
-/// `POST /v1/transfers`: the owner offers on its own.
+/// A record of the caller's is to be provided to another body.
+pub struct OfferTransfer {
+    pub offer: TransferOffer,
+    pub idempotency: Idempotency,
+}
+
+/// Offers a record that nobody asked for.
 ///
 /// # Errors
 /// [`Error::Completeness`], [`Error::TransferOpen`].
-pub async fn offer_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let offer: TransferOffer = call.json()?;
+pub async fn offer_transfer(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    OfferTransfer { offer, idempotency }: OfferTransfer,
+) -> Result<Done<TransferLine>, Error> {
     let (Some(record), Some(receiver)) = (offer.record, offer.receiver.clone()) else {
         return Err(Error::Field {
             field: "record, receiver",
@@ -115,9 +128,10 @@ pub async fn offer_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
             rule_en: "name the record and the receiver",
         });
     };
+    let owner = caller.organization().clone();
     let receives = matches!(receiver.kind(), OrganizationKind::Municipality | OrganizationKind::ChildGuidanceCenter)
         && gateway.registry.body(&receiver).is_some()
-        && receiver != *call.caller.organization();
+        && receiver != owner;
     if !receives {
         return Err(Error::Field {
             field: "receiver",
@@ -125,145 +139,116 @@ pub async fn offer_transfer(gateway: &Arc<Gateway>, call: Call) -> Result<Answer
             rule_en: "must be another municipality or child guidance center",
         });
     }
-    let now = gateway.clock.now();
-    let fresh = Transfer {
-        urgent: offer.urgent,
-        ..begun(gateway.clock.new_id(), record, call.caller.organization().clone(), receiver, now)
-    };
-    offer_as(gateway, call, offer, Some(fresh)).await
+    let begun = Transfer::begun(gateway.clock.new_id(), record, owner, receiver, gateway.clock.now());
+    offer_as(gateway, caller, Begun::Here(Box::new(begun)), OfferTransfer { offer, idempotency }).await
 }
 
-/// `POST /v1/transfers/{id}/offer`: the owner answers a request.
+/// What a body asked for is to be provided.
+pub struct OfferRequested {
+    /// The request.
+    pub transfer: Uuid,
+    pub offer: TransferOffer,
+    pub idempotency: Idempotency,
+}
+
+/// Offers what was asked for.
 ///
 /// # Errors
 /// As [`offer_transfer`]; [`Error::NotFound`] where the request is not to the caller.
-pub async fn answer_request(gateway: &Arc<Gateway>, call: Call) -> Result<Answer, Error> {
-    let offer: TransferOffer = call.json()?;
-    offer_as(gateway, call, offer, None).await
+pub async fn answer_request(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    OfferRequested { transfer, offer, idempotency }: OfferRequested,
+) -> Result<Done<TransferLine>, Error> {
+    offer_as(gateway, caller, Begun::ByRequest(transfer), OfferTransfer { offer, idempotency }).await
+}
+
+/// How a transfer that is offered came to be.
+enum Begun {
+    /// By the offer itself.
+    Here(Box<Transfer>),
+    /// By a request, which has this id.
+    ByRequest(Uuid),
 }
 
 async fn offer_as(
     gateway: &Arc<Gateway>,
-    call: Call,
-    offer: TransferOffer,
-    fresh: Option<Transfer>,
-) -> Result<Answer, Error> {
-    let idempotency = call.idempotency()?;
+    caller: &Caller,
+    begun: Begun,
+    OfferTransfer { offer, idempotency }: OfferTransfer,
+) -> Result<Done<TransferLine>, Error> {
     if let Some(message) = &offer.message {
         written("message", message, LONGEST)?;
     }
-    let node = gateway.clone();
-    let caller = call.caller.clone();
-    let (line, receipt) = gateway
-        .journal
-        .write(&caller, Some(idempotency), move |tx| {
-            Box::pin(async move { make_offer(tx, &node, &call, offer, fresh).await })
+    let acting = Acting::new(gateway, caller, Act::TransferOffer);
+    carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move {
+            let (transfer, note) = match begun {
+                Begun::Here(transfer) => (*transfer, TransferNote::default()),
+                Begun::ByRequest(id) => requested(tx, &acting, id).await?,
+            };
+            make_offer(tx, &acting, (transfer, note), offer).await
         })
-        .await?;
-    Ok(Answer::message(StatusCode::CREATED, &line).with_entries(receipt.entries()))
+    })
+    .await
+}
+
+/// A request to the caller, with what was written to it.
+async fn requested(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<(Transfer, TransferNote), Declined> {
+    let found = store::transfers::find(tx, id).await?;
+    match found.filter(|transfer| transfer.owner == *acting.caller.organization()) {
+        Some(transfer) => Ok((transfer, store::transfers::open_note(tx, &acting.node.vault, id).await?)),
+        None => Err(acting.declined(id, Error::NotFound("transfer"))),
+    }
 }
 
 async fn make_offer(
     tx: &mut Tx,
-    node: &Arc<Gateway>,
-    call: &Call,
-    offer: TransferOffer,
-    fresh: Option<Transfer>,
+    acting: &Acting,
+    (transfer, note): (Transfer, TransferNote),
+    asked: TransferOffer,
 ) -> Result<Effect<TransferLine>, Declined> {
-    let (mut transfer, mut note) = match fresh {
-        Some(transfer) => (transfer, TransferNote::default()),
-        None => {
-            let id = call.id("id")?;
-            let asked =
-                store::transfers::find(tx, id).await?.filter(|transfer| transfer.owner == *call.caller.organization());
-            let Some(transfer) = asked else {
-                return Err(declined(node, call, Act::TransferOffer, Some(id), Error::NotFound("transfer")));
-            };
-            let note = store::transfers::open_note(tx, &node.vault, id).await?;
-            (transfer, note)
-        }
-    };
-    let refuse = |error| Err(declined(node, call, Act::TransferOffer, Some(transfer.record), error));
-    let stored = own_record(tx, node, call, Act::TransferOffer, transfer.record).await?;
-    edit_lock::not_locked(tx, node, call, Act::TransferOffer, &stored.facts).await?;
-    let Some(state) = after(transfer.state, Side::Owner, Step::Offer) else {
-        return refuse(Error::TransferStep { state: transfer.state });
-    };
-    if store::transfers::open_of_record(tx, transfer.record).await?.is_some() {
-        return refuse(Error::TransferOpen);
+    let record = transfer.record;
+    let stored = acting.own_record(tx, record).await?;
+    not_locked(tx, acting, &stored.facts).await?;
+    let node = &acting.node;
+    let offer = Offer::new(stored.facts.version, asked.groups, asked.urgent, node.clock.now());
+    let transfer = transfer.offer(offer).map_err(|refused| acting.declined(record, refused))?;
+    if store::transfers::open_of_record(tx, record).await?.is_some() {
+        return Err(acting.declined(record, Error::TransferOpen));
     }
-    let shield = &stored.facts.shield;
-    if shield.active && !shield.named.contains(&transfer.receiver) {
-        // Whoever takes the record over has its address: the owner names that body first.
-        return refuse(Error::ShieldForbids);
-    }
-    let document = store::versions::current(tx, &node.vault, &stored).await?;
-    let assessment = document.section(ItemGroup::Assessment);
-    let has = |name| assessment.is_some_and(|assessment| assessment.child(name).is_some());
-    let has_photos = !store::attachments::of_record(tx, &transfer.owner, transfer.record).await?.is_empty();
-    if let Err(fault) = offer.completeness.check(has_photos, has("riskSheet"), has("urgency")) {
-        return refuse(Error::Completeness(fault));
-    }
-    let now = node.clock.now();
-    transfer.state = state;
-    transfer.urgent = offer.urgent;
-    transfer.version = Some(stored.facts.version);
-    transfer.groups = provided_groups(offer.groups);
-    transfer.offered_at = Some(now);
-    transfer.expires_at = now.plus(EXPIRES_AFTER);
-    transfer.safety_due_at = offer.urgent.then(|| now.plus(SAFETY_CHECK_WITHIN));
-    note.completeness = Some(offer.completeness);
-    note.message = offer.message;
+    not_against_shield(acting, &stored.facts, &transfer.receiver)?;
+    check_completeness(tx, acting, &stored, &asked.completeness).await?;
+    let note = TransferNote { completeness: Some(asked.completeness), message: asked.message, ..note };
     store::transfers::put(tx, &node.vault, &transfer, &note).await?;
-    let entry = entry_of(node, call, Act::TransferOffer, &transfer, stored.facts.version);
+    let entry = about_transfer(acting.entry(), &acting.caller, &transfer);
     let told = InboxItem::new(transfer.receiver.clone(), InboxKind::TransferOffered)
-        .record(transfer.record)
+        .record(record)
         .subject(transfer.id)
-        .from(&call.caller)
+        .from(&acting.caller)
         .because_of(&entry);
     Ok(Effect::new(TransferLine::of(&transfer, true), entry)
         .tell([told])
-        .then(Change::Visibility(Scope::Record(transfer.record))))
+        .then(Change::Visibility(Scope::Record(record))))
 }
 
-/// What an offer provides: the index always, the reporter never.
-fn provided_groups(asked: Option<Vec<ItemGroup>>) -> GroupSet {
-    let asked = asked.map_or_else(|| GroupSet::of(ItemGroup::ALL), GroupSet::of);
-    asked.with(ItemGroup::Index).without(GroupSet::of([ItemGroup::Reporter]))
+/// Holds what an offer states against the record.
+async fn check_completeness(
+    tx: &mut Tx,
+    acting: &Acting,
+    stored: &StoredRecord,
+    stated: &Completeness,
+) -> Result<(), Declined> {
+    let facts = &stored.facts;
+    let document = store::versions::current(tx, &acting.node.vault, stored).await?;
+    let has_photos = !store::attachments::of_record(tx, &facts.owner, facts.id).await?.is_empty();
+    let has_risk_sheet = document.is(|document| is_assessed(document, "riskSheet"));
+    let has_urgency = document.is(|document| is_assessed(document, "urgency"));
+    stated
+        .check(has_photos, has_risk_sheet, has_urgency)
+        .map_err(|fault| acting.declined(facts.id, Error::Completeness(fault)))
 }
 
-/// An entry about a transfer of a record.
-pub fn entry_of(node: &Gateway, call: &Call, act: Act, transfer: &Transfer, version: i64) -> Entry {
-    let relation =
-        if transfer.owner == *call.caller.organization() { Relation::Owner } else { Relation::ReceiverPreview };
-    Entry::of(&call.caller, act, &node.clock)
-        .on(&RecordRef { record: transfer.record, version, owner: transfer.owner.clone() })
-        .as_relation(relation)
-        .about(transfer.id)
-        .for_purpose(Purpose::Transfer)
-}
-
-/// RFC 3339, or nothing.
-pub fn time_text(at: Option<Timestamp>) -> Option<String> {
-    at.map(Timestamp::to_rfc3339)
-}
-
-/// A transfer at its beginning.
-fn begun(id: Uuid, record: Uuid, owner: OrganizationCode, receiver: OrganizationCode, now: Timestamp) -> Transfer {
-    Transfer {
-        id,
-        record,
-        owner,
-        receiver,
-        state: TransferState::Requested,
-        urgent: false,
-        version: None,
-        groups: GroupSet::EMPTY,
-        opened_at: now,
-        offered_at: None,
-        expires_at: now.plus(EXPIRES_AFTER),
-        safety_due_at: None,
-        safety_checked_at: None,
-        escalated_at: None,
-    }
+fn is_assessed(document: &Document, part: &str) -> bool {
+    document.section(ItemGroup::Assessment).is_some_and(|assessment| assessment.child(part).is_some())
 }

@@ -1,0 +1,77 @@
+//! What the gate discloses: a record as one reader may see it, children found.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        attachment::AttachmentLine,
+        case_record::NameForm,
+        format::Element,
+        organization::OrganizationCode,
+        visibility::{ItemGroup, Relation},
+    },
+    search::pattern::Rank,
+};
+
+/// One item group in a view.
+pub enum Item {
+    Shown(Element),
+    Withheld,
+}
+
+/// A record as one reader may see it.
+pub struct RecordView {
+    pub record: Uuid,
+    pub version: i64,
+    /// `None` where the owner's name would be a location.
+    pub owner: Option<OrganizationCode>,
+    pub relation: Relation,
+    /// The present state; `None` for a former owner, who sees what it provided as it was.
+    pub closed: Option<bool>,
+    pub serious: Option<bool>,
+    /// Whole years on the day of the disclosure.
+    pub age: i32,
+    pub items: Vec<(ItemGroup, Item)>,
+    pub attachments: Vec<AttachmentLine>,
+}
+
+/// Whom to call about a child.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Contact {
+    /// The body that owns the record.
+    Owner { organization: OrganizationCode, name: String, desk: String },
+    /// A shielded record: ask through the gateway (`POST /v1/records/{id}/inquiries`).
+    Relay { desk: &'static str },
+}
+
+/// One child found by a search: the four items, and whom to call.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct FoundChild {
+    pub record: Uuid,
+    pub name: String,
+    /// Code of the list `SexCode`.
+    pub sex: String,
+    /// `2018-04-01`, or its known part.
+    pub birth_date: String,
+    pub guardians: Vec<String>,
+    pub contact: Contact,
+    pub rank: Rank,
+    /// Whose name matched, in which written form.
+    pub matched: Vec<Matched>,
+}
+
+/// The children that a search shows, best first.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct FoundChildren {
+    pub children: Vec<FoundChild>,
+    /// Weaker hits, apart from the others: one kana of the name is wrong, missing or too many.
+    pub near_misses: Vec<FoundChild>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Matched {
+    pub person: &'static str,
+    pub form: NameForm,
+}

@@ -1,0 +1,170 @@
+//! Connects organizations, suspends them, changes what they let others see.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Administered;
+use crate::{
+    disclosure::done::{CarriesNoRecordData, Done},
+    domain::{
+        idempotency::Idempotency,
+        organization::{OrganizationCode, OrganizationKind},
+        visibility::VisibilitySettings,
+    },
+    error::Error,
+    gateway::Gateway,
+    identity::{
+        Caller,
+        directory::{DirectoryChange, Organization},
+    },
+    journal::{journal::Effect, memory::Change, recent::Scope},
+    ledger::entry::Act,
+    operations::{Acting, carry_out, written},
+    store,
+};
+
+/// An organization as the operator connects it, or whom to call from now on.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ConnectOrganization)]
+pub struct ConnectedOrganization {
+    pub code: OrganizationCode,
+    /// Whom to call about a record: 1 to 200 characters.
+    pub relay_desk: String,
+}
+
+/// An organization is to be connected, or changed.
+pub struct ConnectOrganization {
+    pub organization: ConnectedOrganization,
+    pub idempotency: Idempotency,
+}
+
+/// Connects an organization, or changes whom to call.
+///
+/// # Errors
+/// The registry does not know the code.
+pub async fn connect_organization(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    ConnectOrganization { organization: ConnectedOrganization { code, relay_desk }, idempotency }: ConnectOrganization,
+) -> Result<Done<Administered>, Error> {
+    written("relay_desk", &relay_desk, 200)?;
+    if gateway.registry.body(&code).is_none() {
+        return Err(Error::NotFound("organization"));
+    }
+    let acting = Acting::new(gateway, caller, Act::OrganizationConnect);
+    let connected = code.clone();
+    change_organization(acting, code, idempotency, move |known| {
+        Some(Organization {
+            code: connected,
+            active: true,
+            relay_desk,
+            settings: known.as_ref().map(|o| o.settings.clone()).unwrap_or_default(),
+            last_upload_at: known.and_then(|o| o.last_upload_at),
+        })
+    })
+    .await
+}
+
+/// An organization is to be suspended.
+pub struct SuspendOrganization {
+    pub code: String,
+    pub idempotency: Idempotency,
+}
+
+/// Suspends an organization: nobody of it gets in any more.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn suspend_organization(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    SuspendOrganization { code, idempotency }: SuspendOrganization,
+) -> Result<Done<Administered>, Error> {
+    let code = connected(gateway, &code)?.code;
+    let acting = Acting::new(gateway, caller, Act::OrganizationSuspend);
+    let suspend = |known: Option<Organization>| known.map(|known| Organization { active: false, ..known });
+    change_organization(acting, code, idempotency, suspend).await
+}
+
+/// An organization's own rows of the visibility of its records.
+pub struct ChangeSettings {
+    pub settings: VisibilitySettings,
+    pub idempotency: Idempotency,
+}
+
+/// An organization tightens or loosens the rows of its own records.
+///
+/// # Errors
+/// [`Error::SettingsUnlawful`] beyond the national floor or ceiling.
+pub async fn change_settings(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    ChangeSettings { settings, idempotency }: ChangeSettings,
+) -> Result<Done<Administered>, Error> {
+    if !settings.is_lawful() {
+        return Err(Error::SettingsUnlawful);
+    }
+    let acting = Acting::new(gateway, caller, Act::SettingsChange);
+    let change = |known: Option<Organization>| known.map(|known| Organization { settings, ..known });
+    change_organization(acting, caller.organization().clone(), idempotency, change).await
+}
+
+pub(super) fn connected(gateway: &Gateway, code: &str) -> Result<Organization, Error> {
+    OrganizationCode::parse(code)
+        .and_then(|code| gateway.directory().organization(&code))
+        .ok_or(Error::NotFound("organization"))
+}
+
+/// Writes an organization as it becomes of what it is inside the journal's transaction: a suspension is not undone by
+/// settings that were sent at the same moment.
+async fn change_organization(
+    acting: Acting,
+    code: OrganizationCode,
+    idempotency: Idempotency,
+    becoming: impl FnOnce(Option<Organization>) -> Option<Organization> + Send + 'static,
+) -> Result<Done<Administered>, Error> {
+    let Acting { node, caller, .. } = acting.clone();
+    carry_out(&node, &caller, idempotency, move |tx| {
+        Box::pin(async move {
+            let known = store::accounts::organization(tx, &code).await?;
+            let organization = becoming(known).ok_or(Error::NotFound("organization"))?;
+            store::accounts::put_organization(tx, &organization, acting.node.clock.now()).await?;
+            let done = Administered { id: code.to_string(), active: organization.active };
+            Ok(Effect::new(done, acting.entry().about(&code))
+                .then(Change::Directory(DirectoryChange::Organization(Box::new(organization))))
+                .then(Change::Visibility(Scope::Organization(code))))
+        })
+    })
+    .await
+}
+
+/// A connected organization.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct OrganizationLine {
+    pub code: OrganizationCode,
+    pub name: String,
+    pub kana: String,
+    pub kind: OrganizationKind,
+}
+
+#[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
+pub struct OrganizationLines {
+    pub organizations: Vec<OrganizationLine>,
+}
+
+/// Tells who is connected.
+///
+/// # Errors
+/// None of its own.
+pub async fn list_organizations(gateway: &Gateway, _caller: &Caller) -> Result<Done<OrganizationLines>, Error> {
+    let line = |organization: Organization| OrganizationLine {
+        name: gateway.registry.name(&organization.code),
+        kana: gateway.registry.body(&organization.code).map(|body| body.kana.clone()).unwrap_or_default(),
+        kind: organization.code.kind(),
+        code: organization.code,
+    };
+    let organizations = gateway.directory().organizations().into_iter().map(line).collect();
+    Ok(Done::told(OrganizationLines { organizations }))
+}

@@ -1,0 +1,231 @@
+//! The API of case records.
+
+use super::{
+    call::Call,
+    header::ATTACHMENT_KIND,
+    json,
+    route::{BODIES, CASEWORK, READ, READERS, Route, SUPERVISE, delete, get, post, put, run},
+    shape::{AttachmentFile, BatchFile, NationalFormat},
+};
+use crate::{
+    disclosure::view::RecordView,
+    domain::{
+        attachment::{Attachment, AttachmentKind},
+        batch::BatchReport,
+        format::Fault,
+    },
+    error::Error,
+    operations::records::{
+        attach_file::{AttachFile, Attached, Content, ViewAttachment, attach_file, view_attachment},
+        close_record::{CloseRecord, close_record},
+        edit_lock::{
+            ChangeEditLock, EditLockHeld, EditLockReleased, EditLockState, TakeOverEditLock, TakeOverReason,
+            ViewEditLock, release_edit_lock, take_edit_lock, take_over_edit_lock, view_edit_lock,
+        },
+        list_records::{ListRecords, OwnRecords, list_records},
+        register_batch::{BatchTaken, Line, MAX_LINES, ReadBatch, RegisterBatch, read_batch, register_batch},
+        register_record::{RegisterRecord, Written, register_record},
+        shield_record::{LiftShield, SetShield, ShieldRequest, approve_lift, ask_lift, set_shield},
+        update_record::{UpdateRecord, update_record},
+        view_record::{History, ViewRecord, ViewVersion, view_history, view_record, view_version},
+    },
+};
+
+pub const ROUTES: &[Route] = &[
+    post("/v1/batches")
+        .words("記録票を一括で登録する（1行1件）", "Register a file of many records, one on each line")
+        .open_to(BODIES, CASEWORK)
+        .takes::<BatchFile>()
+        .creates::<BatchTaken>()
+        .runs(run!(register_batch, call => batch(&call)?)),
+    get("/v1/batches/{id}")
+        .words("一括登録の行ごとの結果を読む", "Read what became of each line of a batch")
+        .open_to(BODIES, READ)
+        .answers::<BatchReport>()
+        .runs(run!(read_batch, call => ReadBatch { batch: call.id("id")? })),
+    post("/v1/records")
+        .words("児童記録票を登録する", "Register a record")
+        .open_to(BODIES, CASEWORK)
+        .takes::<NationalFormat>()
+        .creates::<Written>()
+        .runs(run!(register_record, call => RegisterRecord { idempotency: call.idempotency()?, document: call.document().await? })),
+    get("/v1/records")
+        .words("自機関の記録の一覧", "List one's own records")
+        .open_to(BODIES, READ)
+        .query(&[("after", "`next` of the page before")])
+        .answers::<OwnRecords>()
+        .runs(run!(list_records, call => ListRecords { after: call.after()? })),
+    get("/v1/records/{id}")
+        .words("記録を閲覧する", "View a record")
+        .open_to(READERS, READ)
+        .purpose()
+        .answers::<RecordView>()
+        .runs(run!(view_record, call => ViewRecord { record: call.id("id")?, purpose: call.purpose()? })),
+    put("/v1/records/{id}")
+        .words("記録を更新する", "Update a record")
+        .open_to(BODIES, CASEWORK)
+        .if_match()
+        .takes::<NationalFormat>()
+        .answers::<Written>()
+        .runs(run!(update_record, call => UpdateRecord {
+            record: call.id("id")?,
+            version: call.if_match()?,
+            idempotency: call.idempotency()?,
+            document: call.document().await?,
+        })),
+    get("/v1/records/{id}/history")
+        .words("版の履歴", "History of versions")
+        .open_to(BODIES, READ)
+        .purpose()
+        .answers::<History>()
+        .runs(run!(view_history, call => ViewRecord { record: call.id("id")?, purpose: call.purpose()? })),
+    get("/v1/records/{id}/versions/{version}")
+        .words("以前の版を閲覧する", "View an older version")
+        .open_to(BODIES, READ)
+        .purpose()
+        .answers::<RecordView>()
+        .runs(run!(view_version, call => ViewVersion {
+            version: call.segment("version").parse().map_err(|_| Error::NotAvailable)?,
+            record: call.id("id")?,
+            purpose: call.purpose()?,
+        })),
+    post("/v1/records/{id}/close")
+        .words("記録を終結する", "Close a record")
+        .open_to(BODIES, SUPERVISE)
+        .if_match()
+        .answers::<Written>()
+        .runs(run!(close_record, call => CloseRecord {
+            record: call.id("id")?,
+            version: call.if_match()?,
+            idempotency: call.idempotency()?,
+        })),
+    post("/v1/records/{id}/attachments")
+        .words("ファイルを添付する", "Attach a file")
+        .open_to(BODIES, CASEWORK)
+        .attachment_kind()
+        .takes::<AttachmentFile>()
+        .creates::<Attached>()
+        .runs(run!(attach_file, call => AttachFile {
+            record: call.id("id")?,
+            idempotency: call.idempotency()?,
+            content: content(&call)?,
+            kind: attachment_kind(&call)?,
+        })),
+    get("/v1/records/{id}/attachments/{attachment}")
+        .words("添付を閲覧する", "View an attachment")
+        .open_to(READERS, READ)
+        .purpose()
+        .answers::<Attachment>()
+        .runs(run!(view_attachment, call => ViewAttachment {
+            record: call.id("id")?,
+            attachment: call.id("attachment").map_err(|_| Error::NotAvailable)?,
+            purpose: call.purpose()?,
+        })),
+    put("/v1/records/{id}/edit-lock")
+        .words("編集中として他の職員の更新を止める (更新も同じ)", "Take or renew the edit lock")
+        .open_to(BODIES, CASEWORK)
+        .answers::<EditLockHeld>()
+        .runs(run!(take_edit_lock, call => edit_lock(&call)?)),
+    get("/v1/records/{id}/edit-lock")
+        .words("編集中の職員を見る", "See who is editing")
+        .open_to(BODIES, READ)
+        .answers::<EditLockState>()
+        .runs(run!(view_edit_lock, call => ViewEditLock { record: call.id("id")? })),
+    delete("/v1/records/{id}/edit-lock")
+        .words("編集を終える", "Release the edit lock")
+        .open_to(BODIES, CASEWORK)
+        .answers::<EditLockReleased>()
+        .runs(run!(release_edit_lock, call => edit_lock(&call)?)),
+    post("/v1/records/{id}/edit-lock/take-over")
+        .words("編集を監督者が引き継ぐ", "Take the edit lock over from another officer")
+        .open_to(BODIES, SUPERVISE)
+        .takes::<TakeOverReason>()
+        .answers::<EditLockHeld>()
+        .runs(run!(take_over_edit_lock, call => TakeOverEditLock {
+            record: call.id("id")?,
+            idempotency: call.idempotency()?,
+            reason: call.json()?,
+        })),
+    put("/v1/records/{id}/shield")
+        .words("支援措置を設定する", "Shield a record")
+        .open_to(BODIES, CASEWORK)
+        .takes::<ShieldRequest>()
+        .answers::<Written>()
+        .runs(run!(set_shield, call => SetShield {
+            record: call.id("id")?,
+            shield: call.json()?,
+            idempotency: call.idempotency()?,
+        })),
+    post("/v1/records/{id}/shield/lift-requests")
+        .words("支援措置の解除を申請する", "Ask to lift a shield")
+        .open_to(BODIES, SUPERVISE)
+        .answers::<Written>()
+        .runs(run!(ask_lift, call => lift(&call)?)),
+    post("/v1/records/{id}/shield/lift-approvals")
+        .words("支援措置の解除を承認する (別の監督者)", "Approve lifting a shield (another supervisor)")
+        .open_to(BODIES, SUPERVISE)
+        .answers::<Written>()
+        .runs(run!(approve_lift, call => lift(&call)?)),
+];
+
+fn edit_lock(call: &Call) -> Result<ChangeEditLock, Error> {
+    Ok(ChangeEditLock { record: call.id("id")?, idempotency: call.idempotency()? })
+}
+
+fn lift(call: &Call) -> Result<LiftShield, Error> {
+    Ok(LiftShield { record: call.id("id")?, idempotency: call.idempotency()? })
+}
+
+/// Kinds of file that may be attached, with the bytes on which each begins.
+const MEDIA: [(&str, &[u8]); 3] =
+    [("image/jpeg", &[0xFF, 0xD8, 0xFF]), ("image/png", b"\x89PNG\r\n\x1a\n"), ("application/pdf", b"%PDF-")];
+
+/// The file, where it is what its media type says.
+fn content(call: &Call) -> Result<Content, Error> {
+    let media_type = call.content_type();
+    let is_known = MEDIA.iter().any(|(name, start)| *name == media_type && call.body.starts_with(start));
+    if is_known { Ok(Content { media_type, bytes: call.body.clone() }) } else { Err(Error::MediaType) }
+}
+
+fn attachment_kind(call: &Call) -> Result<AttachmentKind, Error> {
+    let stated = call.header(ATTACHMENT_KIND.as_str());
+    stated.map_or(Some(AttachmentKind::Other), AttachmentKind::parse).ok_or(Error::Field {
+        field: "Tsunagi-Attachment-Kind",
+        rule_ja: "injury_photo または other としてください",
+        rule_en: "must be injury_photo or other",
+    })
+}
+
+/// Media type of a batch: a record of the national format in JSON on each line.
+const BATCH: &str = "application/x-ndjson";
+
+fn batch(call: &Call) -> Result<RegisterBatch, Error> {
+    let idempotency = call.idempotency()?;
+    if call.content_type() != BATCH {
+        return Err(Error::Field {
+            field: "Content-Type",
+            rule_ja: "application/x-ndjson（1行に1件のJSON）で送ってください",
+            rule_en: "must be application/x-ndjson: one record in JSON on each line",
+        });
+    }
+    let (body, most) = (call.body.clone(), call.record_bytes);
+    let lines = move || {
+        let lines = (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
+        // One more than may be: the operation says so.
+        lines.take(MAX_LINES + 1).map(|(number, line)| (number, read_line(line, most))).collect::<Vec<Line>>()
+    };
+    Ok(RegisterBatch { lines: Box::new(lines), idempotency })
+}
+
+fn read_line(line: &[u8], most: usize) -> Result<crate::domain::format::Document, Vec<Fault>> {
+    if line.len() > most {
+        return Err(vec![Fault {
+            line: 0,
+            path: "/".to_owned(),
+            rule: "too_large".into(),
+            message_ja: format!("1件は{most}バイトまでです。"),
+            message_en: format!("A record has at most {most} bytes."),
+        }]);
+    }
+    json::read(line)
+}

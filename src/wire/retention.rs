@@ -1,0 +1,69 @@
+//! The API of retention and disposal.
+
+use super::{
+    call::Call,
+    route::{ADMINISTER, ANY, BODIES, REVIEW, Route, SUPERVISE, get, post, put, run},
+};
+use crate::{
+    domain::retention::RetentionSettings,
+    error::Error,
+    operations::retention::{
+        dispose_records::{
+            AskDisposal, DecideDisposal, DisposalLine, DisposalLines, DisposalRequest, approve_disposal, ask_disposal,
+            list_disposals, withdraw_disposal,
+        },
+        list_due::{DueRecords, ListDue, list_due},
+        retain_records::{ChangeRetention, RetentionView, change_retention, view_retention},
+    },
+};
+
+pub const ROUTES: &[Route] = &[
+    get("/v1/retention")
+        .words("保存期間の定め", "Rules of retention")
+        .open_to(BODIES, ANY)
+        .answers::<RetentionView>()
+        .runs(run!(view_retention)),
+    put("/v1/retention")
+        .words("保存期間を延ばす", "Lengthen retention")
+        .open_to(BODIES, ADMINISTER)
+        .takes::<RetentionSettings>()
+        .answers::<RetentionView>()
+        .runs(run!(change_retention, call => ChangeRetention {
+            idempotency: call.idempotency()?,
+            settings: call.json()?,
+        })),
+    get("/v1/disposals/due")
+        .words("保存期間が満了した記録", "Records whose retention has ended")
+        .open_to(BODIES, REVIEW)
+        .query(&[("after", "`next` of the page before")])
+        .answers::<DueRecords>()
+        .runs(run!(list_due, call => ListDue { after: call.after()? })),
+    post("/v1/disposals")
+        .words("廃棄を申請する", "Ask to dispose of records")
+        .open_to(BODIES, SUPERVISE)
+        .takes::<DisposalRequest>()
+        .creates::<DisposalLine>()
+        .runs(run!(ask_disposal, call => AskDisposal {
+            idempotency: call.idempotency()?,
+            request: call.json()?,
+        })),
+    get("/v1/disposals")
+        .words("廃棄一覧", "List disposals")
+        .open_to(BODIES, REVIEW)
+        .answers::<DisposalLines>()
+        .runs(run!(list_disposals)),
+    post("/v1/disposals/{id}/approval")
+        .words("廃棄を承認する (別の監督者)", "Approve a disposal (another supervisor)")
+        .open_to(BODIES, SUPERVISE)
+        .answers::<DisposalLine>()
+        .runs(run!(approve_disposal, call => decision(&call)?)),
+    post("/v1/disposals/{id}/withdrawal")
+        .words("廃棄の申請を取り下げる", "Withdraw a disposal")
+        .open_to(BODIES, SUPERVISE)
+        .answers::<DisposalLine>()
+        .runs(run!(withdraw_disposal, call => decision(&call)?)),
+];
+
+fn decision(call: &Call) -> Result<DecideDisposal, Error> {
+    Ok(DecideDisposal { disposal: call.id("id")?, idempotency: call.idempotency()? })
+}

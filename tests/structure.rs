@@ -1,0 +1,243 @@
+//! The shape of the code: which file names which. It is read from the source, as text.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use regex::Regex;
+
+/// A file by its path as a module: `["operations", "records", "rules"]`; a `mod.rs` by its folder's.
+type Module = Vec<String>;
+/// What each file names.
+type Imports = BTreeMap<Module, BTreeSet<Module>>;
+
+/// Files of one circle of imports.
+const MAX_CIRCLE: usize = 5;
+
+fn module_of(file: &Path, root: &Path) -> Module {
+    let relative = file.strip_prefix(root).unwrap().with_extension("");
+    let mut module: Module = relative.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+    if matches!(module.last().map(String::as_str), Some("mod" | "lib")) {
+        module.pop();
+    }
+    module
+}
+
+fn sources(directory: &Path, root: &Path, found: &mut BTreeMap<Module, String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, root, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.insert(module_of(&path, root), without_tests(&fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+/// Without comments, texts and what is compiled for tests alone.
+fn without_tests(source: &str) -> String {
+    let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let comments = Regex::new(r"//[^\n]*").unwrap();
+    let texts = Regex::new(r#"(?s)"(?:\\.|[^"\\])*""#).unwrap();
+    texts.replace_all(&comments.replace_all(source, ""), "\"\"").into_owned()
+}
+
+/// The paths that a tree of `use` stands for.
+fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
+    let (mut depth, mut start) = (0, 0);
+    let mut items = Vec::new();
+    for (at, letter) in tree.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                items.push(&tree[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    items.push(&tree[start..]);
+    for item in items.into_iter().map(str::trim).filter(|item| !item.is_empty()) {
+        match item.split_once('{') {
+            Some((before, inside)) => {
+                expand(&format!("{prefix}{before}"), inside.trim_end().strip_suffix('}').unwrap(), paths);
+            }
+            None => paths.push(format!("{prefix}{}", item.split(" as ").next().unwrap().trim())),
+        }
+    }
+}
+
+/// A path from the root of the crate; `None` where it leads out of it.
+fn absolute(path: &str, module: &Module, files: &BTreeMap<Module, String>) -> Option<Module> {
+    let mut parts: Vec<&str> = path.split("::").map(str::trim).collect();
+    let mut base: Module = match parts[0] {
+        "crate" | "tsunagi" => Vec::new(),
+        "self" => module.clone(),
+        "super" => {
+            let ups = parts.iter().take_while(|part| **part == "super").count();
+            parts.drain(..ups - 1);
+            module[..module.len().checked_sub(ups)?].to_vec()
+        }
+        first => {
+            let child: Module = module.iter().cloned().chain([first.to_owned()]).collect();
+            return files
+                .contains_key(&child)
+                .then(|| module.iter().cloned().chain(parts.iter().map(|part| (*part).to_owned())).collect());
+        }
+    };
+    base.extend(parts[1..].iter().filter(|part| **part != "self").map(|part| (*part).to_owned()));
+    Some(base)
+}
+
+/// The file in which a path ends.
+fn file_of(path: &[String], files: &BTreeMap<Module, String>) -> Option<Module> {
+    (1..=path.len()).rev().map(|length| path[..length].to_vec()).find(|module| files.contains_key(module))
+}
+
+fn imports(files: &BTreeMap<Module, String>) -> Imports {
+    let statement = Regex::new(r"(?m)^\s*(?:pub(?:\([^)]*\))? )?use\s+([^;]+);").unwrap();
+    let inline = Regex::new(r"\b(?:crate|super|self)(?:::\w+)+").unwrap();
+    let qualified = Regex::new(r"\b(\w+)((?:::\w+)+)").unwrap();
+    let mut imports = Imports::new();
+    for (module, source) in files {
+        let mut paths = Vec::new();
+        for found in statement.captures_iter(source) {
+            expand("", &found[1], &mut paths);
+        }
+        let code = statement.replace_all(source, "");
+        paths.extend(inline.find_iter(&code).map(|found| found.as_str().to_owned()));
+        let named: Vec<Module> = paths.iter().filter_map(|path| absolute(path, module, files)).collect();
+        // What is imported as a room and used as `room::file::name`.
+        let rooms: BTreeMap<&str, &Module> =
+            named.iter().filter_map(|path| Some((path.last()?.as_str(), path))).collect();
+        let through_rooms = qualified.captures_iter(&code).filter_map(|found| {
+            let room = *rooms.get(&found[1])?;
+            Some(room.iter().cloned().chain(found[2].split("::").skip(1).map(str::to_owned)).collect::<Module>())
+        });
+        let all = named.iter().cloned().chain(through_rooms);
+        let to = all.filter_map(|path| file_of(&path, files)).filter(|to| to != module).collect();
+        imports.insert(module.clone(), to);
+    }
+    imports
+}
+
+/// Files that name each other in a circle, largest circle first (Tarjan).
+fn circles(imports: &Imports) -> Vec<Vec<Module>> {
+    #[derive(Default)]
+    struct Walk<'a> {
+        index: BTreeMap<&'a Module, usize>,
+        low: BTreeMap<&'a Module, usize>,
+        path: Vec<&'a Module>,
+        circles: Vec<Vec<Module>>,
+    }
+    fn visit<'a>(walk: &mut Walk<'a>, module: &'a Module, imports: &'a Imports) {
+        let number = walk.index.len();
+        walk.index.insert(module, number);
+        walk.low.insert(module, number);
+        walk.path.push(module);
+        for to in imports.get(module).into_iter().flatten() {
+            let low = match walk.index.get(to) {
+                None => {
+                    visit(walk, to, imports);
+                    walk.low[to]
+                }
+                Some(at) if walk.path.contains(&to) => *at,
+                Some(_) => continue,
+            };
+            let own = walk.low.get_mut(module).unwrap();
+            *own = low.min(*own);
+        }
+        if walk.low[module] == number {
+            let at = walk.path.iter().position(|on| *on == module).unwrap();
+            let circle: Vec<Module> = walk.path.drain(at..).cloned().collect();
+            if circle.len() > 1 {
+                walk.circles.push(circle);
+            }
+        }
+    }
+    let mut walk = Walk::default();
+    for module in imports.keys() {
+        if !walk.index.contains_key(module) {
+            visit(&mut walk, module, imports);
+        }
+    }
+    walk.circles.sort_by_key(|circle| std::cmp::Reverse(circle.len()));
+    walk.circles
+}
+
+/// What breaks the shape: one line for each.
+fn faults(files: &BTreeMap<Module, String>) -> Vec<String> {
+    let imports = imports(files);
+    let mut faults = Vec::new();
+    for circle in circles(&imports).into_iter().filter(|circle| circle.len() > MAX_CIRCLE) {
+        let names: Vec<String> = circle.iter().map(|module| module.join("::")).collect();
+        faults.push(format!("a circle of {} files: {}", names.len(), names.join(", ")));
+    }
+    let room = |module: &Module| module.first().cloned().unwrap_or_default();
+    for (from, to) in imports.iter().flat_map(|(from, all)| all.iter().map(move |to| (from, to))) {
+        let forbidden: &[&str] = match room(from).as_str() {
+            // An operation knows no face, and nothing of who serves it.
+            "operations" => &["wire", "web", "server", "cli"],
+            // A face reaches no store and no seal.
+            "wire" | "web" => &["store", "keys", "node", "server", "cli"],
+            "domain" => &["operations", "wire", "web", "server", "store", "node", "journal"],
+            "store" | "journal" | "disclosure" => &["operations", "wire", "web", "server", "node", "cli"],
+            "clock" | "config" | "files" | "planted" => &["operations", "wire", "web", "server", "store", "journal"],
+            _ => &[],
+        };
+        if forbidden.contains(&room(to).as_str()) {
+            faults.push(format!("{} names {}", from.join("::"), to.join("::")));
+        }
+        if matches!(room(from).as_str(), "wire" | "web") && *to == ["disclosure", "sealed"] {
+            faults.push(format!("{} names a seal", from.join("::")));
+        }
+    }
+    let foreign = Regex::new(r"\b(axum|hyper|serde_json|HeaderMap|StatusCode)\b").unwrap();
+    for (module, source) in files.iter().filter(|(module, _)| room(module) == "operations") {
+        if let Some(found) = foreign.find(source) {
+            faults.push(format!("{} names {}", module.join("::"), found.as_str()));
+        }
+    }
+    faults
+}
+
+fn today() -> BTreeMap<Module, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = BTreeMap::new();
+    sources(&root, &root, &mut files);
+    assert!(files.len() > 150, "the source was not found");
+    files
+}
+
+#[test]
+fn rooms_name_each_other_in_one_direction() {
+    let faults = faults(&today());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The twin: each kind of fault, planted, is found.
+#[test]
+fn a_planted_tie_is_found() {
+    let planted = |module: &[&str], line: &str| {
+        let mut files = today();
+        let module: Module = module.iter().map(|part| (*part).to_owned()).collect();
+        let source = files.get_mut(&module).expect("a file to plant in");
+        source.push_str(&format!("\n{line}"));
+        faults(&files)
+    };
+    for (module, line, expected) in [
+        (&["operations", "records", "close_record"][..], "use crate::wire::call::Call;", "names wire::call"),
+        (&["operations", "records", "rules"], "fn planted() -> axum::http::HeaderMap {}", "names axum"),
+        (&["wire", "records"], "fn planted() { crate::store::records::find; }", "names store::records"),
+        (&["wire", "answer"], "use crate::disclosure::sealed::Sealed;", "names a seal"),
+        (&["domain", "transfer"], "use crate::store::{self, open::Store};", "names store::open"),
+        (&["store", "error"], "use crate::node::open::OpenError;", "a circle of"),
+    ] {
+        let faults = planted(module, line);
+        assert!(faults.iter().any(|fault| fault.contains(expected)), "{line}: {faults:?}");
+    }
+}
