@@ -101,7 +101,7 @@ impl People {
 
     fn subtract(&mut self, numbers: Numbers) {
         if self.questions.remove(&numbers.question) == 0 {
-            let is_one_less = numbers.case.is_none_or(|case| self.of_case.remove(&case) % SPELLINGS == 0);
+            let is_one_less = numbers.case.is_none_or(|case| self.of_case.remove(&case).is_multiple_of(SPELLINGS));
             self.people -= usize::from(is_one_less);
         }
     }
