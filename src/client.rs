@@ -45,6 +45,8 @@ pub enum ClientError {
     Request(#[from] axum::http::Error),
     #[error("body: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("expected {expected}, got {got}: {text}")]
+    Status { expected: u16, got: StatusCode, text: String },
 }
 
 /// Where certificates lie: `NAME.crt`, `NAME.key` and `ca.crt` in one directory.
@@ -268,5 +270,17 @@ impl Reply {
     pub fn entries(&self) -> Vec<Uuid> {
         let list = self.header(api::LEDGER_ENTRIES.as_str()).unwrap_or_default();
         list.split(", ").filter_map(|id| Uuid::parse_str(id).ok()).collect()
+    }
+}
+
+/// The reply, if it has the expected status.
+///
+/// # Errors
+/// It has another; the text says what it says.
+pub fn expect(reply: Reply, status: u16) -> Result<Reply, ClientError> {
+    if reply.status.as_u16() == status {
+        Ok(reply)
+    } else {
+        Err(ClientError::Status { expected: status, got: reply.status, text: reply.text() })
     }
 }

@@ -38,7 +38,6 @@ pub mod keys;
 pub mod ledger;
 pub mod node;
 pub mod operations;
-pub mod pki;
 mod planted;
 pub mod publish;
 pub mod search;

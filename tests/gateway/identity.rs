@@ -10,7 +10,6 @@ use rcgen::{
 use rustls::{pki_types::UnixTime, server::danger::ClientCertVerifier};
 use serde_json::json as j;
 use tsunagi::{
-    cli::demo::world::{OPERATOR_OFFICER, Party},
     client::{Client, Credentials},
     clock::utc_now,
     domain::organization::OrganizationCode,
@@ -23,10 +22,13 @@ use tsunagi::{
     journal::journal::Effect,
     ledger::entry::{Act, Entry, Outcome},
     operations::accounts::administer,
-    pki::{Authority, Flaw},
     server::tls::provider,
     store,
     wire::call::Call,
+};
+use tsunagi_testkit::{
+    pki::{Authority, Flaw},
+    world::{OPERATOR_OFFICER, Party},
 };
 
 use crate::harness::*;

@@ -19,13 +19,15 @@ use sqlx::SqlitePool;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use tsunagi::{
-    cli::demo::world::{Premises, World},
     client::{Client, Reply, RequestBuilder},
     clock::{Clock, utc_now},
     config::Config,
     identity::certificate::ORGANIZATION_URI,
     operations::elapse::elapse,
+};
+use tsunagi_testkit::{
     pki::Authority,
+    world::{Premises, World},
 };
 
 use crate::{harness::*, postgres};

@@ -15,10 +15,10 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 use tsunagi::{
-    cli::demo::world::Party,
     client::{Reply, tls_config},
     domain::format::NAMESPACE,
 };
+use tsunagi_testkit::world::Party;
 
 use crate::harness::*;
 

@@ -27,6 +27,7 @@ mod openapi;
 mod oversight;
 mod postgres;
 mod postgres_schema;
+mod programs;
 mod register_and_update;
 mod search;
 mod settings;

@@ -5,7 +5,6 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 
 use serde_json::{Value, json as j};
 use tsunagi::{
-    cli::demo::world::Party,
     client::{Client, Reply},
     domain::{
         organization::OrganizationCode,
@@ -13,6 +12,7 @@ use tsunagi::{
     },
     server::{route::BodyKind, routes::ROUTES},
 };
+use tsunagi_testkit::world::Party;
 
 use crate::harness::*;
 

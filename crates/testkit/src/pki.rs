@@ -1,5 +1,5 @@
 //! A public-key infrastructure for development, demonstration and tests: one CA, a server, terminals, a revocation
-//! list. Production certificates come from the administration's own CA; nothing here runs in the gateway.
+//! list. Production certificates come from the administration's own CA; nothing here is in the program that serves.
 
 use std::{
     fs, io,
@@ -13,8 +13,7 @@ use rcgen::{
     SanType, SerialNumber,
 };
 use time::Duration;
-
-use crate::{
+use tsunagi::{
     clock::{random_bytes, utc_now},
     domain::organization::OrganizationCode,
     identity::certificate::{ORGANIZATION_URI, serial_text},
