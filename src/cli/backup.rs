@@ -9,6 +9,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Args;
+use data_encoding::HEXLOWER;
 use uuid::Uuid;
 
 use super::error::CommandError;
@@ -80,7 +81,7 @@ fn tell(path: &Path, manifest: &Manifest, started: Instant) {
         "  made at {}, {} bytes, SHA-256 {}",
         manifest.made_at().to_rfc3339(),
         manifest.bytes(),
-        hex(&manifest.sha256)
+        HEXLOWER.encode(&manifest.sha256)
     );
     for head in &manifest.heads {
         say!("  ledger of {}: at least {} entries, root {}", head.node, head.size, BASE64_STANDARD.encode(head.root));
@@ -89,10 +90,6 @@ fn tell(path: &Path, manifest: &Manifest, started: Instant) {
         say!("  line {line} of the stream, at least batch {batch}");
     }
     say!("  {seconds:.1} s, {:.1} s per GiB", seconds / gib.max(f64::MIN_POSITIVE));
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unexpected(text: &str) -> CommandError {

@@ -10,6 +10,7 @@ use std::{
     process::Command,
 };
 
+use data_encoding::HEXLOWER;
 use rcgen::{
     CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
@@ -191,7 +192,7 @@ impl Opened {
         for file in list(&self.contents["files"]) {
             let reply = ask(&self.client_of(file), file).await;
             succeeded(file, &reply)?;
-            let digest: String = Sha256::digest(&reply.body).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = HEXLOWER.encode(&Sha256::digest(&reply.body));
             if file["sha256"] != digest {
                 return Err(format!("{}: another file", named(file)));
             }

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams,
@@ -187,9 +188,7 @@ fn params(name: &str, days: i64) -> Result<CertificateParams, PkiError> {
 
 fn decode(serial: &str) -> Result<Vec<u8>, PkiError> {
     let padded = if serial.len() % 2 == 1 { format!("0{serial}") } else { serial.to_owned() };
-    let digits: Option<Vec<u32>> = padded.chars().map(|c| c.to_digit(16)).collect();
-    let digits = digits.ok_or_else(|| PkiError::Serial(serial.to_owned()))?;
-    Ok(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte * 16 + digit) as u8).collect())
+    HEXLOWER_PERMISSIVE.decode(padded.as_bytes()).map_err(|_| PkiError::Serial(serial.to_owned()))
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), PkiError> {
