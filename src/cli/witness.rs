@@ -1,6 +1,6 @@
 //! `tsunagi witness`: countersigns checkpoints of ledgers. It needs no database and sees no entry.
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use zeroize::Zeroizing;
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, random_bytes},
+    files,
     ledger::cosignature::Cosigner,
     witness::serve::{WitnessConfig, WitnessServer},
 };
@@ -69,9 +70,7 @@ pub fn create_key(file: &std::path::Path, name: &str) -> Result<String, CommandE
     let seed = random_bytes::<32>().map_err(|_| CommandError::Unexpected("no randomness".to_owned()))?;
     let seed = Zeroizing::new(seed);
     let line = Cosigner::key_file(name, seed.as_slice()).map_err(wrong)?;
-    let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    opened.write_all(line.as_bytes())?;
-    opened.sync_all()?;
+    files::create(file, line.as_bytes())?;
     Ok(Cosigner::from_line(&line).map_err(wrong)?.public_key().line())
 }
 
