@@ -32,6 +32,7 @@ pub mod domain;
 pub mod error;
 pub mod files;
 pub mod gateway;
+pub mod https;
 pub mod identity;
 pub mod journal;
 pub mod keys;

@@ -15,6 +15,7 @@ mod fuzz_seeds;
 mod gate_by_construction;
 mod harness;
 mod history;
+mod https;
 mod identity;
 mod kept;
 mod keys;
