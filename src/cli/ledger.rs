@@ -26,7 +26,6 @@ use crate::{
         checkpoint::{Checkpoint, CheckpointError, SignedNote},
         cosignature::Trust,
         entry::Entry,
-        evidence_page::word_of,
         merkle::{Hash, leaf_hash, verify_consistency, verify_inclusion},
     },
     operations::accounting::prove_ledger::Evidence,
@@ -307,8 +306,8 @@ fn line(position: u64, entry: &Entry) -> String {
     format!(
         "{position} {} {} {} organization={} terminal={} officer={} record={} groups={} purpose={}",
         entry.at,
-        word_of(&entry.act),
-        word_of(&entry.outcome),
+        entry.act.as_str(),
+        entry.outcome.as_str(),
         entry.organization,
         entry.terminal,
         entry.officer,

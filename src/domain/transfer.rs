@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum TransferState {
     Requested,
     Offered,
@@ -19,30 +21,14 @@ pub enum TransferState {
 }
 
 impl TransferState {
-    pub const ALL: [Self; 7] = [
-        Self::Requested,
-        Self::Offered,
-        Self::Confirmed,
-        Self::TakenOver,
-        Self::Rejected,
-        Self::Withdrawn,
-        Self::Expired,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Requested => "requested",
-            Self::Offered => "offered",
-            Self::Confirmed => "confirmed",
-            Self::TakenOver => "taken_over",
-            Self::Rejected => "rejected",
-            Self::Withdrawn => "withdrawn",
-            Self::Expired => "expired",
-        }
+        self.into()
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
+        text.parse().ok()
     }
 
     pub fn is_open(self) -> bool {
@@ -151,7 +137,7 @@ mod tests {
 
     #[test]
     fn no_step_leaves_an_ended_transfer_and_only_the_receiver_takes_over() {
-        for state in TransferState::ALL {
+        for state in TransferState::ALL.iter().copied() {
             for side in [Side::Owner, Side::Receiver, Side::Clock] {
                 for step in [Step::Offer, Step::Confirm, Step::TakeOver, Step::Reject, Step::Withdraw, Step::Expire] {
                     let next = after(state, side, step);

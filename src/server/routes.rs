@@ -13,7 +13,7 @@ macro_rules! operation {
 
 use OrganizationKind::{ChildGuidanceCenter, Ministry, Municipality, Operator, Prefecture};
 
-const ALL: &[OrganizationKind] = &OrganizationKind::ALL;
+const ALL: &[OrganizationKind] = OrganizationKind::ALL;
 const BODIES: &[OrganizationKind] = &[Municipality, ChildGuidanceCenter];
 const CENTERS: &[OrganizationKind] = &[ChildGuidanceCenter];
 const READERS: &[OrganizationKind] = &[Municipality, ChildGuidanceCenter, Ministry];
@@ -21,7 +21,7 @@ const ACCOUNTABLE: &[OrganizationKind] = &[Municipality, ChildGuidanceCenter, Pr
 const MINISTRY: &[OrganizationKind] = &[Ministry];
 const OPERATOR: &[OrganizationKind] = &[Operator];
 
-const ANY: &[Role] = &Role::ALL;
+const ANY: &[Role] = Role::ALL;
 const READ: &[Role] = &[Role::Viewer, Role::Caseworker, Role::Supervisor];
 const CASEWORK: &[Role] = &[Role::Caseworker, Role::Supervisor];
 const SUPERVISE: &[Role] = &[Role::Supervisor];

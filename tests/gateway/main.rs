@@ -39,3 +39,4 @@ mod tamper;
 mod transfer;
 mod two_worlds;
 mod witness;
+mod words;

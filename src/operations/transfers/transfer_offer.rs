@@ -228,7 +228,7 @@ async fn make_offer(
 
 /// What an offer provides: the index always, the reporter never.
 fn provided_groups(asked: Option<Vec<ItemGroup>>) -> GroupSet {
-    let asked = asked.map_or_else(|| GroupSet::of(ItemGroup::ALL), GroupSet::of);
+    let asked = asked.map_or_else(|| GroupSet::of(ItemGroup::ALL.iter().copied()), GroupSet::of);
     asked.with(ItemGroup::Index).without(GroupSet::of([ItemGroup::Reporter]))
 }
 
