@@ -3,7 +3,8 @@
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
-	cargo run --release --locked -- demo $(if $(ONCE),--once)
+	cargo build --release --locked
+	cargo run --release --locked --package tsunagi -- demo $(if $(ONCE),--once)
 
 test: needs lint
 	scripts/test.sh
@@ -101,7 +102,7 @@ restore-test:
 
 # Writes schemas/ from the definition of the national format.
 schemas:
-	cargo run --locked -- schemas schemas
+	cargo run --locked --package tsunagi -- schemas schemas
 
 deny:
 	cargo deny --all-features check bans licenses sources

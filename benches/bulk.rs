@@ -24,18 +24,18 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tsunagi::{
-    cli::demo::{
-        people::People,
-        world::{OPERATOR_OFFICER, Premises},
-    },
     client::Client,
     clock::Clock,
     config::Config,
     gateway::Gateway,
     ledger::entry::{Act, Entry},
-    pki::Flaw,
     store,
     wire::{json as json_form, xml},
+};
+use tsunagi_testkit::{
+    people::People,
+    pki::Flaw,
+    world::{OPERATOR_OFFICER, Premises},
 };
 
 const CITY: &str = "122327";
@@ -239,7 +239,7 @@ impl City {
     }
 }
 
-fn line(family: &tsunagi::cli::demo::people::Family) -> String {
+fn line(family: &tsunagi_testkit::people::Family) -> String {
     json_form::write(xml::read(family.to_xml().as_bytes()).unwrap().sections()).to_string()
 }
 

@@ -19,13 +19,11 @@ use std::{
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tsunagi::{
-    cli::demo::{
-        people::{Family, People},
-        world::{OPERATOR_OFFICER, Premises},
-    },
-    client::Client,
+use tsunagi::client::Client;
+use tsunagi_testkit::{
+    people::{Family, People},
     pki::Flaw,
+    world::{OPERATOR_OFFICER, Premises},
 };
 
 const RECORDS: usize = 5_000;

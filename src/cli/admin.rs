@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Connection, demo::world::WorldError};
+use super::{Connection, error::CommandError};
 use crate::client::{Client, Credentials, Reply};
 
 #[derive(Subcommand)]
@@ -84,36 +84,36 @@ pub enum Staff {
 }
 
 impl Connection {
-    pub(super) fn client(&self) -> Result<Client, WorldError> {
+    pub(super) fn client(&self) -> Result<Client, CommandError> {
         let credentials = Credentials { directory: self.certs.clone(), name: self.cert.clone() };
         Ok(Client::new(self.address, &credentials, Some(&self.officer))?)
     }
 }
 
-async fn post(connection: &Connection, path: &str, body: &Value) -> Result<(), WorldError> {
+async fn post(connection: &Connection, path: &str, body: &Value) -> Result<(), CommandError> {
     let client = connection.client()?;
     let request = client.post(path);
     let request = if body.is_null() { request } else { request.json(body) };
     report(&request.send().await?)
 }
 
-async fn list(connection: &Connection, path: &str) -> Result<(), WorldError> {
+async fn list(connection: &Connection, path: &str) -> Result<(), CommandError> {
     report(&connection.client()?.get(path).send().await?)
 }
 
-fn report(reply: &Reply) -> Result<(), WorldError> {
+fn report(reply: &Reply) -> Result<(), CommandError> {
     let text = reply.json::<Value>().and_then(|value| Ok(serde_json::to_string_pretty(&value)?));
     let text = text.unwrap_or_else(|_| reply.text());
     if reply.status.is_success() {
         say!("{text}");
         Ok(())
     } else {
-        Err(WorldError::Unexpected(text))
+        Err(CommandError::Unexpected(text))
     }
 }
 
 impl Org {
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Connect { connection, code, relay_desk } => {
                 post(&connection, "/v1/organizations", &json!({ "code": code, "relay_desk": relay_desk })).await
@@ -127,7 +127,7 @@ impl Org {
 }
 
 impl Terminal {
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Register { connection, serial, organization, kind, label } => {
                 let body = json!({ "serial": serial, "organization": organization, "kind": kind, "label": label });
@@ -142,7 +142,7 @@ impl Terminal {
 }
 
 impl Staff {
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Register { connection, id, name, roles, organization } => {
                 let password = std::env::var("STAFF_PASSWORD").ok();

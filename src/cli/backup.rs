@@ -9,9 +9,10 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Args;
+use data_encoding::HEXLOWER;
 use uuid::Uuid;
 
-use super::demo::world::WorldError;
+use super::error::CommandError;
 use crate::{
     clock::Clock,
     config::Config,
@@ -41,7 +42,7 @@ pub struct Backup {
 }
 
 impl Backup {
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
         let config = Config::load(&self.config, std::env::vars())?;
         let database = database_of(&config)?;
         let keyring = Keyring::load(&config.keyring)?;
@@ -80,7 +81,7 @@ fn tell(path: &Path, manifest: &Manifest, started: Instant) {
         "  made at {}, {} bytes, SHA-256 {}",
         manifest.made_at().to_rfc3339(),
         manifest.bytes(),
-        hex(&manifest.sha256)
+        HEXLOWER.encode(&manifest.sha256)
     );
     for head in &manifest.heads {
         say!("  ledger of {}: at least {} entries, root {}", head.node, head.size, BASE64_STANDARD.encode(head.root));
@@ -91,15 +92,11 @@ fn tell(path: &Path, manifest: &Manifest, started: Instant) {
     say!("  {seconds:.1} s, {:.1} s per GiB", seconds / gib.max(f64::MIN_POSITIVE));
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn unexpected(text: &str) -> CommandError {
+    CommandError::Unexpected(text.to_owned())
 }
 
-fn unexpected(text: &str) -> WorldError {
-    WorldError::Unexpected(text.to_owned())
-}
-
-fn database_of(config: &Config) -> Result<&Path, WorldError> {
+fn database_of(config: &Config) -> Result<&Path, CommandError> {
     let text = "the database is PostgreSQL: back it up and restore it with pgBackRest, see docs/backup.md";
     config.database_file().ok_or_else(|| unexpected(text))
 }
@@ -131,7 +128,7 @@ pub struct Restore {
 }
 
 impl Restore {
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
         let config = Config::load(&self.config, std::env::vars())?;
         let database = match &self.database {
             Some(database) => database.clone(),
@@ -177,7 +174,7 @@ async fn check(
     database: &Path,
     keyring: Keyring,
     restored: &Restored,
-) -> Result<Vec<String>, WorldError> {
+) -> Result<Vec<String>, CommandError> {
     let store = Store::open_sqlite(database).await?;
     let checked = check_open(config, &store, keyring, restored).await;
     store.close().await;
@@ -189,7 +186,7 @@ async fn check_open(
     store: &Store,
     keyring: Keyring,
     restored: &Restored,
-) -> Result<Vec<String>, WorldError> {
+) -> Result<Vec<String>, CommandError> {
     let mut tx = store.read().await?;
     crate::node::backup::restore::check_pages(&mut tx).await?;
     let vault = Arc::new(Vault::open(keyring, &store::accounts::prefecture_keys(&mut tx).await?)?);
@@ -208,10 +205,4 @@ async fn check_open(
         format!("ledger of {}: {size} entries, root {}", config.node, BASE64_STANDARD.encode(root)),
         format!("last acknowledged write: {}", last.map_or_else(|| "none".to_owned(), |at| at.to_rfc3339())),
     ])
-}
-
-impl From<BackupError> for WorldError {
-    fn from(error: BackupError) -> Self {
-        Self::Unexpected(error.to_string())
-    }
 }

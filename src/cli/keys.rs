@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::demo::world::expect;
-use super::{ConfigFile, Connection, demo::world::WorldError};
+use super::{ConfigFile, Connection, error::CommandError};
 use crate::{
+    client::expect,
     config::Config,
     keys::{
         keyring::{Keyring, NewMaster},
@@ -65,7 +65,7 @@ impl TokenPlace {
 }
 
 impl Keys {
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Create { file, token } => {
                 Keyring::create(&file, token.token())?;

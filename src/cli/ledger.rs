@@ -17,11 +17,9 @@ use self::{
     bundle::verify_bundle,
     whole::{Selection, Whole},
 };
-use super::{
-    Connection,
-    demo::world::{WorldError, expect},
-};
+use super::{Connection, error::CommandError};
 use crate::{
+    client::expect,
     clock::Timestamp,
     ledger::evidence::Evidence,
     ledger::{
@@ -29,7 +27,6 @@ use crate::{
         checkpoint::{Checkpoint, CheckpointError, SignedNote},
         cosignature::Trust,
         entry::Entry,
-        evidence_page::word_of,
         merkle::{Hash, leaf_hash, verify_consistency, verify_inclusion},
     },
 };
@@ -106,15 +103,15 @@ pub struct Trusted {
 }
 
 impl Trusted {
-    fn trust(&self) -> Result<Trust, WorldError> {
+    fn trust(&self) -> Result<Trust, CommandError> {
         // What one was given wrongly refutes nothing.
-        let named = |error| WorldError::Unexpected(format!("{} or a --witness: {error}", self.key.display()));
+        let named = |error| CommandError::Unexpected(format!("{} or a --witness: {error}", self.key.display()));
         Trust::new(&read(&self.key)?, &self.witness, self.witnesses_needed).map_err(named)
     }
 }
 
-fn not_verified(what: impl std::fmt::Display) -> WorldError {
-    WorldError::Unexpected(format!("NOT VERIFIED: {what}"))
+fn not_verified(what: impl std::fmt::Display) -> CommandError {
+    CommandError::Unexpected(format!("NOT VERIFIED: {what}"))
 }
 
 /// Why evidence does not hold.
@@ -192,12 +189,12 @@ fn decode(hashes: &[String]) -> Option<Vec<Hash>> {
 }
 
 impl Ledger {
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Verify(verify) => verify.run().await?,
             Self::Export { database, node } => {
                 let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-                let wrong = |error: whole::NotVerified| WorldError::Unexpected(error.to_string());
+                let wrong = |error: whole::NotVerified| CommandError::Unexpected(error.to_string());
                 let written = whole::export(&database, node.as_deref(), &mut out).await.map_err(wrong)?;
                 out.flush()?;
                 eprintln!("{written} entries");
@@ -212,7 +209,7 @@ impl Ledger {
             Self::VerifyBundle { trusted, bundle } => {
                 let trust = trusted.trust()?;
                 let bytes = fs::read(&bundle)
-                    .map_err(|error| WorldError::Unexpected(format!("{}: {error}", bundle.display())))?;
+                    .map_err(|error| CommandError::Unexpected(format!("{}: {error}", bundle.display())))?;
                 let verified = verify_bundle(&trust, &bytes).map_err(not_verified)?;
                 verified.print();
             }
@@ -229,7 +226,7 @@ impl Ledger {
 }
 
 impl Verify {
-    async fn run(self) -> Result<(), WorldError> {
+    async fn run(self) -> Result<(), CommandError> {
         let trust = self.trusted.trust()?;
         match &self.evidence {
             Some(evidence) => self.evidence(&trust, evidence),
@@ -238,13 +235,13 @@ impl Verify {
                 print_report(&trust, &report);
                 Ok(())
             }
-            None => Err(WorldError::Unexpected("name --database, --export or a file of evidence".to_owned())),
+            None => Err(CommandError::Unexpected("name --database, --export or a file of evidence".to_owned())),
         }
     }
 
-    fn evidence(&self, trust: &Trust, evidence: &Path) -> Result<(), WorldError> {
+    fn evidence(&self, trust: &Trust, evidence: &Path) -> Result<(), CommandError> {
         let evidence: Evidence = serde_json::from_str(&read(evidence)?)
-            .map_err(|error| WorldError::Unexpected(format!("evidence: {error}")))?;
+            .map_err(|error| CommandError::Unexpected(format!("evidence: {error}")))?;
         let earlier = self.earlier.as_deref().map(read).transpose()?;
         // A blank line more, as a shell adds one, is no other note.
         let earlier = earlier.map(|note| format!("{}\n", note.trim_end()));
@@ -309,8 +306,8 @@ fn line(position: u64, entry: &Entry) -> String {
     format!(
         "{position} {} {} {} organization={} terminal={} officer={} record={} groups={} purpose={}",
         entry.at,
-        word_of(&entry.act),
-        word_of(&entry.outcome),
+        entry.act.as_str(),
+        entry.outcome.as_str(),
         entry.organization,
         entry.terminal,
         entry.officer,
@@ -320,6 +317,6 @@ fn line(position: u64, entry: &Entry) -> String {
     )
 }
 
-fn read(path: &Path) -> Result<String, WorldError> {
-    fs::read_to_string(path).map_err(|error| WorldError::Unexpected(format!("{}: {error}", path.display())))
+fn read(path: &Path) -> Result<String, CommandError> {
+    fs::read_to_string(path).map_err(|error| CommandError::Unexpected(format!("{}: {error}", path.display())))
 }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use crate::{
-    cli::demo::world::WorldError,
+    cli::error::CommandError,
     search::{
         explain::{Explanation, explain},
         pattern::Rank,
@@ -27,7 +27,7 @@ impl Match {
     ///
     /// # Errors
     /// The fragment holds no letter.
-    pub fn run(self) -> Result<(), WorldError> {
+    pub fn run(self) -> Result<(), CommandError> {
         let Self::Explain { fragment, mut names } = self;
         if names.is_empty() {
             names.push(fragment.clone());
@@ -35,7 +35,7 @@ impl Match {
         for (number, name) in names.iter().enumerate() {
             let explanation = explain(&fragment, name);
             if explanation.asked.iter().all(String::is_empty) {
-                return Err(WorldError::Unexpected(format!("{fragment}: 文字がありません / holds no letter")));
+                return Err(CommandError::Unexpected(format!("{fragment}: 文字がありません / holds no letter")));
             }
             if number == 0 {
                 explanation.asked.iter().for_each(|key| say!("{fragment}\tasks for\t{key}"));

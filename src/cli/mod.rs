@@ -1,6 +1,7 @@
 //! The command line.
 
 /// Prints a line. Whoever read may have gone (`head`, a pager): then the program ends without a word, as others do.
+#[macro_export]
 macro_rules! say {
     ($($line:tt)*) => {
         $crate::cli::print_line(format_args!($($line)*))
@@ -9,13 +10,14 @@ macro_rules! say {
 
 pub mod admin;
 pub mod backup;
-pub mod demo;
+pub mod error;
 pub mod keys;
 pub mod ledger;
 pub mod matching;
 pub mod schemas;
 pub mod serve;
 pub mod terminal_check;
+pub mod testkit;
 pub mod witness;
 
 use std::{
@@ -28,12 +30,8 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{
-    cli::demo::world::WorldError,
-    domain::organization::OrganizationCode,
-    pki::{Authority, Flaw},
-    store,
-};
+use self::error::CommandError;
+use crate::store;
 
 /// Tsunagi 繋ぎ: the gateway for records of children at risk.
 #[derive(Parser)]
@@ -55,14 +53,14 @@ enum Command {
         database: Option<String>,
     },
     /// Play the whole story on a gateway of its own.
-    Demo(demo::Options),
+    Demo(testkit::PassedOn),
     /// Make a base copy of the database, while the gateway serves.
     Backup(backup::Backup),
     /// Make the database anew from a base copy and the stream.
     Restore(backup::Restore),
     /// Certificates for development and tests.
     #[command(subcommand)]
-    Pki(Pki),
+    Pki(testkit::Pki),
     /// Organizations (operator).
     #[command(subcommand)]
     Org(admin::Org),
@@ -117,28 +115,11 @@ pub struct Connection {
     pub officer: String,
 }
 
-#[derive(Subcommand)]
-enum Pki {
-    /// Make a CA, a server certificate for localhost and an empty revocation list.
-    Create { directory: PathBuf },
-    /// Issue a terminal's certificate; prints its serial.
-    Terminal { directory: PathBuf, name: String, organization: String },
-    /// Publish a revocation list that revokes these serials.
-    Revoke {
-        directory: PathBuf,
-        serials: Vec<String>,
-        /// Days for which the list is valid.
-        #[arg(long, default_value_t = 30)]
-        days: i64,
-    },
-    /// Say whether a gateway would let a certificate in, and if not, why.
-    Check(terminal_check::Check),
-}
-
 /// Status of a program that was ended because nobody reads what it prints (128 and SIGPIPE).
 const NOBODY_READS: i32 = 141;
 
-fn print_line(line: fmt::Arguments<'_>) {
+/// What `say!` does.
+pub fn print_line(line: fmt::Arguments<'_>) {
     if let Err(error) = writeln!(io::stdout(), "{line}") {
         if error.kind() == io::ErrorKind::BrokenPipe {
             std::process::exit(NOBODY_READS);
@@ -160,7 +141,7 @@ pub fn run() -> ExitCode {
             Command::Serve(serve) => serve.run().await,
             Command::Init(init) => init.run().await,
             Command::Migrate { database } => migrate(database).await,
-            Command::Demo(options) => options.run().await,
+            Command::Demo(_) => Err(testkit::become_testkit()),
             Command::Backup(backup) => backup.run().await,
             Command::Restore(restore) => restore.run().await,
             Command::Pki(pki) => pki.run(),
@@ -180,10 +161,10 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn migrate(database: Option<String>) -> Result<(), WorldError> {
+async fn migrate(database: Option<String>) -> Result<(), CommandError> {
     let database = database.or_else(|| std::env::var("OWNER_DATABASE").ok());
     let database = database.ok_or_else(|| {
-        WorldError::Unexpected("name the database, or set OWNER_DATABASE to a postgres:// URL".to_owned())
+        CommandError::Unexpected("name the database, or set OWNER_DATABASE to a postgres:// URL".to_owned())
     })?;
     store::open::migrate_postgres(&database).await?;
     say!("the schema is that of this program");
@@ -193,22 +174,4 @@ async fn migrate(database: Option<String>) -> Result<(), WorldError> {
 fn failed(error: &dyn std::error::Error) -> ExitCode {
     eprintln!("tsunagi: {error}");
     ExitCode::FAILURE
-}
-
-impl Pki {
-    fn run(self) -> Result<(), WorldError> {
-        match self {
-            Self::Create { directory } => {
-                Authority::create(&directory)?.issue_server(&["localhost", "127.0.0.1"])?;
-            }
-            Self::Terminal { directory, name, organization } => {
-                let organization = OrganizationCode::parse(&organization)
-                    .ok_or_else(|| WorldError::Unexpected(format!("{organization}: not an organization code")))?;
-                say!("{}", Authority::open(&directory)?.issue_terminal(&name, &organization, Flaw::None)?);
-            }
-            Self::Revoke { directory, serials, days } => Authority::open(&directory)?.publish_list(&serials, days)?,
-            Self::Check(check) => check.run()?,
-        }
-        Ok(())
-    }
 }

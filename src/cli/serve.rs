@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::ConfigFile;
-use super::demo::world::WorldError;
+use super::error::CommandError;
 use crate::{
     clock::Clock,
     config::Config,
@@ -33,7 +33,7 @@ impl Serve {
     ///
     /// # Errors
     /// The gateway does not start.
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
         log_to_stderr();
         let mut config = Config::load(&self.file.config, std::env::vars())?;
         config.ledger.accept_rollback = self.accept_rollback;
@@ -57,7 +57,7 @@ pub(super) struct Stopping {
 impl Stopping {
     /// # Errors
     /// The signals cannot be listened for.
-    pub(super) fn listen() -> Result<Self, WorldError> {
+    pub(super) fn listen() -> Result<Self, CommandError> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
@@ -96,7 +96,7 @@ pub struct Init {
 }
 
 impl Init {
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
         let config = Config::load(&self.config, std::env::vars())?;
         let made = (!config.keyring.exists()).then(|| config.keyring.clone());
         if let Some(keyring) = &made {

@@ -12,7 +12,7 @@ use rustls::{
     server::danger::ClientCertVerifier,
 };
 
-use super::demo::world::WorldError;
+use super::error::CommandError;
 use crate::{
     clock::utc_now,
     identity::{
@@ -37,17 +37,17 @@ pub struct Check {
 
 impl Check {
     /// Prints the verdict; whether the terminal is registered, a gateway says.
-    pub(super) fn run(&self) -> Result<(), WorldError> {
+    pub(super) fn run(&self) -> Result<(), CommandError> {
         let verifier = TerminalVerifier::load(&self.ca, self.revocation_list.as_deref(), provider())
-            .map_err(|error| WorldError::Unexpected(format!("trust: {error}")))?;
+            .map_err(|error| CommandError::Unexpected(format!("trust: {error}")))?;
         let mut chain = Vec::new();
         for file in &self.certificates {
-            chain.extend(certificates(file).map_err(|error| WorldError::Unexpected(format!("file: {error}")))?);
+            chain.extend(certificates(file).map_err(|error| CommandError::Unexpected(format!("file: {error}")))?);
         }
         let (end_entity, intermediates) =
-            chain.split_first().ok_or_else(|| WorldError::Unexpected("file: no certificate".to_owned()))?;
+            chain.split_first().ok_or_else(|| CommandError::Unexpected("file: no certificate".to_owned()))?;
         let refused = |part: &str, error: &dyn std::error::Error| {
-            WorldError::Unexpected(format!("refused by the {part}: {error}"))
+            CommandError::Unexpected(format!("refused by the {part}: {error}"))
         };
         let now = UnixTime::since_unix_epoch(Duration::from_secs(utc_now().unix_timestamp().unsigned_abs()));
         let profile = TerminalCertificate::from_der(end_entity);

@@ -1,16 +1,17 @@
 //! `tsunagi witness`: countersigns checkpoints of ledgers. It needs no database and sees no entry.
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use zeroize::Zeroizing;
 
 use super::{
-    demo::world::WorldError,
+    error::CommandError,
     serve::{Stopping, log_to_stderr},
 };
 use crate::{
     clock::{Clock, random_bytes},
+    files,
     ledger::cosignature::Cosigner,
     witness::serve::{WitnessConfig, WitnessServer},
 };
@@ -42,7 +43,7 @@ pub enum Key {
 }
 
 impl Witness {
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Serve { config } => {
                 log_to_stderr();
@@ -65,16 +66,14 @@ impl Witness {
 ///
 /// # Errors
 /// The file exists already or cannot be written, or the name cannot be that of a key.
-pub fn create_key(file: &std::path::Path, name: &str) -> Result<String, WorldError> {
-    let seed = random_bytes::<32>().map_err(|_| WorldError::Unexpected("no randomness".to_owned()))?;
+pub fn create_key(file: &std::path::Path, name: &str) -> Result<String, CommandError> {
+    let seed = random_bytes::<32>().map_err(|_| CommandError::Unexpected("no randomness".to_owned()))?;
     let seed = Zeroizing::new(seed);
     let line = Cosigner::key_file(name, seed.as_slice()).map_err(wrong)?;
-    let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    opened.write_all(line.as_bytes())?;
-    opened.sync_all()?;
+    files::create(file, line.as_bytes())?;
     Ok(Cosigner::from_line(&line).map_err(wrong)?.public_key().line())
 }
 
-fn wrong(error: impl std::fmt::Display) -> WorldError {
-    WorldError::Unexpected(error.to_string())
+fn wrong(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Unexpected(error.to_string())
 }

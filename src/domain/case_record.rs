@@ -9,7 +9,17 @@ use super::{
 
 /// How a name came to be: which form of it stands here.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema
 )]
 #[serde(rename_all = "snake_case")]
 pub enum NameForm {

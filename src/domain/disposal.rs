@@ -8,7 +8,9 @@ use crate::clock::Timestamp;
 
 /// Where a list stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum DisposalState {
     /// One officer asked.
     Asked,
@@ -21,19 +23,12 @@ pub enum DisposalState {
 }
 
 impl DisposalState {
-    const ALL: [Self; 4] = [Self::Asked, Self::Withdrawn, Self::Approved, Self::Destroyed];
-
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Asked => "asked",
-            Self::Withdrawn => "withdrawn",
-            Self::Approved => "approved",
-            Self::Destroyed => "destroyed",
-        }
+        self.into()
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
+        text.parse().ok()
     }
 }
 

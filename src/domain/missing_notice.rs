@@ -28,7 +28,9 @@ pub enum NoticeStatus {
 
 /// What the latest message of a notice is (CAP 1.2 `msgType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum NoticeState {
     Alert,
     Update,
@@ -37,15 +39,11 @@ pub enum NoticeState {
 
 impl NoticeState {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Alert => "alert",
-            Self::Update => "update",
-            Self::Cancel => "cancel",
-        }
+        self.into()
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Alert, Self::Update, Self::Cancel].into_iter().find(|state| state.as_str() == text)
+        text.parse().ok()
     }
 }
 

@@ -12,7 +12,9 @@ pub struct OrganizationCode(Arc<str>);
 
 /// Kinds of organization (機関).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum OrganizationKind {
     Municipality,
     ChildGuidanceCenter,
@@ -22,17 +24,10 @@ pub enum OrganizationKind {
 }
 
 impl OrganizationKind {
-    pub const ALL: [Self; 5] =
-        [Self::Municipality, Self::ChildGuidanceCenter, Self::Prefecture, Self::Ministry, Self::Operator];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Municipality => "municipality",
-            Self::ChildGuidanceCenter => "child_guidance_center",
-            Self::Prefecture => "prefecture",
-            Self::Ministry => "ministry",
-            Self::Operator => "operator",
-        }
+        self.into()
     }
 }
 

@@ -12,7 +12,9 @@ use super::{calendar::PartialDate, format::Document, visibility::ItemGroup};
 
 /// Classes of record that are kept differently long: the case class (ケース区分), and serious cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum RetentionClass {
     /// 要保護児童
     InNeedOfProtection,
@@ -29,24 +31,10 @@ pub enum RetentionClass {
 }
 
 impl RetentionClass {
-    pub const ALL: [Self; 6] = [
-        Self::InNeedOfProtection,
-        Self::InNeedOfSupport,
-        Self::ExpectantMother,
-        Self::Extended,
-        Self::Other,
-        Self::SeriousCase,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InNeedOfProtection => "in_need_of_protection",
-            Self::InNeedOfSupport => "in_need_of_support",
-            Self::ExpectantMother => "expectant_mother",
-            Self::Extended => "extended",
-            Self::Other => "other",
-            Self::SeriousCase => "serious_case",
-        }
+        self.into()
     }
 
     /// The class of a record: what its case section says, unless its owner designated it as a serious case.
@@ -155,10 +143,7 @@ impl Retention {
                 }
                 continue;
             }
-            let class = RetentionClass::ALL
-                .into_iter()
-                .find(|class| class.as_str() == name.trim())
-                .ok_or(RetentionError::UnknownClass(number))?;
+            let class: RetentionClass = name.trim().parse().map_err(|_| RetentionError::UnknownClass(number))?;
             let whole = |text: &str| text.parse::<u16>().map_err(|_| RetentionError::Number(number));
             let age = if *age == "-" { None } else { Some(whole(age)?) };
             let rule = RetentionRule { years: whole(years)?, age };
@@ -225,7 +210,7 @@ mod tests {
     #[test]
     fn the_standard_that_ships_decides_every_class() {
         Retention::parse(include_str!("../../policy/standard_retention.txt")).unwrap();
-        assert!(RetentionClass::ALL.into_iter().all(|class| standard(class).is_some()));
+        assert!(RetentionClass::ALL.iter().all(|class| standard(*class).is_some()));
     }
 
     #[test]

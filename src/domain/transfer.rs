@@ -59,7 +59,9 @@ pub struct SafetyCheck {
 
 /// The stage of a transfer by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum TransferState {
     Requested,
     Offered,
@@ -71,30 +73,14 @@ pub enum TransferState {
 }
 
 impl TransferState {
-    pub const ALL: [Self; 7] = [
-        Self::Requested,
-        Self::Offered,
-        Self::Confirmed,
-        Self::TakenOver,
-        Self::Rejected,
-        Self::Withdrawn,
-        Self::Expired,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Requested => "requested",
-            Self::Offered => "offered",
-            Self::Confirmed => "confirmed",
-            Self::TakenOver => "taken_over",
-            Self::Rejected => "rejected",
-            Self::Withdrawn => "withdrawn",
-            Self::Expired => "expired",
-        }
+        self.into()
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
+        text.parse().ok()
     }
 
     pub fn is_open(self) -> bool {
@@ -126,7 +112,7 @@ pub enum Lapse {
 impl Offer {
     /// An offer of a version of the record: the index always, the reporter never; left open, every other group.
     pub fn new(version: i64, groups: Option<Vec<ItemGroup>>, is_urgent: bool, now: Timestamp) -> Self {
-        let groups = groups.map_or_else(|| GroupSet::of(ItemGroup::ALL), GroupSet::of);
+        let groups = groups.map_or_else(|| GroupSet::of(ItemGroup::ALL.iter().copied()), GroupSet::of);
         let due_at = now.plus(SAFETY_CHECK_WITHIN);
         Self {
             version,
@@ -442,7 +428,7 @@ SafetyOverdue: taken_over -> taken_over
             Ok(next) => open.push(format!("{step}: {} -> {}", from.as_str(), next.state().as_str())),
             Err(refused) => assert_eq!(refused.state, from),
         };
-        for from in TransferState::ALL {
+        for from in TransferState::ALL.iter().copied() {
             note("offer".into(), from, at(from, true).offer(offer(false)));
             for by in [Side::Owner, Side::Receiver] {
                 for (name, step) in steps {
@@ -470,7 +456,10 @@ SafetyOverdue: taken_over -> taken_over
         }
         assert_eq!(offer(true).groups, GroupSet::of([ItemGroup::Index, ItemGroup::Case]));
         let everything = Offer::new(1, None, false, after(0)).groups;
-        assert_eq!(everything, GroupSet::of(ItemGroup::ALL).without(GroupSet::of([ItemGroup::Reporter])));
+        assert_eq!(
+            everything,
+            GroupSet::of(ItemGroup::ALL.iter().copied()).without(GroupSet::of([ItemGroup::Reporter]))
+        );
         for ended in [
             at(TransferState::Offered, false).reject(Side::Receiver),
             at(TransferState::Offered, false).withdraw(Side::Owner),
@@ -496,7 +485,7 @@ SafetyOverdue: taken_over -> taken_over
 
     #[test]
     fn a_stage_has_an_offer_where_there_must_be_one() {
-        for state in TransferState::ALL {
+        for state in TransferState::ALL.iter().copied() {
             let without = Stage::of(state, None).is_some();
             let with = Stage::of(state, Some(offer(false))).is_some();
             let expected = match state {

@@ -12,7 +12,9 @@ use super::organization::{OrganizationCode, OrganizationKind};
 
 /// Parts of a record that are shown or withheld as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum ItemGroup {
     /// The four: child's name, sex, birth date, guardian's name.
     Index,
@@ -33,46 +35,10 @@ pub enum ItemGroup {
 }
 
 impl ItemGroup {
-    pub const ALL: [Self; 15] = [
-        Self::Index,
-        Self::Contact,
-        Self::Affiliation,
-        Self::Case,
-        Self::Assessment,
-        Self::Support,
-        Self::Family,
-        Self::Health,
-        Self::Welfare,
-        Self::Diagnosis,
-        Self::Protection,
-        Self::Attachments,
-        Self::Officer,
-        Self::Reporter,
-        Self::Shielded,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Index => "index",
-            Self::Contact => "contact",
-            Self::Affiliation => "affiliation",
-            Self::Case => "case",
-            Self::Assessment => "assessment",
-            Self::Support => "support",
-            Self::Family => "family",
-            Self::Health => "health",
-            Self::Welfare => "welfare",
-            Self::Diagnosis => "diagnosis",
-            Self::Protection => "protection",
-            Self::Attachments => "attachments",
-            Self::Officer => "officer",
-            Self::Reporter => "reporter",
-            Self::Shielded => "shielded",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|group| group.as_str() == name)
+        self.into()
     }
 }
 
@@ -112,7 +78,7 @@ impl GroupSet {
     }
 
     pub fn iter(self) -> impl Iterator<Item = ItemGroup> {
-        ItemGroup::ALL.into_iter().filter(move |group| self.contains(*group))
+        ItemGroup::ALL.iter().copied().filter(move |group| self.contains(*group))
     }
 
     /// For the database: one bit a group, in the order of [`ItemGroup::ALL`].
@@ -121,13 +87,15 @@ impl GroupSet {
     }
 
     pub fn from_bits(bits: i64) -> Self {
-        Self::of(ItemGroup::ALL.into_iter().filter(|group| bits & (1 << *group as i64) != 0))
+        Self::of(ItemGroup::ALL.iter().copied().filter(|group| bits & (1 << *group as i64) != 0))
     }
 }
 
 /// What a reader is to a record, at the moment of access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Relation {
     Owner,
     Counterpart,
@@ -142,30 +110,10 @@ pub enum Relation {
 }
 
 impl Relation {
-    pub const ALL: [Self; 9] = [
-        Self::Owner,
-        Self::Counterpart,
-        Self::ReceiverPreview,
-        Self::Receiver,
-        Self::FormerOwner,
-        Self::Reviewer,
-        Self::BreakGlass,
-        Self::Outsider,
-        Self::Nobody,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Counterpart => "counterpart",
-            Self::ReceiverPreview => "receiver_preview",
-            Self::Receiver => "receiver",
-            Self::FormerOwner => "former_owner",
-            Self::Reviewer => "reviewer",
-            Self::BreakGlass => "break_glass",
-            Self::Outsider => "outsider",
-            Self::Nobody => "nobody",
-        }
+        self.into()
     }
 
     /// The basis in law on which this relation reads a record.
@@ -192,25 +140,38 @@ impl Relation {
 
 /// The basis in law of a disclosure (法的根拠).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum LegalBasis {
     /// The body reads what it registered.
     OwnRecord,
     /// 児童福祉法25条の2: exchange within the regional council, between a center and its municipalities.
     #[serde(rename = "child_welfare_act_25_2")]
+    #[strum(serialize = "child_welfare_act_25_2")]
     ChildWelfareArticle25_2,
     /// 児童虐待防止法13条の4: provision of material or information between other bodies.
     #[serde(rename = "abuse_prevention_act_13_4")]
+    #[strum(serialize = "abuse_prevention_act_13_4")]
     AbusePreventionArticle13_4,
     /// 児童虐待防止法4条5項: analysis of serious cases by the state.
     #[serde(rename = "abuse_prevention_act_4_5")]
+    #[strum(serialize = "abuse_prevention_act_4_5")]
     AbusePreventionArticle4,
     /// An ordinance of the owner, for cases other than abuse.
     Ordinance,
 }
 
+impl LegalBasis {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// What the caller wants to do with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Operation {
     View,
     /// Older versions.
@@ -220,14 +181,10 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 3] = [Self::View, Self::History, Self::Search];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::View => "view",
-            Self::History => "history",
-            Self::Search => "search",
-        }
+        self.into()
     }
 }
 
@@ -291,14 +248,11 @@ impl Matrix {
             if name.trim() == "group" {
                 header = cells
                     .split_whitespace()
-                    .map(|cell| ItemGroup::named(cell).ok_or(MatrixError::UnknownName(number)))
+                    .map(|cell| cell.parse().map_err(|_| MatrixError::UnknownName(number)))
                     .collect::<Result<_, _>>()?;
                 continue;
             }
-            let relation = Relation::ALL
-                .into_iter()
-                .find(|relation| relation.as_str() == name.trim())
-                .ok_or(MatrixError::UnknownName(number))?;
+            let relation: Relation = name.trim().parse().map_err(|_| MatrixError::UnknownName(number))?;
             let cells: Vec<&str> = cells.split_whitespace().collect();
             if cells.len() != header.len() {
                 return Err(MatrixError::Cell(number));
@@ -388,7 +342,7 @@ pub fn visible_groups(operation: Operation, situation: &Situation<'_>) -> GroupS
     if shield.active && *relation == Relation::Outsider && reader.kind() == OrganizationKind::Municipality {
         return GroupSet::EMPTY;
     }
-    let ceiling = GroupSet::of(ItemGroup::ALL.into_iter().filter(|group| ceiling(*group, *relation)));
+    let ceiling = GroupSet::of(ItemGroup::ALL.iter().copied().filter(|group| ceiling(*group, *relation)));
     let mut groups = STANDARD
         .row(*relation)
         .union(VisibilitySettings::groups(&settings.show, *relation))

@@ -5,6 +5,7 @@
 //! clientAuth among the extended key usages, no CA certificate, exactly one organization URI among the subject
 //! alternative names, and a serial number.
 
+use data_encoding::HEXLOWER;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::{clock::Timestamp, domain::organization::OrganizationCode};
@@ -79,6 +80,5 @@ pub fn is_serial(text: &str) -> bool {
 
 /// A serial number as the registry of terminals keeps it.
 pub fn serial_text(bytes: &[u8]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.trim_start_matches('0').to_owned()
+    HEXLOWER.encode(bytes).trim_start_matches('0').to_owned()
 }

@@ -27,7 +27,9 @@ pub struct Organization {
 
 /// How a terminal says who uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum TerminalKind {
     /// A case system: names its responsible officer in a header.
     Machine,
@@ -37,10 +39,7 @@ pub enum TerminalKind {
 
 impl TerminalKind {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Machine => "machine",
-            Self::Desk => "desk",
-        }
+        self.into()
     }
 }
 

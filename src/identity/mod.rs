@@ -15,7 +15,9 @@ use crate::domain::organization::{OrganizationCode, OrganizationKind};
 
 /// What a staff member may do. Nothing is allowed that a role does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     Viewer,
     Caseworker,
@@ -25,21 +27,14 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 5] =
-        [Self::Viewer, Self::Caseworker, Self::Supervisor, Self::Auditor, Self::UserAdministrator];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Caseworker => "caseworker",
-            Self::Supervisor => "supervisor",
-            Self::Auditor => "auditor",
-            Self::UserAdministrator => "user_administrator",
-        }
+        self.into()
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text)
+        text.parse().ok()
     }
 }
 

@@ -16,7 +16,9 @@ use crate::{
 
 /// What an organization finds in its inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum InboxKind {
     RecordRegistered,
     RecordUpdated,
@@ -78,47 +80,7 @@ impl InboxKind {
 
     /// The word in the database and on the wire.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RecordRegistered => "record_registered",
-            Self::RecordUpdated => "record_updated",
-            Self::RecordClosed => "record_closed",
-            Self::RecordFound => "record_found",
-            Self::ShieldApproached => "shield_approached",
-            Self::RecordViewed => "record_viewed",
-            Self::TransferRequested => "transfer_requested",
-            Self::TransferOffered => "transfer_offered",
-            Self::TransferConfirmed => "transfer_confirmed",
-            Self::TransferTakenOver => "transfer_taken_over",
-            Self::TransferRejected => "transfer_rejected",
-            Self::TransferWithdrawn => "transfer_withdrawn",
-            Self::TransferExpired => "transfer_expired",
-            Self::SafetyCheckDone => "safety_check_done",
-            Self::SafetyCheckOverdue => "safety_check_overdue",
-            Self::MissingNotice => "missing_notice",
-            Self::MissingNoticeUpdated => "missing_notice_updated",
-            Self::MissingNoticeCancelled => "missing_notice_cancelled",
-            Self::NoticeAnswered => "notice_answered",
-            Self::MissingChildRegistered => "missing_child_registered",
-            Self::MissingChildSearched => "missing_child_searched",
-            Self::SeriousCaseDesignated => "serious_case_designated",
-            Self::SeriousCaseReviewed => "serious_case_reviewed",
-            Self::BreakGlass => "break_glass",
-            Self::InquiryReceived => "inquiry_received",
-            Self::InquiryAnswered => "inquiry_answered",
-            Self::ShieldLiftAsked => "shield_lift_asked",
-            Self::EditLockTakenOver => "edit_lock_taken_over",
-            Self::DisposalAsked => "disposal_asked",
-            Self::DisposalWithdrawn => "disposal_withdrawn",
-            Self::DisposalApproved => "disposal_approved",
-            Self::DisposalDone => "disposal_done",
-            Self::RecordDisposed => "record_disposed",
-            Self::TerminalRegistered => "terminal_registered",
-            Self::SearchManyNames => "search_many_names",
-            Self::SearchWalk => "search_walk",
-            Self::SearchAtNight => "search_at_night",
-            Self::SearchOwnName => "search_own_name",
-            Self::SearchRepeated => "search_repeated",
-        }
+        self.into()
     }
 }
 

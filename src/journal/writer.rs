@@ -514,12 +514,29 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::demo::world::Premises,
+        config::Config,
         gateway::Gateway,
         identity::Caller,
         journal::journal::Effect,
+        keys::keyring::Keyring,
         ledger::entry::{Act, Entry},
     };
+
+    /// A gateway on a new SQLite file, which nobody can call.
+    async fn gateway(directory: &std::path::Path) -> Arc<Gateway> {
+        let path = |name: &str| directory.join(name).display().to_string();
+        Keyring::create(&directory.join("keyring.toml"), None).unwrap();
+        let text = format!(
+            "node = \"node-1\"\nlog_origin = \"localhost/log/node-1\"\nlisten = \"127.0.0.1:0\"\n\
+             monitor_listen = \"127.0.0.1:0\"\ndatabase = \"sqlite:{}\"\nkeyring = \"{}\"\n\
+             [tls]\ncertificate = \"none\"\nkey = \"none\"\nclient_ca = \"none\"\nrevocation_list = \"none\"\n",
+            path("tsunagi.db"),
+            path("keyring.toml"),
+        );
+        std::fs::write(directory.join("tsunagi.toml"), text).unwrap();
+        let config = Config::load(&directory.join("tsunagi.toml"), std::iter::empty()).unwrap();
+        Gateway::open(config, Clock::system()).await.unwrap()
+    }
 
     /// A job that takes so long and says when it begins.
     async fn job(gateway: &Gateway, takes: Duration, begins: Option<oneshot::Sender<()>>) {
@@ -538,9 +555,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn jobs_that_take_long_do_not_share_a_transaction_for_ever() {
         let directory = tempfile::tempdir().unwrap();
-        let any = "127.0.0.1:0".parse().unwrap();
-        let premises = Premises::create(directory.path(), None, any, any, "").await.unwrap();
-        let gateway = Gateway::open(premises.config, Clock::system()).await.unwrap();
+        let gateway = gateway(directory.path()).await;
         for (takes, commits) in [(MAX_WORK / 3 * 2, 3), (Duration::ZERO, 2)] {
             let (begins, began) = oneshot::channel();
             let before = gateway.journal.counts();

@@ -6,9 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -21,7 +19,7 @@ use super::{
     token::{Opened, Token},
     vault::{Key, Place},
 };
-use crate::keys::error::KeyError;
+use crate::{files, keys::error::KeyError};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,8 +80,7 @@ impl Keyring {
         };
         keyring.add_master()?;
         Shreds::create(&Shreds::path_beside(path))?;
-        keyring.write(path, fs::OpenOptions::new().create_new(true))?;
-        sync_directory(path)?;
+        keyring.write(files::create)?;
         Ok(keyring)
     }
 
@@ -177,15 +174,14 @@ impl Keyring {
         Ok(())
     }
 
-    /// Puts the file in the place of the older one.
+    /// Puts the file in the place of the older one. It is durable then: keys in the database may not outlive the file
+    /// that opens them.
     fn replace(&self) -> Result<(), KeyError> {
-        let staged = self.path.with_extension("new");
-        self.write(&staged, fs::OpenOptions::new().create(true).truncate(true))?;
-        fs::rename(&staged, &self.path).map_err(|error| unusable(&self.path, &error.to_string()))?;
-        sync_directory(&self.path)
+        self.write(files::replace)
     }
 
-    fn write(&self, path: &Path, options: &mut fs::OpenOptions) -> Result<(), KeyError> {
+    fn write(&self, put: impl FnOnce(&Path, &[u8]) -> io::Result<()>) -> Result<(), KeyError> {
+        let path = &self.path;
         let encode = |key: &Key| BASE64_STANDARD.encode(key.bytes());
         let (mut master, mut master_in_token) = (BTreeMap::new(), BTreeMap::new());
         for (generation, key) in &self.master {
@@ -202,12 +198,7 @@ impl Keyring {
             token: self.token.clone(),
         };
         let text = Zeroizing::new(toml::to_string(&file).map_err(|error| unusable(path, &error.to_string()))?);
-        options
-            .write(true)
-            .mode(0o600)
-            .open(path)
-            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-            .map_err(|error| unusable(path, &error.to_string()))
+        put(path, text.as_bytes()).map_err(|error| unusable(path, &error.to_string()))
     }
 
     /// Works with the master keys. A token is opened once for it, where one holds any of them.
@@ -291,14 +282,6 @@ impl Masters<'_> {
 
 fn no_master(generation: u32) -> KeyError {
     KeyError::Missing { prefecture: "master".to_owned(), generation }
-}
-
-/// A new name is durable once its directory is: keys in the database may not outlive the file that opens them.
-pub(super) fn sync_directory(path: &Path) -> Result<(), KeyError> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|error| unusable(path, &error.to_string()))
 }
 
 fn unusable(path: &Path, why: &str) -> KeyError {

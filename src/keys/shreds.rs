@@ -11,7 +11,6 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -19,8 +18,8 @@ use std::{
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use zeroize::Zeroizing;
 
-use super::{keyring::sync_directory, vault::Key};
-use crate::keys::error::KeyError;
+use super::vault::Key;
+use crate::{files, keys::error::KeyError};
 
 /// Number of a leaf. A record's wrapped key names its own.
 pub type Slot = u64;
@@ -178,8 +177,7 @@ impl Shreds {
     /// It exists already, or cannot be written.
     pub fn create(path: &Path) -> Result<Self, KeyError> {
         let shreds = Self::of(path, Tree::new(Key::generate()?));
-        write(path, fs::OpenOptions::new().create_new(true), &shreds.tree)?;
-        sync_directory(path)?;
+        files::create(path, &shreds.tree.to_bytes()).map_err(|error| unusable(path, &error.to_string()))?;
         Ok(shreds)
     }
 
@@ -232,14 +230,9 @@ impl Shreds {
     /// # Errors
     /// It cannot be written; the older one is still there then.
     pub fn replace_file(&self) -> Result<(), KeyError> {
-        let mut staged = self.path.as_os_str().to_owned();
-        staged.push(".new");
-        let staged = PathBuf::from(staged);
-        write(&staged, fs::OpenOptions::new().create(true).truncate(true), &self.tree)?;
         // What the older file held is overwritten where it lies, as far as the file system does so.
         let older = fs::OpenOptions::new().write(true).open(&self.path);
-        fs::rename(&staged, &self.path).map_err(|error| unusable(&self.path, &error.to_string()))?;
-        sync_directory(&self.path)?;
+        files::replace(&self.path, &self.tree.to_bytes()).map_err(|error| unusable(&self.path, &error.to_string()))?;
         if let Ok(older) = older {
             wipe(older);
         }
@@ -260,15 +253,6 @@ fn wipe(mut file: fs::File) {
         left -= now as u64;
     }
     let _ = file.sync_all();
-}
-
-fn write(path: &Path, options: &mut fs::OpenOptions, tree: &Tree) -> Result<(), KeyError> {
-    options
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(&tree.to_bytes()).and_then(|()| file.sync_all()))
-        .map_err(|error| unusable(path, &error.to_string()))
 }
 
 fn unusable(path: &Path, why: &str) -> KeyError {

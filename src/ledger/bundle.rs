@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, io::Read};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
 use tar::{Archive, Builder, EntryType, Header};
 
 use super::checkpoint::{CheckpointError, MANIFEST, PublicKey, SignedNote, Signer};
@@ -139,7 +140,7 @@ fn in_order(files: &Files) -> impl Iterator<Item = (&str, &[u8])> {
 }
 
 fn hex_digest(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(digest(&SHA256, bytes).as_ref())
 }
 
 #[cfg(test)]

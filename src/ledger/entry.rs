@@ -26,7 +26,9 @@ use crate::{
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Act {
     Register,
     /// A file of many records; each of those registered follows as [`Act::Register`].
@@ -115,9 +117,17 @@ pub enum Act {
     Refused,
 }
 
+impl Act {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// Record data left.
     Disclosed,
@@ -126,6 +136,12 @@ pub enum Outcome {
     /// A search that found nothing to show.
     NoHit,
     Refused,
+}
+
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// One ledger entry. Field order is part of the format.
@@ -178,7 +194,9 @@ pub struct Entry {
 
 /// For what a caller looks (利用目的).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Purpose {
     /// A new report came in (通告受理).
     NewReport,
@@ -195,22 +213,12 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    pub const ALL: [Self; 6] =
-        [Self::NewReport, Self::Casework, Self::Transfer, Self::MissingChild, Self::SeriousCaseReview, Self::Audit];
-
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NewReport => "new_report",
-            Self::Casework => "casework",
-            Self::Transfer => "transfer",
-            Self::MissingChild => "missing_child",
-            Self::SeriousCaseReview => "serious_case_review",
-            Self::Audit => "audit",
-        }
+        self.into()
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
+        text.parse().ok()
     }
 }
 

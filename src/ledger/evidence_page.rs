@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::entry::{Act, Entry, Outcome, Purpose};
-use crate::domain::{organization::OrganizationCode, registry::Registry};
+use crate::domain::{organization::OrganizationCode, registry::Registry, visibility::LegalBasis};
 
 /// What the page is about.
 pub struct About<'a> {
@@ -77,15 +77,15 @@ fn row(out: &mut String, position: u64, entry: &Entry, registry: &Registry) {
         named(&entry.organization, registry),
         escaped(&entry.terminal),
         escaped(&entry.officer),
-        format!("{}<br>{}", act_in_japanese(entry.act), word_of(&entry.act)),
-        format!("{}<br>{}", outcome_in_japanese(entry.outcome), word_of(&entry.outcome)),
+        format!("{}<br>{}", act_in_japanese(entry.act), entry.act.as_str()),
+        format!("{}<br>{}", outcome_in_japanese(entry.outcome), entry.outcome.as_str()),
         entry.record.map(|record| record.to_string()).unwrap_or_default(),
         groups.join(", "),
         entry
             .purpose
             .map(|purpose| format!("{}<br>{}", purpose_in_japanese(purpose), purpose.as_str()))
             .unwrap_or_default(),
-        entry.legal_basis.map(|basis| word_of(&basis)).unwrap_or_default(),
+        entry.legal_basis.map(LegalBasis::as_str).unwrap_or_default().to_owned(),
     ];
     out.push_str("<tr>");
     cells.iter().for_each(|cell| out.extend(["<td>", cell, "</td>"]));
@@ -102,11 +102,6 @@ fn named(code: &str, registry: &Registry) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// The word under which a value is written.
-pub fn word_of(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn outcome_in_japanese(outcome: Outcome) -> &'static str {

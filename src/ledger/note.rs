@@ -8,6 +8,7 @@ use aws_lc_rs::{
     signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
 use super::checkpoint::CheckpointError;
@@ -93,7 +94,7 @@ impl PublicKey {
     }
 
     fn hash(&self) -> String {
-        self.id.iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&self.id)
     }
 
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), CheckpointError> {

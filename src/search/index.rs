@@ -437,7 +437,7 @@ impl Inner {
             self.unlist(slot);
         }
         let slot = self.records.put(record);
-        for (role, grams) in Role::ALL.into_iter().zip(grams_of(record.people())) {
+        for (role, grams) in Role::ALL.iter().copied().zip(grams_of(record.people())) {
             self.grams_mut(role).insert(&grams, slot);
         }
         self.births.insert(slot, self.records.birth_date(slot));
@@ -446,7 +446,7 @@ impl Inner {
 
     /// Nothing finds the record in a slot any more.
     fn unlist(&mut self, slot: u32) {
-        for (role, grams) in Role::ALL.into_iter().zip(grams_of(self.records.people(slot))) {
+        for (role, grams) in Role::ALL.iter().copied().zip(grams_of(self.records.people(slot))) {
             grams.iter().for_each(|gram| self.grams_mut(role).remove(*gram, slot));
         }
         self.births.remove(slot, self.records.birth_date(slot));

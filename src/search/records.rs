@@ -19,6 +19,8 @@ use crate::domain::{
 
 /// Whose name it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     Child,
     Guardian,
@@ -27,14 +29,10 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 3] = [Self::Child, Self::Guardian, Self::Relative];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Child => "child",
-            Self::Guardian => "guardian",
-            Self::Relative => "relative",
-        }
+        self.into()
     }
 }
 

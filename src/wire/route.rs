@@ -23,7 +23,7 @@ use crate::{
 
 use OrganizationKind::{ChildGuidanceCenter, Ministry, Municipality, Operator, Prefecture};
 
-pub const ALL: &[OrganizationKind] = &OrganizationKind::ALL;
+pub const ALL: &[OrganizationKind] = OrganizationKind::ALL;
 /// Those that have records.
 pub const BODIES: &[OrganizationKind] = &[Municipality, ChildGuidanceCenter];
 pub const CENTERS: &[OrganizationKind] = &[ChildGuidanceCenter];
@@ -34,7 +34,7 @@ pub const ACCOUNTABLE: &[OrganizationKind] = &[Municipality, ChildGuidanceCenter
 pub const MINISTRY: &[OrganizationKind] = &[Ministry];
 pub const OPERATOR: &[OrganizationKind] = &[Operator];
 
-pub const ANY: &[Role] = &Role::ALL;
+pub const ANY: &[Role] = Role::ALL;
 pub const READ: &[Role] = &[Role::Viewer, Role::Caseworker, Role::Supervisor];
 pub const CASEWORK: &[Role] = &[Role::Caseworker, Role::Supervisor];
 pub const SUPERVISE: &[Role] = &[Role::Supervisor];

@@ -11,6 +11,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use data_encoding::HEXLOWER;
+
 use super::request::AddCheckpoint;
 use crate::{
     clock::Clock,
@@ -156,9 +158,9 @@ fn not_kept(file: &Path, error: &dyn std::error::Error) -> Verdict {
 
 /// A log's file: origins may hold characters that a file name may not.
 fn state_file(origin: &str) -> String {
-    let hash = leaf_hash(origin.as_bytes());
-    let name: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("{name}.checkpoint")
+    let mut name = HEXLOWER.encode(&leaf_hash(origin.as_bytes()));
+    name.truncate(24);
+    name + ".checkpoint"
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -111,6 +111,9 @@ mod fields {
 
     // E0451
     fn granting_oneself(grant: Grant) -> Grant {
-        Grant { groups: crate::domain::visibility::GroupSet::of(crate::domain::visibility::ItemGroup::ALL), ..grant }
+        Grant {
+            groups: crate::domain::visibility::GroupSet::of(crate::domain::visibility::ItemGroup::ALL.iter().copied()),
+            ..grant
+        }
     }
 }

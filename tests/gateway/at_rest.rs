@@ -6,7 +6,7 @@ use encoding_rs::SHIFT_JIS;
 use regex::bytes::Regex;
 use serde_json::json as j;
 use sqlx::{Connection, Executor, PgConnection};
-use tsunagi::cli::demo::world::Premises;
+use tsunagi_testkit::world::Premises;
 
 use crate::{crash, harness::*, postgres};
 

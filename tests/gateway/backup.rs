@@ -14,16 +14,16 @@ use serde_json::json as j;
 use tempfile::TempDir;
 use tokio::process::Command;
 use tsunagi::{
-    cli::demo::{
-        people::People,
-        world::{Party, Premises},
-    },
     client::Client,
     clock::Clock,
     domain::organization::OrganizationCode,
     gateway::Gateway,
     ledger::checkpoint::{Checkpoint, PublicKey},
     store,
+};
+use tsunagi_testkit::{
+    people::People,
+    world::{Party, Premises},
 };
 use uuid::Uuid;
 

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 use tsunagi::{
-    cli::demo::{people::Family, world::Party},
     client::Reply,
     wire::{json as json_form, xml},
 };
+use tsunagi_testkit::{people::Family, world::Party};
 
 use crate::harness::*;
 

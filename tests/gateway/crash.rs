@@ -18,17 +18,17 @@ use std::{
 use serde_json::{Value, json as j};
 use tokio::process::{Child, Command};
 use tsunagi::{
-    cli::demo::{
-        people::People,
-        world::{OPERATOR_OFFICER, Party, Premises},
-    },
     client::{Client, Reply, RequestBuilder},
     clock::Clock,
     config::Config,
     domain::organization::OrganizationCode,
     gateway::Gateway,
-    pki::Flaw,
     store,
+};
+use tsunagi_testkit::{
+    people::People,
+    pki::Flaw,
+    world::{OPERATOR_OFFICER, Party, Premises},
 };
 use uuid::Uuid;
 

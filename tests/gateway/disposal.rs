@@ -9,7 +9,6 @@ use std::{
 use serde_json::{Value, json as j};
 use sqlx::{Connection, PgConnection};
 use tsunagi::{
-    cli::demo::{people::Family, world::Party},
     client::Reply,
     clock::Clock,
     gateway::Gateway,
@@ -18,6 +17,7 @@ use tsunagi::{
     operations::elapse::elapse,
     store::{self, error::StoreError, open::Store},
 };
+use tsunagi_testkit::{people::Family, world::Party};
 use uuid::Uuid;
 
 use crate::{harness::*, postgres};

@@ -1,10 +1,8 @@
 //! The edit lock: while one officer works on a record nobody else of the owner writes it, and nobody outside notices.
 
 use serde_json::{Value, json as j};
-use tsunagi::{
-    cli::demo::world::Party,
-    client::{Client, Reply},
-};
+use tsunagi::client::{Client, Reply};
+use tsunagi_testkit::world::Party;
 
 use crate::harness::*;
 

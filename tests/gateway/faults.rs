@@ -15,13 +15,15 @@ use std::{fs, net::SocketAddr, path::Path};
 use serde_json::json as j;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tsunagi::{
-    cli::demo::world::{Party, Premises},
     client::{Client, Reply},
     clock::Clock,
     domain::organization::OrganizationCode,
     gateway::Gateway,
-    pki::Flaw,
     store,
+};
+use tsunagi_testkit::{
+    pki::Flaw,
+    world::{Party, Premises},
 };
 use uuid::Uuid;
 

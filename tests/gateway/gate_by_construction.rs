@@ -32,7 +32,7 @@ fn cheats(module: &str) -> Vec<Cheat> {
 /// Compiles the crate with one module of cheats; answers the codes of errors by line of `cheats.rs`.
 fn compile(module: &str) -> HashMap<u64, Vec<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["rustc", "--lib", "--locked", "--offline", "--message-format=json", "--"])
+        .args(["rustc", "--package", "tsunagi", "--lib", "--locked", "--offline", "--message-format=json", "--"])
         .args(["--cfg", &format!("tsunagi_cheats=\"{module}\"")])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()

@@ -2,13 +2,10 @@
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tsunagi::{
-    cli::demo::{
-        people::{Family, People},
-        world::{Party, Premises, World},
-    },
-    client::Reply,
-    clock::Clock,
+use tsunagi::{client::Reply, clock::Clock};
+use tsunagi_testkit::{
+    people::{Family, People},
+    world::{Party, Premises, World},
 };
 
 use crate::postgres;

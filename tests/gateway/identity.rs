@@ -7,7 +7,6 @@ use rcgen::{
 use rustls::{pki_types::UnixTime, server::danger::ClientCertVerifier};
 use serde_json::json as j;
 use tsunagi::{
-    cli::demo::world::{OPERATOR_OFFICER, Party},
     client::{Client, Credentials},
     clock::utc_now,
     domain::{idempotency::Idempotency, organization::OrganizationCode},
@@ -20,9 +19,12 @@ use tsunagi::{
     journal::journal::Effect,
     ledger::entry::{Act, Entry, Outcome},
     operations::accounts::terminals::{NewTerminal, RegisterTerminal, register_terminal},
-    pki::{Authority, Flaw},
     server::tls::provider,
     store,
+};
+use tsunagi_testkit::{
+    pki::{Authority, Flaw},
+    world::{OPERATOR_OFFICER, Party},
 };
 
 use crate::harness::*;

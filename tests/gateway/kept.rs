@@ -10,6 +10,7 @@ use std::{
     process::Command,
 };
 
+use data_encoding::HEXLOWER;
 use rcgen::{
     CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
@@ -19,13 +20,15 @@ use sqlx::SqlitePool;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use tsunagi::{
-    cli::demo::world::{Premises, World},
     client::{Client, Reply, RequestBuilder},
     clock::{Clock, utc_now},
     config::Config,
     identity::certificate::ORGANIZATION_URI,
     operations::elapse::elapse,
+};
+use tsunagi_testkit::{
     pki::Authority,
+    world::{Premises, World},
 };
 
 use crate::{harness::*, postgres};
@@ -189,7 +192,7 @@ impl Opened {
         for file in list(&self.contents["files"]) {
             let reply = ask(&self.client_of(file), file).await;
             succeeded(file, &reply)?;
-            let digest: String = Sha256::digest(&reply.body).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = HEXLOWER.encode(&Sha256::digest(&reply.body));
             if file["sha256"] != digest {
                 return Err(format!("{}: another file", named(file)));
             }

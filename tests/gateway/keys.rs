@@ -15,16 +15,16 @@ use std::{
 use serde_json::{Value, json as j};
 use tokio::process::Command;
 use tsunagi::{
-    cli::demo::{
-        people::People,
-        world::{Party, Premises, World},
-    },
     client::Client,
     clock::Clock,
     config::Config,
     gateway::Gateway,
     keys::keyring::{Keyring, NewMaster},
     store,
+};
+use tsunagi_testkit::{
+    people::People,
+    world::{Party, Premises, World},
 };
 use uuid::Uuid;
 
@@ -236,7 +236,7 @@ async fn an_interrupted_pass_goes_on_where_it_was() {
     let premises = Premises {
         directory: directory.path().to_owned(),
         config: config.clone(),
-        authority: tsunagi::pki::Authority::open(&directory.path().join("certs")).unwrap(),
+        authority: tsunagi_testkit::pki::Authority::open(&directory.path().join("certs")).unwrap(),
     };
     world.stop().await;
     let_keys_change(&database(&config)).await;

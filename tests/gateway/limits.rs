@@ -14,11 +14,8 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_rustls::client::TlsStream;
-use tsunagi::{
-    cli::demo::world::Party,
-    client::{Reply, tls_config},
-    domain::format::NAMESPACE,
-};
+use tsunagi::{client::Reply, domain::format::NAMESPACE, https::tls_config};
+use tsunagi_testkit::world::Party;
 
 use crate::harness::*;
 

@@ -1,7 +1,7 @@
 //! Story step 5: a center's child has vanished.
 
 use serde_json::{Value, json as j};
-use tsunagi::cli::demo::world::Party;
+use tsunagi_testkit::world::Party;
 
 use crate::harness::*;
 

@@ -8,13 +8,13 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, process::Stdio,
 use serde_json::json as j;
 use sqlx::{Connection, PgConnection};
 use tsunagi::{
-    cli::demo::people::{Family, People},
     client::{Client, Reply},
     config::Config,
     gateway::Gateway,
     operations::elapse::elapse,
     server::start::Server,
 };
+use tsunagi_testkit::people::{Family, People};
 
 use self::{
     cable::Cable,
@@ -154,7 +154,8 @@ async fn a_session_holds_on_every_node_and_ends_on_every_node() {
     let staff = j!({ "id": "desk", "name": "窓口 担当", "roles": ["caseworker"], "password": "correct horse battery" });
     assert_eq!(here.post("/v1/staff").json(&staff).send().await.unwrap().status, 201);
     let code = tsunagi::domain::organization::OrganizationCode::parse(CITY_A).unwrap();
-    let serial = stage.world.premises.authority.issue_terminal("desk", &code, tsunagi::pki::Flaw::None).unwrap();
+    let serial =
+        stage.world.premises.authority.issue_terminal("desk", &code, tsunagi_testkit::pki::Flaw::None).unwrap();
     let terminal = j!({ "serial": serial, "organization": CITY_A, "kind": "desk", "label": "窓口" });
     assert_eq!(stage.world.operator.post("/v1/terminals").json(&terminal).send().await.unwrap().status, 201);
     let credentials = stage.world.premises.credentials("desk");

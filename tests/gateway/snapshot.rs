@@ -10,10 +10,6 @@ use std::{
 use serde_json::json as j;
 use tempfile::TempDir;
 use tsunagi::{
-    cli::demo::{
-        people::Family,
-        world::{Premises, World},
-    },
     clock::Clock,
     config::Config,
     domain::{calendar::PartialDate, organization::OrganizationCode},
@@ -24,6 +20,10 @@ use tsunagi::{
         pattern::Pattern,
         query::{BirthCriterion, Query},
     },
+};
+use tsunagi_testkit::{
+    people::Family,
+    world::{Premises, World},
 };
 
 use crate::harness::*;
@@ -93,7 +93,7 @@ impl House {
         let premises = Premises {
             directory: self.directory.path().to_owned(),
             config: self.config.clone(),
-            authority: tsunagi::pki::Authority::open(&self.path("certs")).unwrap(),
+            authority: tsunagi_testkit::pki::Authority::open(&self.path("certs")).unwrap(),
         };
         let world = World::start(premises, Clock::system()).await.unwrap();
         let city = world.connect("city-2", CITY_B, "o1", &ALL_ROLES).await.unwrap();

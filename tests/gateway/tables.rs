@@ -5,7 +5,6 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 
 use serde_json::{Value, json as j};
 use tsunagi::{
-    cli::demo::world::Party,
     client::{Client, Reply},
     domain::{
         organization::OrganizationCode,
@@ -16,6 +15,7 @@ use tsunagi::{
         routes,
     },
 };
+use tsunagi_testkit::world::Party;
 
 use crate::harness::*;
 
@@ -41,9 +41,9 @@ fn visibility_is_what_the_committed_table_says() {
     ItemGroup::ALL.iter().for_each(|group| write!(table, " {:<11}", group.as_str()).unwrap());
     table.push('\n');
     let (city, center) = (OrganizationCode::parse(CITY_B).unwrap(), OrganizationCode::parse(FAR_CENTER).unwrap());
-    for relation in Relation::ALL {
+    for relation in Relation::ALL.iter().copied() {
         for (kind, reader) in [("city", &city), ("center", &center)] {
-            for operation in Operation::ALL {
+            for operation in Operation::ALL.iter().copied() {
                 for (word, shield) in [
                     ("open", Shield::default()),
                     ("shielded", Shield { active: true, named: Vec::new() }),
@@ -60,7 +60,7 @@ fn visibility_is_what_the_committed_table_says() {
                     let groups: GroupSet = visible_groups(operation, &situation);
                     let reader = format!("{} ({kind})", relation.as_str());
                     write!(table, "{reader:<24} {:<8} {word:<15}", operation.as_str()).unwrap();
-                    for group in ItemGroup::ALL {
+                    for group in ItemGroup::ALL.iter().copied() {
                         write!(table, " {:<11}", if groups.contains(group) { "yes" } else { "-" }).unwrap();
                     }
                     table = table.trim_end().to_owned() + "\n";

@@ -13,7 +13,6 @@ use std::{
 use sqlx::SqlitePool;
 use tempfile::TempDir;
 use tsunagi::{
-    cli::demo::world::Premises,
     clock::Clock,
     domain::organization::OrganizationCode,
     gateway::Gateway,
@@ -28,6 +27,7 @@ use tsunagi::{
     publish::leaves,
     store::{self, reading},
 };
+use tsunagi_testkit::world::Premises;
 use uuid::Uuid;
 
 use crate::harness::*;

@@ -1,7 +1,8 @@
 //! Story step 4: a record changes hands, and has exactly one owner at every moment.
 
 use serde_json::{Value, json as j};
-use tsunagi::{cli::demo::world::Party, client::Reply};
+use tsunagi::client::Reply;
+use tsunagi_testkit::world::Party;
 
 use crate::harness::*;
 

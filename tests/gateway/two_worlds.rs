@@ -14,10 +14,8 @@ use proptest::{
 };
 use regex::Regex;
 use serde_json::{Value, json as j};
-use tsunagi::{
-    cli::demo::{people::Family, world::Party},
-    client::Reply,
-};
+use tsunagi::client::Reply;
+use tsunagi_testkit::{people::Family, world::Party};
 
 use crate::harness::*;
 

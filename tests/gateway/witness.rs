@@ -16,7 +16,6 @@ use tokio::{
 };
 use tsunagi::{
     cli::{
-        demo::world::{Premises, World, WorldError},
         ledger::bundle::{BundleRefuted, verify_bundle},
         witness::create_key,
     },
@@ -31,13 +30,16 @@ use tsunagi::{
         merkle::{Hash, Tree, leaf_hash},
     },
     node::open::lock,
-    pki::{Authority, Flaw},
     publish::client::{Answer, WitnessClient},
     store::{self, reading},
     witness::{
         request::AddCheckpoint,
         serve::{WitnessConfig, WitnessServer, WitnessTls},
     },
+};
+use tsunagi_testkit::{
+    pki::{Authority, Flaw},
+    world::{Premises, World, WorldError},
 };
 
 use crate::harness::*;

@@ -15,11 +15,10 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tsunagi::{
-    cli::demo::world::{OPERATOR_OFFICER, Premises},
-    client::Client,
-    domain::organization::OrganizationCode,
+use tsunagi::{client::Client, domain::organization::OrganizationCode};
+use tsunagi_testkit::{
     pki::Flaw,
+    world::{OPERATOR_OFFICER, Premises},
 };
 
 use crate::{

@@ -2,9 +2,9 @@
 
 use crate::keys::error::KeyError;
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{BufReader, BufWriter, Read, Write},
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    fs::{self, File},
+    io::{BufReader, BufWriter, IntoInnerError, Read, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,11 +18,11 @@ use zeroize::Zeroizing;
 use super::{
     BackupError, at, new_key, read_key,
     segment::remove_before,
-    sync_directory,
     wal::{Committed, Position, WalError, committed_since},
 };
 use crate::{
     clock::{Timestamp, unclocked_id},
+    files::Replacing,
     keys::{
         keyring::Keyring,
         vault::{Key, Place},
@@ -231,11 +231,9 @@ fn write(
     image: &Image<'_>,
     mut manifest: Manifest,
 ) -> Result<Manifest, BackupError> {
-    let staged = beside(to, ".new");
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&staged);
-    let mut out = BufWriter::with_capacity(CHUNK, file.map_err(at(&staged))?);
-    out.write_all(manifest.id.as_bytes()).and_then(|()| out.write_all(&head)).map_err(at(&staged))?;
-    let mut chunks = Chunks { out, key, id: manifest.id, number: 0, path: &staged };
+    let mut out = BufWriter::with_capacity(CHUNK, Replacing::begin(to).map_err(at(to))?);
+    out.write_all(manifest.id.as_bytes()).and_then(|()| out.write_all(&head)).map_err(at(to))?;
+    let mut chunks = Chunks { out, key, id: manifest.id, number: 0, path: to };
     manifest.position = image.wal.as_ref().map(|(_, committed)| committed.position.clone());
     (manifest.page_size, manifest.pages) = image.size(to)?;
     let mut context = Context::new(&SHA256);
@@ -251,20 +249,13 @@ fn write(
     }
     manifest.sha256.copy_from_slice(context.finish().as_ref());
     chunks.put(MANIFEST, &postcard::to_allocvec(&manifest).map_err(|_| StoreError::Corrupt("manifest"))?)?;
-    let file = chunks
-        .out
-        .into_inner()
-        .map_err(|error| BackupError::File { path: staged.clone(), error: error.into_error() })?;
-    file.sync_all().map_err(at(&staged))?;
-    fs::rename(&staged, to).map_err(at(to))?;
-    if let Some(directory) = to.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        sync_directory(directory)?;
-    }
+    let written = chunks.out.into_inner().map_err(IntoInnerError::into_error).and_then(Replacing::finish);
+    written.map_err(at(to))?;
     Ok(manifest)
 }
 
 struct Chunks<'a> {
-    out: BufWriter<File>,
+    out: BufWriter<Replacing>,
     key: Key,
     id: Uuid,
     number: u64,

@@ -28,6 +28,7 @@ pub use self::{
     wal::WalError,
 };
 use crate::{
+    files,
     keys::{
         keyring::Keyring,
         vault::{Key, Place},
@@ -113,7 +114,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
 
 /// Makes the names in a directory durable.
 fn sync_directory(directory: &Path) -> Result<(), BackupError> {
-    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(at(directory))
+    files::sync_directory(directory).map_err(at(directory))
 }
 
 /// Makes the key of a new file. Answers it, and the file's head, which holds it wrapped by the current master key.

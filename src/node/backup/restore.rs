@@ -17,6 +17,7 @@ use super::{
     sync_directory,
 };
 use crate::{
+    files,
     keys::keyring::Keyring,
     store::{
         error::StoreError,
@@ -135,10 +136,7 @@ impl Making {
         }
         std::fs::rename(&self.staged, &self.database).map_err(at(&self.database))?;
         self.is_done = true;
-        match self.database.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            Some(directory) => sync_directory(directory),
-            None => sync_directory(Path::new(".")),
-        }
+        sync_directory(files::directory_of(&self.database))
     }
 }
 

@@ -7,10 +7,9 @@
 
 use crate::keys::error::KeyError;
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufReader, BufWriter, Read, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    fs::File,
+    io::{self, BufReader, BufWriter, IntoInnerError, Read, Write},
+    path::Path,
 };
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -20,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     clock::unclocked_id,
+    files::{self, Replacing},
     keys::vault::{CENTRAL, Place, Vault},
     ledger::merkle::Hash,
     store::{error::StoreError, ledger::Head},
@@ -97,17 +97,7 @@ impl From<KeyError> for Unfit {
 /// # Errors
 /// It cannot be removed.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
-    let mut half = path.as_os_str().to_owned();
-    half.push(".new");
-    for file in [path, Path::new(&half)] {
-        match fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(KeyError::Keyring(format!("{}: {error}", file.display())).into());
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    files::remove(path).map_err(|error| KeyError::Keyring(format!("{}: {error}", path.display())).into())
 }
 
 /// Begins every file, and says how it is read.
@@ -130,21 +120,9 @@ fn place(row: &String) -> Place<'_> {
 /// A snapshot being written, beside the one that it will replace.
 pub struct Writing<'a> {
     vault: &'a Vault,
-    out: BufWriter<File>,
+    out: BufWriter<Replacing>,
     id: Uuid,
     number: u64,
-    path: PathBuf,
-    beside: PathBuf,
-    is_done: bool,
-}
-
-impl Drop for Writing<'_> {
-    /// Half a snapshot is of no use.
-    fn drop(&mut self) {
-        if !self.is_done {
-            let _ = fs::remove_file(&self.beside);
-        }
-    }
 }
 
 impl<'a> Writing<'a> {
@@ -153,17 +131,11 @@ impl<'a> Writing<'a> {
     /// # Errors
     /// The file cannot be written.
     pub fn begin(path: &Path, vault: &'a Vault, standing: Standing) -> Result<Self, Unfit> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
-        // What an interrupted stop left.
-        let _ = fs::remove_file(&beside);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         let id = unclocked_id();
-        let mut out = BufWriter::new(file);
+        let mut out = BufWriter::new(Replacing::begin(path)?);
         out.write_all(MAGIC)?;
         out.write_all(id.as_bytes())?;
-        let mut writing = Self { vault, out, id, number: 0, path: path.to_owned(), beside, is_done: false };
+        let mut writing = Self { vault, out, id, number: 0 };
         let manifest = Manifest { program: program()?, standing };
         writing.seal(MANIFEST, &postcard::to_allocvec(&manifest).map_err(|_| Unfit::Damaged)?)?;
         Ok(writing)
@@ -187,14 +159,7 @@ impl<'a> Writing<'a> {
     /// The file cannot be written.
     pub fn end(mut self) -> Result<(), Unfit> {
         self.seal(END, &[])?;
-        self.out.flush()?;
-        self.out.get_ref().sync_all()?;
-        fs::rename(&self.beside, &self.path)?;
-        self.is_done = true;
-        if let Some(directory) = self.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            File::open(directory)?.sync_all()?;
-        }
-        Ok(())
+        Ok(self.out.into_inner().map_err(IntoInnerError::into_error)?.finish()?)
     }
 
     fn seal(&mut self, kind: u8, bytes: &[u8]) -> Result<(), Unfit> {

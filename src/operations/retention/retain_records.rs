@@ -31,7 +31,7 @@ pub struct RetentionView {
 impl RetentionView {
     fn of(settings: &RetentionSettings) -> Self {
         let by_class = |rule: &dyn Fn(RetentionClass) -> Option<RetentionRule>| {
-            RetentionClass::ALL.into_iter().filter_map(|class| Some((class, rule(class)?))).collect()
+            RetentionClass::ALL.iter().copied().filter_map(|class| Some((class, rule(class)?))).collect()
         };
         Self { standard: by_class(&standard), in_force: by_class(&|class| settings.rule(class)) }
     }

@@ -48,7 +48,7 @@ impl SearchIndex {
         tell(PartKind::Organizations, inner.records.write_organizations())?;
         inner.records.header_parts().try_for_each(|part| tell(PartKind::Headers, part))?;
         inner.records.text_parts().try_for_each(|part| tell(PartKind::Texts, part))?;
-        for role in Role::ALL {
+        for role in Role::ALL.iter().copied() {
             inner.grams(role).parts().try_for_each(|part| tell(PartKind::Grams(role), part))?;
         }
         tell(PartKind::Births, inner.births.write())?;

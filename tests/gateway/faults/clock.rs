@@ -5,10 +5,8 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use serde_json::json as j;
 use tokio::process::Command;
-use tsunagi::{
-    cli::demo::world::{Party, Premises},
-    client::Client,
-};
+use tsunagi::client::Client;
+use tsunagi_testkit::world::{Party, Premises};
 
 use crate::{crash, faults::*, harness::*};
 

@@ -14,10 +14,7 @@ use hyper::{body::Frame, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json as j;
 use tokio::{net::TcpStream, sync::mpsc};
-use tsunagi::{
-    client::{Client, tls_config},
-    domain::organization::OrganizationCode,
-};
+use tsunagi::{client::Client, domain::organization::OrganizationCode, https::tls_config};
 
 use crate::{crash, faults::*, harness::*};
 

@@ -10,10 +10,12 @@ use std::{
 };
 
 use tsunagi::{
-    cli::demo::world::{Party, World},
     clock::Clock,
-    pki::Authority,
     server::{error::StartError, start::Server},
+};
+use tsunagi_testkit::{
+    pki::Authority,
+    world::{Party, World},
 };
 
 use crate::{faults::*, harness::*};
@@ -87,7 +89,7 @@ async fn an_older_list_is_not_taken_and_not_at_the_next_start_either() {
     }
     // The twin: with a newer list that names nobody it starts, and the terminal is back.
     authority.publish_list(&[], 30).unwrap();
-    let premises = tsunagi::cli::demo::world::Premises { directory: directory.path().to_owned(), config, authority };
+    let premises = tsunagi_testkit::world::Premises { directory: directory.path().to_owned(), config, authority };
     let world = World::start(premises, Clock::system()).await.unwrap();
     assert_eq!(world.another(&city).unwrap().get("/v1/session").send().await.unwrap().status, 200);
     world.stop().await;

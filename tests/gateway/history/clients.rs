@@ -8,10 +8,8 @@ use std::{
 
 use serde_json::{Value, json as j};
 use tokio::sync::Barrier;
-use tsunagi::{
-    cli::demo::people::Family,
-    client::{Client, Reply, RequestBuilder},
-};
+use tsunagi::client::{Client, Reply, RequestBuilder};
+use tsunagi_testkit::people::Family;
 
 use super::{
     History,

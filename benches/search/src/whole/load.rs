@@ -3,7 +3,6 @@
 
 use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteConnectOptions};
 use tsunagi::{
-    cli::demo::world::Premises,
     clock::Clock,
     gateway::Gateway,
     keys::vault::{Key, Place, Vault},
@@ -12,6 +11,7 @@ use tsunagi::{
         merkle::{Frontier, leaf_hash},
     },
 };
+use tsunagi_testkit::world::Premises;
 use uuid::Uuid;
 
 use crate::{

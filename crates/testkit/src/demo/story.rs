@@ -1,13 +1,17 @@
 //! The story, step by step, through the API.
 
 use serde_json::{Value, json};
-
-use super::{
-    narrator::Narrator,
-    people::{Family, People},
-    world::{Party, World, WorldError, expect},
+use tsunagi::{
+    cli::ledger::verify,
+    client::{Reply, expect},
+    ledger::evidence::Evidence,
 };
-use crate::{cli::ledger::verify, client::Reply, ledger::evidence::Evidence};
+
+use super::narrator::Narrator;
+use crate::{
+    people::{Family, People},
+    world::{Party, World, WorldError},
+};
 
 /// The parties of the story.
 pub struct Cast {

@@ -1,5 +1,5 @@
 //! A public-key infrastructure for development, demonstration and tests: one CA, a server, terminals, a revocation
-//! list. Production certificates come from the administration's own CA; nothing here runs in the gateway.
+//! list. Production certificates come from the administration's own CA; nothing here is in the program that serves.
 
 use std::{
     fs, io,
@@ -7,14 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams,
     SanType, SerialNumber,
 };
 use time::Duration;
-
-use crate::{
+use tsunagi::{
     clock::{random_bytes, utc_now},
     domain::organization::OrganizationCode,
     identity::certificate::{ORGANIZATION_URI, serial_text},
@@ -188,9 +188,7 @@ fn params(name: &str, days: i64) -> Result<CertificateParams, PkiError> {
 
 fn decode(serial: &str) -> Result<Vec<u8>, PkiError> {
     let padded = if serial.len() % 2 == 1 { format!("0{serial}") } else { serial.to_owned() };
-    let digits: Option<Vec<u32>> = padded.chars().map(|c| c.to_digit(16)).collect();
-    let digits = digits.ok_or_else(|| PkiError::Serial(serial.to_owned()))?;
-    Ok(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte * 16 + digit) as u8).collect())
+    HEXLOWER_PERMISSIVE.decode(padded.as_bytes()).map_err(|_| PkiError::Serial(serial.to_owned()))
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), PkiError> {

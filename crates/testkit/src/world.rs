@@ -8,22 +8,20 @@ use std::{
 };
 
 use serde_json::json;
-
-use crate::{
-    client::{Client, ClientError, Credentials, Reply},
+use tsunagi::{
+    client::{Client, ClientError, Credentials, expect},
     clock::Clock,
     config::{Config, ConfigError},
     domain::organization::OrganizationCode,
     error::Error,
     gateway::Gateway,
     keys::{error::KeyError, keyring::Keyring},
-    node::{load::LoadError, open::OpenError},
+    node::open::OpenError,
     operations::accounts::bootstrap::bootstrap,
-    pki::{Authority, Flaw, PkiError},
     server::{error::StartError, start::Server},
-    store::error::StoreError,
-    witness::serve::WitnessError,
 };
+
+use crate::pki::{Authority, Flaw, PkiError};
 
 /// What went wrong while a world was made, or what a party did not expect.
 #[derive(Debug, thiserror::Error)]
@@ -33,19 +31,13 @@ pub enum WorldError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
     Key(#[from] KeyError),
-    #[error(transparent)]
-    Load(#[from] LoadError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
     Client(#[from] ClientError),
-    #[error("witness: {0}")]
-    Witness(#[from] WitnessError),
     #[error(transparent)]
     Gateway(#[from] Error),
     #[error("{0}")]
@@ -181,7 +173,8 @@ impl World {
     pub async fn add_staff(&self, party: &Party, officer: &str, roles: &[&str]) -> Result<(), WorldError> {
         let administrator = Client::new(self.address, &self.premises.credentials(&party.name), Some(ADMINISTRATOR))?;
         let staff = json!({ "id": officer, "name": format!("職員 {officer}"), "roles": roles });
-        expect(administrator.post("/v1/staff").json(&staff).send().await?, 201).map(|_| ())
+        expect(administrator.post("/v1/staff").json(&staff).send().await?, 201)?;
+        Ok(())
     }
 
     /// Issues a certificate and registers the terminal that holds it.
@@ -208,17 +201,5 @@ impl World {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
-    }
-}
-
-/// The reply, if it has the expected status.
-///
-/// # Errors
-/// It has another; the text says what it says.
-pub fn expect(reply: Reply, status: u16) -> Result<Reply, WorldError> {
-    if reply.status.as_u16() == status {
-        Ok(reply)
-    } else {
-        Err(WorldError::Unexpected(format!("expected {status}, got {}: {}", reply.status, reply.text())))
     }
 }

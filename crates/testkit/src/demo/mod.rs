@@ -1,9 +1,7 @@
 //! `tsunagi demo`: a gateway of its own, a few thousand synthetic records, and the whole story.
 
 pub mod narrator;
-pub mod people;
 pub mod story;
-pub mod world;
 
 use std::{
     fs,
@@ -15,14 +13,13 @@ use std::{
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
+use tsunagi::{client::expect, clock::Clock, say};
 
-use self::{
-    narrator::Narrator,
+use self::{narrator::Narrator, story::Cast};
+use crate::{
     people::{Family, People},
-    story::Cast,
-    world::{Party, Premises, World, WorldError, expect},
+    world::{Party, Premises, World, WorldError},
 };
-use crate::clock::Clock;
 
 #[derive(Args)]
 pub struct Options {
@@ -47,7 +44,11 @@ const CALLERS: usize = 16;
 const MARKER: &str = "README.txt";
 
 impl Options {
-    pub(super) async fn run(self) -> Result<(), WorldError> {
+    /// Plays the demonstration.
+    ///
+    /// # Errors
+    /// It could not be made, or an expectation of the story did not hold.
+    pub async fn run(self) -> Result<(), WorldError> {
         let address = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
         // Before anything is removed: it may be what another demonstration serves from.
         for port in [self.port, self.port.saturating_add(1)] {

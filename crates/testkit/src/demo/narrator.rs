@@ -1,5 +1,6 @@
 //! Tells the story as it happens, and keeps count of what held.
 
+use tsunagi::say;
 use uuid::Uuid;
 
 /// Prints each step: who did what, what they saw, what was withheld, which ledger entry proves it.

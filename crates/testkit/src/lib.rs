@@ -1,0 +1,7 @@
+//! What the demonstration, tests and benchmarks share: certificates, a gateway of its own in a directory, parties that
+//! call it, families that do not exist. It is for development: nothing that serves depends on it.
+
+pub mod demo;
+pub mod people;
+pub mod pki;
+pub mod world;
