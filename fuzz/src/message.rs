@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use serde::de::DeserializeOwned;
 use tsunagi::{
     domain::missing_notice::NoticeContent,
-    error::Error,
+    error::{Error, RequestError},
     operations::{search::search_nationwide::SearchRequest, transfers::transfer_offer::TransferOffer},
 };
 
@@ -20,7 +20,11 @@ pub fn enter(bytes: &[u8]) {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) {
-    let Err(Error::Body(told)) = call(HeaderMap::new(), HashMap::new(), bytes.to_vec()).json::<T>() else { return };
+    let Err(Error::Request(RequestError::Body(told))) =
+        call(HeaderMap::new(), HashMap::new(), bytes.to_vec()).json::<T>()
+    else {
+        return;
+    };
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     // Names of people are rarely ASCII: of what is not, nothing may stand in both, but for single marks.
     let words = told.split(|c: char| c.is_ascii() || c == '…').filter(|word| word.chars().count() > 1);

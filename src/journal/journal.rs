@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     domain::organization::OrganizationCode,
-    error::Error,
+    error::{Error, RequestError},
     identity::Caller,
     ledger::entry::{Act, Entry, Logged},
     store::{self, error::StoreError, open::Store, tx::Tx},
@@ -243,7 +243,7 @@ where
                     store::idempotency::outcome_of(tx, organization, &idempotency.key).await?
             {
                 if digest != idempotency.digest {
-                    return Err(Error::IdempotencyKeyReused.into());
+                    return Err(Error::from(RequestError::IdempotencyKeyReused).into());
                 }
                 let value = serde_json::from_str(&outcome).map_err(|_| StoreError::Corrupt("idempotency outcome"))?;
                 self.value = Some(value);

@@ -12,7 +12,7 @@ use crate::{
         organization::OrganizationKind,
         transfer::{Lapse, Transfer},
     },
-    error::Error,
+    error::{Error, TransferError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -127,7 +127,7 @@ async fn try_elapse(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
         .await
         .map(|_| ())
         .or_else(|error| match error {
-            Error::TransferStep { .. } => Ok(()),
+            Error::Transfer(TransferError::Step { .. }) => Ok(()),
             error => Err(error),
         })
 }

@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{case_record::RecordFacts, idempotency::Idempotency, visibility::Relation},
-    error::Error,
+    error::{Error, ServiceError},
     gateway::Gateway,
     identity::Caller,
     journal::journal::{Declined, Effect},
@@ -106,7 +106,8 @@ impl Acting {
 }
 
 /// A refused read, after the entry that records it is durable.
-pub(crate) async fn refuse_read(gateway: &Gateway, caller: &Caller, entry: Entry, error: Error) -> Error {
+pub(crate) async fn refuse_read(gateway: &Gateway, caller: &Caller, entry: Entry, error: impl Into<Error>) -> Error {
+    let error = error.into();
     let entry: Logged = entry.refused(error.code()).into();
     match gateway.journal.record(caller.decided_at(), vec![entry], Vec::new()).await {
         Ok(_) => error,
@@ -120,24 +121,24 @@ static HASHING: Semaphore = Semaphore::const_new(2);
 /// Hashes a password off the async workers, when there is a place. The work keeps its place to its end, even where the
 /// caller has gone.
 pub(crate) async fn hashing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    let place = HASHING.acquire().await.map_err(|_| Error::Overloaded)?;
+    let place = HASHING.acquire().await.map_err(|_| ServiceError::Overloaded)?;
     let work = move || {
         let done = work();
         drop(place);
         done
     };
-    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Overloaded)
+    tokio::task::spawn_blocking(work).await.map_err(|_| ServiceError::Overloaded.into())
 }
 
 /// A text that people write: its length in characters, from 1.
 pub(crate) fn written(field: &'static str, text: &str, most: usize) -> Result<(), Error> {
     let length = text.trim().chars().count();
     if length == 0 || length > most || text.chars().any(crate::domain::format::lexical::is_forbidden) {
-        return Err(Error::Field {
+        return Err(Error::field(
             field,
-            rule_ja: "空でなく、長すぎず、制御文字・外字・不可視文字のない文章としてください",
-            rule_en: "must not be empty, too long, or hold control, private-use or invisible characters",
-        });
+            "空でなく、長すぎず、制御文字・外字・不可視文字のない文章としてください",
+            "must not be empty, too long, or hold control, private-use or invisible characters",
+        ));
     }
     Ok(())
 }

@@ -7,7 +7,11 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
-use crate::{config::Search, domain::organization::OrganizationCode, error::Error};
+use crate::{
+    config::Search,
+    domain::organization::OrganizationCode,
+    error::{Error, SearchError},
+};
 
 /// The allowances of a node.
 pub struct Budget {
@@ -30,12 +34,12 @@ impl Budget {
     /// Takes one search from the allowance of an officer and of the organization.
     ///
     /// # Errors
-    /// [`Error::SearchBudget`] with the seconds to wait.
+    /// [`SearchError::Budget`] with the seconds to wait.
     pub fn take(&self, organization: &OrganizationCode, officer: &str) -> Result<(), Error> {
         let officer = self.officers.check_key(&(organization.clone(), officer.to_owned()));
         officer.and_then(|()| self.organizations.check_key(organization)).map_err(|wait| {
             let wait = wait.wait_time_from(DefaultClock::default().now());
-            Error::SearchBudget { retry_after_seconds: wait.as_secs() + 1 }
+            SearchError::Budget { retry_after_seconds: wait.as_secs() + 1 }.into()
         })
     }
 

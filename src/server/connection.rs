@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     clock::unclocked_id,
-    error::Error,
+    error::{CallerError, Error, RequestError, ServiceError},
     identity::{
         Caller,
         certificate::TerminalCertificate,
@@ -190,8 +190,8 @@ fn router(serving: &Arc<Serving>) -> Router {
         router = router.route(path, get(async move |request: Request| describe(&serving, &room, &request)));
     }
     router
-        .fallback(async |request: Request| refuse(&request, &Error::NoSuchRoute))
-        .method_not_allowed_fallback(async |request: Request| refuse(&request, &Error::MethodNotAllowed))
+        .fallback(async |request: Request| refuse(&request, &RequestError::NoSuchRoute.into()))
+        .method_not_allowed_fallback(async |request: Request| refuse(&request, &RequestError::MethodNotAllowed.into()))
 }
 
 async fn handle(
@@ -227,12 +227,12 @@ fn admit(serving: &Serving, room: &Room, request: &Request) -> Result<(Arc<Termi
     };
     let header_bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if header_bytes > serving.gateway.config.limits.header_bytes {
-        return Err(Error::HeadersTooLarge);
+        return Err(RequestError::HeadersTooLarge.into());
     }
     check_lists(serving, certificate)?;
     serving.limits.take_terminal(&certificate.serial)?;
     let admitted = room.enter(&certificate.serial).inspect_err(|error| {
-        if matches!(error, Error::Overloaded) {
+        if matches!(error, Error::Service(ServiceError::Overloaded)) {
             serving.metrics.shed.inc();
         }
     })?;
@@ -243,7 +243,9 @@ fn admit(serving: &Serving, room: &Room, request: &Request) -> Result<(Arc<Termi
 fn describe(serving: &Serving, room: &Room, request: &Request) -> Response {
     let id = serving.gateway.clock.new_id();
     let (admitted, outcome) = match admit(serving, room, request) {
-        Ok((_, admitted)) => (Some(admitted), openapi::file(request.uri().path()).ok_or(Error::NoSuchRoute)),
+        Ok((_, admitted)) => {
+            (Some(admitted), openapi::file(request.uri().path()).ok_or(RequestError::NoSuchRoute.into()))
+        }
         Err(error) => (None, Err(error)),
     };
     answer(outcome.unwrap_or_else(|error| Answer::problem(&error, id)), id, unsent(request), admitted)
@@ -377,7 +379,7 @@ fn check_lists(serving: &Serving, certificate: &TerminalCertificate) -> Result<(
     let grace = time::Duration::hours(serving.gateway.config.tls.expired_list_grace_hours);
     let now = serving.gateway.clock.now();
     match serving.verifier.lists_valid_until() {
-        Some(until) if until.plus(grace) < now => Err(Error::RevocationListExpired),
+        Some(until) if until.plus(grace) < now => Err(CallerError::RevocationListExpired.into()),
         _ => Ok(()),
     }
 }
@@ -402,8 +404,10 @@ async fn recognize(
     let gateway = &serving.gateway;
     let caller = gateway.directory().recognize(certificate, &officer, gateway.clock.now(), id)?;
     if !route.allows(&caller) {
-        let error =
-            Error::NotAllowed { kinds: route.kinds, roles: route.roles.iter().map(|role| role.as_str()).collect() };
+        let error = Error::from(CallerError::NotAllowed {
+            kinds: route.kinds,
+            roles: route.roles.iter().map(|role| role.as_str()).collect(),
+        });
         let entry = Entry::of(&caller, Act::Refused, &gateway.clock).about(route.operation).refused(error.code());
         // Behind no epoch: a refusal shows nothing, and must not be put off by what others change meanwhile.
         gateway.journal.note(vec![entry.into()], Vec::new()).await?;
@@ -430,9 +434,9 @@ async fn read_body(serving: &Serving, route: &Route, body: Body) -> Result<Bytes
     let most = route.size.most(limits);
     let read = timeout(Duration::from_secs(limits.body_seconds), Limited::new(body, most).collect()).await;
     match read {
-        Err(_) => Err(Error::TooSlow),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Error::TooLarge { most }),
-        Ok(Err(_)) => Err(Error::Body("the connection broke".to_owned())),
+        Err(_) => Err(RequestError::TooSlow.into()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(RequestError::TooLarge { most }.into()),
+        Ok(Err(_)) => Err(RequestError::Body("the connection broke".to_owned()).into()),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }
 }

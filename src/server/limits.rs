@@ -14,7 +14,11 @@ use governor::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{config::Limits, domain::organization::OrganizationCode, error::Error};
+use crate::{
+    config::Limits,
+    domain::organization::OrganizationCode,
+    error::{Error, ServiceError},
+};
 
 /// The limiters of a server.
 pub struct CallerLimits {
@@ -62,7 +66,7 @@ impl CallerLimits {
     /// Takes one request from a terminal's allowance.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] with the seconds to wait.
+    /// [`ServiceError::RateLimited`] with the seconds to wait.
     pub fn take_terminal(&self, serial: &str) -> Result<(), Error> {
         self.terminals.check_key(&serial.to_owned()).map_err(|wait| limited(&wait))
     }
@@ -101,13 +105,13 @@ impl Room {
     /// answers are taken slowly, or who waits for news often enough, would keep everybody else out.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] where the room is full; [`Error::RateLimited`] where it is full for this terminal.
+    /// [`ServiceError::Overloaded`] where the room is full; [`ServiceError::RateLimited`] where it is full for this terminal.
     pub fn enter(&self, serial: &str) -> Result<Admitted, Error> {
-        let slot = self.slots.clone().try_acquire_owned().map_err(|_| Error::Overloaded)?;
+        let slot = self.slots.clone().try_acquire_owned().map_err(|_| ServiceError::Overloaded)?;
         let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let of_terminal = taken.entry(serial.to_owned()).or_default();
         if *of_terminal >= self.places.most {
-            return Err(Error::RateLimited { retry_after_seconds: 1 });
+            return Err(ServiceError::RateLimited { retry_after_seconds: 1 }.into());
         }
         *of_terminal += 1;
         Ok(Admitted { _slot: slot, _place: Place { places: self.places.clone(), terminal: serial.to_owned() } })
@@ -132,5 +136,5 @@ fn at_least_one(number: u32) -> NonZeroU32 {
 
 fn limited(wait: &NotUntil<Instant>) -> Error {
     let wait = wait.wait_time_from(DefaultClock::default().now());
-    Error::RateLimited { retry_after_seconds: wait.as_secs() + 1 }
+    ServiceError::RateLimited { retry_after_seconds: wait.as_secs() + 1 }.into()
 }

@@ -93,11 +93,8 @@ fn unsigned(number: Option<i64>) -> Option<u64> {
 fn disclosures(call: &Call) -> Result<ReadDisclosures, Error> {
     let id = |field: &'static str, text: Option<&String>| {
         text.map(|text| {
-            Uuid::parse_str(text).map_err(|_| Error::Field {
-                field,
-                rule_ja: "番号（UUID）を指定してください",
-                rule_en: "must be an id (UUID)",
-            })
+            Uuid::parse_str(text)
+                .map_err(|_| Error::field(field, "番号（UUID）を指定してください", "must be an id (UUID)"))
         })
         .transpose()
     };
@@ -108,11 +105,11 @@ fn disclosures(call: &Call) -> Result<ReadDisclosures, Error> {
         ("ours", Some(record)) => Accounted::Record(record),
         ("by_us", None) => Accounted::ByUs,
         _ => {
-            return Err(Error::Field {
-                field: "of",
-                rule_ja: "ours または by_us を指定してください（record は ours のときだけ）",
-                rule_en: "must be ours or by_us; record goes with ours",
-            });
+            return Err(Error::field(
+                "of",
+                "ours または by_us を指定してください（record は ours のときだけ）",
+                "must be ours or by_us; record goes with ours",
+            ));
         }
     };
     Ok(ReadDisclosures { of, before })

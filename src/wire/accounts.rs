@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::visibility::VisibilitySettings,
-    error::Error,
+    error::{Error, RequestError},
     identity::{directory::Unrecognized, session::token_digest},
     operations::accounts::{
         Administered,
@@ -129,7 +129,7 @@ const MAX_ID: usize = 40;
 /// The body is no such message; [`Unrecognized::Officer`] for an id that can be nobody's.
 pub fn sign_in_message(call: &Call) -> Result<SignIn, Error> {
     let message: SignIn =
-        serde_json::from_slice(&call.body).map_err(|_| Error::Body("officer, password".to_owned()))?;
+        serde_json::from_slice(&call.body).map_err(|_| RequestError::Body("officer, password".to_owned()))?;
     if message.officer.len() > MAX_ID { Err(Unrecognized::Officer.into()) } else { Ok(message) }
 }
 

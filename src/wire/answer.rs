@@ -17,7 +17,7 @@ use crate::{
         view::{Item, RecordView},
     },
     domain::{attachment::Attachment, format::Fault},
-    error::Error,
+    error::{Error, RecordError, RequestError},
 };
 
 const PROBLEM: &str = "application/problem+json";
@@ -73,10 +73,10 @@ impl Answer {
             "request_id": request,
         });
         match (error, body.as_object_mut()) {
-            (Error::Faults(faults), Some(object)) => {
+            (Error::Request(RequestError::Faults(faults)), Some(object)) => {
                 object.insert("faults".into(), json!(faults.iter().collect::<Vec<&Fault>>()));
             }
-            (Error::RecordLocked(lock), Some(object)) => {
+            (Error::Record(RecordError::Locked(lock)), Some(object)) => {
                 let held =
                     json!({ "officer": lock.officer, "terminal": lock.terminal, "until": lock.until.to_rfc3339() });
                 object.insert("edit_lock".into(), held);

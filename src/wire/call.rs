@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{json, xml};
 use crate::{
     domain::{format::Document, idempotency::Idempotency},
-    error::Error,
+    error::{Error, RequestError, ServiceError},
     ledger::entry::Purpose,
 };
 
@@ -43,10 +43,12 @@ impl Call {
     /// It is there and is no id.
     pub fn after(&self) -> Result<Uuid, Error> {
         self.query.get("after").map_or(Ok(Uuid::nil()), |text| {
-            Uuid::parse_str(text).map_err(|_| Error::Field {
-                field: "after",
-                rule_ja: "前のページの next の値を指定してください",
-                rule_en: "must be the value of next of the page before",
+            Uuid::parse_str(text).map_err(|_| {
+                Error::field(
+                    "after",
+                    "前のページの next の値を指定してください",
+                    "must be the value of next of the page before",
+                )
             })
         })
     }
@@ -77,11 +79,7 @@ impl Call {
         self.query
             .get(name)
             .map(|text| {
-                text.parse().map_err(|_| Error::Field {
-                    field: name,
-                    rule_ja: "整数で指定してください",
-                    rule_en: "must be a whole number",
-                })
+                text.parse().map_err(|_| Error::field(name, "整数で指定してください", "must be a whole number"))
             })
             .transpose()
     }
@@ -93,14 +91,15 @@ impl Call {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let kind = self.content_type();
         if !kind.is_empty() && kind != "application/json" {
-            return Err(Error::MediaType);
+            return Err(RequestError::MediaType.into());
         }
         serde_json::from_slice(&self.body).map_err(|error| {
             let place = format!("line {} column {}", error.line(), error.column());
-            Error::Body(match error.classify() {
+            let what = match error.classify() {
                 serde_json::error::Category::Data => format!("{place}: {}", without_values(&error.to_string())),
                 _ => place,
-            })
+            };
+            RequestError::Body(what).into()
         })
     }
 
@@ -112,15 +111,15 @@ impl Call {
         let read = match self.content_type().as_str() {
             "application/xml" | "text/xml" => xml::read,
             "application/json" => json::read,
-            _ => return Err(Error::MediaType),
+            _ => return Err(RequestError::MediaType.into()),
         };
         let body = self.body.clone();
         let parsed = if body.len() > PARSE_ASIDE {
-            tokio::task::spawn_blocking(move || read(&body)).await.map_err(|_| Error::Overloaded)?
+            tokio::task::spawn_blocking(move || read(&body)).await.map_err(|_| ServiceError::Overloaded)?
         } else {
             read(&body)
         };
-        parsed.map_err(Error::Faults)
+        Ok(parsed?)
     }
 
     /// Media type of the body without parameters, lower case.
@@ -146,11 +145,11 @@ impl Call {
     /// The version in `If-Match: "3"`.
     ///
     /// # Errors
-    /// [`Error::IfMatchMissing`] where there is none or it is no version.
+    /// [`RequestError::IfMatchMissing`] where there is none or it is no version.
     pub fn if_match(&self) -> Result<i64, Error> {
         self.header(header::IF_MATCH.as_str())
             .and_then(|value| value.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok())
-            .ok_or(Error::IfMatchMissing)
+            .ok_or(RequestError::IfMatchMissing.into())
     }
 
     /// The purpose in `Tsunagi-Purpose`.
@@ -158,22 +157,22 @@ impl Call {
     /// # Errors
     /// It is missing or not one of the list.
     pub fn purpose(&self) -> Result<Purpose, Error> {
-        self.header(PURPOSE.as_str()).and_then(Purpose::parse).ok_or(Error::Field {
-            field: "Tsunagi-Purpose",
-            rule_ja: "利用目的を new_report, casework, transfer, missing_child, serious_case_review, audit から示してください",
-            rule_en: "state one of new_report, casework, transfer, missing_child, serious_case_review, audit",
-        })
+        self.header(PURPOSE.as_str()).and_then(Purpose::parse).ok_or(Error::field(
+            "Tsunagi-Purpose",
+            "利用目的を new_report, casework, transfer, missing_child, serious_case_review, audit から示してください",
+            "state one of new_report, casework, transfer, missing_child, serious_case_review, audit",
+        ))
     }
 
     /// The idempotency key with the digest of this request.
     ///
     /// # Errors
-    /// [`Error::IdempotencyKeyMissing`] where it is missing or not of its form.
+    /// [`RequestError::IdempotencyKeyMissing`] where it is missing or not of its form.
     pub fn idempotency(&self) -> Result<Idempotency, Error> {
         let key = self
             .header("idempotency-key")
             .filter(|key| (8..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()))
-            .ok_or(Error::IdempotencyKeyMissing)?;
+            .ok_or(RequestError::IdempotencyKeyMissing)?;
         let mut context = hmac::Context::with_key(&self.fingerprint);
         context.update(self.operation.as_bytes());
         let mut path: Vec<_> = self.path.iter().collect();

@@ -128,9 +128,9 @@ fn serious(call: &Call) -> Result<WriteSerious, Error> {
 }
 
 fn fiscal_year(call: &Call) -> Result<FiscalYear, Error> {
-    FiscalYear::parse(call.segment("year")).ok_or(Error::Field {
-        field: "year",
-        rule_ja: "年度を西暦4桁で指定してください",
-        rule_en: "must be a fiscal year of four digits",
-    })
+    FiscalYear::parse(call.segment("year")).ok_or(Error::field(
+        "year",
+        "年度を西暦4桁で指定してください",
+        "must be a fiscal year of four digits",
+    ))
 }

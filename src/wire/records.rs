@@ -14,7 +14,7 @@ use crate::{
         batch::BatchReport,
         format::Fault,
     },
-    error::Error,
+    error::{Error, RequestError},
     operations::records::{
         attach_file::{AttachFile, Attached, Content, ViewAttachment, attach_file, view_attachment},
         close_record::{CloseRecord, close_record},
@@ -184,16 +184,16 @@ const MEDIA: [(&str, &[u8]); 3] =
 fn content(call: &Call) -> Result<Content, Error> {
     let media_type = call.content_type();
     let is_known = MEDIA.iter().any(|(name, start)| *name == media_type && call.body.starts_with(start));
-    if is_known { Ok(Content { media_type, bytes: call.body.clone() }) } else { Err(Error::MediaType) }
+    if is_known { Ok(Content { media_type, bytes: call.body.clone() }) } else { Err(RequestError::MediaType.into()) }
 }
 
 fn attachment_kind(call: &Call) -> Result<AttachmentKind, Error> {
     let stated = call.header(ATTACHMENT_KIND.as_str());
-    stated.map_or(Some(AttachmentKind::Other), AttachmentKind::parse).ok_or(Error::Field {
-        field: "Tsunagi-Attachment-Kind",
-        rule_ja: "injury_photo または other としてください",
-        rule_en: "must be injury_photo or other",
-    })
+    stated.map_or(Some(AttachmentKind::Other), AttachmentKind::parse).ok_or(Error::field(
+        "Tsunagi-Attachment-Kind",
+        "injury_photo または other としてください",
+        "must be injury_photo or other",
+    ))
 }
 
 /// Media type of a batch: a record of the national format in JSON on each line.
@@ -202,11 +202,11 @@ const BATCH: &str = "application/x-ndjson";
 fn batch(call: &Call) -> Result<RegisterBatch, Error> {
     let idempotency = call.idempotency()?;
     if call.content_type() != BATCH {
-        return Err(Error::Field {
-            field: "Content-Type",
-            rule_ja: "application/x-ndjson（1行に1件のJSON）で送ってください",
-            rule_en: "must be application/x-ndjson: one record in JSON on each line",
-        });
+        return Err(Error::field(
+            "Content-Type",
+            "application/x-ndjson（1行に1件のJSON）で送ってください",
+            "must be application/x-ndjson: one record in JSON on each line",
+        ));
     }
     let (body, most) = (call.body.clone(), call.record_bytes);
     let lines = move || {

@@ -7,7 +7,7 @@
 mod grammar;
 
 use quick_xml::{
-    events::{BytesStart, Event},
+    events::{BytesRef, BytesStart, Event},
     name::ResolveResult,
     reader::NsReader,
 };
@@ -90,6 +90,72 @@ impl Open {
     }
 }
 
+/// The elements that are open, the innermost last, and the root once it is closed.
+#[derive(Default)]
+struct Tree {
+    open: Vec<Open>,
+    root: Option<RawNode>,
+}
+
+impl Tree {
+    fn begin(&mut self, node: RawNode) -> Result<(), Vec<Fault>> {
+        let line = node.line;
+        self.open.push(Open { node, text: String::new(), children: Vec::new() });
+        if self.open.len() <= MOST_DEPTH {
+            return Ok(());
+        }
+        let (ja, en) = ("入れ子が深すぎます（64段まで）。", "Elements are nested more than 64 deep.");
+        Err(syntax_fault(line, &self.path(), "depth", ja, en))
+    }
+
+    fn add(&mut self, node: RawNode) {
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(node),
+            None => self.root = Some(node),
+        }
+    }
+
+    fn append(&mut self, text: &str, line: u64) -> Result<(), Vec<Fault>> {
+        match self.open.last_mut() {
+            Some(parent) => {
+                parent.text.push_str(text);
+                Ok(())
+            }
+            None if text.trim_matches([' ', '\t', '\n', '\r']).is_empty() => Ok(()),
+            None => Err(syntax_fault(
+                line,
+                "/",
+                "single_document",
+                "ルート要素の外に文字があります。",
+                "There is text outside the root element.",
+            )),
+        }
+    }
+
+    /// Where an element stands that is open. Names come from the document and are quoted only where they are those of
+    /// the format.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        let mut parent: Option<&'static Field> = None;
+        for (depth, Open { node, .. }) in self.open.iter().enumerate() {
+            let name = match depth {
+                0 => ROOT,
+                1 => {
+                    parent = SECTIONS.iter().map(|section| &section.field).find(|field| field.name == node.name);
+                    parent.map_or("?", |field| field.name)
+                }
+                _ => {
+                    parent = parent.and_then(|parent| child_field(parent, &node.name));
+                    parent.map_or("?", |field| field.name)
+                }
+            };
+            path.push('/');
+            path.push_str(name);
+        }
+        path
+    }
+}
+
 struct Reading<'a> {
     text: &'a str,
     reader: NsReader<&'a [u8]>,
@@ -100,120 +166,83 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     fn root(mut self) -> Result<RawNode, Vec<Fault>> {
         self.reader.config_mut().check_comments = true;
-        let mut open: Vec<Open> = Vec::new();
-        let mut root: Option<RawNode> = None;
-        let mut first = true;
+        let mut tree = Tree::default();
+        let mut is_first = true;
         loop {
             let at = self.line();
-            let event = self.reader.read_event().map_err(|_| self.not_well_formed())?;
-            match event {
-                Event::Decl(declaration) => {
-                    if !first || !grammar::is_declaration(&declaration) {
-                        return Err(syntax_fault(
-                            at,
-                            "/",
-                            "xml_declaration",
-                            "XML宣言は先頭に1つ、version=\"1.0\" encoding=\"UTF-8\" としてください。",
-                            "The XML declaration stands once, first, as version=\"1.0\" encoding=\"UTF-8\".",
-                        ));
-                    }
-                }
-                Event::DocType(_) => {
-                    return Err(syntax_fault(
-                        at,
-                        "/",
-                        "document_type",
-                        "DOCTYPE宣言は使えません。",
-                        "A document type declaration is not allowed.",
-                    ));
-                }
-                Event::PI(instruction) => {
-                    if !grammar::is_instruction(&instruction) {
-                        return Err(self.not_well_formed());
-                    }
-                }
-                Event::Comment(_) => {}
-                Event::Start(start) => {
-                    if root.is_some() {
-                        return Err(self.second_root(at));
-                    }
-                    let node = self.element(&start, open.is_empty(), at)?;
-                    open.push(Open { node, text: String::new(), children: Vec::new() });
-                    if open.len() > MOST_DEPTH {
-                        return Err(syntax_fault(
-                            at,
-                            &path_of(&open),
-                            "depth",
-                            "入れ子が深すぎます（64段まで）。",
-                            "Elements are nested more than 64 deep.",
-                        ));
-                    }
-                }
-                Event::Empty(start) => {
-                    if root.is_some() {
-                        return Err(self.second_root(at));
-                    }
-                    let node = self.element(&start, open.is_empty(), at)?;
-                    match open.last_mut() {
-                        Some(parent) => parent.children.push(node),
-                        None => root = Some(node),
-                    }
-                }
-                Event::End(_) => {
-                    let path = path_of(&open);
-                    let Some(closed) = open.pop() else { return Err(self.not_well_formed()) };
-                    let node = closed.close(&path)?;
-                    match open.last_mut() {
-                        Some(parent) => parent.children.push(node),
-                        None => root = Some(node),
-                    }
-                }
-                Event::Text(text) => {
-                    if text.contains("]]>") {
-                        return Err(self.not_well_formed());
-                    }
-                    self.append(&mut open, &normalize_line_ends(&text), at)?;
-                }
-                Event::CData(data) => {
-                    if open.is_empty() {
-                        return Err(self.not_well_formed());
-                    }
-                    self.append(&mut open, &normalize_line_ends(&data), at)?;
-                }
-                Event::GeneralRef(reference) => {
-                    let text = match reference.resolve_char_ref().map_err(|_| self.not_well_formed())? {
-                        Some(c) => c.to_string(),
-                        None => match &*reference {
-                            "amp" => "&".into(),
-                            "lt" => "<".into(),
-                            "gt" => ">".into(),
-                            "quot" => "\"".into(),
-                            "apos" => "'".into(),
-                            _ => {
-                                return Err(syntax_fault(
-                                    at,
-                                    &path_of(&open),
-                                    "entity",
-                                    "定義されていない実体参照です。",
-                                    "A reference to an entity that is not defined.",
-                                ));
-                            }
-                        },
-                    };
-                    refuse_illegal_characters(&text).map_err(|_| self.not_well_formed())?;
-                    if open.is_empty() {
-                        return Err(self.not_well_formed());
-                    }
-                    self.append(&mut open, &text, at)?;
-                }
+            match self.reader.read_event().map_err(|_| self.not_well_formed())? {
                 Event::Eof => break,
+                Event::Decl(declaration) if is_first && grammar::is_declaration(&declaration) => {}
+                event => self.take(event, at, &mut tree)?,
             }
-            first = false;
+            is_first = false;
         }
-        if !open.is_empty() {
+        if !tree.open.is_empty() {
             return Err(self.not_well_formed());
         }
-        root.ok_or_else(|| syntax_fault(1, "/", "root_element", "文書が空です。", "The document has no root element."))
+        let (ja, en) = ("文書が空です。", "The document has no root element.");
+        tree.root.ok_or_else(|| syntax_fault(1, "/", "root_element", ja, en))
+    }
+
+    /// Takes one event that begins on a line.
+    fn take(&self, event: Event<'a>, at: u64, tree: &mut Tree) -> Result<(), Vec<Fault>> {
+        match event {
+            Event::Start(start) => tree.begin(self.element(&start, tree, at)?),
+            Event::Empty(start) => {
+                let node = self.element(&start, tree, at)?;
+                tree.add(node);
+                Ok(())
+            }
+            Event::End(_) => {
+                let path = tree.path();
+                let closed = tree.open.pop().ok_or_else(|| self.not_well_formed())?;
+                tree.add(closed.close(&path)?);
+                Ok(())
+            }
+            Event::Text(text) if !text.contains("]]>") => tree.append(&normalize_line_ends(&text), at),
+            Event::CData(data) if !tree.open.is_empty() => tree.append(&normalize_line_ends(&data), at),
+            Event::GeneralRef(reference) => {
+                let text = self.resolve(&reference, at, tree)?;
+                tree.append(&text, at)
+            }
+            Event::Comment(_) => Ok(()),
+            Event::PI(instruction) if grammar::is_instruction(&instruction) => Ok(()),
+            Event::Text(_) | Event::CData(_) | Event::PI(_) | Event::Eof => Err(self.not_well_formed()),
+            Event::Decl(_) => Err(syntax_fault(
+                at,
+                "/",
+                "xml_declaration",
+                "XML宣言は先頭に1つ、version=\"1.0\" encoding=\"UTF-8\" としてください。",
+                "The XML declaration stands once, first, as version=\"1.0\" encoding=\"UTF-8\".",
+            )),
+            Event::DocType(_) => Err(syntax_fault(
+                at,
+                "/",
+                "document_type",
+                "DOCTYPE宣言は使えません。",
+                "A document type declaration is not allowed.",
+            )),
+        }
+    }
+
+    /// What a reference to a character, or to one of the five predefined entities, stands for.
+    fn resolve(&self, reference: &BytesRef<'_>, line: u64, tree: &Tree) -> Result<String, Vec<Fault>> {
+        let text = match reference.resolve_char_ref().map_err(|_| self.not_well_formed())? {
+            Some(c) => c.to_string(),
+            None => match &**reference {
+                "amp" => "&".into(),
+                "lt" => "<".into(),
+                "gt" => ">".into(),
+                "quot" => "\"".into(),
+                "apos" => "'".into(),
+                _ => {
+                    let (ja, en) = ("定義されていない実体参照です。", "A reference to an entity that is not defined.");
+                    return Err(syntax_fault(line, &tree.path(), "entity", ja, en));
+                }
+            },
+        };
+        refuse_illegal_characters(&text).map_err(|_| self.not_well_formed())?;
+        if tree.open.is_empty() { Err(self.not_well_formed()) } else { Ok(text) }
     }
 
     fn line(&mut self) -> u64 {
@@ -230,29 +259,12 @@ impl<'a> Reading<'a> {
         syntax_fault(line, "/", "well_formed", "XMLとして正しくありません。", "The document is not well-formed XML.")
     }
 
-    fn second_root(&self, line: u64) -> Vec<Fault> {
-        syntax_fault(line, "/", "single_document", "文書は1つだけ送ってください。", "Only one document may be sent.")
-    }
-
-    fn append(&self, open: &mut [Open], text: &str, line: u64) -> Result<(), Vec<Fault>> {
-        match open.last_mut() {
-            Some(parent) => {
-                parent.text.push_str(text);
-                Ok(())
-            }
-            None if text.trim_matches([' ', '\t', '\n', '\r']).is_empty() => Ok(()),
-            None => Err(syntax_fault(
-                line,
-                "/",
-                "single_document",
-                "ルート要素の外に文字があります。",
-                "There is text outside the root element.",
-            )),
-        }
-    }
-
     /// Checks name, namespace and attributes of a start tag.
-    fn element(&self, start: &BytesStart<'_>, is_root: bool, line: u64) -> Result<RawNode, Vec<Fault>> {
+    fn element(&self, start: &BytesStart<'_>, tree: &Tree, line: u64) -> Result<RawNode, Vec<Fault>> {
+        if tree.root.is_some() {
+            let (ja, en) = ("文書は1つだけ送ってください。", "Only one document may be sent.");
+            return Err(syntax_fault(line, "/", "single_document", ja, en));
+        }
         if !grammar::is_qualified_name(start.name().as_ref()) || !grammar::attributes_are_apart(start) {
             return Err(self.not_well_formed());
         }
@@ -289,7 +301,7 @@ impl<'a> Reading<'a> {
                 &format!("Elements must be in the namespace {NAMESPACE}."),
             ));
         }
-        if is_root && local != ROOT {
+        if tree.open.is_empty() && local != ROOT {
             return Err(syntax_fault(
                 line,
                 "/",
@@ -305,28 +317,6 @@ impl<'a> Reading<'a> {
 /// XML 1.0 section 2.11.
 fn normalize_line_ends(text: &str) -> String {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_owned() }
-}
-
-/// Names come from the document and are quoted only where they are those of the format.
-fn path_of(open: &[Open]) -> String {
-    let mut path = String::new();
-    let mut parent: Option<&'static Field> = None;
-    for (depth, Open { node, .. }) in open.iter().enumerate() {
-        let name = match depth {
-            0 => ROOT,
-            1 => {
-                parent = SECTIONS.iter().map(|section| &section.field).find(|field| field.name == node.name);
-                parent.map_or("?", |field| field.name)
-            }
-            _ => {
-                parent = parent.and_then(|parent| child_field(parent, &node.name));
-                parent.map_or("?", |field| field.name)
-            }
-        };
-        path.push('/');
-        path.push_str(name);
-    }
-    path
 }
 
 /// Writes sections as a document, in the order in which they are given.

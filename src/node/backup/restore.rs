@@ -101,7 +101,7 @@ impl Making {
         let held = self.held().await?;
         let batches = match (sources.stream, held) {
             (Some(stream), Some((line, batch))) => {
-                Some(replay(stream, line, batch, sources, keyring, &file, &manifest)?)
+                Some(replay(stream, (line, batch), sources, keyring, &file, manifest.page_size)?)
             }
             _ => None,
         };
@@ -165,15 +165,15 @@ fn base_of(sources: &Sources<'_>) -> Result<PathBuf, BackupError> {
     Ok(path.join(BASE))
 }
 
-/// Puts every batch after one into the file. Answers the line, the last batch, and how many there were.
+/// Puts every batch after the one of its line that the file holds into the file. Returns the line, the last batch, and
+/// how many there were.
 fn replay(
     stream: &Path,
-    line: Uuid,
-    held: u64,
+    (line, held): (Uuid, u64),
     sources: &Sources<'_>,
     keyring: &Keyring,
     file: &File,
-    manifest: &Manifest,
+    page_size: u32,
 ) -> Result<(Uuid, u64, u64), BackupError> {
     if let Some((newer, _)) = lines(stream)?.pop().filter(|(newest, _)| *newest > line && sources.line.is_none()) {
         return Err(BackupError::NewerLine { newer });
@@ -204,13 +204,12 @@ fn replay(
                 continue;
             }
             let (head, pages) = segment.part(&record)?;
-            let page_size = manifest.page_size as usize;
-            for (page, bytes) in head.pages.iter().zip(pages.chunks(page_size)) {
-                let begin = u64::from(page.saturating_sub(1)) * u64::from(manifest.page_size);
+            for (page, bytes) in head.pages.iter().zip(pages.chunks(page_size as usize)) {
+                let begin = u64::from(page.saturating_sub(1)) * u64::from(page_size);
                 file.write_all_at(bytes, begin).map_err(at(path))?;
             }
             if let Some(end) = head.end {
-                let length = u64::from(end.database_pages) * u64::from(manifest.page_size);
+                let length = u64::from(end.database_pages) * u64::from(page_size);
                 file.set_len(length).map_err(at(path))?;
                 (last, taken) = (record.batch, taken + 1);
             }

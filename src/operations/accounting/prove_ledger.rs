@@ -81,11 +81,11 @@ pub async fn prove_inclusion(
 
 fn proved(gateway: &Gateway, stored: &StoredEntry, size: u64) -> Result<ProvedEntry, Error> {
     let tree = gateway.journal.memory().tree.read().unwrap_or_else(PoisonError::into_inner);
-    let path = tree.inclusion(stored.position, size).ok_or(Error::Field {
-        field: "size",
-        rule_ja: "項目の位置より大きく、現在の大きさ以下としてください",
-        rule_en: "must lie above the entry's position and not above the present size",
-    })?;
+    let path = tree.inclusion(stored.position, size).ok_or(Error::field(
+        "size",
+        "項目の位置より大きく、現在の大きさ以下としてください",
+        "must lie above the entry's position and not above the present size",
+    ))?;
     Ok(ProvedEntry::new(stored.position, &stored.body, &path))
 }
 
@@ -112,11 +112,11 @@ pub async fn prove_consistency(
 
 fn consistency(gateway: &Gateway, from: u64, to: u64) -> Result<Consistency, Error> {
     let tree = gateway.journal.memory().tree.read().unwrap_or_else(PoisonError::into_inner);
-    let proof = tree.consistency(from, to).ok_or(Error::Field {
-        field: "from, to",
-        rule_ja: "このログの大きさを小さい順に指定してください",
-        rule_en: "must be sizes of this log, the smaller first",
-    })?;
+    let proof = tree.consistency(from, to).ok_or(Error::field(
+        "from, to",
+        "このログの大きさを小さい順に指定してください",
+        "must be sizes of this log, the smaller first",
+    ))?;
     Ok(Consistency::new(from, &proof))
 }
 

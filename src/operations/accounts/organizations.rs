@@ -12,7 +12,7 @@ use crate::{
         organization::{OrganizationCode, OrganizationKind},
         visibility::VisibilitySettings,
     },
-    error::Error,
+    error::{AccountError, Error},
     gateway::Gateway,
     identity::{
         Caller,
@@ -97,14 +97,14 @@ pub struct ChangeSettings {
 /// An organization tightens or loosens the rows of its own records.
 ///
 /// # Errors
-/// [`Error::SettingsUnlawful`] beyond the national floor or ceiling.
+/// [`AccountError::SettingsUnlawful`] beyond the national floor or ceiling.
 pub async fn change_settings(
     gateway: &Arc<Gateway>,
     caller: &Caller,
     ChangeSettings { settings, idempotency }: ChangeSettings,
 ) -> Result<Done<Administered>, Error> {
     if !settings.is_lawful() {
-        return Err(Error::SettingsUnlawful);
+        return Err(AccountError::SettingsUnlawful.into());
     }
     let acting = Acting::new(gateway, caller, Act::SettingsChange);
     let change = |known: Option<Organization>| known.map(|known| Organization { settings, ..known });

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{idempotency::Idempotency, organization::OrganizationCode},
-    error::Error,
+    error::{Error, ServiceError},
     gateway::Gateway,
     identity::{
         Caller,
@@ -67,7 +67,7 @@ pub async fn sign_in(gateway: &Arc<Gateway>, signing_in: SigningIn) -> Result<Do
         gateway.journal.record(gateway.journal.position(), vec![entry.into()], Vec::new()).await?;
         return Err(error);
     }
-    let (token, digest) = new_token().ok_or(Error::Overloaded)?;
+    let (token, digest) = new_token().ok_or(ServiceError::Overloaded)?;
     let now = gateway.clock.now();
     let expires_at = now.plus(LASTS);
     let caller = gateway.directory().signing_in(&terminal, &officer, request)?;

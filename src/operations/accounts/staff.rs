@@ -8,7 +8,7 @@ use super::{Administered, administers, organizations::connected};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{idempotency::Idempotency, organization::OrganizationCode},
-    error::Error,
+    error::{AccountError, Error, ServiceError},
     gateway::Gateway,
     identity::{
         Caller, Role,
@@ -51,7 +51,7 @@ pub struct RegisterStaff {
 /// Registers a staff member, or changes name, roles or password.
 ///
 /// # Errors
-/// A field that breaks its rule; [`Error::NotFound`] for another organization; [`Error::FirstAdministratorOnly`].
+/// A field that breaks its rule; [`Error::NotFound`] for another organization; [`AccountError::FirstAdministratorOnly`].
 pub async fn register_staff(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -74,7 +74,7 @@ pub async fn register_staff(
     let register = move |known: Option<StaffMember>, administered: bool| {
         if is_foreign && (known.is_some() || administered || roles != [Role::UserAdministrator]) {
             // The operator runs the system without seeing inside it: there it appoints the one who appoints all others.
-            return Err(Error::FirstAdministratorOnly);
+            return Err(AccountError::FirstAdministratorOnly.into());
         }
         // Names and roles change without the password.
         let password_hash = new_hash.or_else(|| known.and_then(|staff| staff.password_hash));
@@ -86,22 +86,18 @@ pub async fn register_staff(
 fn check_id(id: &str) -> Result<(), Error> {
     let is_id =
         (1..=40).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    is_id.then_some(()).ok_or(Error::Field {
-        field: "id",
-        rule_ja: "英数字・-・_ で1～40文字としてください",
-        rule_en: "must be 1 to 40 letters, digits, - or _",
-    })
+    is_id.then_some(()).ok_or(Error::field(
+        "id",
+        "英数字・-・_ で1～40文字としてください",
+        "must be 1 to 40 letters, digits, - or _",
+    ))
 }
 
 async fn hashed(password: String) -> Result<String, Error> {
     if password.chars().count() < SHORTEST_PASSWORD {
-        return Err(Error::Field {
-            field: "password",
-            rule_ja: "12文字以上としてください",
-            rule_en: "must have at least 12 characters",
-        });
+        return Err(Error::field("password", "12文字以上としてください", "must have at least 12 characters"));
     }
-    hashing(move || hash_password(&password)).await?.ok_or(Error::Overloaded)
+    hashing(move || hash_password(&password)).await?.ok_or(ServiceError::Overloaded.into())
 }
 
 /// A staff member is to be revoked.

@@ -144,11 +144,11 @@ pub async fn acknowledge_inbox(
 ) -> Result<Done<Acknowledge>, Error> {
     let organization = caller.organization().clone();
     if !(0..=latest(gateway, caller).await?).contains(&position) {
-        return Err(Error::Field {
-            field: "position",
-            rule_ja: "受信した位置を指定してください",
-            rule_en: "must be the position of a message that was received",
-        });
+        return Err(Error::field(
+            "position",
+            "受信した位置を指定してください",
+            "must be the position of a message that was received",
+        ));
     }
     let done = carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {

@@ -18,7 +18,7 @@ use crate::{
     clock::Timestamp,
     disclosure::done::{CarriesNoRecordData, Done},
     domain::idempotency::Idempotency,
-    error::Error,
+    error::{Error, ServiceError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -142,7 +142,7 @@ pub struct BeginRewrap {
 /// key, and begins to wrap every record's key with it.
 ///
 /// # Errors
-/// [`Error::RewrapRunning`]; the keyring or its token cannot be had, and then nothing was changed.
+/// [`ServiceError::RewrapRunning`]; the keyring or its token cannot be had, and then nothing was changed.
 pub async fn begin_rewrap(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -193,7 +193,7 @@ async fn begin_pass(
 ) -> Result<Effect<RewrapView>, Declined> {
     let newest = store::rewraps::newest(tx).await?;
     if newest.is_some_and(|rewrap| rewrap.finished_at.is_none()) {
-        return Err(acting.declined(None, Error::RewrapRunning));
+        return Err(acting.declined(None, ServiceError::RewrapRunning));
     }
     for key in &wrapped {
         store::accounts::rewrap_prefecture_key(tx, key).await?;
@@ -366,7 +366,7 @@ pub struct RetireMasters {
 /// last pass do not open with this keyring any more.
 ///
 /// # Errors
-/// [`Error::RewrapRunning`]; the keyring or its token cannot be had.
+/// [`ServiceError::RewrapRunning`]; the keyring or its token cannot be had.
 pub async fn retire_masters(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -374,7 +374,7 @@ pub async fn retire_masters(
 ) -> Result<Done<KeysView>, Error> {
     let view = keys_view(gateway).await?;
     if view.rewrap.is_some_and(|rewrap| rewrap.finished_at.is_none()) {
-        return Err(Error::RewrapRunning);
+        return Err(ServiceError::RewrapRunning.into());
     }
     let needed: BTreeSet<u32> = view.masters_needed.into_iter().chain(view.masters_of_stream).collect();
     let goes = view.masters.iter().filter(|generation| **generation != view.master && !needed.contains(generation));

@@ -12,7 +12,7 @@ use crate::{
         idempotency::Idempotency,
         missing_notice::{Notice, NoticeContent, NoticeState, NoticeStatus},
     },
-    error::Error,
+    error::{Error, NoticeError, RecordError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -100,7 +100,7 @@ pub struct UpdateNotice {
 /// Updates a notice.
 ///
 /// # Errors
-/// [`Error::NotFound`] for anybody but the issuer; [`Error::NoticeCancelled`]; [`Error::StaleVersion`].
+/// [`Error::NotFound`] for anybody but the issuer; [`NoticeError::Cancelled`]; [`RecordError::StaleVersion`].
 pub async fn update_notice(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -147,7 +147,7 @@ async fn follow(
 ) -> Result<Effect<NoticeWritten>, Declined> {
     let mut notice = issued_by_caller(tx, acting, id).await?;
     if notice.version != sent {
-        return Err(acting.declined(id, Error::StaleVersion { sent, current: notice.version }));
+        return Err(acting.declined(id, RecordError::StaleVersion { sent, current: notice.version }));
     }
     notice.version += 1;
     notice.updated_at = acting.node.clock.now();
@@ -173,7 +173,7 @@ async fn follow(
 async fn issued_by_caller(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<Notice, Declined> {
     let found = store::notices::find(tx, id).await?;
     match found.filter(|notice| notice.issuer == *acting.caller.organization()) {
-        Some(notice) if notice.state == NoticeState::Cancel => Err(acting.declined(id, Error::NoticeCancelled)),
+        Some(notice) if notice.state == NoticeState::Cancel => Err(acting.declined(id, NoticeError::Cancelled)),
         Some(notice) => Ok(notice),
         None => Err(acting.declined(id, Error::NotFound("notice"))),
     }
@@ -205,15 +205,11 @@ fn check(content: &NoticeContent) -> Result<(), Error> {
     written("circumstances", &content.circumstances, 4_000)?;
     written("contact", &content.contact, 200)?;
     if !crate::domain::format::code_lists::SEX.contains(&content.child.sex) {
-        return Err(Error::Field {
-            field: "child.sex",
-            rule_ja: "1（男）、2（女）、9（不明）から選んでください",
-            rule_en: "must be 1, 2 or 9",
-        });
+        return Err(Error::field("child.sex", "1（男）、2（女）、9（不明）から選んでください", "must be 1, 2 or 9"));
     }
-    PartialDate::parse(&content.child.birth_date).map(|_| ()).ok_or(Error::Field {
-        field: "child.birth_date",
-        rule_ja: "日付・年月・年（西暦または元号）で指定してください",
-        rule_en: "must be a date, a month or a year",
-    })
+    PartialDate::parse(&content.child.birth_date).map(|_| ()).ok_or(Error::field(
+        "child.birth_date",
+        "日付・年月・年（西暦または元号）で指定してください",
+        "must be a date, a month or a year",
+    ))
 }

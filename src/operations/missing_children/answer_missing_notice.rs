@@ -11,7 +11,7 @@ use crate::{
         idempotency::Idempotency,
         missing_notice::{Notice, NoticeAnswer, NoticeState},
     },
-    error::Error,
+    error::{Error, NoticeError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -55,8 +55,8 @@ pub struct AnswerNotice {
 /// Answers a notice.
 ///
 /// # Errors
-/// [`Error::NotFound`] where the notice was not addressed to the caller; [`Error::NoticeCancelled`];
-/// [`Error::NoticeSighted`] for `not_here` after a sighting.
+/// [`Error::NotFound`] where the notice was not addressed to the caller; [`NoticeError::Cancelled`];
+/// [`NoticeError::Sighted`] for `not_here` after a sighting.
 pub async fn answer_notice(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -72,16 +72,16 @@ pub async fn answer_notice(
             let (notice, before) = addressed_notice(tx, &acting, id).await?;
             // The officer who answers last need not know what another saw.
             if answer == NoticeAnswer::NotHere && before.answer.as_deref() == Some(NoticeAnswer::Sighted.as_str()) {
-                return Err(acting.declined(id, Error::NoticeSighted));
+                return Err(acting.declined(id, NoticeError::Sighted));
             }
             let told = [before.details, details].into_iter().filter(|told| !told.is_empty());
             let told = told.collect::<Vec<_>>().join("\n");
             if told.chars().count() > LONGEST_IN_ALL {
-                let error = Error::Field {
-                    field: "details",
-                    rule_ja: "これまでの回答と合わせて10万文字までです",
-                    rule_en: "must have at most 100,000 characters together with what was answered before",
-                };
+                let error = Error::field(
+                    "details",
+                    "これまでの回答と合わせて10万文字までです",
+                    "must have at most 100,000 characters together with what was answered before",
+                );
                 return Err(acting.declined(id, error));
             }
             let (node, center) = (&acting.node, acting.caller.organization());
@@ -103,7 +103,7 @@ async fn addressed_notice(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<(Not
         return Err(acting.declined(id, Error::NotFound("notice")));
     };
     if notice.state == NoticeState::Cancel {
-        return Err(acting.declined(id, Error::NoticeCancelled));
+        return Err(acting.declined(id, NoticeError::Cancelled));
     }
     match store::notices::answered(tx, &acting.node.vault, id, acting.caller.organization()).await? {
         Some(before) => Ok((notice, before)),

@@ -17,7 +17,7 @@ use crate::{
         organization::OrganizationCode,
         visibility::{ItemGroup, LegalBasis},
     },
-    error::Error,
+    error::{Error, SearchError},
     gateway::Gateway,
     identity::Caller,
     journal::journal::Effect,
@@ -144,7 +144,7 @@ pub struct FoundNotice {
 /// Searches the notices, old ones too, for any center.
 ///
 /// # Errors
-/// [`Error::TooBroad`], [`Error::TooManyHits`].
+/// [`SearchError::TooBroad`], [`SearchError::TooManyHits`].
 pub async fn search_notices(
     gateway: &Gateway,
     caller: &Caller,
@@ -153,7 +153,7 @@ pub async fn search_notices(
     written("name", &name, 120)?;
     let entry = || Entry::of(caller, Act::NoticeSearch, &gateway.clock).for_purpose(Purpose::MissingChild);
     let Some(fragment) = Pattern::of(&name).filter(Pattern::narrows_down) else {
-        return Err(refuse_read(gateway, caller, entry(), Error::TooBroad).await);
+        return Err(refuse_read(gateway, caller, entry(), SearchError::TooBroad).await);
     };
     let mut tx = gateway.store.read().await?;
     let (mut each, mut found) = (Vec::new(), Vec::new());
@@ -168,7 +168,7 @@ pub async fn search_notices(
     drop(tx);
     let most = gateway.config.search.most_hits;
     if found.len() > most {
-        return Err(refuse_read(gateway, caller, entry(), Error::TooManyHits { most }).await);
+        return Err(refuse_read(gateway, caller, entry(), SearchError::TooManyHits { most }).await);
     }
     let lines = Sealed::all(found).map((), |found, ()| found.into_iter().flatten().collect());
     let (group, basis) = (ItemGroup::Index, LegalBasis::AbusePreventionArticle13_4);

@@ -72,7 +72,7 @@ pub async fn submit_staffing(
         Box::pin(async move {
             if let Some(field) = report.implausible() {
                 let (rule_ja, rule_en) = ("2000人を超えています", "is more than 2,000 persons");
-                return Err(acting.declined(None, Error::Field { field, rule_ja, rule_en }));
+                return Err(acting.declined(None, Error::field(field, rule_ja, rule_en)));
             }
             let center = acting.caller.organization();
             store::oversight::put_staffing_report(tx, center, year, &report, acting.node.clock.now()).await?;

@@ -17,7 +17,7 @@ use crate::{
         idempotency::Idempotency,
         visibility::{ItemGroup, Operation},
     },
-    error::Error,
+    error::{Error, RecordError},
     gateway::Gateway,
     identity::Caller,
     journal::journal::Effect,
@@ -48,7 +48,7 @@ pub struct Attached {
 /// Attaches a file.
 ///
 /// # Errors
-/// [`Error::NotAvailable`], [`Error::Closed`], [`Error::RecordLocked`].
+/// [`Error::NotAvailable`], [`RecordError::Closed`], [`RecordError::Locked`].
 pub async fn attach_file(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -60,7 +60,7 @@ pub async fn attach_file(
         Box::pin(async move {
             let stored = acting.own_record(tx, record).await?;
             if stored.facts.closed {
-                return Err(acting.declined(record, Error::Closed));
+                return Err(acting.declined(record, RecordError::Closed));
             }
             not_locked(tx, &acting, &stored.facts).await?;
             let node = &acting.node;

@@ -8,7 +8,7 @@ use super::{edit_lock::not_locked, register_record::Written, update_record::chec
 use crate::{
     disclosure::done::Done,
     domain::{case_record::RecordFacts, idempotency::Idempotency, relation::counterpart_of},
-    error::Error,
+    error::{Error, RecordError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -34,7 +34,7 @@ pub struct CloseRecord {
 /// Closes a record.
 ///
 /// # Errors
-/// [`Error::StaleVersion`], [`Error::Closed`].
+/// [`RecordError::StaleVersion`], [`RecordError::Closed`].
 pub async fn close_record(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -46,7 +46,7 @@ pub async fn close_record(
             let stored = acting.own_record(tx, id).await?;
             let version = stored.facts.version;
             if stored.facts.closed {
-                return Err(acting.declined(id, Error::Closed));
+                return Err(acting.declined(id, RecordError::Closed));
             }
             not_locked(tx, &acting, &stored.facts).await?;
             check_version(sent, version).map_err(|error| acting.declined(id, error))?;

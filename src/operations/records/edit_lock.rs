@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{case_record::RecordFacts, edit_lock::EditLock, idempotency::Idempotency},
-    error::Error,
+    error::{Error, RecordError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -60,7 +60,7 @@ pub struct ChangeEditLock {
 /// Takes the lock, or renews one's own. An officer who has gone to another terminal takes it along.
 ///
 /// # Errors
-/// [`Error::RecordLocked`] while somebody else holds it; [`Error::Closed`].
+/// [`RecordError::Locked`] while somebody else holds it; [`RecordError::Closed`].
 pub async fn take_edit_lock(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -101,7 +101,7 @@ pub struct TakeOverEditLock {
 /// supervisor holds the lock by it, and later because the version has changed.
 ///
 /// # Errors
-/// [`Error::Closed`].
+/// [`RecordError::Closed`].
 pub async fn take_over_edit_lock(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -142,7 +142,7 @@ pub struct EditLockReleased {
 /// Gives one's own lock back, from any terminal. Without one nothing happens.
 ///
 /// # Errors
-/// [`Error::RecordLocked`] where it is somebody else's.
+/// [`RecordError::Locked`] where it is somebody else's.
 pub async fn release_edit_lock(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -217,7 +217,7 @@ async fn record_and_lock(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<(Reco
 
 async fn give_to_caller(tx: &mut Tx, acting: &Acting, facts: &RecordFacts) -> Result<EditLock, Declined> {
     if facts.closed {
-        return Err(acting.declined(facts.id, Error::Closed));
+        return Err(acting.declined(facts.id, RecordError::Closed));
     }
     let now = acting.node.clock.now();
     let lasts = Duration::seconds(i64::from(acting.node.config.records.edit_lock_seconds));
@@ -232,5 +232,5 @@ async fn give_to_caller(tx: &mut Tx, acting: &Acting, facts: &RecordFacts) -> Re
 }
 
 fn refusal(acting: &Acting, id: Uuid, lock: &EditLock) -> Declined {
-    acting.declined(id, Error::RecordLocked(Box::new(lock.clone())))
+    acting.declined(id, RecordError::Locked(Box::new(lock.clone())))
 }

@@ -13,7 +13,7 @@ use crate::{
         format::{Document, Fault},
         idempotency::Idempotency,
     },
-    error::Error,
+    error::{Error, RequestError, ServiceError},
     gateway::Gateway,
     identity::Caller,
     journal::journal::Effect,
@@ -57,7 +57,7 @@ pub async fn register_batch(
 ) -> Result<Done<BatchTaken>, Error> {
     let (node, sender) = (gateway.clone(), caller.clone());
     let lines = tokio::task::spawn_blocking(move || prepare_lines(&node, &sender, lines()));
-    let lines = lines.await.map_err(|_| Error::Overloaded)??;
+    let lines = lines.await.map_err(|_| ServiceError::Overloaded)??;
     let batch = gateway.clock.new_id();
     let report =
         BatchReport { batch, lines: lines.iter().map(|(line, outcome)| report_line(*line, outcome)).collect() };
@@ -105,18 +105,14 @@ fn report_line(line: usize, outcome: &Outcome) -> BatchLine {
 /// Checks and seals every line. The report is written in the journal's transaction: it is kept small while it grows.
 fn prepare_lines(gateway: &Gateway, caller: &Caller, lines: Vec<Line>) -> Result<Vec<(usize, Outcome)>, Error> {
     if lines.is_empty() || lines.len() > MAX_LINES {
-        return Err(Error::Field {
-            field: "body",
-            rule_ja: "1～500件としてください",
-            rule_en: "must have 1 to 500 records",
-        });
+        return Err(Error::field("body", "1～500件としてください", "must have 1 to 500 records"));
     }
     let mut room = MAX_MORE_FAULTS;
     lines
         .into_iter()
-        .map(|(number, read)| match read.map_err(Error::Faults).and_then(|doc| prepare(gateway, caller, &doc)) {
+        .map(|(number, read)| match read.map_err(Error::from).and_then(|doc| prepare(gateway, caller, &doc)) {
             Ok(prepared) => Ok((number, Ok(prepared))),
-            Err(Error::Faults(faults)) => {
+            Err(Error::Request(RequestError::Faults(faults))) => {
                 let faults = faults.into_iter().map(|fault| Fault { line: number as u64, ..fault }).collect();
                 Ok((number, Err(Refused::within(&mut room, faults))))
             }

@@ -31,7 +31,7 @@ pub fn check(document: &Document, registry: &Registry, today: Date) -> Result<()
         closing(document),
     ];
     let faults: Vec<Fault> = rules.into_iter().flatten().collect();
-    if faults.is_empty() { Ok(()) } else { Err(Error::Faults(faults)) }
+    if faults.is_empty() { Ok(()) } else { Err(faults.into()) }
 }
 
 /// Holds the section of a shield against the registry.
@@ -39,7 +39,7 @@ pub fn check(document: &Document, registry: &Registry, today: Date) -> Result<()
 /// # Errors
 /// It names a body that does not exist.
 pub fn check_shield(shield: &Element, registry: &Registry) -> Result<(), Error> {
-    named_bodies(shield, registry).map_or(Ok(()), |fault| Err(Error::Faults(vec![fault])))
+    named_bodies(shield, registry).map_or(Ok(()), |fault| Err(vec![fault].into()))
 }
 
 fn fault(path: &str, rule: &'static str, ja: &str, en: &str) -> Option<Fault> {

@@ -17,7 +17,7 @@ use crate::{
         idempotency::Idempotency,
         visibility::ItemGroup,
     },
-    error::Error,
+    error::{Error, RecordError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -56,7 +56,7 @@ impl ShieldRequest {
         let mut nodes = vec![RawNode::text("kind", self.kind), RawNode::text("since", self.since)];
         nodes.extend(self.named.into_iter().map(|named| RawNode::text("named", named)));
         nodes.extend(self.note.map(|note| RawNode::text("note", note)));
-        validate_section(RawNode::parent("shield", nodes)).map_err(Error::Faults)
+        Ok(validate_section(RawNode::parent("shield", nodes))?)
     }
 }
 
@@ -126,7 +126,7 @@ pub async fn ask_lift(
 /// The second person lifts it.
 ///
 /// # Errors
-/// [`Error::ShieldLiftNotAsked`]; [`Error::ShieldNeedsTwo`] where the same person asked; [`Error::RecordLocked`].
+/// [`RecordError::ShieldLiftNotAsked`]; [`RecordError::ShieldNeedsTwo`] where the same person asked; [`RecordError::Locked`].
 pub async fn approve_lift(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -145,10 +145,10 @@ pub async fn approve_lift(
 }
 
 fn may_lift(acting: &Acting, stored: &StoredRecord) -> Result<(), Declined> {
-    let refuse = |error| Err(acting.declined(stored.facts.id, error));
+    let refuse = |error: RecordError| Err(acting.declined(stored.facts.id, error));
     match stored.shield_lift_asked_by.as_deref() {
-        None => refuse(Error::ShieldLiftNotAsked),
-        Some(asked_by) if asked_by == acting.caller.officer() => refuse(Error::ShieldNeedsTwo),
+        None => refuse(RecordError::ShieldLiftNotAsked),
+        Some(asked_by) if asked_by == acting.caller.officer() => refuse(RecordError::ShieldNeedsTwo),
         Some(_) => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     disclosure::done::Done,
     domain::{case_record::RecordFacts, format::Document, idempotency::Idempotency},
-    error::Error,
+    error::{Error, RecordError},
     gateway::Gateway,
     identity::{Caller, directory::DirectoryChange},
     journal::{
@@ -40,7 +40,7 @@ pub struct UpdateRecord {
 /// Writes the next version of a record.
 ///
 /// # Errors
-/// [`Error::StaleVersion`] with both versions named; the faults of the document.
+/// [`RecordError::StaleVersion`] with both versions named; the faults of the document.
 pub async fn update_record(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -63,12 +63,12 @@ async fn write_next(
 ) -> Result<Effect<Written>, Declined> {
     let stored = acting.own_record(tx, id).await?;
     if stored.facts.closed {
-        return Err(acting.declined(id, Error::Closed));
+        return Err(acting.declined(id, RecordError::Closed));
     }
     not_locked(tx, acting, &stored.facts).await?;
     check_version(sent, stored.facts.version).map_err(|error| acting.declined(id, error))?;
     if stored.facts.shield.active && !derived.shield.active {
-        return Err(acting.declined(id, Error::ShieldNeedsTwo));
+        return Err(acting.declined(id, RecordError::ShieldNeedsTwo));
     }
     let node = &acting.node;
     let now = node.clock.now();
@@ -97,10 +97,10 @@ async fn write_next(
 /// Whoever changes a record has read the version that is current.
 ///
 /// # Errors
-/// [`Error::StaleVersion`]
+/// [`RecordError::StaleVersion`]
 pub(super) fn check_version(sent: i64, current: i64) -> Result<(), Error> {
     if Planted::IgnoreIfMatch.is_planted() {
         return Ok(());
     }
-    if sent == current { Ok(()) } else { Err(Error::StaleVersion { sent, current }) }
+    if sent == current { Ok(()) } else { Err(RecordError::StaleVersion { sent, current }.into()) }
 }

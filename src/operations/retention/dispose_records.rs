@@ -17,7 +17,7 @@ use crate::{
         idempotency::Idempotency,
         visibility::Relation,
     },
-    error::Error,
+    error::{Error, RetentionError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -92,7 +92,7 @@ pub struct AskDisposal {
 /// The first officer asks.
 ///
 /// # Errors
-/// [`Error::DisposalNotDue`] where any record on the list may not be disposed of.
+/// [`RetentionError::DisposalNotDue`] where any record on the list may not be disposed of.
 pub async fn ask_disposal(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -100,11 +100,11 @@ pub async fn ask_disposal(
 ) -> Result<Done<DisposalLine>, Error> {
     let records: Vec<Uuid> = records.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     if records.is_empty() || records.len() > MAX_RECORDS {
-        return Err(Error::Field {
-            field: "records",
-            rule_ja: "1件から200件の記録の番号を指定してください",
-            rule_en: "must name 1 to 200 records",
-        });
+        return Err(Error::field(
+            "records",
+            "1件から200件の記録の番号を指定してください",
+            "must name 1 to 200 records",
+        ));
     }
     let acting = Acting::new(gateway, caller, Act::DisposalAsk);
     carry_out(gateway, caller, idempotency, move |tx| {
@@ -141,7 +141,7 @@ pub struct DecideDisposal {
 /// The second officer approves. The records are removed and their keys destroyed.
 ///
 /// # Errors
-/// [`Error::DisposalNeedsTwo`] where the same person asked; [`Error::DisposalNotDue`] where one of them is not due any
+/// [`RetentionError::DisposalNeedsTwo`] where the same person asked; [`RetentionError::DisposalNotDue`] where one of them is not due any
 /// more: nothing is disposed of then.
 pub async fn approve_disposal(
     gateway: &Arc<Gateway>,
@@ -166,7 +166,7 @@ pub async fn approve_disposal(
 async fn approve(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<Effect<()>, Declined> {
     let mut disposal = asked_list(tx, acting, id).await?;
     if disposal.asked_by == acting.caller.officer() {
-        return Err(acting.declined(id, Error::DisposalNeedsTwo));
+        return Err(acting.declined(id, RetentionError::DisposalNeedsTwo));
     }
     let records = store::disposals::records_of(tx, id).await?;
     decide(tx, acting, &mut disposal, DisposalState::Approved).await?;
@@ -193,7 +193,7 @@ async fn approve(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<Effect<()>, D
 /// Drops a list.
 ///
 /// # Errors
-/// [`Error::DisposalState`] where it was decided already.
+/// [`RetentionError::DisposalState`] where it was decided already.
 pub async fn withdraw_disposal(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -231,7 +231,7 @@ async fn due_record(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<StoredReco
     let stored = acting.own_record(tx, id).await?;
     match due(tx, &acting.node, &stored).await? {
         Some(_) => Ok(stored),
-        None => Err(acting.declined(id, Error::DisposalNotDue)),
+        None => Err(acting.declined(id, RetentionError::DisposalNotDue)),
     }
 }
 
@@ -243,7 +243,7 @@ async fn asked_list(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<Disposal, 
     };
     match disposal.state {
         DisposalState::Asked => Ok(disposal),
-        state => Err(acting.declined(id, Error::DisposalState(state.as_str()))),
+        state => Err(acting.declined(id, RetentionError::DisposalState(state.as_str()))),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         idempotency::Idempotency,
         retention::{RetentionClass, RetentionRule, RetentionSettings, standard},
     },
-    error::Error,
+    error::{Error, RetentionError},
     gateway::Gateway,
     identity::Caller,
     journal::journal::Effect,
@@ -56,14 +56,14 @@ pub struct ChangeRetention {
 /// Replaces the organization's own rules. A class that is left out goes back to the standard.
 ///
 /// # Errors
-/// [`Error::RetentionShortened`] where a rule is below the standard.
+/// [`RetentionError::Shortened`] where a rule is below the standard.
 pub async fn change_retention(
     gateway: &Arc<Gateway>,
     caller: &Caller,
     ChangeRetention { settings, idempotency }: ChangeRetention,
 ) -> Result<Done<RetentionView>, Error> {
     if !settings.is_lawful() {
-        return Err(Error::RetentionShortened);
+        return Err(RetentionError::Shortened.into());
     }
     let acting = Acting::new(gateway, caller, Act::RetentionChange);
     carry_out(gateway, caller, idempotency, move |tx| {

@@ -17,7 +17,7 @@ use crate::{
         calendar::PartialDate, case_record::RecordFacts, format::code_lists::SEX, organization::OrganizationCode,
         registry::Registry,
     },
-    error::Error,
+    error::{Error, SearchError},
     gateway::Gateway,
     identity::Caller,
     journal::inbox::{InboxItem, InboxKind},
@@ -115,7 +115,7 @@ const MAX_AGE: u8 = 120;
 /// Searches the country. Each page is a search of its own: authorized, run and logged anew.
 ///
 /// # Errors
-/// [`Error::TooBroad`], [`Error::TooManyHits`]; a search that could not be completed is an error, never an empty list.
+/// [`SearchError::TooBroad`], [`SearchError::TooManyHits`]; a search that could not be completed is an error, never an empty list.
 pub async fn search_nationwide(
     gateway: &Gateway,
     caller: &Caller,
@@ -137,7 +137,7 @@ pub async fn search_nationwide(
     let (query, found) = match (query, outcome) {
         (Some(query), Ok(found)) => (query, found),
         (_, outcome) => {
-            let error = outcome.err().unwrap_or(Error::TooBroad);
+            let error = outcome.err().unwrap_or(SearchError::TooBroad.into());
             let mut refused = vec![refusal(gateway, caller, &request, &error)?];
             refused.extend(beside.entries);
             gateway.journal.record(caller.decided_at(), refused, beside.inbox).await?;
@@ -160,13 +160,13 @@ pub async fn search_nationwide(
 }
 
 fn find(gateway: &Gateway, caller: &Caller, query: Option<&Query>) -> Result<Found<Grant>, Error> {
-    let Some(query) = query.filter(|query| !query.is_too_broad()) else { return Err(Error::TooBroad) };
+    let Some(query) = query.filter(|query| !query.is_too_broad()) else { return Err(SearchError::TooBroad.into()) };
     let most = gateway.config.search.most_hits;
     let findable = |facts: &RecordFacts| gateway.gate.findable(caller, facts);
     let index = &gateway.journal.memory().index;
     // A search of many candidates must not hold up the others on this thread.
     let found = tokio::task::block_in_place(|| index.search(query, caller.organization(), most, findable));
-    if found.too_many { Err(Error::TooManyHits { most }) } else { Ok(found) }
+    if found.too_many { Err(SearchError::TooManyHits { most }.into()) } else { Ok(found) }
 }
 
 /// Who is told of the search itself: issuers of notices that it matches, and owners of shielded records that stayed
@@ -260,7 +260,7 @@ fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion
 }
 
 fn field(field: &'static str, rule_ja: &'static str, rule_en: &'static str) -> Error {
-    Error::Field { field, rule_ja, rule_en }
+    Error::field(field, rule_ja, rule_en)
 }
 
 /// Patterns in the officer's searches, for the organization's auditor and the owners of the children shown: to be

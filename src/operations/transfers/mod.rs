@@ -12,7 +12,7 @@ use crate::{
         transfer::{Side, StepRefused, Transfer},
         visibility::Relation,
     },
-    error::Error,
+    error::{Error, RecordError, TransferError},
     identity::Caller,
     journal::journal::Declined,
     ledger::entry::{Entry, Purpose, RecordRef},
@@ -21,7 +21,7 @@ use crate::{
 
 impl From<StepRefused> for Error {
     fn from(StepRefused { state }: StepRefused) -> Self {
-        Self::TransferStep { state }
+        TransferError::Step { state }.into()
     }
 }
 
@@ -41,7 +41,7 @@ fn about_transfer(entry: Entry, party: &Caller, transfer: &Transfer) -> Entry {
 /// A shield holds a transfer up until the owner names the receiver: whoever takes the record over has its address.
 fn not_against_shield(acting: &Acting, facts: &RecordFacts, receiver: &OrganizationCode) -> Result<(), Declined> {
     if facts.shield.active && !facts.shield.named.contains(receiver) {
-        return Err(acting.declined(facts.id, Error::ShieldForbids));
+        return Err(acting.declined(facts.id, RecordError::ShieldForbids));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::{
         transfer::{Offer, Transfer},
         visibility::{GroupSet, ItemGroup},
     },
-    error::Error,
+    error::TransferError,
     journal::journal::Declined,
     operations::Acting,
     search::index::IndexChange,
@@ -25,7 +25,7 @@ pub(super) async fn change_owner(
     let (id, node) = (transfer.record, &acting.node);
     let stored = store::records::find(tx, id).await?.ok_or(StoreError::Corrupt("record of a transfer"))?;
     if stored.facts.owner != transfer.owner {
-        return Err(acting.declined(id, Error::TransferStep { state: transfer.state() }));
+        return Err(acting.declined(id, TransferError::Step { state: transfer.state() }));
     }
     let now = node.clock.now();
     let version = stored.facts.version + 1;

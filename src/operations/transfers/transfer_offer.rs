@@ -15,7 +15,7 @@ use crate::{
         transfer::{Completeness, Offer, Transfer, TransferNote},
         visibility::ItemGroup,
     },
-    error::Error,
+    error::{Error, TransferError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -115,29 +115,29 @@ pub struct OfferTransfer {
 /// Offers a record that nobody asked for.
 ///
 /// # Errors
-/// [`Error::Completeness`], [`Error::TransferOpen`].
+/// [`TransferError::Completeness`], [`TransferError::Open`].
 pub async fn offer_transfer(
     gateway: &Arc<Gateway>,
     caller: &Caller,
     OfferTransfer { offer, idempotency }: OfferTransfer,
 ) -> Result<Done<TransferLine>, Error> {
     let (Some(record), Some(receiver)) = (offer.record, offer.receiver.clone()) else {
-        return Err(Error::Field {
-            field: "record, receiver",
-            rule_ja: "提供する記録と提供先を指定してください",
-            rule_en: "name the record and the receiver",
-        });
+        return Err(Error::field(
+            "record, receiver",
+            "提供する記録と提供先を指定してください",
+            "name the record and the receiver",
+        ));
     };
     let owner = caller.organization().clone();
     let receives = matches!(receiver.kind(), OrganizationKind::Municipality | OrganizationKind::ChildGuidanceCenter)
         && gateway.registry.body(&receiver).is_some()
         && receiver != owner;
     if !receives {
-        return Err(Error::Field {
-            field: "receiver",
-            rule_ja: "他の市町村または児童相談所を指定してください",
-            rule_en: "must be another municipality or child guidance center",
-        });
+        return Err(Error::field(
+            "receiver",
+            "他の市町村または児童相談所を指定してください",
+            "must be another municipality or child guidance center",
+        ));
     }
     let begun = Transfer::begun(gateway.clock.new_id(), record, owner, receiver, gateway.clock.now());
     offer_as(gateway, caller, Begun::Here(Box::new(begun)), OfferTransfer { offer, idempotency }).await
@@ -215,7 +215,7 @@ async fn make_offer(
     let offer = Offer::new(stored.facts.version, asked.groups, asked.urgent, node.clock.now());
     let transfer = transfer.offer(offer).map_err(|refused| acting.declined(record, refused))?;
     if store::transfers::open_of_record(tx, record).await?.is_some() {
-        return Err(acting.declined(record, Error::TransferOpen));
+        return Err(acting.declined(record, TransferError::Open));
     }
     not_against_shield(acting, &stored.facts, &transfer.receiver)?;
     check_completeness(tx, acting, &stored, &asked.completeness).await?;
@@ -246,7 +246,7 @@ async fn check_completeness(
     let has_urgency = document.is(|document| is_assessed(document, "urgency"));
     stated
         .check(has_photos, has_risk_sheet, has_urgency)
-        .map_err(|fault| acting.declined(facts.id, Error::Completeness(fault)))
+        .map_err(|fault| acting.declined(facts.id, TransferError::Completeness(fault)))
 }
 
 fn is_assessed(document: &Document, part: &str) -> bool {

@@ -50,7 +50,7 @@ pub struct EndTransfer {
 /// Confirms that it is the child; everything provided may now be read.
 ///
 /// # Errors
-/// [`Error::TransferStep`] in another state.
+/// [`TransferError::Step`] in another state.
 pub async fn confirm_transfer(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -64,7 +64,7 @@ pub async fn confirm_transfer(
 /// Makes the receiver the one owner.
 ///
 /// # Errors
-/// [`Error::TransferStep`] in another state.
+/// [`TransferError::Step`] in another state.
 pub async fn take_over(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -78,7 +78,7 @@ pub async fn take_over(
 /// Declines a request or an offer.
 ///
 /// # Errors
-/// [`Error::TransferStep`] in another state.
+/// [`TransferError::Step`] in another state.
 pub async fn reject_transfer(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -93,7 +93,7 @@ pub async fn reject_transfer(
 /// Takes one's own request or offer back.
 ///
 /// # Errors
-/// [`Error::TransferStep`] in another state.
+/// [`TransferError::Step`] in another state.
 pub async fn withdraw_transfer(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -168,7 +168,7 @@ async fn party_transfer(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<(Trans
 /// Notes that the receiver has seen the child.
 ///
 /// # Errors
-/// [`Error::TransferStep`] where the transfer is not urgent or was never offered.
+/// [`TransferError::Step`] where the transfer is not urgent or was never offered.
 pub async fn check_safety(
     gateway: &Arc<Gateway>,
     caller: &Caller,

@@ -1,0 +1,33 @@
+//! Refusals about bodies, staff and terminals.
+
+use super::Told;
+
+/// Why an act on a body, its staff or its terminals is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error("the operator appoints only the first user administrator")]
+    FirstAdministratorOnly,
+    #[error("settings above the ceiling")]
+    SettingsUnlawful,
+}
+
+impl AccountError {
+    pub(super) fn told(&self) -> Told {
+        match self {
+            Self::FirstAdministratorOnly => Told::new(
+                403,
+                "first_administrator_only",
+                "運用者が他の機関に登録できるのは最初の利用者管理者だけです",
+                "The operator appoints only the first user administrator of another body",
+            )
+            .with("その機関の利用者管理者に依頼してください。", "Ask a user administrator of that body."),
+            Self::SettingsUnlawful => Told::new(
+                422,
+                "settings_unlawful",
+                "設定が全国の上限または下限を超えています",
+                "The settings leave the national bounds",
+            )
+            .with("policy の標準設定を参照してください。", "See the standard matrix."),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Every refusal of the gateway, and what a client is told of it.
+//!
+//! Each subject has an enum and beside it one table: from each refusal to its HTTP status, its stable code and its words
+//! in Japanese and English. Words never hold a value from a record. The cause of an internal error is logged once, at
+//! the boundary, and not sent.
+
+mod accounts;
+mod caller;
+mod notices;
+mod records;
+mod request;
+mod retention;
+mod search;
+mod service;
+mod told;
+mod transfers;
+
+pub use self::{
+    accounts::AccountError, caller::CallerError, notices::NoticeError, records::RecordError, request::RequestError,
+    retention::RetentionError, search::SearchError, service::ServiceError, told::Told, transfers::TransferError,
+};
+use crate::{
+    domain::format::Fault, identity::directory::Unrecognized, journal::error::JournalError, keys::error::KeyError,
+    store::error::StoreError,
+};
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Caller(#[from] CallerError),
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    #[error(transparent)]
+    Notice(#[from] NoticeError),
+    #[error(transparent)]
+    Retention(#[from] RetentionError),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// The record does not exist, or not for this caller: the two look the same.
+    #[error("record not available")]
+    NotAvailable,
+    /// A transfer, notice, report or other thing that does not exist for this caller.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    #[error("already exists: {0}")]
+    Exists(&'static str),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<Unrecognized> for Error {
+    fn from(error: Unrecognized) -> Self {
+        Self::Caller(error.into())
+    }
+}
+
+impl From<Vec<Fault>> for Error {
+    fn from(faults: Vec<Fault>) -> Self {
+        Self::Request(RequestError::Faults(faults))
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Moved => JournalError::Stale.into(),
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl Error {
+    /// A field that breaks its rule: its name, and the rule in Japanese and English.
+    pub fn field(field: &'static str, rule_ja: &'static str, rule_en: &'static str) -> Self {
+        Self::Request(RequestError::Field { field, rule_ja, rule_en })
+    }
+
+    /// The stable code, as in `docs/errors.md`.
+    pub fn code(&self) -> &'static str {
+        self.told().code
+    }
+
+    /// What a client is told, from the table of the subject.
+    pub fn told(&self) -> Told {
+        match self {
+            Self::Caller(error) => error.told(),
+            Self::Account(error) => error.told(),
+            Self::Request(error) => error.told(),
+            Self::Record(error) => error.told(),
+            Self::Transfer(error) => error.told(),
+            Self::Search(error) => error.told(),
+            Self::Notice(error) => error.told(),
+            Self::Retention(error) => error.told(),
+            Self::Service(error) => error.told(),
+            // What is destroyed is gone, as if it had never been there.
+            Self::NotAvailable | Self::Store(StoreError::Key(KeyError::Destroyed)) => {
+                Told::new(404, "record_not_available", "この記録は閲覧できません", "The record is not available")
+                    .with("番号を確認してください。", "Check its id.")
+            }
+            Self::NotFound(_) => Told::new(404, "not_found", "見つかりません", "Not found")
+                .with("番号を確認してください。", "Check its id."),
+            Self::Exists(_) => Told::new(409, "already_exists", "既にあります", "It exists already"),
+            Self::Journal(error) => service::told_of_journal(error),
+            Self::Store(error) => service::told_of_store(error),
+        }
+    }
+
+    /// Seconds after which a retry makes sense.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Service(ServiceError::RateLimited { retry_after_seconds })
+            | Self::Search(SearchError::Budget { retry_after_seconds }) => Some(*retry_after_seconds),
+            Self::Service(ServiceError::Overloaded) | Self::Journal(_) => Some(1),
+            Self::Store(error) if error.is_outage() => Some(1),
+            Self::Caller(CallerError::RevocationListExpired) => Some(60),
+            _ => None,
+        }
+    }
+}

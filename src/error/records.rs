@@ -1,0 +1,67 @@
+//! Refusals about records, their locks and their shields.
+
+use super::Told;
+use crate::domain::edit_lock::EditLock;
+
+/// Why a record cannot be changed so.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error("stale version")]
+    StaleVersion { sent: i64, current: i64 },
+    #[error("record is closed")]
+    Closed,
+    /// Somebody else of the caller's own organization works on it. Never for anybody outside.
+    #[error("record is locked by another officer")]
+    Locked(Box<EditLock>),
+    #[error("shield can only be lifted by two persons")]
+    ShieldNeedsTwo,
+    #[error("shield lift not asked for")]
+    ShieldLiftNotAsked,
+    #[error("the receiver of a shielded record is not named in its shield")]
+    ShieldForbids,
+}
+
+impl RecordError {
+    pub(super) fn told(&self) -> Told {
+        match self {
+            Self::StaleVersion { sent, current } => {
+                Told::new(412, "stale_version", "記録は更新されています", "The record has changed since").with(
+                    format!(
+                        "送られた版は {sent}、現在の版は {current} です。現在の版を読み直してから更新してください。"
+                    ),
+                    format!("You sent version {sent}; the current version is {current}. Read it again, then update."),
+                )
+            }
+            Self::Closed => Told::new(409, "record_closed", "終結した記録です", "The record is closed")
+                .with("終結した記録は更新できません。", "A closed record cannot be changed."),
+            Self::Locked(lock) => {
+                let (officer, terminal, until) = (&lock.officer, &lock.terminal, lock.until.to_rfc3339());
+                Told::new(423, "record_locked", "他の職員が編集中です", "Another officer is editing the record").with(format!(
+                    "職員 {officer}（端末 {terminal}）が {until} まで編集中です。終わるのを待つか、監督者が引き継いでください。"
+                ), format!(
+                    "Officer {officer} at terminal {terminal} holds it until {until}. Wait, or have a supervisor take it over."
+                ))
+            }
+            Self::ShieldNeedsTwo => {
+                Told::new(409, "shield_needs_two", "支援措置の解除は2人で行います", "A shield is lifted by two persons")
+                    .with(
+                        "申請した人とは別の監督者が承認してください。記録の更新では解除できません。",
+                        "A supervisor other than the one who asked must approve; an update cannot lift it.",
+                    )
+            }
+            Self::ShieldLiftNotAsked => Told::new(
+                409,
+                "shield_lift_not_asked",
+                "支援措置の解除が申請されていません",
+                "Nobody has asked to lift the shield",
+            )
+            .with("先に解除を申請してください。", "Ask first; another supervisor then approves."),
+            Self::ShieldForbids => {
+                Told::new(409, "shield_forbids", "支援措置により提供できません", "The shield forbids this").with(
+                    "引き継ぐ機関には住所が伝わります。先に支援措置の開示先にその機関を加えてください。",
+                    "Whoever takes the record over learns the address: name that body in the shield first.",
+                )
+            }
+        }
+    }
+}

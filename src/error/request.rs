@@ -1,0 +1,107 @@
+//! Refusals of a request as such: its route, its headers, its body, its fields.
+
+use super::Told;
+use crate::domain::format::Fault;
+
+/// Why a request cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    #[error("no such resource")]
+    NoSuchRoute,
+    #[error("method not allowed")]
+    MethodNotAllowed,
+    #[error("document refused: {} faults", .0.len())]
+    Faults(Vec<Fault>),
+    #[error("field {field}: {rule_en}")]
+    Field { field: &'static str, rule_ja: &'static str, rule_en: &'static str },
+    #[error("request body: {0}")]
+    Body(String),
+    #[error("media type not supported")]
+    MediaType,
+    #[error("body too large")]
+    TooLarge { most: usize },
+    #[error("headers too large")]
+    HeadersTooLarge,
+    #[error("request took too long")]
+    TooSlow,
+    #[error("If-Match missing")]
+    IfMatchMissing,
+    #[error("Idempotency-Key missing")]
+    IdempotencyKeyMissing,
+    #[error("Idempotency-Key used for another request")]
+    IdempotencyKeyReused,
+}
+
+impl RequestError {
+    pub(super) fn told(&self) -> Told {
+        match self {
+            Self::NoSuchRoute => Told::new(404, "no_such_resource", "このURLはありません", "There is no such resource")
+                .with("/openapi.json を参照してください。", "See /openapi.json."),
+            Self::MethodNotAllowed => {
+                Told::new(405, "method_not_allowed", "このメソッドは使えません", "The method is not allowed here")
+                    .with("/openapi.json を参照してください。", "See /openapi.json.")
+            }
+            Self::Faults(_) => Told::new(
+                422,
+                "document_refused",
+                "記録票が全国共通フォーマットに合いません",
+                "The document does not fit the national format",
+            )
+            .with(
+                "faults の各項目を直して送り直してください。何も登録されていません。",
+                "Mend each of the faults and send again; nothing was registered.",
+            ),
+            Self::Field { field, rule_ja, rule_en } => {
+                Told::new(422, "field_refused", "項目が正しくありません", "A field is not right")
+                    .with(format!("{field}: {rule_ja}"), format!("{field}: {rule_en}"))
+            }
+            Self::Body(what) => Told::new(
+                400,
+                "body_unreadable",
+                "リクエストの形式が正しくありません",
+                "The request body cannot be read",
+            )
+            .with(
+                format!("JSONの形式と項目名を確認してください（{what}）。"),
+                format!("Check the JSON and its field names ({what})."),
+            ),
+            Self::MediaType => Told::new(415, "media_type", "この形式は扱えません", "The media type is not supported")
+                .with(
+                    "application/xml または application/json で送ってください。",
+                    "Send application/xml or application/json.",
+                ),
+            Self::TooLarge { most } => Told::new(413, "too_large", "大きすぎます", "The request is too large")
+                .with(format!("{most}バイトまでです。"), format!("At most {most} bytes.")),
+            Self::HeadersTooLarge => Told::new(
+                431,
+                "headers_too_large",
+                "ヘッダーが大きすぎます",
+                "The headers of the request are too large",
+            )
+            .with("ヘッダーを減らして送ってください。", "Send fewer or shorter headers."),
+            Self::TooSlow => {
+                Told::new(408, "too_slow", "送信に時間がかかりすぎました", "The request took too long to arrive")
+                    .with("回線を確認して送り直してください。", "Check the line and send again.")
+            }
+            Self::IfMatchMissing => Told::new(428, "if_match_missing", "If-Matchがありません", "If-Match is missing")
+                .with(
+                    "更新する版を If-Match: \"版番号\" で示してください。",
+                    "Name the version you change as If-Match: \"VERSION\".",
+                ),
+            Self::IdempotencyKeyMissing => {
+                Told::new(400, "idempotency_key_missing", "Idempotency-Keyがありません", "Idempotency-Key is missing")
+                    .with(
+                        "1回の操作に1つ、8～128文字の印字可能な文字で付けてください。再送しても二重に登録されません。",
+                        "Send one of 8 to 128 printable characters for each act; a retry then acts once.",
+                    )
+            }
+            Self::IdempotencyKeyReused => Told::new(
+                422,
+                "idempotency_key_reused",
+                "Idempotency-Keyが別の操作で使われています",
+                "The Idempotency-Key belongs to another request",
+            )
+            .with("新しいキーを付けて送ってください。", "Send a new key."),
+        }
+    }
+}

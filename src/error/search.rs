@@ -1,0 +1,39 @@
+//! Refusals of a search.
+
+use super::Told;
+
+/// Why a search is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    #[error("search too broad")]
+    TooBroad,
+    #[error("too many hits")]
+    TooManyHits { most: usize },
+    #[error("search budget used up")]
+    Budget { retry_after_seconds: u64 },
+}
+
+impl SearchError {
+    pub(super) fn told(&self) -> Told {
+        match self {
+            Self::TooBroad => Told::new(422, "search_too_broad", "検索条件が少なすぎます", "Too little to search on")
+                .with(
+                    "氏名の連続する2文字以上、または生年月日と1文字以上で検索してください。",
+                    "Give two characters of a name side by side, or one and a birth date.",
+                ),
+            Self::TooManyHits { most } => {
+                Told::new(422, "too_many_hits", "該当が多すぎます", "Too many children match").with(
+                    format!("{most}件を超えました。氏名や生年月日を加えて絞り込んでください。"),
+                    format!("More than {most}. Narrow down by more of the name or a birth date."),
+                )
+            }
+            Self::Budget { retry_after_seconds } => {
+                Told::new(429, "search_budget", "検索の回数が上限に達しました", "The allowance of searches is used up")
+                    .with(
+                        format!("{retry_after_seconds}秒待ってからやり直してください。何も開示していません。"),
+                        format!("Try again after {retry_after_seconds} seconds. Nothing was disclosed."),
+                    )
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The gateway cannot serve now: too many calls, or its journal, store or keys fail.
+
+use super::Told;
+use crate::{journal::error::JournalError, keys::error::KeyError, store::error::StoreError};
+
+/// Why the gateway does not serve this now.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error("keys are being wrapped anew already")]
+    RewrapRunning,
+    #[error("rate limited")]
+    RateLimited { retry_after_seconds: u64 },
+    #[error("overloaded")]
+    Overloaded,
+}
+
+impl ServiceError {
+    pub(super) fn told(&self) -> Told {
+        match self {
+            Self::RewrapRunning => {
+                Told::new(409, "rewrap_running", "鍵の掛け替えが進行中です", "Keys are being wrapped anew already")
+                    .with("GET /v1/keys で進み具合を確認してください。", "See GET /v1/keys for how far it is.")
+            }
+            Self::RateLimited { retry_after_seconds } => {
+                Told::new(429, "rate_limited", "操作が多すぎます", "Too many requests").with(
+                    format!("{retry_after_seconds}秒待ってからやり直してください。"),
+                    format!("Try again after {retry_after_seconds} seconds."),
+                )
+            }
+            Self::Overloaded => Told::new(503, "overloaded", "混み合っています", "The gateway is overloaded").with(
+                "Retry-Afterの秒数を待ってからやり直してください。何も行われていません。",
+                "Try again after Retry-After; nothing was done.",
+            ),
+        }
+    }
+}
+
+/// What a client is told where the journal failed.
+pub(super) fn told_of_journal(error: &JournalError) -> Told {
+    match error {
+        JournalError::Full => ServiceError::Overloaded.told(),
+        JournalError::Unavailable => Told::new(
+            503,
+            "journal_unavailable",
+            "記録簿に書き込めないため、何も開示していません",
+            "The ledger cannot be written, so nothing was disclosed",
+        )
+        .with("しばらく待ってからやり直してください。", "Try again shortly."),
+        JournalError::Stale => {
+            Told::new(503, "changed_meanwhile", "処理中に状態が変わりました", "Things changed while this was decided")
+                .with("やり直してください。", "Try again.")
+        }
+    }
+}
+
+/// What a client is told where the store failed.
+pub(super) fn told_of_store(error: &StoreError) -> Told {
+    match error {
+        error if error.is_outage() => {
+            Told::new(503, "database_unavailable", "データベースを利用できません", "The database cannot be asked").with(
+                "しばらく待ってからやり直してください。何も開示していません。",
+                "Try again shortly; nothing was disclosed.",
+            )
+        }
+        StoreError::Key(KeyError::Token(_)) => Told::new(
+            503,
+            "key_token",
+            "鍵のトークンを使えません",
+            "The token that holds the master key cannot be used",
+        )
+        .with(
+            "システム運用者がトークンとPINを確認してください。閲覧・検索・登録は続けられます。",
+            "The operator must look after the token and its PIN. Viewing, searching and registering go on.",
+        ),
+        StoreError::Stream(_) => {
+            Told::new(503, "stream", "バックアップの保存先を読めません", "The stream of backups cannot be read").with(
+                "システム運用者が保存先のディレクトリを確認してください。",
+                "The operator must look after the directory of the stream.",
+            )
+        }
+        StoreError::Key(KeyError::Keyring(_) | KeyError::Missing { .. }) => {
+            Told::new(503, "keyring", "鍵束を読み書きできません", "The keyring cannot be read or written").with(
+                "システム運用者が鍵束のファイルを確認してください。",
+                "The operator must look after the keyring's files.",
+            )
+        }
+        _ => Told::new(500, "internal", "内部エラー", "Internal error")
+            .with("リクエスト番号を添えて運用者に連絡してください。", "Tell the operator the id of the request."),
+    }
+}
