@@ -28,6 +28,8 @@ pub struct AttachmentLine {
 
 /// What a file shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum AttachmentKind {
     InjuryPhoto,
     Other,
@@ -36,13 +38,10 @@ pub enum AttachmentKind {
 impl AttachmentKind {
     /// The word in the database and on the wire.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InjuryPhoto => "injury_photo",
-            Self::Other => "other",
-        }
+        self.into()
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::InjuryPhoto, Self::Other].into_iter().find(|kind| kind.as_str() == text)
+        text.parse().ok()
     }
 }

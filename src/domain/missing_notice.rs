@@ -78,6 +78,8 @@ pub struct NoticeContent {
 /// What a center answers to a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum NoticeAnswer {
     NotHere,
     Sighted,
@@ -86,10 +88,7 @@ pub enum NoticeAnswer {
 impl NoticeAnswer {
     /// The word in the database and on the wire.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotHere => "not_here",
-            Self::Sighted => "sighted",
-        }
+        self.into()
     }
 }
 

@@ -19,4 +19,5 @@ pub mod relation;
 pub mod retention;
 pub mod staffing;
 pub mod transfer;
+pub mod transfer_note;
 pub mod visibility;

@@ -1,7 +1,7 @@
 //! Refusals about transfers.
 
 use super::Told;
-use crate::domain::transfer::{CompletenessFault, TransferState};
+use crate::domain::{transfer::TransferState, transfer_note::CompletenessFault};
 
 /// Why a step of a transfer is not possible.
 #[derive(Debug, thiserror::Error)]

@@ -33,6 +33,8 @@ use crate::{clock::Timestamp, domain::organization::OrganizationCode};
 
 /// What was noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Rule {
     /// Many distinct names in little time, or under one case reference.
     ManyNames,
@@ -48,13 +50,7 @@ pub enum Rule {
 
 impl Rule {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ManyNames => "many_names",
-            Self::Walk => "walk",
-            Self::AtNight => "at_night",
-            Self::OwnName => "own_name",
-            Self::Repeated => "repeated",
-        }
+        self.into()
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{
     disclosure::sealed::Sealed,
     domain::{
         organization::OrganizationCode,
-        transfer::{Offer, SafetyCheck, Stage, Transfer, TransferNote, TransferState},
+        transfer::{Offer, SafetyCheck, Stage, Transfer, TransferState},
+        transfer_note::TransferNote,
         visibility::GroupSet,
     },
     keys::vault::{Place, Vault},

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     disclosure::gate::With,
-    domain::transfer::TransferNote,
+    domain::transfer_note::TransferNote,
     error::Error,
     operations::transfers::{
         transfer_offer::{

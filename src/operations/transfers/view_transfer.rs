@@ -12,7 +12,8 @@ use crate::{
     },
     domain::{
         organization::OrganizationCode,
-        transfer::{Transfer, TransferNote, TransferState},
+        transfer::{Transfer, TransferState},
+        transfer_note::TransferNote,
         visibility::LegalBasis,
     },
     error::Error,
