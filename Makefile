@@ -6,7 +6,7 @@ demo:
 	cargo build --release --locked
 	cargo run --release --locked --package tsunagi -- demo $(if $(ONCE),--once)
 
-test: needs lint
+test: needs
 	scripts/test.sh
 
 # What the tests need from the system's packages.

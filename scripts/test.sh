@@ -1,14 +1,25 @@
 #!/usr/bin/env bash
-# Runs every test, on SQLite and on a throwaway PostgreSQL. Uses cargo-nextest where it is installed, and cargo's own runner
-# where not; both run the same tests.
+# Lints, and runs every test, on SQLite and on a throwaway PostgreSQL. Uses cargo-nextest where it is installed, and
+# cargo's own runner where not; both run the same tests. Says at the end how long each part took.
 set -euo pipefail
 postgres=$(dirname "$0")/with_postgres.sh
 
+# Runs one part, and remembers how long it took.
+took=()
+part() {
+    local name=$1 from=$SECONDS
+    shift
+    "$@"
+    took+=("$name: $((SECONDS - from)) s")
+}
+
+part "rustfmt and clippy" make --no-print-directory lint
+part "building the tests" cargo test --locked --no-run
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --locked
-    "$postgres" cargo nextest run --locked --profile postgres
+    part "SQLite" cargo nextest run --locked
+    part "PostgreSQL" "$postgres" cargo nextest run --locked --profile postgres
 else
-    cargo test --locked -- --skip nodes:: --skip kept::a_postgres
+    part "SQLite" cargo test --locked -- --skip nodes:: --skip kept::a_postgres
     # What profile `postgres` of .config/nextest.toml leaves out, for the reasons that stand there.
     left_out=(
         {snapshot,fail_closed,gate_by_construction,national_format,matching,openapi,tamper,witness,backup}::
@@ -20,5 +31,6 @@ else
         history::a_stale_index_is_caught
         at_rest::no_planted_name_is_in_database_wal_or_logs
     )
-    "$postgres" cargo test --locked --test gateway -- "${left_out[@]/#/--skip=}"
+    part "PostgreSQL" "$postgres" cargo test --locked --test gateway -- "${left_out[@]/#/--skip=}"
 fi
+printf '%s\n' "${took[@]}"
