@@ -17,8 +17,10 @@ lint:
 	cargo fmt --all -- --check
 	cargo clippy --locked --all-targets -- -D warnings
 
+# The gateway beside the limits of the machine, with SQLite and with PostgreSQL: a connection for each of a thousand bodies.
 bench:
-	cargo bench --locked --bench gateway
+	ulimit -n 4096 || true; cargo bench --locked --bench gateway
+	ulimit -n 4096 || true; scripts/with_postgres.sh cargo bench --locked --bench gateway
 
 # Batches through the API beside COPY, the journal beside single-row commits, on a throwaway PostgreSQL.
 bench-bulk:

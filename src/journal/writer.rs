@@ -356,6 +356,7 @@ impl Writer {
 
     /// What becomes of a batch once its commit was tried.
     async fn conclude(&mut self, committed: Committed, ran: Vec<Ran>) -> Result<Vec<Ran>, StoreError> {
+        self.store.committed();
         match committed {
             Committed::Surely => {
                 self.settle().await;
@@ -428,12 +429,13 @@ impl Writer {
         if !self.store.is_shared() {
             return Ok(self.place_in_memory(messages));
         }
+        if messages.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         let mut next = counted(&messages);
-        let mut latest = Vec::with_capacity(next.len());
-        for (organization, count) in &mut next {
-            let last = store::inbox::advance(tx, organization, *count).await?;
-            latest.push((organization.clone(), last));
-            *count = last - *count;
+        let latest = store::inbox::advance(tx, &next).await?;
+        for (organization, last) in &latest {
+            next.entry(organization.clone()).and_modify(|count| *count = last - *count);
         }
         Ok((placed(messages, next), latest))
     }

@@ -15,7 +15,7 @@ use super::{
     grams::{self, Gram, Grams},
     near::{Readings, Target},
     pattern::{Pattern, Rank, Reading, Unpacked},
-    posting::{AnyOf, intersect},
+    posting::{AnyOf, Run, intersect},
     query::{BirthCriterion, NearMisses, Query},
     records::{PackedRecord, People, Records, Role},
     symbol::Symbol,
@@ -164,7 +164,7 @@ impl SearchIndex {
             NearMisses::Never => false,
         };
         if looks_near {
-            match search.run_near(&criteria) {
+            match aside(inner.records.count(), || search.run_near(&criteria)) {
                 Some(matches) => found.near = inner.hits(query, matches, &mut found.records),
                 None => found.too_many_near = true,
             }
@@ -248,7 +248,8 @@ impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> Search<'a, F> {
         let mut unpacked = Unpacked::default();
         let mut enough = false;
         let told_by_grams = told_by_grams(criteria);
-        intersect(conditions, |run| {
+        let fewest = conditions.iter().map(AnyOf::at_most).min().unwrap_or(0);
+        let visit = |run: Run<'_>| {
             for group in run.slots.chunks(PREFETCHED) {
                 let names = if run.certain && told_by_grams { None } else { Some((criteria, &mut unpacked)) };
                 self.inner.records.prefetch(group, names.is_some());
@@ -259,7 +260,8 @@ impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> Search<'a, F> {
                 }
             }
             ControlFlow::Continue(())
-        });
+        };
+        aside(fewest, || intersect(conditions, visit));
         if enough {
             return None;
         }
@@ -307,6 +309,15 @@ impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> Search<'a, F> {
             }
         }
     }
+}
+
+/// Records that a search may look at without holding up the others on its thread: some hundred microseconds.
+const SHORT: usize = 4_096;
+
+/// Works at once where it is short; else the others on this thread go on elsewhere meanwhile, which costs them and this
+/// more than a short search.
+fn aside<T>(records: usize, work: impl FnOnce() -> T) -> T {
+    if records <= SHORT { work() } else { tokio::task::block_in_place(work) }
 }
 
 /// Whether every record in the postings of the criteria answers them: one gram is asked for, and nothing else.

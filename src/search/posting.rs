@@ -279,6 +279,11 @@ impl<'a> AnyOf<'a> {
         Self { postings, len }
     }
 
+    /// Slots that it may hold at most.
+    pub fn at_most(&self) -> usize {
+        self.len
+    }
+
     /// Keeps of an ascending run of slots those that are in one of the sets.
     fn retain(&self, kept: &mut Vec<u32>, spare: &mut Vec<u32>) {
         spare.clear();

@@ -1,9 +1,7 @@
 //! Appends entries and delivers messages, and commits them, as one statement of SQLite: the connection's own thread is
 //! asked once instead of five times (docs/decisions/0002-journal-and-epochs.md).
 
-use std::fmt::Write as _;
-
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Sqlite, query::QueryAs, sqlite::SqliteArguments};
 
 use super::{
     error::StoreError,
@@ -13,24 +11,26 @@ use super::{
 };
 use crate::{clock::Timestamp, journal::inbox::InboxItem, ledger::entry::Logged};
 
+// Parameters without a number: SQLite looks up the others by name, each among all before it.
 const HEAD: &str = "/* append_at_once */ BEGIN IMMEDIATE;
-UPDATE ledger_heads SET size = $2, root = $3, at = $4 WHERE node = $1 AND size = $5 AND root = $6;
-INSERT INTO ledger (node, position, id, organization, owner, record, body, sealed_note, owner_salt)
-SELECT $1, * FROM (VALUES ";
-// The head was not where it should be: nothing is added, and nobody is told.
-const ENTRIES_END: &str = ") WHERE changes() = 1;";
+UPDATE ledger_heads SET size = ?, root = ?, at = ? WHERE node = ? AND size = ? AND root = ?;
+INSERT OR ROLLBACK INTO ledger (node, position, id, organization, owner, record, body, sealed_note, owner_salt)
+SELECT ?, * FROM (VALUES ";
+// The head was not where it should be: nothing is added, and nobody is told. (Without OR ROLLBACK, SQLite would keep a
+// journal of the statement to undo it alone.)
+const ENTRIES_END: &str = ") WHERE column1 IS NOT NULL AND changes() = 1;";
 const INBOX: &str = "
-INSERT INTO inbox (organization, position, at, kind, record, subject, entry, from_organization, from_officer,
-    from_terminal, purpose)
+INSERT OR ROLLBACK INTO inbox (organization, position, at, kind, record, subject, entry, from_organization,
+    from_officer, from_terminal, purpose)
 SELECT * FROM (VALUES ";
-const INBOX_END: &str = ") WHERE changes() > 0;";
+const INBOX_END: &str = ") WHERE column1 IS NOT NULL AND changes() > 0;";
 const END: &str = "
 COMMIT;
-SELECT size = $2 AND root = $3 FROM ledger_heads WHERE node = $1";
+SELECT size = ? AND root = ? FROM ledger_heads WHERE node = ?";
 /// Parameters of one statement; SQLite takes 32,766.
 const MAX_PARAMETERS: usize = 32_000;
-/// Parameters before the first entry.
-const OF_HEAD: usize = 6;
+/// Parameters beside entries and messages.
+const OTHERS: usize = 10;
 const OF_ENTRY: usize = 8;
 const OF_MESSAGE: usize = 11;
 
@@ -48,20 +48,22 @@ pub(crate) async fn append_at_once(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let Store::Sqlite { writer, .. } = store else { return Err(StoreError::Corrupt("not SQLite")) };
-    if OF_HEAD + entries.len() * OF_ENTRY + messages.len() * OF_MESSAGE > MAX_PARAMETERS {
+    let (places, told) = (room_for(entries.len()), room_for(messages.len()));
+    if OTHERS + places * OF_ENTRY + told * OF_MESSAGE > MAX_PARAMETERS {
         let mut tx = store.write(Access::Append).await?;
         ledger::append(&mut tx, node, (from, to), entries, at).await?;
         inbox::deliver(&mut tx, messages, at).await?;
         return tx.commit().await;
     }
-    let sql = statement(entries.len(), messages.len());
-    let mut query = sqlx::query_as::<_, (i64,)>(AssertSqlSafe(sql))
-        .bind(node.to_owned())
+    let left = (places - entries.len(), told - messages.len());
+    let mut query = sqlx::query_as::<_, (i64,)>(AssertSqlSafe(statement(places, told)))
         .bind(signed(to.0))
         .bind(to.1.to_vec())
         .bind(at.as_micros())
+        .bind(node.to_owned())
         .bind(signed(from.0))
-        .bind(from.1.to_vec());
+        .bind(from.1.to_vec())
+        .bind(node.to_owned());
     for row in (from.0..).zip(entries).map(Columns::of) {
         query = query
             .bind(row.position)
@@ -73,6 +75,7 @@ pub(crate) async fn append_at_once(
             .bind(row.note)
             .bind(row.salt);
     }
+    query = empty(query, left.0 * OF_ENTRY);
     for (position, item) in messages {
         query = query
             .bind(item.to.to_string())
@@ -87,40 +90,52 @@ pub(crate) async fn append_at_once(
             .bind(item.from.as_ref().map(|caller| caller.terminal().to_owned()))
             .bind(item.purpose.map(|purpose| purpose.as_str()));
     }
-    let mut connection = writer.acquire().await?;
+    query = empty(query, left.1 * OF_MESSAGE);
+    query = query.bind(signed(to.0)).bind(to.1.to_vec()).bind(node.to_owned());
+    let mut connection = writer.lend().await?;
     match query.fetch_optional(&mut *connection).await {
-        Ok(Some((1,))) => Ok(()),
+        Ok(Some((1,))) => {
+            connection.keep();
+            Ok(())
+        }
         Ok(_) => Err(StoreError::OtherWriter),
         Err(error) => {
             // It may still be inside the transaction: nobody uses it again.
-            let _ = connection.close().await;
+            connection.end().await;
             Err(error.into())
         }
     }
 }
 
+type Append<'q> = QueryAs<'q, Sqlite, (i64,), SqliteArguments>;
+
+/// Rows that stay empty.
+fn empty(query: Append<'_>, parameters: usize) -> Append<'_> {
+    (0..parameters).fold(query, |query, _| query.bind(None::<i64>))
+}
+
+/// Rows of the statement for so many: of few sizes, so that SQLite still knows the statement.
+fn room_for(rows: usize) -> usize {
+    if rows == 0 { 0 } else { rows.next_power_of_two() }
+}
+
 /// The statement for so many entries and messages.
 fn statement(entries: usize, messages: usize) -> String {
     let mut sql = String::from(HEAD);
-    rows(&mut sql, OF_HEAD, entries, OF_ENTRY);
+    rows(&mut sql, entries, "(?, ?, ?, ?, ?, ?, ?, ?)");
     sql.push_str(ENTRIES_END);
     if messages > 0 {
         sql.push_str(INBOX);
-        rows(&mut sql, OF_HEAD + entries * OF_ENTRY, messages, OF_MESSAGE);
+        rows(&mut sql, messages, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         sql.push_str(INBOX_END);
     }
     sql.push_str(END);
     sql
 }
 
-fn rows(sql: &mut String, before: usize, rows: usize, columns: usize) {
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 1..=columns {
-            let separator = if column == 1 { "" } else { ", " };
-            // Writing to a string cannot fail.
-            let _ = write!(sql, "{separator}${}", before + row * columns + column);
-        }
-        sql.push(')');
+fn rows(sql: &mut String, rows: usize, row: &str) {
+    for number in 0..rows {
+        sql.push_str(if number == 0 { "" } else { ", " });
+        sql.push_str(row);
     }
 }

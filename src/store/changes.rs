@@ -2,10 +2,12 @@
 //!
 //! A row says what changed, not how: who follows reads it again. Rows are written where several nodes share a database.
 
+use sqlx::Postgres;
 use uuid::Uuid;
 
 use super::{
     error::StoreError,
+    kept::Kept,
     tx::{Tx, execute, fetch_all, fetch_optional, insert_arrays},
 };
 use crate::{clock::Timestamp, domain::organization::OrganizationCode, journal::recent::Scope};
@@ -73,17 +75,26 @@ pub struct Noted {
     pub subject: Subject,
 }
 
+const POSITION: &str = "/* changes_position */ SELECT position FROM changes ORDER BY position DESC LIMIT 1";
+
 /// Position of the last change; 0 before the first.
 ///
 /// # Errors
 /// The database failed.
 pub async fn position(tx: &mut Tx) -> Result<u64, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (i64,),
-        "/* changes_position */ SELECT position FROM changes ORDER BY position DESC LIMIT 1",
-    )?;
-    Ok(row.map_or(0, |(position,)| u64::try_from(position).unwrap_or(0)))
+    Ok(counted(fetch_optional!(tx, (i64,), POSITION)?))
+}
+
+/// The same by one round trip.
+pub(super) async fn glance(glances: &Kept<Postgres>) -> Result<u64, StoreError> {
+    let mut connection = glances.lend().await?;
+    let row = sqlx::query_as(POSITION).fetch_optional(&mut *connection).await?;
+    connection.keep();
+    Ok(counted(row))
+}
+
+fn counted(row: Option<(i64,)>) -> u64 {
+    row.map_or(0, |(position,)| u64::try_from(position).unwrap_or(0))
 }
 
 /// Which node made a change, and when, in microseconds since 1970; `None` where it is not there any more, or never was.

@@ -1,5 +1,7 @@
 //! Messages to organizations, each with its own count of positions.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::{
@@ -68,19 +70,26 @@ pub(crate) async fn deliver(tx: &mut Tx, messages: Vec<(i64, InboxItem)>, at: Ti
     Ok(())
 }
 
-/// Takes the next positions of an inbox that several nodes write to; answers the last of them. Others wait for the end
-/// of this transaction, so that positions become visible in order.
-pub(crate) async fn advance(tx: &mut Tx, organization: &OrganizationCode, count: i64) -> Result<i64, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (i64,),
-        "/* advance_inbox */ INSERT INTO inbox_positions (organization, position) VALUES ($1, $2)
-         ON CONFLICT (organization) DO UPDATE SET position = inbox_positions.position + excluded.position
-         RETURNING position",
-        organization.as_str(),
-        count,
-    )?;
-    row.map(|(last,)| last).ok_or(StoreError::Corrupt("inbox position"))
+const ADVANCE: &str = "/* advance_inboxes */ INSERT INTO inbox_positions (organization, position)
+ SELECT * FROM UNNEST($1::text[], $2::bigint[])
+ ON CONFLICT (organization) DO UPDATE SET position = inbox_positions.position + excluded.position
+ RETURNING organization, position";
+
+/// Takes the next positions of inboxes that several nodes write to, so many of each; answers the last of them. Others
+/// wait for the end of this transaction, so that positions become visible in order. The inboxes come in their order: two
+/// nodes never wait for each other.
+pub(crate) async fn advance(
+    tx: &mut Tx,
+    counted: &BTreeMap<OrganizationCode, i64>,
+) -> Result<Vec<(OrganizationCode, i64)>, StoreError> {
+    let Tx::Postgres(tx) = tx else { return Err(StoreError::Corrupt("positions of SQLite are in memory")) };
+    let (organizations, counts): (Vec<&str>, Vec<i64>) =
+        counted.iter().map(|(to, count)| (to.as_str(), *count)).unzip();
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as(ADVANCE).bind(organizations).bind(counts).fetch_all(&mut **tx).await?;
+    let last = |(code, last): (String, i64)| Some((OrganizationCode::parse(&code)?, last));
+    let last: Vec<_> = rows.into_iter().filter_map(last).collect();
+    if last.len() == counted.len() { Ok(last) } else { Err(StoreError::Corrupt("inbox position")) }
 }
 
 /// Latest position of one inbox; 0 where nothing came yet.

@@ -9,14 +9,21 @@ use std::{
 };
 
 use sqlx::{
-    Connection, Postgres, Transaction,
+    Connection, Postgres, Sqlite, Transaction,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use futures_util::future::BoxFuture;
 
-use super::{changes, error::StoreError, migrate, tx::Tx};
+use super::{
+    changes,
+    error::StoreError,
+    kept::{IDLE, Kept},
+    log::{Emptying, leave_the_log},
+    migrate,
+    tx::Tx,
+};
 use crate::planted::Planted;
 
 /// What follows every commit of a SQLite database to another place, before anybody is answered.
@@ -34,8 +41,20 @@ pub trait Follower: Send + Sync {
 /// An open database: one connection that writes, several that read.
 #[derive(Clone)]
 pub enum Store {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, follower: Arc<OnceLock<Arc<dyn Follower>>> },
-    Postgres { writer: PgPool, readers: PgPool },
+    Sqlite {
+        writer: Kept<Sqlite>,
+        readers: SqlitePool,
+        /// For what is read in one statement.
+        glances: Kept<Sqlite>,
+        /// `None` where a stream follows, which sees to the log, and where nothing is written.
+        emptying: Option<Emptying>,
+        follower: Arc<OnceLock<Arc<dyn Follower>>>,
+    },
+    Postgres {
+        writer: Kept<Postgres>,
+        readers: PgPool,
+        glances: Kept<Postgres>,
+    },
 }
 
 /// What a transaction of the journal may do beside those of other nodes.
@@ -51,8 +70,8 @@ const READERS: u32 = 4;
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 /// Connections of a node that read PostgreSQL.
 const SHARED_READERS: u32 = 8;
-/// After which a connection is asked whether it is still there before it is used.
-const IDLE: Duration = Duration::from_secs(1);
+/// Beside those, for what is read in one statement.
+const SHARED_GLANCES: u32 = 4;
 /// Bounds on what the server does for one statement, in milliseconds.
 const SERVER_BOUNDS: [(&str, &str); 4] = [
     ("statement_timeout", "20000"),
@@ -116,7 +135,7 @@ impl Store {
     /// # Errors
     /// The file cannot be opened, or its schema is not one this program knows.
     pub async fn open_sqlite(file: &Path) -> Result<Self, StoreError> {
-        Self::open_sqlite_with(SqliteConnectOptions::new(), file).await
+        Self::open_sqlite_with(leave_the_log(SqliteConnectOptions::new()), file, Some(Emptying::begin)).await
     }
 
     /// The same, where a stream follows: it alone moves the write-ahead log into the database.
@@ -124,10 +143,14 @@ impl Store {
     /// # Errors
     /// As [`Self::open_sqlite`].
     pub async fn open_streamed_sqlite(file: &Path) -> Result<Self, StoreError> {
-        Self::open_sqlite_with(SqliteConnectOptions::new().pragma("wal_autocheckpoint", "0"), file).await
+        Self::open_sqlite_with(SqliteConnectOptions::new().pragma("wal_autocheckpoint", "0"), file, None).await
     }
 
-    async fn open_sqlite_with(options: SqliteConnectOptions, file: &Path) -> Result<Self, StoreError> {
+    async fn open_sqlite_with(
+        options: SqliteConnectOptions,
+        file: &Path,
+        emptying: Option<fn(SqliteConnectOptions) -> Emptying>,
+    ) -> Result<Self, StoreError> {
         let options = options
             .filename(file)
             .create_if_missing(true)
@@ -143,9 +166,11 @@ impl Store {
             .connect_with(options.clone())
             .await?;
         migrate::run_sqlite(&writer).await?;
-        let readers =
-            SqlitePoolOptions::new().max_connections(READERS).min_connections(1).connect_with(options).await?;
-        Ok(Self::Sqlite { writer, readers, follower: Arc::default() })
+        let several = || SqlitePoolOptions::new().max_connections(READERS).min_connections(1);
+        let readers = several().connect_with(options.clone()).await?;
+        let glances = Kept::new(several().connect_with(options.clone()).await?);
+        let emptying = emptying.map(|begin| begin(options));
+        Ok(Self::Sqlite { writer: Kept::new(writer), readers, glances, emptying, follower: Arc::default() })
     }
 
     /// Connects to PostgreSQL, whose schema must be that of this program.
@@ -182,8 +207,9 @@ impl Store {
         let writer = pool(1).connect_with(options.clone().options([("synchronous_commit", flushed)])).await?;
         migrate::check_postgres(&writer).await?;
         check_durability(&writer).await?;
-        let readers = pool(SHARED_READERS).connect_with(options).await?;
-        Ok(Self::Postgres { writer, readers })
+        let readers = pool(SHARED_READERS).connect_with(options.clone()).await?;
+        let glances = Kept::new(pool(SHARED_GLANCES).connect_with(options).await?);
+        Ok(Self::Postgres { writer: Kept::new(writer), readers, glances })
     }
 
     /// Whether other nodes may write to it as well.
@@ -204,6 +230,12 @@ impl Store {
         if !self.is_shared() {
             return Ok(0);
         }
+        if let Self::Postgres { glances, .. } = self
+            && let Ok(position) = changes::glance(glances).await
+        {
+            return Ok(position);
+        }
+        // A connection may be dead, as after a failover every one may be: here the next is taken.
         changes::position(&mut self.read().await?).await
     }
 
@@ -230,7 +262,7 @@ impl Store {
         // Nothing is written behind what the stream does not hold yet.
         self.secure().await?;
         let mut tx = match (self, access) {
-            (Self::Sqlite { writer, .. }, _) => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            (Self::Sqlite { writer, .. }, _) => Tx::Sqlite(writer.pool().begin_with("BEGIN IMMEDIATE").await?),
             (Self::Postgres { writer, .. }, access) => {
                 // Each statement sees what was committed before it: also what was while it waited for the lock.
                 let begun = match access {
@@ -241,7 +273,7 @@ impl Store {
                         "BEGIN ISOLATION LEVEL READ COMMITTED; /* change */ SELECT pg_advisory_xact_lock(8321)"
                     }
                 };
-                Tx::Postgres(begin(writer, begun).await?)
+                Tx::Postgres(begin(writer.pool(), begun).await?)
             }
         };
         if let Some(follower) = self.follower() {
@@ -286,16 +318,28 @@ impl Store {
         }
     }
 
+    /// Tells what a commit left to do that it was made.
+    pub(crate) fn committed(&self) {
+        if let Self::Sqlite { emptying: Some(emptying), .. } = self {
+            emptying.committed();
+        }
+    }
+
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers, follower } => {
+            Self::Sqlite { writer, readers, glances, emptying, follower } => {
+                if let Some(emptying) = emptying {
+                    emptying.close().await;
+                }
+                glances.close().await;
                 readers.close().await;
                 writer.close().await;
                 if let Some(follower) = follower.get() {
                     follower.rest().await;
                 }
             }
-            Self::Postgres { writer, readers } => {
+            Self::Postgres { writer, readers, glances } => {
+                glances.close().await;
                 readers.close().await;
                 writer.close().await;
             }

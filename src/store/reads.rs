@@ -209,9 +209,17 @@ pub async fn record(store: &Store, id: Uuid, reader: &Reader) -> Result<Option<R
                 .bind(reader.version)
         };
     }
+    macro_rules! glance {
+        ($glances:expr) => {{
+            let mut connection = $glances.lend().await?;
+            let rows = query!().fetch_all(&mut *connection).await?;
+            connection.keep();
+            rows
+        }};
+    }
     let rows = match store {
-        Store::Sqlite { readers, .. } => query!().fetch_all(readers).await?,
-        Store::Postgres { readers, .. } => query!().fetch_all(readers).await?,
+        Store::Sqlite { glances, .. } => glance!(glances),
+        Store::Postgres { glances, .. } => glance!(glances),
     };
     put_together(id, rows)
 }

@@ -164,8 +164,7 @@ fn find(gateway: &Gateway, caller: &Caller, query: Option<&Query>) -> Result<Fou
     let most = gateway.config.search.most_hits;
     let findable = |facts: &RecordFacts| gateway.gate.findable(caller, facts);
     let index = &gateway.journal.memory().index;
-    // A search of many candidates must not hold up the others on this thread.
-    let found = tokio::task::block_in_place(|| index.search(query, caller.organization(), most, findable));
+    let found = index.search(query, caller.organization(), most, findable);
     if found.too_many { Err(SearchError::TooManyHits { most }.into()) } else { Ok(found) }
 }
 

@@ -1,0 +1,100 @@
+//! Connections that go from one user to the next without a question between. The pool asks each whether it is still
+//! there when it comes back: of SQLite that is a hop to the connection's own thread, of a server a round trip, and the
+//! next user waits for both.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sqlx::{Database, Pool, pool::PoolConnection};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// After so long nobody takes it for granted that a connection is still there.
+pub(super) const IDLE: Duration = Duration::from_secs(1);
+
+/// The connections of a pool that nobody else takes any from.
+pub struct Kept<DB: Database> {
+    pool: Pool<DB>,
+    idle: Arc<Mutex<Vec<(PoolConnection<DB>, Instant)>>>,
+    turns: Arc<Semaphore>,
+}
+
+/// A connection in use. Dropped, it goes back to the pool, which asks whether it is fit for more.
+pub struct Lent<'k, DB: Database> {
+    connection: PoolConnection<DB>,
+    kept: &'k Kept<DB>,
+    _turn: SemaphorePermit<'k>,
+}
+
+impl<DB: Database> Kept<DB> {
+    pub fn new(pool: Pool<DB>) -> Self {
+        let turns = usize::try_from(pool.options().get_max_connections()).unwrap_or(1);
+        Self { pool, idle: Arc::default(), turns: Arc::new(Semaphore::new(turns)) }
+    }
+
+    /// # Errors
+    /// There is none.
+    pub async fn lend(&self) -> Result<Lent<'_, DB>, sqlx::Error> {
+        let turn = self.turns.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        // One that is not fresh goes back to the pool, which looks at it.
+        let fresh = self.idle().pop().filter(|(_, since)| since.elapsed() < IDLE);
+        let connection = match fresh {
+            Some((connection, _)) => connection,
+            None => self.pool.acquire().await?,
+        };
+        Ok(Lent { connection, kept: self, _turn: turn })
+    }
+
+    /// The pool, with every connection that is not in use.
+    pub fn pool(&self) -> &Pool<DB> {
+        self.idle().clear();
+        &self.pool
+    }
+
+    pub async fn close(&self) {
+        self.turns.close();
+        self.pool().close().await;
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(PoolConnection<DB>, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<DB: Database> Clone for Kept<DB> {
+    fn clone(&self) -> Self {
+        Self { pool: self.pool.clone(), idle: self.idle.clone(), turns: self.turns.clone() }
+    }
+}
+
+impl<DB: Database> Lent<'_, DB> {
+    /// Gives it to the next as it is: what was asked of it was answered to the end, and it is in no transaction.
+    pub fn keep(self) {
+        self.kept.idle().push((self.connection, Instant::now()));
+        if self.kept.turns.is_closed() {
+            self.kept.idle().clear();
+        }
+    }
+
+    /// Ends it: nobody knows in what state it is.
+    pub async fn end(self) {
+        // It is gone either way.
+        let _ = self.connection.close().await;
+    }
+}
+
+impl<DB: Database> Deref for Lent<'_, DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &DB::Connection {
+        &self.connection
+    }
+}
+
+impl<DB: Database> DerefMut for Lent<'_, DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
+        &mut self.connection
+    }
+}
