@@ -39,24 +39,24 @@ pub struct Config {
     #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
-    pub search: Search,
+    pub search: SearchConfig,
     #[serde(default)]
-    pub ledger: Ledger,
+    pub ledger: LedgerConfig,
     #[serde(default)]
-    pub records: Records,
+    pub records: RecordsConfig,
     #[serde(default)]
-    pub backup: Backup,
+    pub backup: BackupConfig,
 }
 
 /// Work on records.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Records {
+pub struct RecordsConfig {
     /// Seconds after which an edit lock that was not renewed ends.
     pub edit_lock_seconds: u32,
 }
 
-impl Default for Records {
+impl Default for RecordsConfig {
     fn default() -> Self {
         Self { edit_lock_seconds: 900 }
     }
@@ -65,7 +65,7 @@ impl Default for Records {
 /// How nothing acknowledged is lost with the machine.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Backup {
+pub struct BackupConfig {
     /// Directory, mounted from another host, into which every batch goes before it is acknowledged. SQLite alone.
     pub stream: Option<PathBuf>,
 }
@@ -170,7 +170,7 @@ impl Default for Limits {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Search {
+pub struct SearchConfig {
     /// Most children that a search may find; more are answered with the advice to narrow down.
     pub most_hits: usize,
     /// Most children on one page of an answer.
@@ -183,7 +183,7 @@ pub struct Search {
     pub organization_burst: u32,
 }
 
-impl Default for Search {
+impl Default for SearchConfig {
     fn default() -> Self {
         Self {
             most_hits: 50,
@@ -199,7 +199,7 @@ impl Default for Search {
 /// How the ledger is shown to outsiders.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Ledger {
+pub struct LedgerConfig {
     /// Seconds between two checkpoints that are sent to the witnesses.
     pub publish_seconds: u64,
     /// Seconds that a witness may take to answer.
@@ -212,14 +212,14 @@ pub struct Ledger {
     pub witnessed: Option<PathBuf>,
     /// File of the entries' hashes; left out, as before.
     pub leaves: Option<PathBuf>,
-    pub witnesses: Vec<Witness>,
+    pub witnesses: Vec<LedgerWitness>,
     /// Size of a ledger that is behind what was witnessed and is served all the same: from the command line alone, so
     /// that it does not stay.
     #[serde(skip)]
     pub accept_rollback: Option<u64>,
 }
 
-impl Default for Ledger {
+impl Default for LedgerConfig {
     fn default() -> Self {
         Self {
             publish_seconds: 5,
@@ -237,7 +237,7 @@ impl Default for Ledger {
 /// A witness of the ledger.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Witness {
+pub struct LedgerWitness {
     /// `https://HOST[:PORT][/PREFIX]`.
     pub url: String,
     /// Its public key (`vkey` line).

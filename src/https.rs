@@ -87,7 +87,11 @@ impl HttpsClient {
     ///
     /// # Errors
     /// There was no answer.
-    pub async fn send(&self, mut request: Request<Full<Bytes>>, most: usize) -> Result<(Parts, Bytes), HttpsError> {
+    pub async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        max_bytes: usize,
+    ) -> Result<(Parts, Bytes), HttpsError> {
         request.headers_mut().insert(header::HOST, self.host.clone());
         let mut kept = self.kept.lock().await;
         // Taken out meanwhile: a connection that was given up half-way is not used again.
@@ -96,7 +100,7 @@ impl HttpsClient {
             None => self.connect().await?,
         };
         let (parts, body) = sender.send_request(request).await?.into_parts();
-        let body = Limited::new(body, most).collect().await.map_err(HttpsError::Answer)?;
+        let body = Limited::new(body, max_bytes).collect().await.map_err(HttpsError::Answer)?;
         *kept = Some(sender);
         Ok((parts, body.to_bytes()))
     }

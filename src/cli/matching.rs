@@ -12,7 +12,7 @@ use crate::{
 
 /// Commands about the matching of names.
 #[derive(Subcommand)]
-pub enum Match {
+pub enum MatchCommand {
     /// Print the search keys of a fragment and of names, and how well each name answers.
     Explain {
         /// A fragment of a name as a searcher writes it; `?` and `*` stand for unknown letters.
@@ -22,7 +22,7 @@ pub enum Match {
     },
 }
 
-impl Match {
+impl MatchCommand {
     /// Runs the command.
     ///
     /// # Errors

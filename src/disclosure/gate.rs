@@ -79,7 +79,7 @@ pub struct With<T, F> {
 
 /// What is asked of one record, and why.
 #[derive(Clone, Copy)]
-pub struct Asked {
+pub struct AccessRequest {
     pub record: Uuid,
     pub act: Act,
     pub operation: Operation,
@@ -138,7 +138,7 @@ impl Gate {
     pub async fn view(
         &self,
         caller: &Caller,
-        asked: Asked,
+        asked: AccessRequest,
         version: Option<i64>,
     ) -> Result<Disclosed<RecordView>, Error> {
         let reader = self.reader(caller, asked.record, version);
@@ -201,7 +201,7 @@ impl Gate {
     pub async fn part<T, R>(
         &self,
         caller: &Caller,
-        asked: Asked,
+        asked: AccessRequest,
         group: ItemGroup,
         read: R,
     ) -> Result<Disclosed<T>, Error>
@@ -235,7 +235,7 @@ impl Gate {
     }
 
     /// A refusal is in the ledger before it is told. A record that is hidden and one that does not exist look the same.
-    async fn refuse(&self, caller: &Caller, asked: Asked) -> Error {
+    async fn refuse(&self, caller: &Caller, asked: AccessRequest) -> Error {
         let error = Error::NotAvailable;
         let entry = Entry::of(caller, asked.act, &self.clock)
             .about(asked.record)
@@ -308,7 +308,7 @@ impl Gate {
     async fn account(
         &self,
         caller: &Caller,
-        asked: Asked,
+        asked: AccessRequest,
         facts: &RecordFacts,
         grant: &Grant,
         present: GroupSet,
@@ -336,7 +336,7 @@ impl Gate {
     fn log(
         &self,
         caller: &Caller,
-        asked: Asked,
+        asked: AccessRequest,
         facts: &RecordFacts,
         grant: &Grant,
         finish: impl FnOnce(Entry) -> Entry,
@@ -386,7 +386,7 @@ impl Gate {
         let mut entries = vec![Logged::noted(search, note)];
         for (grant, hit) in &hits {
             let facts = &hit.peek().facts;
-            let asked = Asked { record: facts.id, act: Act::SearchHit, operation: Operation::Search, purpose };
+            let asked = AccessRequest { record: facts.id, act: Act::SearchHit, operation: Operation::Search, purpose };
             let logged = self.log(caller, asked, facts, grant, |entry| entry.disclosing(grant.groups, grant.basis))?;
             if grant.relation == Relation::Outsider {
                 let kind = if facts.shield.active { InboxKind::ShieldApproached } else { InboxKind::RecordFound };

@@ -348,8 +348,8 @@ SafetyOverdue: taken_over -> taken_over
 
     #[test]
     fn every_step_is_open_to_one_side_in_some_states_and_to_nobody_else() {
-        type Step = (&'static str, fn(Transfer, Side) -> Result<Transfer, StepRefused>);
-        let steps: [Step; 5] = [
+        type NamedStep = (&'static str, fn(Transfer, Side) -> Result<Transfer, StepRefused>);
+        let steps: [NamedStep; 5] = [
             ("confirm", Transfer::confirm),
             ("reject", Transfer::reject),
             ("take_over", Transfer::take_over),

@@ -1,6 +1,6 @@
 //! Refusals about bodies, staff and terminals.
 
-use super::Told;
+use super::told::Told;
 
 /// Why an act on a body, its staff or its terminals is refused.
 #[derive(Debug, thiserror::Error)]

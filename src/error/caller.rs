@@ -1,6 +1,6 @@
 //! Refusals of a caller: not recognized, or not allowed.
 
-use super::Told;
+use super::told::Told;
 use crate::{domain::organization::OrganizationKind, identity::directory::Unrecognized};
 
 /// Why a caller is refused, whatever is asked.

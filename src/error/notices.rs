@@ -1,6 +1,6 @@
 //! Refusals about missing-child notices.
 
-use super::Told;
+use super::told::Told;
 
 /// Why a missing-child notice cannot be changed or answered so.
 #[derive(Debug, thiserror::Error)]

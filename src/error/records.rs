@@ -1,6 +1,6 @@
 //! Refusals about records, their locks and their shields.
 
-use super::Told;
+use super::told::Told;
 use crate::domain::edit_lock::EditLock;
 
 /// Why a record cannot be changed so.

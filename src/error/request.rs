@@ -1,6 +1,6 @@
 //! Refusals of a request as such: its route, its headers, its body, its fields.
 
-use super::Told;
+use super::told::Told;
 use crate::domain::format::Fault;
 
 /// Why a request cannot be understood.
@@ -19,7 +19,7 @@ pub enum RequestError {
     #[error("media type not supported")]
     MediaType,
     #[error("body too large")]
-    TooLarge { most: usize },
+    TooLarge { max_bytes: usize },
     #[error("headers too large")]
     HeadersTooLarge,
     #[error("request took too long")]
@@ -70,8 +70,8 @@ impl RequestError {
                     "application/xml または application/json で送ってください。",
                     "Send application/xml or application/json.",
                 ),
-            Self::TooLarge { most } => Told::new(413, "too_large", "大きすぎます", "The request is too large")
-                .with(format!("{most}バイトまでです。"), format!("At most {most} bytes.")),
+            Self::TooLarge { max_bytes } => Told::new(413, "too_large", "大きすぎます", "The request is too large")
+                .with(format!("{max_bytes}バイトまでです。"), format!("At most {max_bytes} bytes.")),
             Self::HeadersTooLarge => Told::new(
                 431,
                 "headers_too_large",

@@ -1,6 +1,6 @@
 //! Refusals about retention and disposal.
 
-use super::Told;
+use super::told::Told;
 
 /// Why a retention rule or a disposal is refused.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! Refusals of a search.
 
-use super::Told;
+use super::told::Told;
 
 /// Why a search is not answered.
 #[derive(Debug, thiserror::Error)]
@@ -8,7 +8,7 @@ pub enum SearchError {
     #[error("search too broad")]
     TooBroad,
     #[error("too many hits")]
-    TooManyHits { most: usize },
+    TooManyHits { max_hits: usize },
     #[error("search budget used up")]
     Budget { retry_after_seconds: u64 },
 }
@@ -21,10 +21,10 @@ impl SearchError {
                     "氏名の連続する2文字以上、または生年月日と1文字以上で検索してください。",
                     "Give two characters of a name side by side, or one and a birth date.",
                 ),
-            Self::TooManyHits { most } => {
+            Self::TooManyHits { max_hits } => {
                 Told::new(422, "too_many_hits", "該当が多すぎます", "Too many children match").with(
-                    format!("{most}件を超えました。氏名や生年月日を加えて絞り込んでください。"),
-                    format!("More than {most}. Narrow down by more of the name or a birth date."),
+                    format!("{max_hits}件を超えました。氏名や生年月日を加えて絞り込んでください。"),
+                    format!("More than {max_hits}. Narrow down by more of the name or a birth date."),
                 )
             }
             Self::Budget { retry_after_seconds } => {

@@ -1,6 +1,6 @@
 //! The gateway cannot serve now: too many calls, or its journal, store or keys fail.
 
-use super::Told;
+use super::told::Told;
 use crate::{journal::error::JournalError, keys::error::KeyError, store::error::StoreError};
 
 /// Why the gateway does not serve this now.

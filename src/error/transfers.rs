@@ -1,6 +1,6 @@
 //! Refusals about transfers.
 
-use super::Told;
+use super::told::Told;
 use crate::domain::{transfer::TransferState, transfer_note::CompletenessFault};
 
 /// Why a step of a transfer is not possible.

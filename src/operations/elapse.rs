@@ -29,7 +29,7 @@ use crate::{
 #[derive(Serialize, Deserialize)]
 struct Elapsed;
 
-const MOST_TRIES: usize = 8;
+const MAX_TRIES: usize = 8;
 
 /// Does what is due at this moment; answers for how many transfers something was done.
 ///
@@ -83,7 +83,7 @@ pub async fn forget_old(gateway: &Arc<Gateway>) -> Result<bool, Error> {
 }
 
 async fn elapse_one(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_TRIES {
         match try_elapse(gateway, id).await {
             Err(Error::Journal(JournalError::Stale)) => {}
             outcome => return outcome,

@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use self::{
     asked::Question,
-    officer::{New, Officer},
+    officer::{New, OfficerHistory},
 };
 use super::{pattern::Pattern, query::Query, symbol::Symbol};
 use crate::{clock::Timestamp, domain::organization::OrganizationCode};
@@ -55,7 +55,7 @@ impl Rule {
 }
 
 /// One search, as the watch sees it.
-pub struct Search<'a> {
+pub struct WatchedSearch<'a> {
     /// Id of the request. A request that is decided again takes the place of itself.
     pub request: Uuid,
     pub organization: &'a OrganizationCode,
@@ -86,7 +86,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// Searches kept for each officer.
-const MOST_KEPT: usize = 512;
+const MAX_KEPT: usize = 512;
 const LOOK_BACK: i64 = 7 * DAY;
 /// Spellings under one case reference that count as one person.
 const SPELLINGS: usize = 4;
@@ -114,12 +114,12 @@ const LETTERS_OF_ONE_PERSON: usize = 4;
 
 /// Where a search stands among those of its officer, and when it was made.
 #[derive(Clone, Copy)]
-struct Mark {
+struct SearchMark {
     place: usize,
     at: Timestamp,
 }
 
-impl Mark {
+impl SearchMark {
     fn micros(self) -> i64 {
         self.at.as_micros()
     }
@@ -141,15 +141,15 @@ fn take_if<T>(queue: &mut VecDeque<T>, end: End, is_it: impl Fn(&T) -> bool) -> 
 
 /// The recent searches of every officer of a node.
 #[derive(Default)]
-pub struct Watch(Mutex<HashMap<(OrganizationCode, String), Officer>>);
+pub struct Watch(Mutex<HashMap<(OrganizationCode, String), OfficerHistory>>);
 
 impl Watch {
     /// Adds a search and says what it completes.
     ///
-    /// It costs as much as finding a place among the officer's recent searches (up to [`MOST_KEPT`]), not as going
+    /// It costs as much as finding a place among the officer's recent searches (up to [`MAX_KEPT`]), not as going
     /// through them; but for a walk, which is gone back along, and for a series that somebody must be told of.
-    pub fn observe(&self, search: Search<'_>) -> Vec<Alert> {
-        let Search { request, organization, officer, officer_name, at, query, case_reference, found } = search;
+    pub fn observe(&self, search: WatchedSearch<'_>) -> Vec<Alert> {
+        let WatchedSearch { request, organization, officer, officer_name, at, query, case_reference, found } = search;
         let patterns: Vec<&Pattern> = [&query.child, &query.guardian, &query.relative].into_iter().flatten().collect();
         let new = New {
             request,

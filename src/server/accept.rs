@@ -14,14 +14,14 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// costs nobody else anything.
 pub async fn accept<S>(
     listener: TcpListener,
-    most: usize,
+    max: usize,
     mut stopped: watch::Receiver<bool>,
     shed: impl Fn(),
     serve: impl Fn(TcpStream) -> S,
 ) where
     S: Future<Output = ()> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(most));
+    let slots = Arc::new(Semaphore::new(max));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -47,5 +47,5 @@ pub async fn accept<S>(
     }
     drop(listener);
     // Every connection holds a slot: having all of them means that none is open.
-    let _ = slots.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
+    let _ = slots.acquire_many(u32::try_from(max).unwrap_or(u32::MAX)).await;
 }

@@ -4,7 +4,7 @@ use axum::http::header;
 
 use super::{
     call::Call,
-    route::{ADMINISTER, ALL, ANY, BODIES, Named, OPERATOR, Route, Run, delete, get, post, put, run},
+    route::{ADMINISTER, ALL, ANY, BODIES, Named, OPERATOR, Route, RouteHandler, delete, get, post, put, run},
 };
 use crate::{
     domain::visibility::VisibilitySettings,
@@ -33,7 +33,7 @@ pub const ROUTES: &[Route] = &[
         .takes::<SignIn>()
         .creates::<SignedIn>()
         .unkeyed()
-        .runs(Named { operation: "sign_in", run: Run::SignIn }),
+        .runs(Named { operation: "sign_in", run: RouteHandler::SignIn }),
     delete("/v1/sessions")
         .words("ログアウトする", "Sign out")
         .open_to(ALL, ANY)

@@ -16,7 +16,7 @@ use crate::{
     },
     error::{Error, RequestError},
     operations::records::{
-        attach_file::{AttachFile, Attached, Content, ViewAttachment, attach_file, view_attachment},
+        attach_file::{AttachFile, Attached, FileContent, ViewAttachment, attach_file, view_attachment},
         close_record::{CloseRecord, close_record},
         edit_lock::{
             ChangeEditLock, EditLockHeld, EditLockReleased, EditLockState, TakeOverEditLock, TakeOverReason,
@@ -181,10 +181,14 @@ const MEDIA: [(&str, &[u8]); 3] =
     [("image/jpeg", &[0xFF, 0xD8, 0xFF]), ("image/png", b"\x89PNG\r\n\x1a\n"), ("application/pdf", b"%PDF-")];
 
 /// The file, where it is what its media type says.
-fn content(call: &Call) -> Result<Content, Error> {
+fn content(call: &Call) -> Result<FileContent, Error> {
     let media_type = call.content_type();
     let is_known = MEDIA.iter().any(|(name, start)| *name == media_type && call.body.starts_with(start));
-    if is_known { Ok(Content { media_type, bytes: call.body.clone() }) } else { Err(RequestError::MediaType.into()) }
+    if is_known {
+        Ok(FileContent { media_type, bytes: call.body.clone() })
+    } else {
+        Err(RequestError::MediaType.into())
+    }
 }
 
 fn attachment_kind(call: &Call) -> Result<AttachmentKind, Error> {
@@ -208,23 +212,23 @@ fn batch(call: &Call) -> Result<RegisterBatch, Error> {
             "must be application/x-ndjson: one record in JSON on each line",
         ));
     }
-    let (body, most) = (call.body.clone(), call.record_bytes);
+    let (body, max_bytes) = (call.body.clone(), call.record_bytes);
     let lines = move || {
         let lines = (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
         // One more than may be: the operation says so.
-        lines.take(MAX_LINES + 1).map(|(number, line)| (number, read_line(line, most))).collect::<Vec<Line>>()
+        lines.take(MAX_LINES + 1).map(|(number, line)| (number, read_line(line, max_bytes))).collect::<Vec<Line>>()
     };
     Ok(RegisterBatch { lines: Box::new(lines), idempotency })
 }
 
-fn read_line(line: &[u8], most: usize) -> Result<crate::domain::format::Document, Vec<Fault>> {
-    if line.len() > most {
+fn read_line(line: &[u8], max_bytes: usize) -> Result<crate::domain::format::Document, Vec<Fault>> {
+    if line.len() > max_bytes {
         return Err(vec![Fault {
             line: 0,
             path: "/".to_owned(),
             rule: "too_large".into(),
-            message_ja: format!("1件は{most}バイトまでです。"),
-            message_en: format!("A record has at most {most} bytes."),
+            message_ja: format!("1件は{max_bytes}バイトまでです。"),
+            message_en: format!("A record has at most {max_bytes} bytes."),
         }]);
     }
     json::read(line)

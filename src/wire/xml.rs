@@ -12,7 +12,7 @@ use quick_xml::{
     reader::NsReader,
 };
 
-use super::{MOST_DEPTH, syntax_fault};
+use super::{MAX_DEPTH, syntax_fault};
 use crate::domain::format::{
     Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode,
     definition::Field,
@@ -22,7 +22,7 @@ use crate::domain::format::{
 };
 
 /// Most attributes on one element, namespace declarations included.
-pub const MOST_ATTRIBUTES: usize = 256;
+pub const MAX_ATTRIBUTES: usize = 256;
 
 /// Reads and validates a document.
 ///
@@ -35,7 +35,7 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
     })?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     refuse_illegal_characters(text)?;
-    let reading = Reading { text, reader: NsReader::from_str(text), counted: (0, 1) };
+    let reading = DocumentReader { text, reader: NsReader::from_str(text), counted: (0, 1) };
     // quick-xml takes off a byte order mark too, and a second one is a character before the root.
     let root = if text.starts_with('\u{FEFF}') { Err(reading.not_well_formed())? } else { reading.root()? };
     validate(root, Order::Prescribed)
@@ -62,13 +62,13 @@ fn line_at(bytes: &[u8], offset: usize) -> u64 {
     1 + before.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-struct Open {
+struct OpenElement {
     node: RawNode,
     text: String,
     children: Vec<RawNode>,
 }
 
-impl Open {
+impl OpenElement {
     fn close(self, path: &str) -> Result<RawNode, Vec<Fault>> {
         let Self { mut node, text, children } = self;
         let blank = text.chars().all(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
@@ -92,16 +92,16 @@ impl Open {
 
 /// The elements that are open, the innermost last, and the root once it is closed.
 #[derive(Default)]
-struct Tree {
-    open: Vec<Open>,
+struct TreeBuilder {
+    open: Vec<OpenElement>,
     root: Option<RawNode>,
 }
 
-impl Tree {
+impl TreeBuilder {
     fn begin(&mut self, node: RawNode) -> Result<(), Vec<Fault>> {
         let line = node.line;
-        self.open.push(Open { node, text: String::new(), children: Vec::new() });
-        if self.open.len() <= MOST_DEPTH {
+        self.open.push(OpenElement { node, text: String::new(), children: Vec::new() });
+        if self.open.len() <= MAX_DEPTH {
             return Ok(());
         }
         let (ja, en) = ("入れ子が深すぎます（64段まで）。", "Elements are nested more than 64 deep.");
@@ -137,7 +137,7 @@ impl Tree {
     fn path(&self) -> String {
         let mut path = String::new();
         let mut parent: Option<&'static Field> = None;
-        for (depth, Open { node, .. }) in self.open.iter().enumerate() {
+        for (depth, OpenElement { node, .. }) in self.open.iter().enumerate() {
             let name = match depth {
                 0 => ROOT,
                 1 => {
@@ -156,17 +156,17 @@ impl Tree {
     }
 }
 
-struct Reading<'a> {
+struct DocumentReader<'a> {
     text: &'a str,
     reader: NsReader<&'a [u8]>,
     /// Bytes looked at for line ends so far, and the line they end on: each byte is looked at once.
     counted: (usize, u64),
 }
 
-impl<'a> Reading<'a> {
+impl<'a> DocumentReader<'a> {
     fn root(mut self) -> Result<RawNode, Vec<Fault>> {
         self.reader.config_mut().check_comments = true;
-        let mut tree = Tree::default();
+        let mut tree = TreeBuilder::default();
         let mut is_first = true;
         loop {
             let at = self.line();
@@ -185,7 +185,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Takes one event that begins on a line.
-    fn take(&self, event: Event<'a>, at: u64, tree: &mut Tree) -> Result<(), Vec<Fault>> {
+    fn take(&self, event: Event<'a>, at: u64, tree: &mut TreeBuilder) -> Result<(), Vec<Fault>> {
         match event {
             Event::Start(start) => tree.begin(self.element(&start, tree, at)?),
             Event::Empty(start) => {
@@ -226,7 +226,7 @@ impl<'a> Reading<'a> {
     }
 
     /// What a reference to a character, or to one of the five predefined entities, stands for.
-    fn resolve(&self, reference: &BytesRef<'_>, line: u64, tree: &Tree) -> Result<String, Vec<Fault>> {
+    fn resolve(&self, reference: &BytesRef<'_>, line: u64, tree: &TreeBuilder) -> Result<String, Vec<Fault>> {
         let text = match reference.resolve_char_ref().map_err(|_| self.not_well_formed())? {
             Some(c) => c.to_string(),
             None => match &**reference {
@@ -260,7 +260,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Checks name, namespace and attributes of a start tag.
-    fn element(&self, start: &BytesStart<'_>, tree: &Tree, line: u64) -> Result<RawNode, Vec<Fault>> {
+    fn element(&self, start: &BytesStart<'_>, tree: &TreeBuilder, line: u64) -> Result<RawNode, Vec<Fault>> {
         if tree.root.is_some() {
             let (ja, en) = ("文書は1つだけ送ってください。", "Only one document may be sent.");
             return Err(syntax_fault(line, "/", "single_document", ja, en));
@@ -269,7 +269,7 @@ impl<'a> Reading<'a> {
             return Err(self.not_well_formed());
         }
         for (count, attribute) in start.attributes().enumerate() {
-            if count >= MOST_ATTRIBUTES {
+            if count >= MAX_ATTRIBUTES {
                 return Err(syntax_fault(line, "/", "attributes", "属性が多すぎます。", "Too many attributes."));
             }
             let attribute = attribute.map_err(|_| self.not_well_formed())?;

@@ -9,11 +9,11 @@ use crate::ledger::{
 };
 
 /// Most hashes of a proof.
-const MOST_PROOF: usize = 63;
+const MAX_PROOF: usize = 63;
 /// Type of the body that names a witness's size.
 pub const SIZE_TYPE: &str = "text/x.tlog.size";
 /// Bytes of a request: a proof, and a checkpoint with more signatures than anybody makes.
-pub const MOST_BYTES: usize = 64 * 1024;
+pub const MAX_BYTES: usize = 64 * 1024;
 
 /// A log's wish to have a checkpoint cosigned.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl AddCheckpoint {
         let old = parse_size(lines.next()?.strip_prefix("old ")?)?;
         let hash = |line: &str| BASE64_STANDARD.decode(line).ok()?.try_into().ok();
         let proof = lines.map(hash).collect::<Option<Vec<Hash>>>()?;
-        if proof.len() > MOST_PROOF {
+        if proof.len() > MAX_PROOF {
             return None;
         }
         Checkpoint::read(SignedNote::parse(note).ok()?.text).ok()?;

@@ -24,7 +24,7 @@ impl Occurs {
 
 /// What stands inside an element.
 #[derive(Clone, Copy, Debug)]
-pub enum Content {
+pub enum FieldContent {
     Text(Lexical),
     Code(&'static CodeList),
     Children(&'static [Field]),
@@ -36,7 +36,7 @@ pub struct Field {
     pub name: &'static str,
     pub japanese: &'static str,
     pub occurs: Occurs,
-    pub content: Content,
+    pub content: FieldContent,
 }
 
 /// A top-level part of a record; all of it belongs to one item group.
@@ -48,17 +48,17 @@ pub struct Section {
 
 /// A text element that must stand exactly once.
 pub const fn text(name: &'static str, japanese: &'static str, lexical: Lexical) -> Field {
-    Field { name, japanese, occurs: Occurs::Once, content: Content::Text(lexical) }
+    Field { name, japanese, occurs: Occurs::Once, content: FieldContent::Text(lexical) }
 }
 
 /// A coded element that must stand exactly once.
 pub const fn code(name: &'static str, japanese: &'static str, list: &'static CodeList) -> Field {
-    Field { name, japanese, occurs: Occurs::Once, content: Content::Code(list) }
+    Field { name, japanese, occurs: Occurs::Once, content: FieldContent::Code(list) }
 }
 
 /// An element with elements inside that must stand exactly once.
 pub const fn parent(name: &'static str, japanese: &'static str, children: &'static [Field]) -> Field {
-    Field { name, japanese, occurs: Occurs::Once, content: Content::Children(children) }
+    Field { name, japanese, occurs: Occurs::Once, content: FieldContent::Children(children) }
 }
 
 impl Field {

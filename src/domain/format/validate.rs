@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     ROOT,
-    definition::{Content, Field},
+    definition::{Field, FieldContent},
     document::{Document, Element},
     sections::SECTIONS,
 };
@@ -59,7 +59,7 @@ pub enum Order {
 }
 
 /// A report stops after so many faults: the sender mends these and sends again.
-pub const MOST_FAULTS: usize = 100;
+pub const MAX_FAULTS: usize = 100;
 
 /// Reads the children of the root into a document, or says everything that is wrong.
 ///
@@ -111,7 +111,7 @@ impl Judge {
 
     /// So many faults that looking on would only cost.
     fn is_full(&self) -> bool {
-        self.faults.len() >= MOST_FAULTS
+        self.faults.len() >= MAX_FAULTS
     }
 
     fn children_of(&mut self, node: RawNode, path: &str, fields: &[&'static Field]) -> Vec<Element> {
@@ -200,12 +200,12 @@ impl Judge {
 
     fn element(&mut self, node: RawNode, path: &str, field: &'static Field) -> Option<Element> {
         match field.content {
-            Content::Children(children) => {
+            FieldContent::Children(children) => {
                 let fields: Vec<&'static Field> = children.iter().collect();
                 let children = self.children_of(node, path, &fields);
                 Some(Element::Parent { name: field.name, children })
             }
-            Content::Text(lexical) => {
+            FieldContent::Text(lexical) => {
                 let line = node.line;
                 let text = self.text_of(node, path)?;
                 if !lexical.accepts(&text) {
@@ -221,7 +221,7 @@ impl Judge {
                 }
                 Some(Element::Text { name: field.name, text })
             }
-            Content::Code(list) => {
+            FieldContent::Code(list) => {
                 let line = node.line;
                 let text = self.text_of(node, path)?;
                 if !list.contains(&text) {

@@ -166,9 +166,9 @@ pub async fn search_notices(
         }
     }
     drop(tx);
-    let most = gateway.config.search.most_hits;
-    if found.len() > most {
-        return Err(refuse_read(gateway, caller, entry(), SearchError::TooManyHits { most }).await);
+    let max_hits = gateway.config.search.most_hits;
+    if found.len() > max_hits {
+        return Err(refuse_read(gateway, caller, entry(), SearchError::TooManyHits { max_hits }).await);
     }
     let lines = Sealed::all(found).map((), |found, ()| found.into_iter().flatten().collect());
     let (group, basis) = (ItemGroup::Index, LegalBasis::AbusePreventionArticle13_4);

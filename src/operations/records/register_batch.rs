@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::registration::{Prepared, prepare, register};
+use super::registration::{PreparedRecord, prepare, register};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
@@ -62,7 +62,7 @@ pub async fn register_batch(
     let report =
         BatchReport { batch, lines: lines.iter().map(|(line, outcome)| report_line(*line, outcome)).collect() };
     let sent = lines.len();
-    let ready: Vec<Prepared> = lines.into_iter().filter_map(|(_, outcome)| outcome.ok()).collect();
+    let ready: Vec<PreparedRecord> = lines.into_iter().filter_map(|(_, outcome)| outcome.ok()).collect();
     let taken = BatchTaken { batch, registered: ready.len(), refused: sent - ready.len() };
     let acting = Acting::new(gateway, caller, Act::RegisterBatch);
     let done = carry_out(gateway, caller, idempotency, move |tx| {
@@ -76,7 +76,7 @@ pub async fn register_batch(
     Ok(done.await?.by_its_first_entry())
 }
 
-type Outcome = Result<Prepared, Refused>;
+type LineOutcome = Result<PreparedRecord, Refused>;
 
 /// What is told of a line that is not right.
 struct Refused {
@@ -95,7 +95,7 @@ impl Refused {
     }
 }
 
-fn report_line(line: usize, outcome: &Outcome) -> BatchLine {
+fn report_line(line: usize, outcome: &LineOutcome) -> BatchLine {
     match outcome {
         Ok(prepared) => BatchLine { line, record: Some(prepared.id()), faults: Vec::new(), more_faults: false },
         Err(refused) => BatchLine { line, record: None, faults: refused.faults.clone(), more_faults: refused.has_more },
@@ -103,7 +103,7 @@ fn report_line(line: usize, outcome: &Outcome) -> BatchLine {
 }
 
 /// Checks and seals every line. The report is written in the journal's transaction: it is kept small while it grows.
-fn prepare_lines(gateway: &Gateway, caller: &Caller, lines: Vec<Line>) -> Result<Vec<(usize, Outcome)>, Error> {
+fn prepare_lines(gateway: &Gateway, caller: &Caller, lines: Vec<Line>) -> Result<Vec<(usize, LineOutcome)>, Error> {
     if lines.is_empty() || lines.len() > MAX_LINES {
         return Err(Error::field("body", "1～500件としてください", "must have 1 to 500 records"));
     }

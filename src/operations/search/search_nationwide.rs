@@ -161,12 +161,12 @@ pub async fn search_nationwide(
 
 fn find(gateway: &Gateway, caller: &Caller, query: Option<&Query>) -> Result<Found<Grant>, Error> {
     let Some(query) = query.filter(|query| !query.is_too_broad()) else { return Err(SearchError::TooBroad.into()) };
-    let most = gateway.config.search.most_hits;
+    let max_hits = gateway.config.search.most_hits;
     let findable = |facts: &RecordFacts| gateway.gate.findable(caller, facts);
     let index = &gateway.journal.memory().index;
     // A search of many candidates must not hold up the others on this thread.
-    let found = tokio::task::block_in_place(|| index.search(query, caller.organization(), most, findable));
-    if found.too_many { Err(SearchError::TooManyHits { most }.into()) } else { Ok(found) }
+    let found = tokio::task::block_in_place(|| index.search(query, caller.organization(), max_hits, findable));
+    if found.too_many { Err(SearchError::TooManyHits { max_hits }.into()) } else { Ok(found) }
 }
 
 /// Who is told of the search itself: issuers of notices that it matches, and owners of shielded records that stayed
@@ -273,7 +273,7 @@ fn patterns(
     shown: Vec<(Uuid, OrganizationCode)>,
 ) -> Beside {
     let officer = gateway.directory().staff(caller.organization(), caller.officer());
-    let alerts = gateway.watch.observe(watch::Search {
+    let alerts = gateway.watch.observe(watch::WatchedSearch {
         request: caller.request(),
         organization: caller.organization(),
         officer: caller.officer(),

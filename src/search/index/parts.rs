@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use super::SearchIndex;
-use crate::search::records::Role;
+use crate::search::records::PersonRole;
 
 /// What a part of a snapshot holds: its first byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ enum PartKind {
     Organizations,
     Headers,
     Texts,
-    Grams(Role),
+    Grams(PersonRole),
     Births,
     Readings,
 }
@@ -21,9 +21,9 @@ impl PartKind {
         Self::Organizations,
         Self::Headers,
         Self::Texts,
-        Self::Grams(Role::Child),
-        Self::Grams(Role::Guardian),
-        Self::Grams(Role::Relative),
+        Self::Grams(PersonRole::Child),
+        Self::Grams(PersonRole::Guardian),
+        Self::Grams(PersonRole::Relative),
         Self::Births,
         Self::Readings,
     ];
@@ -48,7 +48,7 @@ impl SearchIndex {
         tell(PartKind::Organizations, inner.records.write_organizations())?;
         inner.records.header_parts().try_for_each(|part| tell(PartKind::Headers, part))?;
         inner.records.text_parts().try_for_each(|part| tell(PartKind::Texts, part))?;
-        for role in Role::ALL.iter().copied() {
+        for role in PersonRole::ALL.iter().copied() {
             inner.grams(role).parts().try_for_each(|part| tell(PartKind::Grams(role), part))?;
         }
         tell(PartKind::Births, inner.births.write())?;
