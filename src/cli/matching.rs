@@ -35,7 +35,9 @@ impl MatchCommand {
         for (number, name) in names.iter().enumerate() {
             let explanation = explain(&fragment, name);
             if explanation.asked.iter().all(String::is_empty) {
-                return Err(CommandError::Unexpected(format!("{fragment}: 文字がありません / holds no letter")));
+                return Err(CommandError::Unexpected(format!(
+                    "{fragment}: 検索に使える文字がありません / holds no letter"
+                )));
             }
             if number == 0 {
                 explanation.asked.iter().for_each(|key| say!("{fragment}\tasks for\t{key}"));

@@ -36,18 +36,18 @@ impl CallerError {
                     .with("新しい証明書の発行を受けてください。", "Obtain a new certificate.")
             }
             Self::Unrecognized(Unrecognized::OfficerMissing) => {
-                Told::new(401, "officer_missing", "担当者が示されていません", "No officer is named").with(
-                    "業務システムは Tsunagi-Officer ヘッダーで担当者を、執務端末はログインで利用者を示してください。",
+                Told::new(401, "officer_missing", "担当者が指定されていません", "No officer is named").with(
+                    "業務システムは Tsunagi-Officer ヘッダーで担当者を指定してください。執務端末では、先にログインしてください。",
                     "A case system names its officer in the header Tsunagi-Officer; a desk signs in first.",
                 )
             }
             Self::Unrecognized(Unrecognized::Officer) => Told::new(
                 401,
                 "officer_not_active",
-                "担当者が有効ではありません",
+                "担当者が有効な職員として登録されていません",
                 "The officer is not an active staff member",
             )
-            .with("利用者管理者に職員の登録を確認してください。", "Ask the user administrator of your organization."),
+            .with("所属機関の利用者管理者に、職員の登録を確認してください。", "Ask the user administrator of your organization."),
             Self::Unrecognized(Unrecognized::Session) => {
                 Told::new(401, "session_invalid", "ログインが必要です", "Sign in first")
                     .with("ログインし直してください。", "The session is unknown or has ended; sign in again.")
@@ -63,7 +63,7 @@ impl CallerError {
                 let kinds = kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
                 let roles = roles.join(", ");
                 Told::new(403, "not_allowed", "この操作は許可されていません", "This is not allowed to the caller").with(
-                    format!("許可される機関: {kinds}／役割: {roles}"),
+                    format!("許可される機関の種別: {kinds}。役割: {roles}。"),
                     format!("Allowed to: {kinds}; in a role of: {roles}."),
                 )
             }

@@ -112,11 +112,11 @@ impl Error {
             // What is destroyed is gone, as if it had never been there.
             Self::NotAvailable | Self::Store(StoreError::Key(KeyError::Destroyed)) => {
                 Told::new(404, "record_not_available", "この記録は閲覧できません", "The record is not available")
-                    .with("番号を確認してください。", "Check its id.")
+                    .with("記録の番号を確認してください。", "Check the id of the record.")
             }
             Self::NotFound(_) => Told::new(404, "not_found", "見つかりません", "Not found")
-                .with("番号を確認してください。", "Check its id."),
-            Self::Exists(_) => Told::new(409, "already_exists", "既にあります", "It exists already"),
+                .with("番号を確認してください。", "Check the id."),
+            Self::Exists(_) => Told::new(409, "already_exists", "既に存在します", "It already exists"),
             Self::Journal(error) => service::told_of_journal(error),
             Self::Store(error) => service::told_of_store(error),
         }

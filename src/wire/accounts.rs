@@ -41,7 +41,7 @@ pub const ROUTES: &[Route] = &[
         .unkeyed()
         .runs(run!(sign_out, call => SignOut { session: session(&call) })),
     get("/v1/session")
-        .words("自分が誰として認識されているか", "Who the caller is")
+        .words("認識されている利用者", "Who the caller is")
         .open_to(ALL, ANY)
         .answers::<WhoAmI>()
         .runs(run!(who_am_i)),
@@ -68,7 +68,7 @@ pub const ROUTES: &[Route] = &[
             idempotency: call.idempotency()?,
         })),
     put("/v1/settings")
-        .words("閲覧制限の設定を変える", "Change visibility settings")
+        .words("閲覧制限の設定を変更する", "Change visibility settings")
         .open_to(BODIES, ADMINISTER)
         .takes::<VisibilitySettings>()
         .answers::<Administered>()

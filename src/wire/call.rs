@@ -46,8 +46,8 @@ impl Call {
             Uuid::parse_str(text).map_err(|_| {
                 Error::field(
                     "after",
-                    "前のページの next の値を指定してください",
-                    "must be the value of next of the page before",
+                    "前のページの next の値を指定してください。",
+                    "must be the value of next in the page before",
                 )
             })
         })
@@ -79,7 +79,7 @@ impl Call {
         self.query
             .get(name)
             .map(|text| {
-                text.parse().map_err(|_| Error::field(name, "整数で指定してください", "must be a whole number"))
+                text.parse().map_err(|_| Error::field(name, "整数を指定してください。", "must be a whole number"))
             })
             .transpose()
     }
@@ -159,8 +159,8 @@ impl Call {
     pub fn purpose(&self) -> Result<Purpose, Error> {
         self.header(PURPOSE.as_str()).and_then(Purpose::parse).ok_or(Error::field(
             "Tsunagi-Purpose",
-            "利用目的を new_report, casework, transfer, missing_child, serious_case_review, audit から示してください",
-            "state one of new_report, casework, transfer, missing_child, serious_case_review, audit",
+            "利用目的として、new_report、casework、transfer、missing_child、serious_case_review または audit を指定してください。",
+            "must be one of new_report, casework, transfer, missing_child, serious_case_review, audit",
         ))
     }
 

@@ -31,8 +31,8 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
                 line,
                 "/",
                 "json_syntax",
-                "JSONとして正しくないか、同じ項目が2回あるか、値が文字列ではありません。",
-                "Not well-formed JSON, a repeated key, a value that is not a string, or nested more than 64 deep.",
+                "JSONとして正しくないか、同じ項目が2回あるか、値が文字列でないか、入れ子が64段を超えています。",
+                "The JSON is not well-formed, repeats a key, holds a value that is not a string, or is nested more than 64 deep.",
             )
         })?;
     let JsonValue::Object(members) = value else {
@@ -138,7 +138,7 @@ fn nodes(
         }
         (_, true) => {
             let (ja, en) =
-                ("繰り返しのできる項目は配列としてください。", "An element that may repeat must be an array.");
+                ("繰り返しのできる項目は配列で記載してください。", "An element that may repeat must be an array.");
             faults.array_or_single(&format!("{path}/{name}"), ja, en);
             Vec::new()
         }
@@ -166,7 +166,7 @@ fn node(
                 .collect(),
         ),
         JsonValue::Array(_) => {
-            faults.array_or_single(&path, "配列の中に配列は置けません。", "Arrays may not hold arrays.");
+            faults.array_or_single(&path, "配列の中に配列を置くことはできません。", "Arrays may not hold arrays.");
             return None;
         }
     };

@@ -31,7 +31,7 @@ pub const MAX_ATTRIBUTES: usize = 256;
 pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let line = line_at(bytes, error.valid_up_to());
-        syntax_fault(line, "/", "encoding", "文字コードはUTF-8で送ってください。", "The document must be UTF-8.")
+        syntax_fault(line, "/", "encoding", "文書の文字コードはUTF-8としてください。", "The document must be UTF-8.")
     })?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     refuse_illegal_characters(text)?;
@@ -51,8 +51,8 @@ fn refuse_illegal_characters(text: &str) -> Result<(), Vec<Fault>> {
             line_at(text.as_bytes(), offset),
             "/",
             "xml_character",
-            "XMLで使えない文字があります。",
-            "A character that XML does not allow.",
+            "XMLで使用できない文字があります。",
+            "The document holds a character that XML does not allow.",
         )),
     }
 }
@@ -212,14 +212,14 @@ impl<'a> DocumentReader<'a> {
                 at,
                 "/",
                 "xml_declaration",
-                "XML宣言は先頭に1つ、version=\"1.0\" encoding=\"UTF-8\" としてください。",
-                "The XML declaration stands once, first, as version=\"1.0\" encoding=\"UTF-8\".",
+                "XML宣言は文書の先頭に1つだけとし、version=\"1.0\" encoding=\"UTF-8\" としてください。",
+                "The XML declaration comes first and once, as version=\"1.0\" encoding=\"UTF-8\".",
             )),
             Event::DocType(_) => Err(syntax_fault(
                 at,
                 "/",
                 "document_type",
-                "DOCTYPE宣言は使えません。",
+                "DOCTYPE宣言は使用できません。",
                 "A document type declaration is not allowed.",
             )),
         }
@@ -236,7 +236,8 @@ impl<'a> DocumentReader<'a> {
                 "quot" => "\"".into(),
                 "apos" => "'".into(),
                 _ => {
-                    let (ja, en) = ("定義されていない実体参照です。", "A reference to an entity that is not defined.");
+                    let (ja, en) =
+                        ("定義されていない実体参照です。", "The document refers to an entity that is not defined.");
                     return Err(syntax_fault(line, &tree.path(), "entity", ja, en));
                 }
             },
@@ -262,7 +263,7 @@ impl<'a> DocumentReader<'a> {
     /// Checks name, namespace and attributes of a start tag.
     fn element(&self, start: &BytesStart<'_>, tree: &TreeBuilder, line: u64) -> Result<RawNode, Vec<Fault>> {
         if tree.root.is_some() {
-            let (ja, en) = ("文書は1つだけ送ってください。", "Only one document may be sent.");
+            let (ja, en) = ("送信できる文書は1つだけです。", "Only one document may be sent.");
             return Err(syntax_fault(line, "/", "single_document", ja, en));
         }
         if !grammar::is_qualified_name(start.name().as_ref()) || !grammar::attributes_are_apart(start) {
@@ -284,7 +285,7 @@ impl<'a> DocumentReader<'a> {
                     line,
                     "/",
                     "attribute",
-                    "属性は使えません。",
+                    "属性は使用できません。",
                     "The format has no attributes.",
                 ));
             }

@@ -124,7 +124,7 @@ impl Judge {
                     line,
                     path,
                     "elements_expected",
-                    "文字ではなく下位の項目が必要です。".into(),
+                    "値ではなく、下位の項目を記載してください。".into(),
                     "Elements are expected here, not text.".into(),
                 );
                 return Vec::new();
@@ -144,8 +144,8 @@ impl Judge {
                     child.line,
                     path,
                     "unknown_element",
-                    format!("定義のない項目があります。使える項目: {expected}"),
-                    format!("An element that the format does not define. Defined here: {expected}."),
+                    format!("全国共通フォーマットに定義のない項目があります。記載できる項目は {expected} です。"),
+                    format!("The format does not define this element. Defined here: {expected}."),
                 );
                 continue;
             };
@@ -164,8 +164,8 @@ impl Judge {
                     child.line,
                     &child_path,
                     "element_order",
-                    "項目の順序が定義と異なります。".into(),
-                    "The element stands after one that must follow it.".into(),
+                    "項目の順序が全国共通フォーマットの定義と異なります。".into(),
+                    "The element comes after one that must follow it.".into(),
                 );
             }
             furthest = furthest.max(position);
@@ -174,8 +174,8 @@ impl Judge {
                     child.line,
                     &child_path,
                     "element_repeated",
-                    "この項目は1回だけ記載できます。".into(),
-                    "The element may stand only once.".into(),
+                    "この項目は1回しか記載できません。".into(),
+                    "The element may occur only once.".into(),
                 );
             }
             if let Some(element) = self.element(child, &child_path, field) {
@@ -209,13 +209,12 @@ impl Judge {
                 let line = node.line;
                 let text = self.text_of(node, path)?;
                 if !lexical.accepts(&text) {
-                    let (ja, en) = lexical.rule();
                     self.fault(
                         line,
                         path,
                         "text_form",
-                        format!("「{}」は{ja}で記載してください。", field.japanese),
-                        format!("{} must be {en}.", field.name),
+                        lexical.request(field.japanese),
+                        format!("{} must be {}.", field.name, lexical.rule().1),
                     );
                     return None;
                 }
@@ -231,8 +230,8 @@ impl Judge {
                         line,
                         path,
                         "code_list",
-                        format!("「{}」のコードにありません。使えるコード: {known}", field.japanese),
-                        format!("Not a code of the list {}. Codes: {known}.", list.name),
+                        format!("「{}」のコードではありません。記載できるコードは {known} です。", field.japanese),
+                        format!("This is not a code of the list {}. Its codes: {known}.", list.name),
                     );
                     return None;
                 }
@@ -249,7 +248,7 @@ impl Judge {
                     node.line,
                     path,
                     "text_expected",
-                    "下位の項目ではなく値が必要です。".into(),
+                    "下位の項目ではなく、値を記載してください。".into(),
                     "A text is expected here, not elements.".into(),
                 );
                 None

@@ -205,11 +205,15 @@ fn check(content: &NoticeContent) -> Result<(), Error> {
     written("circumstances", &content.circumstances, 4_000)?;
     written("contact", &content.contact, 200)?;
     if !crate::domain::format::code_lists::SEX.contains(&content.child.sex) {
-        return Err(Error::field("child.sex", "1（男）、2（女）、9（不明）から選んでください", "must be 1, 2 or 9"));
+        return Err(Error::field(
+            "child.sex",
+            "1（男）、2（女）、9（不明）のいずれかを指定してください。",
+            "must be 1, 2 or 9",
+        ));
     }
     PartialDate::parse(&content.child.birth_date).map(|_| ()).ok_or(Error::field(
         "child.birth_date",
-        "日付・年月・年（西暦または元号）で指定してください",
+        "日付、年月または年（西暦または元号）を指定してください。",
         "must be a date, a month or a year",
     ))
 }

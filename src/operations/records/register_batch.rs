@@ -105,7 +105,7 @@ fn report_line(line: usize, outcome: &LineOutcome) -> BatchLine {
 /// Checks and seals every line. The report is written in the journal's transaction: it is kept small while it grows.
 fn prepare_lines(gateway: &Gateway, caller: &Caller, lines: Vec<Line>) -> Result<Vec<(usize, LineOutcome)>, Error> {
     if lines.is_empty() || lines.len() > MAX_LINES {
-        return Err(Error::field("body", "1～500件としてください", "must have 1 to 500 records"));
+        return Err(Error::field("body", "1～500件の記録を送信してください。", "must have 1 to 500 records"));
     }
     let mut room = MAX_MORE_FAULTS;
     lines

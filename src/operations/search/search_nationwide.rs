@@ -199,7 +199,7 @@ fn allowance(gateway: &Gateway, caller: &Caller) -> Result<(), Error> {
 fn query(request: &SearchRequest, clock: &Clock) -> Result<Option<Query>, Error> {
     written("case_reference", &request.case_reference, 80)?;
     if request.page == 0 {
-        return Err(field("page", "1以上の整数で指定してください", "must be 1 or more"));
+        return Err(field("page", "1以上の整数を指定してください。", "must be 1 or more"));
     }
     let mut patterns = [None, None, None];
     for ((field, name), pattern) in [
@@ -223,7 +223,7 @@ fn query(request: &SearchRequest, clock: &Clock) -> Result<Option<Query>, Error>
         let known = SEX.codes.iter().any(|(code, _)| *code == sex);
         sex.bytes().next().filter(|_| known).ok_or(field(
             "sex",
-            "性別コードで指定してください",
+            "性別のコードを指定してください。",
             "must be a code of SexCode",
         ))
     });
@@ -241,7 +241,7 @@ fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion
     let date = |text: &str| {
         PartialDate::parse(text).ok_or(field(
             "birth",
-            "日付・年月・年（西暦または元号）で指定してください",
+            "日付、年月または年（西暦または元号）を指定してください。",
             "must be a date, a month or a year, in the Gregorian calendar or an era",
         ))
     };
@@ -249,11 +249,11 @@ fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion
         BirthRequest::On { on } => Ok(BirthCriterion::on(date(on)?)),
         BirthRequest::Between { from, to } => BirthCriterion::between(date(from)?, date(to)?).ok_or(field(
             "birth",
-            "終わりの日は始めの日以後としてください",
+            "期間の終わりには、始まり以後の日付を指定してください。",
             "must not end before it begins",
         )),
         BirthRequest::Aged { age } if *age > MAX_AGE => {
-            Err(field("birth", "年齢は0から120までで指定してください", "an age must be 0 to 120"))
+            Err(field("birth", "年齢は0～120の整数で指定してください。", "must be an age from 0 to 120"))
         }
         BirthRequest::Aged { age } => Ok(BirthCriterion::aged(*age, clock.today_in_japan())),
     }

@@ -123,11 +123,7 @@ pub async fn offer_transfer(
     OfferTransfer { offer, idempotency }: OfferTransfer,
 ) -> Result<Done<TransferLine>, Error> {
     let (Some(record), Some(receiver)) = (offer.record, offer.receiver.clone()) else {
-        return Err(Error::field(
-            "record, receiver",
-            "提供する記録と提供先を指定してください",
-            "name the record and the receiver",
-        ));
+        return Err(Error::field("record, receiver", "提供する記録と提供先を指定してください。", "must both be given"));
     };
     let owner = caller.organization().clone();
     let receives = matches!(receiver.kind(), OrganizationKind::Municipality | OrganizationKind::ChildGuidanceCenter)
@@ -136,7 +132,7 @@ pub async fn offer_transfer(
     if !receives {
         return Err(Error::field(
             "receiver",
-            "他の市町村または児童相談所を指定してください",
+            "自機関以外の市町村または児童相談所を指定してください。",
             "must be another municipality or child guidance center",
         ));
     }
