@@ -25,7 +25,7 @@ pub struct Config {
     pub monitor_listen: SocketAddr,
     /// `sqlite:PATH` or a `postgres://` URL.
     pub database: String,
-    /// File into which memory is written when the node stops, sealed; left out, beside a SQLite database, and none for
+    /// Sealed file to which memory is written when the node stops; by default beside a SQLite database, and none for
     /// PostgreSQL.
     #[serde(default)]
     pub snapshot: Option<PathBuf>,
@@ -62,7 +62,7 @@ impl Default for RecordsConfig {
     }
 }
 
-/// How nothing acknowledged is lost with the machine.
+/// How what was acknowledged outlives the machine.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BackupConfig {
@@ -106,7 +106,7 @@ impl Tls {
 pub struct Limits {
     /// Open connections.
     pub connections: usize,
-    /// Requests being worked on, or whose answers are being taken, at once; more are answered 503.
+    /// Requests at once that are being worked on, or whose answers are being taken; more are answered 503.
     pub requests_in_flight: usize,
     /// Of these, requests of one terminal, and as many that wait for news; more are answered 429.
     pub terminal_in_flight: usize,
@@ -171,9 +171,9 @@ impl Default for Limits {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SearchConfig {
-    /// Most children that a search may find; more are answered with the advice to narrow down.
+    /// Children that a search may find; more are answered with the advice to narrow down.
     pub most_hits: usize,
-    /// Most children on one page of an answer.
+    /// Children on one page of an answer.
     pub page_hits: usize,
     /// Searches an hour for one officer, and how many may come at once.
     pub officer_per_hour: u32,
@@ -208,9 +208,9 @@ pub struct LedgerConfig {
     pub certificate: Option<PathBuf>,
     /// Its key, PEM.
     pub key: Option<PathBuf>,
-    /// File of the newest witnessed checkpoints; left out, beside a SQLite database, and none for PostgreSQL.
+    /// File of the newest witnessed checkpoints; by default beside a SQLite database, and none for PostgreSQL.
     pub witnessed: Option<PathBuf>,
-    /// File of the entries' hashes; left out, as before.
+    /// File of the entries' hashes; its default is like that of `witnessed`.
     pub leaves: Option<PathBuf>,
     pub witnesses: Vec<LedgerWitness>,
     /// Size of a ledger that is behind what was witnessed and is served all the same: from the command line alone, so
@@ -292,7 +292,7 @@ impl Config {
     pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(file).map_err(|error| ConfigError::Unreadable(file.to_owned(), error))?;
         let wrong = |error: toml::de::Error| ConfigError::File { file: file.to_owned(), what: error.to_string() };
-        // The file by itself first: its mistakes are told with line and key.
+        // The file by itself first: its mistakes are reported with line and key.
         let mut config: Self = toml::from_str(&text).map_err(wrong)?;
         let mut table: toml::Table = toml::from_str(&text).map_err(wrong)?;
         for (variable, value) in environment {

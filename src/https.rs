@@ -44,7 +44,7 @@ pub enum HttpsError {
     Answer(Box<dyn Error + Send + Sync>),
 }
 
-/// The libraries' own text says in which step; what went wrong stands in its causes.
+/// The libraries' own text names the step; what went wrong is in its causes.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = successors(error.source(), |cause| (**cause).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
@@ -62,7 +62,7 @@ impl HttpsClient {
     /// A client whose server has the name of its address in its certificate, or another that is given.
     ///
     /// # Errors
-    /// That is no name.
+    /// It is not a name.
     pub fn new(config: ClientConfig, server: Authority, name: Option<&str>) -> Result<Self, HttpsError> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
@@ -81,7 +81,7 @@ impl HttpsClient {
         })
     }
 
-    /// Sends a request, whose URI is a path. A body of the answer that is longer than `most` bytes is an error.
+    /// Sends a request, whose URI is a path. A body of the answer that is longer than `max_bytes` is an error.
     ///
     /// A caller that drops the future gives up the connection with it.
     ///

@@ -119,7 +119,7 @@ pub struct Restore {
     /// Another line of the stream than the newest. What the newer lines hold is left out.
     #[arg(long)]
     line: Option<Uuid>,
-    /// The last batch to take, where a later one is damaged and cannot be had elsewhere.
+    /// The last batch to take, where a later one is damaged and there is no other copy of it.
     #[arg(long)]
     until_batch: Option<u64>,
     /// Where to make the database; left out, where the configuration has it.
@@ -168,7 +168,7 @@ impl Restore {
 }
 
 /// Holds a restored database against itself: pages and indexes, the ledger against its head and against the base copy,
-/// every record's key. Answers what it holds, line by line.
+/// every record's key. Returns what it holds, line by line.
 async fn check(
     config: &Config,
     database: &Path,

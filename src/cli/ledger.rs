@@ -243,7 +243,7 @@ impl Verify {
         let evidence: Evidence = serde_json::from_str(&read(evidence)?)
             .map_err(|error| CommandError::Unexpected(format!("evidence: {error}")))?;
         let earlier = self.earlier.as_deref().map(read).transpose()?;
-        // A blank line more, as a shell adds one, is no other note.
+        // An extra blank line, as a shell adds one, makes no other note.
         let earlier = earlier.map(|note| format!("{}\n", note.trim_end()));
         let verified = verify_evidence(trust, &evidence, earlier.as_deref()).map_err(not_verified)?;
         for (position, entry) in verified.entries.iter().filter(|(_, entry)| self.selection.selects(entry)) {

@@ -90,7 +90,7 @@ enum Command {
     },
 }
 
-/// Where the configuration lies.
+/// Where the configuration is.
 #[derive(Args)]
 pub struct ConfigFile {
     /// Configuration file (TOML); see docs/configuration.md.

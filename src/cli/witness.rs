@@ -62,7 +62,7 @@ impl WitnessCommand {
     }
 }
 
-/// Makes a key file; answers with the public key.
+/// Makes a key file and returns the public key.
 ///
 /// # Errors
 /// The file exists already or cannot be written, or the name cannot be that of a key.

@@ -110,7 +110,7 @@ pub struct Listing<T> {
     pub entry: Entry,
     /// One entry for each that is on the list.
     pub each: Vec<Entry>,
-    /// The item group in which the lines stand.
+    /// The item group to which the lines belong.
     pub group: ItemGroup,
     pub basis: LegalBasis,
     pub lines: Sealed<T>,
@@ -193,8 +193,8 @@ impl Gate {
     }
 
     /// Discloses something that belongs to one item group of a record: its history, an attachment, a review note.
-    /// `read` is asked once it is decided that the caller may see the record; what it does not find, or leaves out, may
-    /// not be seen.
+    /// `read` is called once it is decided that the caller may see the record; what it does not find, or leaves out,
+    /// may not be seen.
     ///
     /// # Errors
     /// [`Error::NotAvailable`], whether it is hidden or does not exist.
@@ -234,7 +234,8 @@ impl Gate {
         Ok(Disclosed::new(sealed.open(), receipt))
     }
 
-    /// A refusal is in the ledger before it is told. A record that is hidden and one that does not exist look the same.
+    /// A refusal is in the ledger before the caller learns of it. A record that is hidden and one that does not exist
+    /// look the same.
     async fn refuse(&self, caller: &Caller, asked: AccessRequest) -> Error {
         let error = Error::NotAvailable;
         let entry = Entry::of(caller, asked.act, &self.clock)

@@ -126,7 +126,7 @@ impl Retention {
     /// Reads a retention file.
     ///
     /// # Errors
-    /// The first line that is not a rule, or that a class has none or two.
+    /// The first line that is not a rule, or a class that has none or two.
     pub fn parse(text: &str) -> Result<Self, RetentionFileError> {
         let mut rules = BTreeMap::new();
         let mut lines = 0;

@@ -1,6 +1,6 @@
 //! Refusals of a request as such: its route, its headers, its body, its fields.
 
-use super::told::Told;
+use super::problem::Problem;
 use crate::domain::format::Fault;
 
 /// Why a request cannot be understood.
@@ -33,15 +33,15 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn problem(&self) -> Problem {
         match self {
-            Self::NoSuchRoute => Told::new(404, "no_such_resource", "指定されたURLは存在しません", "There is no such resource")
+            Self::NoSuchRoute => Problem::new(404, "no_such_resource", "指定されたURLは存在しません", "There is no such resource")
                 .with("/openapi.json を参照してください。", "See /openapi.json."),
             Self::MethodNotAllowed => {
-                Told::new(405, "method_not_allowed", "このURLでは使用できないメソッドです", "The method is not allowed here")
+                Problem::new(405, "method_not_allowed", "このURLでは使用できないメソッドです", "The method is not allowed here")
                     .with("/openapi.json を参照してください。", "See /openapi.json.")
             }
-            Self::Faults(_) => Told::new(
+            Self::Faults(_) => Problem::new(
                 422,
                 "document_refused",
                 "記録票が全国共通フォーマットに適合していません",
@@ -52,10 +52,10 @@ impl RequestError {
                 "Correct each of the faults and send again; nothing was registered.",
             ),
             Self::Field { field, rule_ja, rule_en } => {
-                Told::new(422, "field_refused", "項目が規則に適合していません", "A field breaks its rule")
+                Problem::new(422, "field_refused", "項目が規則に適合していません", "A field breaks its rule")
                     .with(format!("{field}: {rule_ja}"), format!("{field} {rule_en}."))
             }
-            Self::Body(what) => Told::new(
+            Self::Body(what) => Problem::new(
                 400,
                 "body_unreadable",
                 "リクエストの形式が正しくありません",
@@ -65,14 +65,14 @@ impl RequestError {
                 format!("JSONの形式と項目名を確認してください（{what}）。"),
                 format!("Check the JSON and its field names ({what})."),
             ),
-            Self::MediaType => Told::new(415, "media_type", "このデータ形式には対応していません", "The media type is not supported")
+            Self::MediaType => Problem::new(415, "media_type", "このデータ形式には対応していません", "The media type is not supported")
                 .with(
                     "application/xml または application/json で送信してください。",
                     "Send application/xml or application/json.",
                 ),
-            Self::TooLarge { max_bytes } => Told::new(413, "too_large", "送信されたデータが大きすぎます", "The request is too large")
+            Self::TooLarge { max_bytes } => Problem::new(413, "too_large", "送信されたデータが大きすぎます", "The request is too large")
                 .with(format!("上限は{max_bytes}バイトです。"), format!("At most {max_bytes} bytes.")),
-            Self::HeadersTooLarge => Told::new(
+            Self::HeadersTooLarge => Problem::new(
                 431,
                 "headers_too_large",
                 "ヘッダーが大きすぎます",
@@ -80,22 +80,22 @@ impl RequestError {
             )
             .with("ヘッダーの数を減らすか、短くして再送してください。", "Send fewer or shorter headers."),
             Self::TooSlow => {
-                Told::new(408, "too_slow", "送信に時間がかかりすぎました", "The request took too long to arrive")
+                Problem::new(408, "too_slow", "送信に時間がかかりすぎました", "The request took too long to arrive")
                     .with("回線の状態を確認して再送してください。", "Check the connection and send again.")
             }
-            Self::IfMatchMissing => Told::new(428, "if_match_missing", "If-Matchがありません", "If-Match is missing")
+            Self::IfMatchMissing => Problem::new(428, "if_match_missing", "If-Matchがありません", "If-Match is missing")
                 .with(
                     "更新する版を If-Match: \"版番号\" で指定してください。",
                     "Name the version you change as If-Match: \"VERSION\".",
                 ),
             Self::IdempotencyKeyMissing => {
-                Told::new(400, "idempotency_key_missing", "Idempotency-Keyがありません", "Idempotency-Key is missing")
+                Problem::new(400, "idempotency_key_missing", "Idempotency-Keyがありません", "Idempotency-Key is missing")
                     .with(
                         "操作ごとに異なる値を、印字可能な文字8～128文字で付けてください。同じ値で再送しても、操作は1回だけ行われます。",
                         "Send a key of 8 to 128 printable characters, another for each act; a retry with the same key acts once.",
                     )
             }
-            Self::IdempotencyKeyReused => Told::new(
+            Self::IdempotencyKeyReused => Problem::new(
                 422,
                 "idempotency_key_reused",
                 "このIdempotency-Keyは別の操作で使用されています",

@@ -1,6 +1,6 @@
 //! Refusals about transfers.
 
-use super::told::Told;
+use super::problem::Problem;
 use crate::domain::{transfer::TransferState, transfer_note::CompletenessFault};
 
 /// Why a step of a transfer is not possible.
@@ -15,9 +15,9 @@ pub enum TransferError {
 }
 
 impl TransferError {
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn problem(&self) -> Problem {
         match self {
-            Self::Step { state } => Told::new(
+            Self::Step { state } => Problem::new(
                 409,
                 "transfer_state",
                 "情報提供の現在の状態では、この操作はできません",
@@ -27,10 +27,13 @@ impl TransferError {
                 format!("情報提供の状態は {} です。", state.as_str()),
                 format!("The transfer is {}.", state.as_str()),
             ),
-            Self::Open => {
-                Told::new(409, "transfer_open", "この記録の情報提供が進行中です", "A transfer of this record is open")
-                    .with("進行中の情報提供を先に完了するか、取り下げてください。", "End or withdraw it first.")
-            }
+            Self::Open => Problem::new(
+                409,
+                "transfer_open",
+                "この記録の情報提供が進行中です",
+                "A transfer of this record is open",
+            )
+            .with("進行中の情報提供を先に完了するか、取り下げてください。", "End or withdraw it first."),
             Self::Completeness(fault) => {
                 let (part, ja, en) = match fault {
                     CompletenessFault::ClaimedButAbsent(part) => (
@@ -44,7 +47,7 @@ impl TransferError {
                         "is missing: give the reason in at most 400 characters.",
                     ),
                 };
-                Told::new(
+                Problem::new(
                     422,
                     "completeness",
                     "引き継ぐ内容の申告が記録と一致しません",

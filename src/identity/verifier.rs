@@ -86,7 +86,7 @@ struct TrustStore {
     issuers: Vec<String>,
     /// Earliest `nextUpdate` of the lists; `None` where there is no list.
     lists_valid_until: Option<Timestamp>,
-    /// Whether intermediate CAs may stand between a terminal and these.
+    /// Whether there may be intermediate CAs between a terminal and these.
     intermediates_vouch: bool,
 }
 
@@ -123,7 +123,7 @@ impl TerminalVerifier {
         })
     }
 
-    /// Reads the files again. The trust in force stays where they cannot be used. Answers whether what is revoked has
+    /// Reads the files again. The trust in force stays where they cannot be used. Returns whether what is revoked has
     /// changed.
     ///
     /// # Errors

@@ -140,7 +140,7 @@ impl KeyTree {
     }
 }
 
-/// Goes from a node towards a slot, down to a level or as far as the node is above it; answers the node there and its
+/// Goes from a node towards a slot, down to a level or as far as the node is above it; returns the node there and its
 /// first slot.
 fn down(mut first: Slot, mut node: Node, slot: Slot, level: u8) -> (Slot, Node) {
     while node.level > level {
@@ -164,7 +164,7 @@ pub struct Shreds {
 const NEAR: u8 = 8;
 
 impl Shreds {
-    /// Where the secrets lie that belong to a keyring.
+    /// Where the secrets of a keyring are kept.
     pub fn path_beside(keyring: &Path) -> PathBuf {
         let mut path = keyring.as_os_str().to_owned();
         path.push(".shreds");

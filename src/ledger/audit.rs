@@ -121,7 +121,7 @@ impl Against {
 pub struct Audited {
     pub size: u64,
     pub root: Hash,
-    /// Entries that a checkpoint vouches for; those behind stand on the head row alone.
+    /// Entries that a checkpoint vouches for; later ones rest on the head row alone.
     pub vouched: u64,
 }
 
@@ -141,7 +141,7 @@ impl<'a> Auditor<'a> {
         Self { against, frontier: Frontier::default(), passed: empty, vouched: 0 }
     }
 
-    /// Takes the next row, and answers with its entry.
+    /// Takes the next row and returns its entry.
     ///
     /// # Errors
     /// What is wrong with it, or with the tree that ends with it.

@@ -77,8 +77,8 @@ fn archive<'f>(files: impl Iterator<Item = (&'f str, &'f [u8])>) -> std::io::Res
     builder.into_inner()
 }
 
-/// Takes a bundle apart, and checks every file against the manifest and the manifest against the log's key. Answers with
-/// the lines about it and its files.
+/// Takes a bundle apart, and checks every file against the manifest and the manifest against the log's key. Returns the
+/// lines about it and its files.
 ///
 /// # Errors
 /// What is wrong, naming the file.
@@ -109,7 +109,7 @@ pub fn read(bytes: &[u8], log: &PublicKey) -> Result<(Vec<String>, Files), Bundl
             Some(_) => {}
         }
     }
-    // Whatever stands in a header or behind the end could be read by another program and not by this one.
+    // Whatever is in a header or after the end could be read by another program and not by this one.
     if exact { Ok((about, files)) } else { Err(BundleError::Form("its files are whole, but packed by somebody else")) }
 }
 

@@ -116,10 +116,10 @@ fn outcome_in_japanese(outcome: Outcome) -> &'static str {
 fn purpose_in_japanese(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::NewReport => "通告受理",
-        Purpose::Casework => "ケース対応",
+        Purpose::Casework => "進行中のケース対応",
         Purpose::Transfer => "転出・転入",
         Purpose::MissingChild => "行方不明児童",
-        Purpose::SeriousCaseReview => "死亡事例検証等",
+        Purpose::SeriousCaseReview => "重大事案の検証",
         Purpose::Audit => "監査",
     }
 }

@@ -195,7 +195,7 @@ fn split(width: u64) -> u64 {
     half.max(1)
 }
 
-/// Whether `path` proves that `leaf` stands at `index` in the tree of `size` leaves with `root` (RFC 9162 2.1.3.2).
+/// Whether `path` proves that `leaf` is at `index` in the tree of `size` leaves with `root` (RFC 9162 2.1.3.2).
 pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> bool {
     if index >= size {
         return false;

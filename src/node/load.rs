@@ -242,7 +242,7 @@ impl Loading<'_> {
     }
 }
 
-/// The hash of an entry that stands where it should and whose columns say what it says.
+/// The hash of an entry that is where it should be and whose columns say what it says.
 pub(super) fn checked_leaf(entry: &StoredEntry, position: u64) -> Result<Hash, &'static str> {
     if entry.position != position {
         return Err("an entry is missing");

@@ -158,7 +158,7 @@ struct Kept {
 pub fn notes_of(text: &str) -> Vec<String> {
     match serde_json::from_str::<Kept>(text) {
         Ok(kept) => kept.checkpoints,
-        // A blank line more, as a shell adds one, is no other note.
+        // An extra blank line, as a shell adds one, makes no other note.
         Err(_) => vec![format!("{}\n", text.trim_end())],
     }
 }

@@ -87,7 +87,7 @@ pub struct Publisher {
 
 impl Publisher {
     /// # Errors
-    /// The configuration of a witness is not right.
+    /// The configuration of a witness is not valid.
     pub fn new(gateway: &Arc<Gateway>) -> Result<Self, PublishError> {
         let config = &gateway.config.ledger;
         let mut peers: Vec<Arc<WitnessPeer>> = Vec::new();

@@ -66,7 +66,7 @@ impl Grams {
         self.0.get(table_of(gram))?.get(&gram)
     }
 
-    /// Puts a slot into each posting. Their ends are asked of memory together first, so that waiting for one hides
+    /// Puts a slot into each posting. Their ends are fetched from memory together first, so that waiting for one hides
     /// the waiting for the others.
     pub fn insert(&mut self, grams: &[Gram], slot: u32) {
         let ends = grams.iter().filter_map(|gram| self.posting(*gram)).map(Posting::end);

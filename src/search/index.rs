@@ -252,10 +252,10 @@ impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> RunningSearch<'a, F> {
         let before = hits.len();
         let mut unpacked = Unpacked::default();
         let mut enough = false;
-        let told_by_grams = told_by_grams(criteria);
+        let answered_by_grams = answered_by_grams(criteria);
         intersect(conditions, |run| {
             for group in run.slots.chunks(PREFETCHED) {
-                let names = if run.certain && told_by_grams { None } else { Some((criteria, &mut unpacked)) };
+                let names = if run.certain && answered_by_grams { None } else { Some((criteria, &mut unpacked)) };
                 self.inner.records.prefetch(group, names.is_some());
                 self.look_at(group, names, hits);
                 if hits.len() > self.max_hits {
@@ -320,7 +320,7 @@ impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> RunningSearch<'a, F> {
 }
 
 /// Whether every record in the postings of the criteria answers them: one gram is asked for, and nothing else.
-fn told_by_grams(criteria: &Criteria<'_>) -> bool {
+fn answered_by_grams(criteria: &Criteria<'_>) -> bool {
     matches!(criteria.as_slice(), [(_, NameCriterion::Pattern(pattern))] if pattern.is_one_gram())
 }
 
@@ -348,7 +348,7 @@ struct RankedAnswer {
 
 /// Code of the list `SexCode`: not known.
 const SEX_UNKNOWN: u8 = b'9';
-/// Records whose names are asked of memory at once.
+/// Records whose names are fetched from memory at once.
 const PREFETCHED: usize = 16;
 
 fn answers(people: PackedPeople<'_>, criteria: &Criteria<'_>, unpacked: &mut Unpacked) -> Option<RankedAnswer> {

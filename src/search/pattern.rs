@@ -63,7 +63,7 @@ pub struct Unpacked {
 }
 
 impl Unpacked {
-    /// Reads a packed key over what stood here.
+    /// Reads a packed key in place of the one that was here.
     pub fn read(&mut self, packed: &[u8]) {
         self.letters.clear();
         self.parts.clear();

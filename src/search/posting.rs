@@ -194,7 +194,7 @@ impl Posting {
 
     fn chunk(&self, key: u16) -> Option<&ChunkSet> {
         let Self::Chunks(chunks) = self else { return None };
-        // Nearly always there are no gaps, and the chunk stands at its key.
+        // Nearly always there are no gaps, and the chunk is at its key.
         let here = chunks.get(usize::from(key)).filter(|chunk| chunk.key == key);
         let chunk =
             here.or_else(|| chunks.binary_search_by_key(&key, |chunk| chunk.key).ok().and_then(|at| chunks.get(at)))?;
@@ -314,7 +314,7 @@ pub struct SlotRun<'a> {
     pub certain: bool,
 }
 
-/// Visits, ascending, runs of slots that may be in every one of the sets, until told to break. Where few are left it
+/// Visits, ascending, runs of slots that may be in every one of the sets, until `visit` breaks. Where few are left it
 /// is cheaper to look at each record than to ask the other sets.
 pub fn intersect(mut sets: Vec<AnyOf<'_>>, mut visit: impl FnMut(SlotRun<'_>) -> ControlFlow<()>) {
     sets.sort_by_key(|set| set.len);

@@ -406,7 +406,7 @@ impl Records {
         self.texts.pages.push(page);
     }
 
-    /// Asks memory for some records at once, so that waiting for one hides the waiting for the others.
+    /// Fetches some records from memory at once, so that waiting for one hides the waiting for the others.
     pub fn prefetch(&self, slots: &[u32], with_names: bool) {
         if slots.len() < 2 {
             return;
@@ -541,7 +541,7 @@ impl Texts {
         self.push(text)
     }
 
-    /// Nothing of a text stays: a snapshot would keep it. Answers the room that it had.
+    /// Nothing of a text stays: a snapshot would keep it. Returns the room that it had.
     fn wipe(&mut self, text: u32) -> Option<&mut [u8]> {
         let room = self.from(text).map_or(0, |rest| {
             let mut after = rest;

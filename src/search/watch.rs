@@ -2,7 +2,7 @@
 //! name, one child again and again.
 //!
 //! Kept in memory, for each officer, as long as the longest rule looks back; what it notices is written to the ledger
-//! and told by the operation. The thresholds are in `docs/matching.md`; `make attack` measures them.
+//! and reported by the operation. The thresholds are in `docs/matching.md`; `make attack` measures them.
 //!
 //! Reading order: `officer` keeps the searches and applies the rules, over what `asked` makes of a search, `people` and
 //! `looked_up` count and `walk` keeps in order. `plain` is the same rules over a list, for the tests.
@@ -56,7 +56,7 @@ impl Rule {
 
 /// One search, as the watch sees it.
 pub struct WatchedSearch<'a> {
-    /// Id of the request. A request that is decided again takes the place of itself.
+    /// Id of the request. A request that is decided again replaces itself.
     pub request: Uuid,
     pub organization: &'a OrganizationCode,
     pub officer: &'a str,
@@ -75,7 +75,7 @@ pub struct Alert {
     pub rule: Rule,
     /// When the series began.
     pub since: Timestamp,
-    /// Not told within the last hour.
+    /// Not reported within the last hour.
     pub is_news: bool,
     /// Children shown, with their owners: in the series where it is news, else in the last search.
     pub found: Vec<(Uuid, OrganizationCode)>,
@@ -112,7 +112,7 @@ const KNOWN_CASE: i64 = 12 * HOUR;
 /// Letters from which on a name asked for means one person.
 const LETTERS_OF_ONE_PERSON: usize = 4;
 
-/// Where a search stands among those of its officer, and when it was made.
+/// The place of a search among those of its officer, and when it was made.
 #[derive(Clone, Copy)]
 struct SearchMark {
     place: usize,
@@ -147,7 +147,7 @@ impl Watch {
     /// Adds a search and says what it completes.
     ///
     /// It costs as much as finding a place among the officer's recent searches (up to [`MAX_KEPT`]), not as going
-    /// through them; but for a walk, which is gone back along, and for a series that somebody must be told of.
+    /// through them; but for a walk, which is gone back along, and for a series that must be reported.
     pub fn observe(&self, search: WatchedSearch<'_>) -> Vec<Alert> {
         let WatchedSearch { request, organization, officer, officer_name, at, query, case_reference, found } = search;
         let patterns: Vec<&Pattern> = [&query.child, &query.guardian, &query.relative].into_iter().flatten().collect();

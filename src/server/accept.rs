@@ -10,7 +10,7 @@ use tokio::{
 /// After which accepting is tried again: file descriptors may be exhausted, and others must close first.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// Serves each connection in a task of its own. Beyond `most` a connection is closed at once, and `shed` is told: it
+/// Serves each connection in a task of its own. Beyond `max` a connection is closed at once and `shed` is called: it
 /// costs nobody else anything.
 pub async fn accept<S>(
     listener: TcpListener,

@@ -337,7 +337,7 @@ struct RecognizedRequest<'r> {
 }
 
 impl RecognizedRequest<'_> {
-    /// Looks again: at dates and lists always, at the directory where there was a new epoch. Answers who calls, where
+    /// Looks again: at dates and lists always, at the directory where there was a new epoch. Returns who calls, where
     /// that was asked again.
     async fn again_since(&self, known_at: u64) -> Result<Option<Caller>, Error> {
         if Planted::RecognizeOnce.is_planted() {

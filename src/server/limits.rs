@@ -33,7 +33,7 @@ pub struct Room {
     places: Arc<TerminalPermits>,
 }
 
-/// Those in a room, by terminal: none stays here with 0.
+/// Those in a room, by terminal: a terminal without any is not kept.
 struct TerminalPermits {
     taken: Mutex<HashMap<String, usize>>,
     max: usize,

@@ -20,7 +20,7 @@ use crate::wire::{
     shape::{Schemas, reference},
 };
 
-/// What is told of the API besides its routes.
+/// What the document says of the API besides its routes.
 pub(super) const PATHS: [&str; 3] = ["/openapi.json", "/docs/", "/docs/{*path}"];
 
 /// Written once: it does not change while the program runs.

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::limits::Admitted;
 
-/// Bytes of an answer that go out as one: so many are taken in time, or the answer stands still.
+/// Bytes of an answer that go out as one: so many are taken in time, or the answer has stalled.
 const PIECE: usize = 65_536;
 
 /// The answers of a connection that have not been taken whole, and when each of them last moved.

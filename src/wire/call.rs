@@ -61,7 +61,7 @@ impl Call {
         self.path.get(name).and_then(|text| Uuid::parse_str(text).ok()).ok_or(Error::NotFound("id"))
     }
 
-    /// A query parameter that is an id; what is none is not there.
+    /// A query parameter that is an id; what is no id counts as absent.
     pub fn query_id(&self, name: &str) -> Option<Uuid> {
         self.query.get(name).and_then(|text| Uuid::parse_str(text).ok())
     }
@@ -191,7 +191,7 @@ impl Call {
 }
 
 /// What serde says, less the values that it quotes. A value may itself hold quotes and words of serde's, so nothing is
-/// kept from the first quote on but what stands after the last `expected`: serde writes that from names of the program.
+/// kept from the first quote on but what follows the last `expected`: serde writes that from names of the program.
 fn without_values(message: &str) -> String {
     if message.starts_with("missing field ") {
         return message.to_owned();

@@ -84,8 +84,8 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
     }
 }
 
-/// Arrays that stand where none may, or are missing where one must. A document of two megabytes has room for 700,000:
-/// when there are as many as are told, nothing more is read.
+/// Faults about arrays: where none may be, or none where one must be. A document of two megabytes has room for 700,000:
+/// when there are as many as are reported, nothing more is read.
 struct Faults(Vec<Fault>);
 
 impl Faults {

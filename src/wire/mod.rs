@@ -26,7 +26,7 @@ pub mod xml;
 
 use crate::domain::format::Fault;
 
-/// Most levels of elements in a document of either syntax.
+/// Levels of elements in a document of either syntax.
 pub const MAX_DEPTH: usize = 64;
 
 fn syntax_fault(line: u64, path: &str, rule: &'static str, ja: &str, en: &str) -> Vec<Fault> {

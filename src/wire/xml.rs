@@ -21,7 +21,7 @@ use crate::domain::format::{
     validate::{Order, validate},
 };
 
-/// Most attributes on one element, namespace declarations included.
+/// Attributes on one element, namespace declarations included.
 pub const MAX_ATTRIBUTES: usize = 256;
 
 /// Reads and validates a document.
@@ -41,7 +41,7 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
     validate(root, Order::Prescribed)
 }
 
-/// XML 1.0 (5th ed.) production 2: characters that no XML document may hold, wherever they stand.
+/// XML 1.0 (5th ed.) production 2: characters that no XML document may hold anywhere.
 fn refuse_illegal_characters(text: &str) -> Result<(), Vec<Fault>> {
     let illegal =
         |c: char| matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}');
@@ -132,7 +132,7 @@ impl TreeBuilder {
         }
     }
 
-    /// Where an element stands that is open. Names come from the document and are quoted only where they are those of
+    /// The path of the element that is open. Names come from the document and are quoted only where they are those of
     /// the format.
     fn path(&self) -> String {
         let mut path = String::new();

@@ -82,7 +82,7 @@ impl Keeper {
     /// Opens the state directory, which must exist, and reads what was signed of each log.
     ///
     /// # Errors
-    /// The directory is missing or in use, its files are not what this witness signed, or a log's key is none.
+    /// The directory is missing or in use, its files are not what this witness signed, or a log's key is not one.
     pub fn open(directory: &Path, cosigner: Cosigner, logs: &[String], clock: Clock) -> Result<Arc<Self>, KeeperError> {
         let lock = directory.join("lock");
         let file = File::create(&lock).map_err(|error| KeeperError::Directory(directory.to_owned(), error))?;

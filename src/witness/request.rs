@@ -8,7 +8,7 @@ use crate::ledger::{
     note::parse_size,
 };
 
-/// Most hashes of a proof.
+/// Hashes of a proof.
 const MAX_PROOF: usize = 63;
 /// Type of the body that names a witness's size.
 pub const SIZE_TYPE: &str = "text/x.tlog.size";
@@ -31,7 +31,7 @@ impl AddCheckpoint {
         format!("old {}\n{proof}\n{}", self.old, self.note)
     }
 
-    /// `None` where the form is not right. Nothing is verified.
+    /// `None` where the form is wrong. Nothing is verified.
     pub fn read(body: &str) -> Option<Self> {
         let (head, note) = body.split_once("\n\n")?;
         let mut lines = head.split('\n');

@@ -452,7 +452,7 @@ fn a_document_with_more_faults_than_are_told_costs_no_more() {
         json::read(document.to_string().replace("\"NAMED\"", &named).as_bytes()).err().unwrap_or_default()
     };
     let arrays = |count: usize| format!("[{}]", vec!["[]"; count].join(","));
-    // A fault for each as long as they are told.
+    // A fault for each as long as they are reported.
     for count in [1, MAX_FAULTS - 1, MAX_FAULTS] {
         assert_eq!(shields(arrays(count)).len(), count);
     }
@@ -461,7 +461,7 @@ fn a_document_with_more_faults_than_are_told_costs_no_more() {
     let codes = |count: usize| format!("[[],{}]", vec!["\"\""; count].join(","));
     assert_eq!(shields(codes(MAX_FAULTS - 2)).len(), MAX_FAULTS - 1);
     assert_eq!(shields(codes(MAX_FAULTS + 2)).len(), MAX_FAULTS);
-    // Wherever they stand: members that must be arrays, and none that may be one.
+    // Wherever they are: members that must be arrays, and none that may be one.
     let members = |value: &str, count: usize| {
         let members: Vec<String> = (0..count).map(|n| format!("\"a{n}\":{value}")).collect();
         let text = format!("{{\"format\":\"{NAMESPACE}\",\"index\":{{{}}}}}", members.join(","));

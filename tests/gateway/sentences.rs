@@ -1,4 +1,4 @@
-//! What people read in Japanese: every sentence about a fault stands in a committed table, where a reviewer reads it.
+//! What people read in Japanese: every sentence about a fault is in a committed table, where a reviewer reads it.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -134,7 +134,7 @@ fn titles_of_errors_are_those_of_the_documentation() {
     let documentation = fs::read_to_string(root.join("docs/errors.md")).unwrap();
     let mut source = String::new();
     sources(&root.join("src/error"), &mut source);
-    let title = Regex::new(r#"Told::new\(\s*(\d+),\s*"(\w+)",\s*"([^"]+)",\s*"([^"]+)""#).unwrap();
+    let title = Regex::new(r#"Problem::new\(\s*(\d+),\s*"(\w+)",\s*"([^"]+)",\s*"([^"]+)""#).unwrap();
     let titles: Vec<_> = title.captures_iter(&source).collect();
     assert!(titles.len() >= 50, "{}", titles.len());
     for title in titles {

@@ -58,7 +58,7 @@ fn ways() -> Vec<Way> {
     COLUMNS.into_iter().map(Way::Edit).chain(others).collect()
 }
 
-/// What stands in the place of row `at` (and the next, for a swap) afterwards; `None` where the way does nothing there.
+/// What is in the place of row `at` (and the next, for a swap) afterwards; `None` where the way does nothing there.
 fn tampered(rows: &[LedgerRow], at: usize, way: Way) -> Option<(usize, Vec<LedgerRow>)> {
     let row = rows[at].clone();
     Some(match way {
@@ -258,7 +258,7 @@ async fn exchange(pool: &SqlitePool, out: &[LedgerRow], back: &[LedgerRow]) {
     tx.commit().await.unwrap();
 }
 
-/// The verdict over a log in which, from row `at` on, other rows stand.
+/// The verdict over a log in which, from row `at` on, there are other rows.
 fn judge(auditor: &Auditor<'_>, replaced: Vec<LedgerRow>, rest: &[LedgerRow]) -> Result<Audited, Finding> {
     let mut auditor = auditor.clone();
     for row in replaced.iter().chain(rest) {
@@ -417,7 +417,7 @@ async fn what_is_done_to_the_whole_log_is_found_by_checkpoints_and_witnesses() {
     pool.close().await;
     let error = ledger.verify(&cut, Some(&witnessed), None).await.unwrap_err();
     assert!(error.contains(&format!("position {}: the entries from here on were cut off", size - 5)), "{error}");
-    // By itself the database is without fault: only what others hold tells.
+    // By itself the database is without fault: only what others hold shows it.
     assert!(ledger.verify(&cut, None, None).await.unwrap().contains("nothing but the database vouches"));
 
     // The whole database set back to an earlier copy.

@@ -341,7 +341,7 @@ async fn a_witness_process_keeps_what_it_signed_through_a_kill() {
     let (ca, patience) = (house.path("certs/ca.crt"), Duration::from_secs(20));
     let outsider = WitnessClient::new(&url, &ca, &file("x.crt"), &file("x.key"), patience).unwrap();
     assert!(outsider.add_checkpoint(&log.request(12, 12)).await.is_err());
-    // The twin: a witness that signs without a proof is told from one that does not.
+    // The twin: a witness that signs without a proof is distinguished from one that does not.
     assert!(signs_without_proof(&house.client(witness.address), &log, 12).await);
     witness.kill().await;
 }
@@ -366,18 +366,18 @@ async fn a_database_that_was_set_back_is_not_served_until_an_operator_says_so() 
     }
     house.copy_database("old.db", "tsunagi.db");
 
-    // The file beside the database tells.
+    // The file beside the database shows it.
     let world = house.start().await.unwrap();
     assert!(is_held(&world).await && refuses(&world).await);
     world.stop().await;
-    // It was set back as well: the witness tells.
+    // It was set back as well: the witness shows it.
     let file = house.path("tsunagi.db.witnessed");
     let kept = fs::read(&file).unwrap();
     fs::remove_file(&file).unwrap();
     let world = house.start().await.unwrap();
     assert!(is_held(&world).await && refuses(&world).await);
     world.stop().await;
-    // The witness cannot be reached at the start: it tells as soon as it can.
+    // The witness cannot be reached at the start: it objects as soon as it can be.
     witness.stop().await;
     let world = house.start().await.unwrap();
     assert!(!is_held(&world).await);

@@ -34,7 +34,7 @@ struct Firsts {
     asked: usize,
     /// The record meant comes first.
     first: usize,
-    /// Another child of the very same written name and birth year does: nothing that was asked tells them apart.
+    /// Another child of the very same written name and birth year does: nothing that was asked distinguishes them.
     namesake: usize,
     too_many: usize,
     /// Another child whose name answers as well does.

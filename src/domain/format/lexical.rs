@@ -36,7 +36,7 @@ const FORBIDDEN: &str = "\u{0}-\u{8}\u{B}-\u{1F}\u{7F}-\u{9F}\u{AD}\u{61C}\u{180
 \u{2060}-\u{206F}\u{E000}-\u{F8FF}\u{FEFF}\u{FFF9}-\u{FFFF}\u{F0000}-\u{10FFFF}";
 
 impl Lexical {
-    /// Every kind that stands in the format, for printing schemas.
+    /// Name of the kind in the schemas.
     pub fn name(self) -> String {
         match self {
             Self::Line(max) => format!("Line{max}"),
@@ -162,7 +162,7 @@ impl Lexical {
     }
 }
 
-/// Whether a character may stand in no text of the format.
+/// Whether no text of the format may hold this character.
 pub fn is_forbidden(c: char) -> bool {
     matches!(c,
         '\u{0}'..='\u{8}' | '\u{B}'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{AD}' | '\u{61C}' | '\u{180E}'

@@ -61,7 +61,7 @@ pub enum Order {
 /// A report stops after so many faults: the sender mends these and sends again.
 pub const MAX_FAULTS: usize = 100;
 
-/// Reads the children of the root into a document, or says everything that is wrong.
+/// Reads the children of the root into a document, or returns all that is wrong.
 ///
 /// # Errors
 /// The faults in document order, at most 100.
@@ -82,7 +82,7 @@ pub fn validate(root: RawNode, order: Order) -> Result<Document, Vec<Fault>> {
     Ok(Document::new(sections))
 }
 
-/// Reads one section, or says everything that is wrong with it.
+/// Reads one section, or returns all that is wrong with it.
 ///
 /// # Errors
 /// As [`validate`]; no section of the format has the name of the node.
@@ -109,7 +109,7 @@ impl Judge {
         self.faults.push(Fault { line, path: path.to_owned(), rule: rule.into(), message_ja: ja, message_en: en });
     }
 
-    /// So many faults that looking on would only cost.
+    /// Whether a report holds no more faults: to go on would only cost.
     fn is_full(&self) -> bool {
         self.faults.len() >= MAX_FAULTS
     }
@@ -138,7 +138,7 @@ impl Judge {
                 break;
             }
             let Some(position) = fields.iter().position(|field| field.name == child.name) else {
-                // The name itself is not repeated: a misplaced value may stand in its place.
+                // The name itself is not repeated: it may be a misplaced value.
                 let expected = fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
                 self.fault(
                     child.line,

@@ -38,7 +38,7 @@ const MANIFEST: u8 = 1;
 const CHUNK: usize = 1 << 20;
 /// Bytes of a sealed chunk; more is damage.
 const LONGEST: usize = CHUNK + 4_096 + (64 << 10);
-/// How often the log is read again where it was begun anew meanwhile. Twice in a row cannot be.
+/// How often the log is read again where it was begun anew meanwhile. It cannot happen twice in a row.
 const TRIES: usize = 4;
 /// A copy in a directory of backups: `tsunagi-TIME-ID.base`.
 const SUFFIX: &str = ".base";
@@ -57,7 +57,7 @@ pub struct BaseManifest {
     pub heads: Vec<LedgerHead>,
     /// The line of the stream, and a batch that the copy holds for certain.
     pub line: Option<(Uuid, u64)>,
-    /// Where the write-ahead log stood at the moment of the copy.
+    /// Position in the write-ahead log at the moment of the copy.
     pub(super) position: Option<Position>,
 }
 
@@ -114,7 +114,7 @@ impl BackupSource {
     /// however much is written meanwhile.
     ///
     /// # Errors
-    /// The database cannot be read, or the file not be written.
+    /// The database cannot be read, or the file cannot be written.
     pub async fn copy(
         &mut self,
         to: &Path,
@@ -156,7 +156,7 @@ impl BackupSource {
         Ok(manifest)
     }
 
-    /// Ends reading. Where SQLite has the same database open in this process, keep the file that this answers until
+    /// Ends reading. Where SQLite has the same database open in this process, keep the file that this returns until
     /// that is closed: to close a file takes from its process every lock on it, SQLite's too.
     ///
     /// # Errors
@@ -167,7 +167,7 @@ impl BackupSource {
     }
 }
 
-/// A file beside the database: its name with something behind.
+/// A file beside the database: its name with a suffix.
 pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(suffix);
@@ -203,7 +203,7 @@ impl Image<'_> {
         let mut header = [0; 100];
         self.file.read_exact_at(&mut header, 0).map_err(at(path))?;
         let [.., high, low] = *header.first_chunk::<18>().unwrap_or(&[0; 18]);
-        // 1 stands for 65536.
+        // 1 means 65536.
         let page_size = match u32::from(u16::from_be_bytes([high, low])) {
             1 => 65_536,
             size => size.max(512),
@@ -222,7 +222,7 @@ impl Image<'_> {
         let mut page = vec![0; page_size as usize];
         let begin = u64::from(number - 1) * u64::from(page_size);
         match self.file.read_exact_at(&mut page, begin) {
-            // SQLite never writes the page in which locks lie, a gibibyte from the beginning.
+            // SQLite never writes the page that holds its locks, a gibibyte from the beginning.
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof && begin == 1 << 30 => {}
             read => read.map_err(at(path))?,
         }
@@ -302,7 +302,7 @@ impl BaseReader {
         Ok(Self { input, path: path.to_owned(), key, id, at: head + id.as_bytes().len() as u64 })
     }
 
-    /// Hands over the pages in order, and answers what the copy says of itself.
+    /// Hands over the pages in order, and returns what the copy says of itself.
     ///
     /// # Errors
     /// It is damaged or ends early, or `take` fails.
@@ -361,7 +361,7 @@ pub fn check(path: &Path, keyring: &Keyring) -> Result<BaseManifest, BackupError
 }
 
 /// Makes a new base copy for the newest line of a stream, and removes what it covers: files of the line, and older
-/// lines. Answers the copy and how many files were removed; `None` where nothing was written since the line began.
+/// lines. Returns the copy and how many files were removed; `None` where nothing was written since the line began.
 ///
 /// # Errors
 /// The database cannot be read or does not belong to the line, or the stream cannot be written.

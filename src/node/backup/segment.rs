@@ -86,7 +86,7 @@ fn remedied(path: &Path, at: u64, what: String) -> BackupError {
     BackupError::Damaged { path: path.to_owned(), at, what, remedy: REMEDY }
 }
 
-/// Head of a record, and where it stands.
+/// Head of a record, and its place.
 #[derive(Clone, Debug)]
 pub(super) struct RecordHead {
     at: u64,
@@ -341,7 +341,7 @@ pub(super) fn last_batch(
     Ok(None)
 }
 
-/// Removes the files of a line whose every batch is before a number; answers how many.
+/// Removes the files of a line whose every batch is before a number; returns how many.
 pub(super) fn remove_before(directory: &Path, batch: u64) -> Result<usize, BackupError> {
     let files = files(directory)?;
     let mut removed = 0;

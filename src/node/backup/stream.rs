@@ -107,7 +107,7 @@ struct StreamState {
     position: Option<Position>,
 }
 
-/// What is left beside the database at a graceful stop: nobody wrote to the file since, if it is still like this.
+/// Left beside the database at a graceful stop: as long as it fits, nobody has written to the file since.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct StopMark {
     line: Uuid,
@@ -302,7 +302,7 @@ impl Shipping {
         Ok(())
     }
 
-    /// Ships the next batch, if there is one. Answers the frames that the log holds.
+    /// Ships the next batch, if there is one. Returns the number of frames in the log.
     fn ship(&self) -> Result<u64, BackupError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(wal) = self.log()? else { return Ok(0) };
@@ -393,7 +393,7 @@ fn beginning(
     let Some(held) = own.or(restored) else { return Err(BackupError::OtherDatabase) };
     let (batch, position) = match last_batch(&path, line, &vault.keyring()) {
         Ok(Some((batch, position))) => (batch, Some(position)),
-        // Nothing was written since the line began. The base tells where the log stood, and is checked by the way.
+        // Nothing was written since the line began. The base copy says where the log stood, and is checked on the way.
         Ok(None) => (0, base.each(|_| Ok(()))?.position),
         Err(BackupError::Damaged { path: file, at, what, .. }) => {
             tracing::error!(path = %file.display(), at, what, "the end of the stream is damaged");

@@ -33,7 +33,7 @@ struct SnapshotManifest {
     standing: DatabasePosition,
 }
 
-/// What stands in a part.
+/// What a part holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Leaf hashes of this node's ledger.

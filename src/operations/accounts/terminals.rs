@@ -38,7 +38,7 @@ pub struct NewTerminal {
     pub serial: String,
     pub organization: OrganizationCode,
     pub kind: TerminalKind,
-    /// Where it stands: 1 to 120 characters.
+    /// Where the terminal is: 1 to 120 characters.
     pub label: String,
 }
 

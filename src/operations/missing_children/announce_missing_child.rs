@@ -52,7 +52,7 @@ impl NoticeWritten {
 /// Broadcasts a notice to every center.
 ///
 /// # Errors
-/// A field is not as it must be.
+/// A field breaks its rule.
 pub async fn broadcast_notice(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -114,7 +114,7 @@ pub async fn update_notice(
     .await
 }
 
-/// A notice of the caller's is at its end.
+/// A notice of the caller's is to be cancelled.
 pub struct CancelNotice {
     pub notice: Uuid,
     /// The version that the caller has read.
@@ -183,7 +183,7 @@ fn entry_of(acting: &Acting, notice: Uuid) -> Entry {
     acting.entry().about(notice).for_purpose(Purpose::MissingChild)
 }
 
-/// One message to every center in being but the issuer.
+/// One message to every center but the issuer.
 fn messages(acting: &Acting, notice: Uuid, kind: InboxKind, entry: &Entry) -> Vec<InboxItem> {
     let Acting { node, caller, .. } = acting;
     node.registry

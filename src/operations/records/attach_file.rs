@@ -26,7 +26,7 @@ use crate::{
     store,
 };
 
-/// A file as it was sent: what it is stays the faces' affair.
+/// A file as it was sent: what kind it is concerns the faces alone.
 pub struct FileContent {
     pub media_type: String,
     pub bytes: Bytes,

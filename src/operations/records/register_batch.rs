@@ -24,10 +24,10 @@ use crate::{
 
 /// Lines of one batch. They are one transaction: more would keep others waiting.
 pub const MAX_LINES: usize = 500;
-/// Faults that a report tells beyond the first of each line: the sender mends these and sends again.
+/// Faults that a report lists beyond the first of each line: the sender mends these and sends again.
 const MAX_MORE_FAULTS: usize = 500;
 
-/// A line of a batch: its number from 1, and the document that stands on it, or why there is none.
+/// A line of a batch: its number from 1, and the document on it, or why there is none.
 pub type Line = (usize, Result<Document, Vec<Fault>>);
 
 /// Many new records of the caller's.
@@ -46,7 +46,7 @@ pub struct BatchTaken {
     pub refused: usize,
 }
 
-/// Registers every line that is right, all of them in one commit; the others are reported.
+/// Registers every line that breaks no rule, all of them in one commit; the others are reported.
 ///
 /// # Errors
 /// No line, or more than 500.
@@ -78,7 +78,7 @@ pub async fn register_batch(
 
 type LineOutcome = Result<PreparedRecord, Refused>;
 
-/// What is told of a line that is not right.
+/// What the report says of a line that was refused.
 struct Refused {
     faults: Vec<Fault>,
     has_more: bool,
@@ -126,7 +126,7 @@ pub struct ReadBatch {
     pub batch: Uuid,
 }
 
-/// Tells the organization that sent a batch what became of each line.
+/// Shows the organization that sent a batch what became of each line.
 ///
 /// # Errors
 /// [`Error::NotFound`] for anybody else.

@@ -65,7 +65,7 @@ pub struct History {
     pub versions: Vec<VersionLine>,
 }
 
-/// Tells who changed a record, when and how; no content.
+/// Shows who changed a record, when and how; no content.
 ///
 /// # Errors
 /// As [`view_version`].

@@ -243,7 +243,7 @@ async fn asked_list(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<Disposal, 
     }
 }
 
-/// Writes the decision. From here on the list stands in the way of no record.
+/// Writes the decision. From here on its records may be on another list.
 async fn decide(tx: &mut Tx, acting: &Acting, disposal: &mut Disposal, state: DisposalState) -> Result<(), StoreError> {
     disposal.state = state;
     disposal.decided_by = Some(acting.caller.officer().to_owned());

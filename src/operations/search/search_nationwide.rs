@@ -95,7 +95,7 @@ pub struct Coverage {
     pub prefectures_not_reached: Vec<String>,
 }
 
-/// What stands beside the children of an answer.
+/// What an answer says besides the children.
 #[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct SearchFacts {
     /// More near misses than the limit: none is named; narrow down.
@@ -313,7 +313,7 @@ fn told_as(rule: Rule) -> InboxKind {
     }
 }
 
-/// A refused search is in the ledger like any other. The criteria stand beside it as they were given, sealed: the
+/// A refused search is in the ledger like any other. The criteria are kept beside it as they were given, sealed: the
 /// searcher's auditor may read them, the ledger only proves them.
 fn refusal(gateway: &Gateway, caller: &Caller, request: &SearchRequest, error: &Error) -> Result<Logged, Error> {
     let note = gateway.vault.seal_note_of(caller.request(), request)?;

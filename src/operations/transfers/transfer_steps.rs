@@ -160,7 +160,7 @@ async fn take_step(
     Ok(effect.then(Change::Visibility(Scope::Record(record))))
 }
 
-/// A transfer of the caller's, and on which side it stands.
+/// A transfer of the caller's, and the caller's side of it.
 async fn party_transfer(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<(Transfer, Side), Declined> {
     let found = store::transfers::find(tx, id).await?;
     let party = acting.caller.organization();

@@ -34,8 +34,8 @@ impl PartKind {
 }
 
 impl SearchIndex {
-    /// Hands over the whole index in parts, the many of them of a few MiB, each told by its first byte. Searches go on meanwhile,
-    /// changes wait.
+    /// Hands over the whole index in parts, most of them of a few MiB; the first byte of a part says what it holds.
+    /// Searches go on meanwhile, changes wait.
     ///
     /// # Errors
     /// Those of `put`.
@@ -56,7 +56,7 @@ impl SearchIndex {
     }
 
     /// Adds a part that [`Self::write_parts`] handed over, to an index that holds the parts before it alone. `None`
-    /// where it is of no kind, or damaged.
+    /// where it is of an unknown kind, or damaged.
     pub fn read_part(&self, part: &[u8]) -> Option<()> {
         let (kind, part) = part.split_first()?;
         let inner = &mut *self.0.write().unwrap_or_else(PoisonError::into_inner);

@@ -40,7 +40,7 @@ impl LookedUp {
         self.own_names += usize::from(own_name);
     }
 
-    /// Removes the search of this place, which stands at that end.
+    /// Removes the search of this place, which is at that end.
     pub(super) fn remove(&mut self, place: usize, end: End, case: Option<usize>, own_name: bool) {
         self.all.remove(place, end);
         self.unreferenced.remove(place, end);

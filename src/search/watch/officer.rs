@@ -121,7 +121,7 @@ impl OfficerHistory {
             self.told.clone_from(&self.told_before);
         }
         self.told_before.clone_from(&self.told);
-        // Two searches at once may come in the other order than they were told the time: what is kept is in order.
+        // Two searches at once may come in another order than that of their times: what is kept is in order.
         self.latest = self.latest.max(new.at);
         new.at = self.latest;
         let from = new.at.as_micros() - LOOK_BACK;
@@ -251,7 +251,7 @@ impl OfficerHistory {
     fn alert(&self, rule: Rule, series: &Series<'_>) -> Option<Alert> {
         let is_untold = |told: &Timestamp| self.latest.as_micros() - told.as_micros() > HOUR;
         let is_news = self.told.get(&rule).is_none_or(is_untold);
-        // A series is gone through only where somebody is told of it, at most once an hour.
+        // A series is gone through only where it is reported, at most once an hour.
         let untold: Vec<&SeenSearch> = if is_news {
             self.marks(series).filter_map(|mark| self.searches.get(mark.place - self.first)).collect()
         } else {

@@ -87,7 +87,7 @@ impl PeopleWindow {
         self.people > before && self.people >= self.least
     }
 
-    /// Removes the search of this place if it stands at that end.
+    /// Removes the search of this place if it is at that end.
     pub(super) fn remove(&mut self, place: usize, end: End) {
         if let Some((_, numbers)) = take_if(&mut self.searches, end, |(mark, _)| mark.place == place) {
             self.subtract(numbers);

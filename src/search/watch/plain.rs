@@ -1,5 +1,5 @@
-//! The rules of the watch over a plain list of searches, gone through anew for each: as they are said in
-//! `docs/matching.md`. The watch must tell of the same.
+//! The rules of the watch over a plain list of searches, gone through anew for each: as `docs/matching.md` states them.
+//! The watch must notice the same.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},

@@ -159,7 +159,7 @@ static IN_ORDER: LazyLock<Vec<Option<Pattern>>> = LazyLock::new(|| {
     (0..60).map(|number| Pattern::of(&name(number))).collect()
 });
 
-/// Both are given the same searches; answers what was told, with whether it was news.
+/// Gives both the same searches; returns what was noticed, and whether it was news.
 fn compare(habit: &Habit, steps: &[SearchStep]) -> Result<Vec<(Rule, bool)>, TestCaseError> {
     let (watch, plain) = (Watch::default(), Plain::default());
     let organization = OrganizationCode::ministry();
@@ -212,7 +212,7 @@ fn compare(habit: &Habit, steps: &[SearchStep]) -> Result<Vec<(Rule, bool)>, Tes
     Ok(all)
 }
 
-/// Of `HISTORIES` (500) histories the given part, each of so many searches: how often each rule was told of.
+/// Of `HISTORIES` (500) histories the given part, each of so many searches: how often each rule was noticed.
 fn histories(part: u32, searches: std::ops::Range<usize>) -> BTreeMap<(Rule, bool), usize> {
     let all = std::env::var("HISTORIES").ok().and_then(|all| all.parse().ok()).unwrap_or(500_u32);
     let cases = all.div_ceil(part);

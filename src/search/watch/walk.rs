@@ -54,7 +54,7 @@ impl Walk {
         up.or(down)
     }
 
-    /// Removes the search of this place if it stands at that end.
+    /// Removes the search of this place if it is at that end.
     pub(super) fn remove(&mut self, place: usize, end: End) {
         self.remove_if(end, |mark| mark.place == place);
     }

@@ -17,7 +17,7 @@ async fn control(running: &Running, fifo: &str, command: &str) {
     assert!(told.success(), "{command}");
 }
 
-/// Registers before, while and after the disk fails, and starts anew. Answers what is wrong in the end.
+/// Registers before, while and after the disk fails, and starts anew. Returns what is wrong in the end.
 async fn failing_disk(defect: Option<&str>) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let premises = crash::premises(directory.path()).await;

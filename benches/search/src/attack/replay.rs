@@ -1,4 +1,4 @@
-//! The script told to a watch, in the order of time.
+//! The script played to a watch, in the order of time.
 
 use tsunagi::{
     clock::Timestamp,

@@ -52,7 +52,7 @@ fn hit_list<P: Peer>(peer: &mut P, asked: &Asked) -> Vec<Shown> {
     hits
 }
 
-/// One more than is shown, so that too many can be told.
+/// One more than is shown, so that too many are noticed.
 const ENOUGH: usize = MAX_HITS + 1;
 /// Queries of each class whose number of hits is compared between peers.
 const COMPARED: usize = 20;
