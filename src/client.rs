@@ -19,7 +19,7 @@ use crate::{
 /// The name in the gateway's certificate that a client looks for, whatever the address.
 const SERVER_NAME: &str = "localhost";
 
-/// Why a request got no answer, or none that was expected.
+/// Why a request got no answer, or an unexpected one.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error(transparent)]
@@ -32,7 +32,7 @@ pub enum ClientError {
     Status { expected: u16, got: StatusCode, text: String },
 }
 
-/// Where certificates lie: `NAME.crt`, `NAME.key` and `ca.crt` in one directory.
+/// Where the certificates are: `NAME.crt`, `NAME.key` and `ca.crt` in one directory.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     pub directory: PathBuf,
@@ -195,7 +195,7 @@ impl Reply {
 /// The reply, if it has the expected status.
 ///
 /// # Errors
-/// It has another; the text says what it says.
+/// It has another status; the text is the reply's body.
 pub fn expect(reply: Reply, status: u16) -> Result<Reply, ClientError> {
     if reply.status.as_u16() == status {
         Ok(reply)

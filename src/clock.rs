@@ -32,8 +32,8 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.whole_microseconds()).unwrap_or(i64::MAX)))
     }
 
-    /// RFC 3339 in UTC, always with six digits of a second: `2026-04-01T09:30:00.123456Z`. A text whose length
-    /// depended on the moment would be a length that says something.
+    /// RFC 3339 in UTC, always with six digits of a second: `2026-04-01T09:30:00.123456Z`. The length does not depend
+    /// on the moment: it would tell something.
     pub fn to_rfc3339(self) -> String {
         let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
         self.utc().format(&format).unwrap_or_default()
@@ -79,7 +79,7 @@ struct Inner {
     started: (i64, Instant),
     /// By how much the system's clock was corrected since the start.
     followed: AtomicI64,
-    /// The latest moment that was told, without the offset.
+    /// The latest moment that was given out, without the offset.
     latest: AtomicI64,
     ids: Mutex<ContextV7>,
     believes_everything: bool,
@@ -109,7 +109,7 @@ impl Clock {
         Timestamp(never_back.saturating_add(offset.load(Ordering::Relaxed)))
     }
 
-    /// The time to tell when the system says this.
+    /// The time to give out when the system's clock says this.
     fn told(&self, system: i64) -> i64 {
         if self.0.believes_everything {
             return system;
@@ -181,7 +181,7 @@ pub fn utc_now() -> OffsetDateTime {
 /// Random bytes from the operating system's generator by way of the TLS library's provider.
 ///
 /// # Errors
-/// Where the generator fails; nothing that needs a key may go on then.
+/// The generator failed; nothing that needs a key may go on.
 pub fn random_bytes<const N: usize>() -> Result<[u8; N], aws_lc_rs::error::Unspecified> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes)?;

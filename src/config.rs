@@ -25,7 +25,7 @@ pub struct Config {
     pub monitor_listen: SocketAddr,
     /// `sqlite:PATH` or a `postgres://` URL.
     pub database: String,
-    /// File into which memory is written when the node stops, sealed; left out, beside a SQLite database, and none for
+    /// Sealed file to which memory is written when the node stops; by default beside a SQLite database, and none for
     /// PostgreSQL.
     #[serde(default)]
     pub snapshot: Option<PathBuf>,
@@ -39,33 +39,33 @@ pub struct Config {
     #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
-    pub search: Search,
+    pub search: SearchConfig,
     #[serde(default)]
-    pub ledger: Ledger,
+    pub ledger: LedgerConfig,
     #[serde(default)]
-    pub records: Records,
+    pub records: RecordsConfig,
     #[serde(default)]
-    pub backup: Backup,
+    pub backup: BackupConfig,
 }
 
 /// Work on records.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Records {
+pub struct RecordsConfig {
     /// Seconds after which an edit lock that was not renewed ends.
     pub edit_lock_seconds: u32,
 }
 
-impl Default for Records {
+impl Default for RecordsConfig {
     fn default() -> Self {
         Self { edit_lock_seconds: 900 }
     }
 }
 
-/// How nothing acknowledged is lost with the machine.
+/// How what was acknowledged outlives the machine.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Backup {
+pub struct BackupConfig {
     /// Directory, mounted from another host, into which every batch goes before it is acknowledged. SQLite alone.
     pub stream: Option<PathBuf>,
 }
@@ -106,7 +106,7 @@ impl Tls {
 pub struct Limits {
     /// Open connections.
     pub connections: usize,
-    /// Requests being worked on, or whose answers are being taken, at once; more are answered 503.
+    /// Requests at once that are being worked on, or whose answers are being taken; more are answered 503.
     pub requests_in_flight: usize,
     /// Of these, requests of one terminal, and as many that wait for news; more are answered 429.
     pub terminal_in_flight: usize,
@@ -170,10 +170,10 @@ impl Default for Limits {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Search {
-    /// Most children that a search may find; more are answered with the advice to narrow down.
+pub struct SearchConfig {
+    /// Children that a search may find; more are answered with the advice to narrow down.
     pub most_hits: usize,
-    /// Most children on one page of an answer.
+    /// Children on one page of an answer.
     pub page_hits: usize,
     /// Searches an hour for one officer, and how many may come at once.
     pub officer_per_hour: u32,
@@ -183,7 +183,7 @@ pub struct Search {
     pub organization_burst: u32,
 }
 
-impl Default for Search {
+impl Default for SearchConfig {
     fn default() -> Self {
         Self {
             most_hits: 50,
@@ -199,7 +199,7 @@ impl Default for Search {
 /// How the ledger is shown to outsiders.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Ledger {
+pub struct LedgerConfig {
     /// Seconds between two checkpoints that are sent to the witnesses.
     pub publish_seconds: u64,
     /// Seconds that a witness may take to answer.
@@ -208,18 +208,18 @@ pub struct Ledger {
     pub certificate: Option<PathBuf>,
     /// Its key, PEM.
     pub key: Option<PathBuf>,
-    /// File of the newest witnessed checkpoints; left out, beside a SQLite database, and none for PostgreSQL.
+    /// File of the newest witnessed checkpoints; by default beside a SQLite database, and none for PostgreSQL.
     pub witnessed: Option<PathBuf>,
-    /// File of the entries' hashes; left out, as before.
+    /// File of the entries' hashes; its default is like that of `witnessed`.
     pub leaves: Option<PathBuf>,
-    pub witnesses: Vec<Witness>,
+    pub witnesses: Vec<LedgerWitness>,
     /// Size of a ledger that is behind what was witnessed and is served all the same: from the command line alone, so
     /// that it does not stay.
     #[serde(skip)]
     pub accept_rollback: Option<u64>,
 }
 
-impl Default for Ledger {
+impl Default for LedgerConfig {
     fn default() -> Self {
         Self {
             publish_seconds: 5,
@@ -237,7 +237,7 @@ impl Default for Ledger {
 /// A witness of the ledger.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Witness {
+pub struct LedgerWitness {
     /// `https://HOST[:PORT][/PREFIX]`.
     pub url: String,
     /// Its public key (`vkey` line).
@@ -292,7 +292,7 @@ impl Config {
     pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(file).map_err(|error| ConfigError::Unreadable(file.to_owned(), error))?;
         let wrong = |error: toml::de::Error| ConfigError::File { file: file.to_owned(), what: error.to_string() };
-        // The file by itself first: its mistakes are told with line and key.
+        // The file by itself first: its mistakes are reported with line and key.
         let mut config: Self = toml::from_str(&text).map_err(wrong)?;
         let mut table: toml::Table = toml::from_str(&text).map_err(wrong)?;
         for (variable, value) in environment {

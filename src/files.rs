@@ -1,7 +1,7 @@
 //! Files that hold the old or the new content whole, whenever the power fails.
 //!
-//! What is written stands beside the file, with `.new` after its name, until it is durable. The name is always the same:
-//! what a crash leaves there is found, and goes with the next writing or with [`remove`].
+//! What is written is kept beside the file, with `.new` after its name, until it is durable. The name is always the
+//! same: what a crash leaves there is found, and goes with the next writing or with [`remove`].
 
 use std::{
     ffi::OsString,

@@ -44,7 +44,7 @@ pub enum HttpsError {
     Answer(Box<dyn Error + Send + Sync>),
 }
 
-/// The libraries' own text says in which step; what went wrong stands in its causes.
+/// The libraries' own text names the step; what went wrong is in its causes.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = successors(error.source(), |cause| (**cause).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
@@ -62,7 +62,7 @@ impl HttpsClient {
     /// A client whose server has the name of its address in its certificate, or another that is given.
     ///
     /// # Errors
-    /// That is no name.
+    /// It is not a name.
     pub fn new(config: ClientConfig, server: Authority, name: Option<&str>) -> Result<Self, HttpsError> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
@@ -81,13 +81,17 @@ impl HttpsClient {
         })
     }
 
-    /// Sends a request, whose URI is a path. A body of the answer that is longer than `most` bytes is an error.
+    /// Sends a request, whose URI is a path. A body of the answer that is longer than `max_bytes` is an error.
     ///
     /// A caller that drops the future gives up the connection with it.
     ///
     /// # Errors
     /// There was no answer.
-    pub async fn send(&self, mut request: Request<Full<Bytes>>, most: usize) -> Result<(Parts, Bytes), HttpsError> {
+    pub async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        max_bytes: usize,
+    ) -> Result<(Parts, Bytes), HttpsError> {
         request.headers_mut().insert(header::HOST, self.host.clone());
         let mut kept = self.kept.lock().await;
         // Taken out meanwhile: a connection that was given up half-way is not used again.
@@ -96,7 +100,7 @@ impl HttpsClient {
             None => self.connect().await?,
         };
         let (parts, body) = sender.send_request(request).await?.into_parts();
-        let body = Limited::new(body, most).collect().await.map_err(HttpsError::Answer)?;
+        let body = Limited::new(body, max_bytes).collect().await.map_err(HttpsError::Answer)?;
         *kept = Some(sender);
         Ok((parts, body.to_bytes()))
     }

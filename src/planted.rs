@@ -27,7 +27,7 @@ pub enum Planted {
     BelieveTheClock,
     /// Ends without waiting for calls that are under way.
     CutOpenCalls,
-    /// A fault: every second commit holds, is told to have failed, and cannot be looked up at once.
+    /// A fault: every second commit holds, is reported as failed, and cannot be looked up at once.
     CommitHeldAndDenied,
     /// A fault: every second commit does not hold, and it cannot be looked up at once.
     CommitLost,

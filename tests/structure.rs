@@ -241,3 +241,42 @@ fn a_planted_tie_is_found() {
         assert!(faults.iter().any(|fault| fault.contains(expected)), "{line}: {faults:?}");
     }
 }
+
+/// Names that several files may give to a type of their own, which no other file sees.
+const LOCAL_HABITS: [(&str, &str); 2] = [
+    ("Inner", "what stands behind the lock or the pointer of the type above it"),
+    ("Row", "the columns that the statements of one file of the store read"),
+];
+
+/// Types that share a name: a reader of one would take it for the other.
+fn twins(files: &BTreeMap<Module, String>) -> Vec<String> {
+    let definition = Regex::new(r"(?m)^(pub(?:\([^)]*\))? )?(?:struct|enum|union|trait|type) (\w+)").unwrap();
+    let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (module, source) in files {
+        for found in definition.captures_iter(source) {
+            let name = found.get(2).unwrap().as_str();
+            let is_local_habit = found.get(1).is_none() && LOCAL_HABITS.iter().any(|(habit, _)| *habit == name);
+            if !is_local_habit {
+                places.entry(name).or_default().push(module.join("::"));
+            }
+        }
+    }
+    let twins = places.into_iter().filter(|(_, places)| places.len() > 1);
+    twins.map(|(name, places)| format!("{name} is a type in {}", places.join(" and in "))).collect()
+}
+
+#[test]
+fn no_two_types_share_a_name() {
+    let twins = twins(&today());
+    assert!(twins.is_empty(), "{}", twins.join("\n"));
+}
+
+/// The twin: a second type of a name is found, public or not.
+#[test]
+fn a_planted_namesake_is_found() {
+    for line in ["pub struct Role;", "pub(crate) enum Role {}", "type Role = ();", "pub struct Row;\npub struct Row;"] {
+        let mut files = today();
+        files.get_mut(&vec!["search".to_owned(), "fold".to_owned()]).unwrap().push_str(&format!("\n{line}"));
+        assert_eq!(twins(&files).len(), 1, "{line}");
+    }
+}

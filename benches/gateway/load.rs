@@ -72,7 +72,7 @@ pub struct Load<'a> {
 impl<'a> Load<'a> {
     /// Connects the bodies and registers the records.
     pub async fn new(gateway: &'a Gateway) -> Self {
-        let allowance = config::Search::default();
+        let allowance = config::SearchConfig::default();
         let of_officer = CASES * QUESTIONS;
         let of_body = of_officer * OFFICERS.len();
         assert!(of_officer <= allowance.officer_burst as usize && of_body <= allowance.organization_burst as usize);

@@ -8,7 +8,7 @@ use tsunagi::{
     search::{
         pattern::Pattern,
         query::Query,
-        watch::{Search, Watch},
+        watch::{Watch, WatchedSearch},
     },
 };
 use tsunagi_testkit::people::People;
@@ -56,7 +56,7 @@ fn nanos(habit: Habit, kept: usize) -> f64 {
             let found =
                 (0..FOUND).map(|one| (Uuid::from_u128((number * FOUND + one) as u128), OrganizationCode::operator()));
             let found = if matches!(habit, Habit::Walk) { Vec::new() } else { found.collect() };
-            let search = Search {
+            let search = WatchedSearch {
                 request: Uuid::from_u128(number as u128 + 1),
                 organization: &organization,
                 officer: &officer,

@@ -26,7 +26,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) {
         return;
     };
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    // Names of people are rarely ASCII: of what is not, nothing may stand in both, but for single marks.
+    // Names of people are rarely ASCII: of what is not, nothing may be in both, but for single marks.
     let words = told.split(|c: char| c.is_ascii() || c == '…').filter(|word| word.chars().count() > 1);
     assert!(!words.into_iter().any(|word| text.contains(word)), "an error quotes the message");
 }

@@ -42,12 +42,12 @@ fn is_of_the_format(path: &str) -> bool {
 static NAMES: std::sync::LazyLock<std::collections::HashSet<&'static str>> = std::sync::LazyLock::new(|| {
     use tsunagi::domain::format::{
         ROOT,
-        definition::{Content, Field},
+        definition::{Field, FieldContent},
         sections::SECTIONS,
     };
     fn add(names: &mut std::collections::HashSet<&'static str>, field: &'static Field) {
         names.insert(field.name);
-        if let Content::Children(children) = field.content {
+        if let FieldContent::Children(children) = field.content {
             children.iter().for_each(|child| add(names, child));
         }
     }

@@ -30,7 +30,7 @@ pub enum Org {
 }
 
 #[derive(Subcommand)]
-pub enum Terminal {
+pub enum TerminalCommand {
     /// Register the terminal that holds a certificate.
     Register {
         #[command(flatten)]
@@ -126,7 +126,7 @@ impl Org {
     }
 }
 
-impl Terminal {
+impl TerminalCommand {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Register { connection, serial, organization, kind, label } => {

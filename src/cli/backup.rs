@@ -20,7 +20,7 @@ use crate::{
     node::{
         backup::{
             BackupError,
-            base::{self, Manifest, Source},
+            base::{self, BackupSource, BaseManifest},
             restore::{Making, Restored, Sources},
         },
         load::Loading,
@@ -31,7 +31,7 @@ use crate::{
 
 /// Makes a base copy of the database; a gateway may be serving it.
 #[derive(Args)]
-pub struct Backup {
+pub struct BackupArgs {
     /// Configuration file (TOML).
     #[arg(long, default_value = "/etc/tsunagi/tsunagi.toml")]
     config: PathBuf,
@@ -41,7 +41,7 @@ pub struct Backup {
     to: Option<PathBuf>,
 }
 
-impl Backup {
+impl BackupArgs {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         let config = Config::load(&self.config, std::env::vars())?;
         let database = database_of(&config)?;
@@ -52,7 +52,7 @@ impl Backup {
                 fs::create_dir_all(to)?;
                 let made_at = Clock::system().now();
                 let path = base::name_in(to, made_at);
-                let mut source = Source::open(database).await?;
+                let mut source = BackupSource::open(database).await?;
                 let copied = source.copy(&path, &keyring, made_at).await;
                 source.close().await?;
                 tell(&path, &copied?, started);
@@ -73,7 +73,7 @@ impl Backup {
     }
 }
 
-fn tell(path: &Path, manifest: &Manifest, started: Instant) {
+fn tell(path: &Path, manifest: &BaseManifest, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
     let gib = manifest.bytes() as f64 / f64::from(1 << 30);
     say!("base copy: {}", path.display());
@@ -119,7 +119,7 @@ pub struct Restore {
     /// Another line of the stream than the newest. What the newer lines hold is left out.
     #[arg(long)]
     line: Option<Uuid>,
-    /// The last batch to take, where a later one is damaged and cannot be had elsewhere.
+    /// The last batch to take, where a later one is damaged and there is no other copy of it.
     #[arg(long)]
     until_batch: Option<u64>,
     /// Where to make the database; left out, where the configuration has it.
@@ -168,7 +168,7 @@ impl Restore {
 }
 
 /// Holds a restored database against itself: pages and indexes, the ledger against its head and against the base copy,
-/// every record's key. Answers what it holds, line by line.
+/// every record's key. Returns what it holds, line by line.
 async fn check(
     config: &Config,
     database: &Path,

@@ -25,14 +25,14 @@ use crate::{
     ledger::{
         audit::Audited,
         checkpoint::{Checkpoint, CheckpointError, SignedNote},
-        cosignature::Trust,
+        cosignature::TrustPolicy,
         entry::Entry,
         merkle::{Hash, leaf_hash, verify_consistency, verify_inclusion},
     },
 };
 
 #[derive(Subcommand)]
-pub enum Ledger {
+pub enum LedgerCommand {
     /// Verify offline: a whole log (--database or --export), or evidence as fetched from the gateway.
     Verify(Box<Verify>),
     /// Write a whole log to standard output, as lines of JSON.
@@ -103,10 +103,10 @@ pub struct Trusted {
 }
 
 impl Trusted {
-    fn trust(&self) -> Result<Trust, CommandError> {
+    fn trust(&self) -> Result<TrustPolicy, CommandError> {
         // What one was given wrongly refutes nothing.
         let named = |error| CommandError::Unexpected(format!("{} or a --witness: {error}", self.key.display()));
-        Trust::new(&read(&self.key)?, &self.witness, self.witnesses_needed).map_err(named)
+        TrustPolicy::new(&read(&self.key)?, &self.witness, self.witnesses_needed).map_err(named)
     }
 }
 
@@ -142,14 +142,14 @@ pub struct Verified {
 /// # Errors
 /// The first thing that does not hold.
 pub fn verify(key: &str, evidence: &Evidence, earlier: Option<&str>) -> Result<Verified, Refuted> {
-    verify_evidence(&Trust::new(key, &[], None)?, evidence, earlier)
+    verify_evidence(&TrustPolicy::new(key, &[], None)?, evidence, earlier)
 }
 
 /// The same with witnesses: those that are needed must have signed the earlier checkpoint or, without one, the evidence's.
 ///
 /// # Errors
 /// As [`verify`].
-pub fn verify_evidence(trust: &Trust, evidence: &Evidence, earlier: Option<&str>) -> Result<Verified, Refuted> {
+pub fn verify_evidence(trust: &TrustPolicy, evidence: &Evidence, earlier: Option<&str>) -> Result<Verified, Refuted> {
     let checkpoint = Checkpoint::verify(&evidence.checkpoint, &trust.log)?;
     if earlier.is_none() && trust.verify(&evidence.checkpoint).is_err() {
         return Err(Refuted::NotWitnessed);
@@ -188,7 +188,7 @@ fn decode(hashes: &[String]) -> Option<Vec<Hash>> {
     hashes.iter().map(|hash| BASE64_STANDARD.decode(hash).ok()?.try_into().ok()).collect()
 }
 
-impl Ledger {
+impl LedgerCommand {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Verify(verify) => verify.run().await?,
@@ -239,11 +239,11 @@ impl Verify {
         }
     }
 
-    fn evidence(&self, trust: &Trust, evidence: &Path) -> Result<(), CommandError> {
+    fn evidence(&self, trust: &TrustPolicy, evidence: &Path) -> Result<(), CommandError> {
         let evidence: Evidence = serde_json::from_str(&read(evidence)?)
             .map_err(|error| CommandError::Unexpected(format!("evidence: {error}")))?;
         let earlier = self.earlier.as_deref().map(read).transpose()?;
-        // A blank line more, as a shell adds one, is no other note.
+        // An extra blank line, as a shell adds one, makes no other note.
         let earlier = earlier.map(|note| format!("{}\n", note.trim_end()));
         let verified = verify_evidence(trust, &evidence, earlier.as_deref()).map_err(not_verified)?;
         for (position, entry) in verified.entries.iter().filter(|(_, entry)| self.selection.selects(entry)) {
@@ -278,7 +278,7 @@ impl Selection {
     }
 }
 
-fn print_report(trust: &Trust, report: &whole::Report) {
+fn print_report(trust: &TrustPolicy, report: &whole::Report) {
     for (position, entry) in &report.selected {
         say!("{}", line(*position, entry));
     }

@@ -12,7 +12,7 @@ use crate::{
 
 /// Commands about the matching of names.
 #[derive(Subcommand)]
-pub enum Match {
+pub enum MatchCommand {
     /// Print the search keys of a fragment and of names, and how well each name answers.
     Explain {
         /// A fragment of a name as a searcher writes it; `?` and `*` stand for unknown letters.
@@ -22,7 +22,7 @@ pub enum Match {
     },
 }
 
-impl Match {
+impl MatchCommand {
     /// Runs the command.
     ///
     /// # Errors
@@ -35,7 +35,9 @@ impl Match {
         for (number, name) in names.iter().enumerate() {
             let explanation = explain(&fragment, name);
             if explanation.asked.iter().all(String::is_empty) {
-                return Err(CommandError::Unexpected(format!("{fragment}: 文字がありません / holds no letter")));
+                return Err(CommandError::Unexpected(format!(
+                    "{fragment}: 検索に使える文字がありません / holds no letter"
+                )));
             }
             if number == 0 {
                 explanation.asked.iter().for_each(|key| say!("{fragment}\tasks for\t{key}"));

@@ -55,7 +55,7 @@ enum Command {
     /// Play the whole story on a gateway of its own.
     Demo(testkit::PassedOn),
     /// Make a base copy of the database, while the gateway serves.
-    Backup(backup::Backup),
+    Backup(backup::BackupArgs),
     /// Make the database anew from a base copy and the stream.
     Restore(backup::Restore),
     /// Certificates for development and tests.
@@ -66,7 +66,7 @@ enum Command {
     Org(admin::Org),
     /// Terminals (operator, or a user administrator).
     #[command(subcommand)]
-    Terminal(admin::Terminal),
+    Terminal(admin::TerminalCommand),
     /// Staff (user administrator).
     #[command(subcommand)]
     Staff(admin::Staff),
@@ -75,13 +75,13 @@ enum Command {
     Keys(keys::Keys),
     /// The ledger: fetch evidence, verify it offline.
     #[command(subcommand)]
-    Ledger(ledger::Ledger),
+    Ledger(ledger::LedgerCommand),
     /// A witness of ledgers: a process of its own, for somebody other than the gateway's operator.
     #[command(subcommand)]
-    Witness(witness::Witness),
+    Witness(witness::WitnessCommand),
     /// The matching of names.
     #[command(subcommand)]
-    Match(matching::Match),
+    Match(matching::MatchCommand),
     /// Write the schemas and example documents of the national format.
     Schemas {
         /// Directory to write into.
@@ -90,7 +90,7 @@ enum Command {
     },
 }
 
-/// Where the configuration lies.
+/// Where the configuration is.
 #[derive(Args)]
 pub struct ConfigFile {
     /// Configuration file (TOML); see docs/configuration.md.

@@ -1,4 +1,4 @@
-//! `tsunagi pki check`: whether a gateway would let a certificate in, before anybody stands before a closed door.
+//! `tsunagi pki check`: whether a gateway would let a certificate in, asked before its holder is turned away.
 
 use std::{
     fs,
@@ -51,7 +51,7 @@ impl Check {
         };
         let now = UnixTime::since_unix_epoch(Duration::from_secs(utc_now().unix_timestamp().unsigned_abs()));
         let profile = TerminalCertificate::from_der(end_entity);
-        // The verifier asks for both and names the profile without the rule: the rule is told here.
+        // The verifier asks for both and names the profile without the rule: the rule is named here.
         match (verifier.verify_client_cert(end_entity, intermediates, now), profile) {
             (Ok(_), Ok(terminal)) => {
                 say!("accepted: organization {}, serial {}", terminal.organization.as_str(), terminal.serial);

@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[derive(Subcommand)]
-pub enum Witness {
+pub enum WitnessCommand {
     /// Witness until a signal asks to stop.
     Serve {
         /// Configuration file (TOML); see docs/ledger.md.
@@ -26,11 +26,11 @@ pub enum Witness {
     },
     /// The witness's key.
     #[command(subcommand)]
-    Key(Key),
+    Key(WitnessKeyCommand),
 }
 
 #[derive(Subcommand)]
-pub enum Key {
+pub enum WitnessKeyCommand {
     /// Make a key file, readable by its owner alone; prints the public key for those who verify.
     Create {
         file: PathBuf,
@@ -42,7 +42,7 @@ pub enum Key {
     Show { file: PathBuf },
 }
 
-impl Witness {
+impl WitnessCommand {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Serve { config } => {
@@ -52,8 +52,8 @@ impl Witness {
                 stopping.asked().await;
                 server.stop().await;
             }
-            Self::Key(Key::Create { file, name }) => say!("{}", create_key(&file, &name)?),
-            Self::Key(Key::Show { file }) => {
+            Self::Key(WitnessKeyCommand::Create { file, name }) => say!("{}", create_key(&file, &name)?),
+            Self::Key(WitnessKeyCommand::Show { file }) => {
                 let line = Zeroizing::new(std::fs::read_to_string(&file)?);
                 say!("{}", Cosigner::from_line(&line).map_err(wrong)?.public_key().line());
             }
@@ -62,7 +62,7 @@ impl Witness {
     }
 }
 
-/// Makes a key file; answers with the public key.
+/// Makes a key file and returns the public key.
 ///
 /// # Errors
 /// The file exists already or cannot be written, or the name cannot be that of a key.

@@ -29,12 +29,12 @@ impl<T: CarriesNoRecordData> Done<T> {
         Self { value, entries: Some(receipt.entries().to_vec()) }
     }
 
-    /// What is so, and takes no entry to tell.
+    /// A reply for which nothing has to be accounted.
     pub fn told(value: T) -> Self {
         Self { value, entries: None }
     }
 
-    /// With the first of its entries alone, which stands for the others.
+    /// With the first of its entries alone, which represents the others.
     pub fn by_its_first_entry(mut self) -> Self {
         if let Some(entries) = &mut self.entries {
             entries.truncate(1);

@@ -79,7 +79,7 @@ pub struct With<T, F> {
 
 /// What is asked of one record, and why.
 #[derive(Clone, Copy)]
-pub struct Asked {
+pub struct AccessRequest {
     pub record: Uuid,
     pub act: Act,
     pub operation: Operation,
@@ -110,7 +110,7 @@ pub struct Listing<T> {
     pub entry: Entry,
     /// One entry for each that is on the list.
     pub each: Vec<Entry>,
-    /// The item group in which the lines stand.
+    /// The item group to which the lines belong.
     pub group: ItemGroup,
     pub basis: LegalBasis,
     pub lines: Sealed<T>,
@@ -138,7 +138,7 @@ impl Gate {
     pub async fn view(
         &self,
         caller: &Caller,
-        asked: Asked,
+        asked: AccessRequest,
         version: Option<i64>,
     ) -> Result<Disclosed<RecordView>, Error> {
         let reader = self.reader(caller, asked.record, version);
@@ -193,15 +193,15 @@ impl Gate {
     }
 
     /// Discloses something that belongs to one item group of a record: its history, an attachment, a review note.
-    /// `read` is asked once it is decided that the caller may see the record; what it does not find, or leaves out, may
-    /// not be seen.
+    /// `read` is called once it is decided that the caller may see the record; what it does not find, or leaves out,
+    /// may not be seen.
     ///
     /// # Errors
     /// [`Error::NotAvailable`], whether it is hidden or does not exist.
     pub async fn part<T, R>(
         &self,
         caller: &Caller,
-        asked: Asked,
+        asked: AccessRequest,
         group: ItemGroup,
         read: R,
     ) -> Result<Disclosed<T>, Error>
@@ -234,8 +234,9 @@ impl Gate {
         Ok(Disclosed::new(sealed.open(), receipt))
     }
 
-    /// A refusal is in the ledger before it is told. A record that is hidden and one that does not exist look the same.
-    async fn refuse(&self, caller: &Caller, asked: Asked) -> Error {
+    /// A refusal is in the ledger before the caller learns of it. A record that is hidden and one that does not exist
+    /// look the same.
+    async fn refuse(&self, caller: &Caller, asked: AccessRequest) -> Error {
         let error = Error::NotAvailable;
         let entry = Entry::of(caller, asked.act, &self.clock)
             .about(asked.record)
@@ -251,11 +252,13 @@ impl Gate {
     fn reader(&self, caller: &Caller, record: Uuid, version: Option<i64>) -> Reader {
         let day = self.clock.today_in_japan();
         let memory = self.journal.memory();
-        let is_party = memory.index.facts_of(record).is_some_and(|facts| {
-            let relation = relation(&facts, &Standing::default(), caller.organization(), &self.registry, day);
+        let facts = memory.index.facts_of(record);
+        let is_party = facts.as_ref().is_some_and(|facts| {
+            let relation = relation(facts, &Standing::default(), caller.organization(), &self.registry, day);
             matches!(relation, Relation::Owner | Relation::Counterpart | Relation::Reviewer)
         });
-        Reader { organization: caller.organization().clone(), is_party, version, now: self.clock.now() }
+        let prefecture = facts.map(|facts| facts.owner.prefecture().to_owned());
+        Reader { organization: caller.organization().clone(), prefecture, is_party, version, now: self.clock.now() }
     }
 
     fn decide(&self, caller: &Caller, operation: Operation, read: &ReadRecord) -> Option<Grant> {
@@ -308,7 +311,7 @@ impl Gate {
     async fn account(
         &self,
         caller: &Caller,
-        asked: Asked,
+        asked: AccessRequest,
         facts: &RecordFacts,
         grant: &Grant,
         present: GroupSet,
@@ -336,7 +339,7 @@ impl Gate {
     fn log(
         &self,
         caller: &Caller,
-        asked: Asked,
+        asked: AccessRequest,
         facts: &RecordFacts,
         grant: &Grant,
         finish: impl FnOnce(Entry) -> Entry,
@@ -386,7 +389,7 @@ impl Gate {
         let mut entries = vec![Logged::noted(search, note)];
         for (grant, hit) in &hits {
             let facts = &hit.peek().facts;
-            let asked = Asked { record: facts.id, act: Act::SearchHit, operation: Operation::Search, purpose };
+            let asked = AccessRequest { record: facts.id, act: Act::SearchHit, operation: Operation::Search, purpose };
             let logged = self.log(caller, asked, facts, grant, |entry| entry.disclosing(grant.groups, grant.basis))?;
             if grant.relation == Relation::Outsider {
                 let kind = if facts.shield.active { InboxKind::ShieldApproached } else { InboxKind::RecordFound };

@@ -20,7 +20,7 @@ use crate::{
 pub struct Sealed<T>(T);
 
 impl<T> Sealed<T> {
-    /// Closes a value that has just come out of its encryption.
+    /// Seals a value that has just been decrypted.
     pub(crate) fn new(value: T) -> Self {
         Self(value)
     }
@@ -50,7 +50,7 @@ impl<T> Sealed<T> {
         Sealed(values.into_iter().map(|value| value.0).collect())
     }
 
-    /// Answers one question about what is inside.
+    /// Returns the answer to one question about what is inside.
     pub fn is(&self, question: fn(&T) -> bool) -> bool {
         question(&self.0)
     }

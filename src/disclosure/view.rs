@@ -42,7 +42,7 @@ pub struct RecordView {
 pub enum Contact {
     /// The body that owns the record.
     Owner { organization: OrganizationCode, name: String, desk: String },
-    /// A shielded record: ask through the gateway (`POST /v1/records/{id}/inquiries`).
+    /// A shielded record: its owner is asked through the gateway, with an inquiry about the record.
     Relay { desk: &'static str },
 }
 

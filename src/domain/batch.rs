@@ -16,7 +16,7 @@ pub struct BatchLine {
     /// What is wrong with it; it was not registered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
-    /// More is wrong with it than stands here: a report tells the first fault of each line and 500 others.
+    /// More is wrong with it than is listed here: a report lists the first fault of each line and 500 others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more_faults: bool,
 }

@@ -113,8 +113,8 @@ fn parse_kanji_parts(rest: &str, era: &Era) -> Option<PartialDate> {
 
 /// One to four digits and nothing else: no sign. A month or a day has at most two.
 fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
-    let most = if size_of::<T>() == 1 { 2 } else { 4 };
-    text.parse().ok().filter(|_| text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit()))
+    let max_digits = if size_of::<T>() == 1 { 2 } else { 4 };
+    text.parse().ok().filter(|_| text.len() <= max_digits && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn era_year(era: &Era, written: &str) -> Option<i32> {

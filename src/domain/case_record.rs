@@ -7,7 +7,7 @@ use super::{
     visibility::{ItemGroup, Shield},
 };
 
-/// How a name came to be: which form of it stands here.
+/// Which form of a name this is.
 #[derive(
     Clone,
     Copy,
@@ -51,7 +51,7 @@ pub struct IndexItems {
 }
 
 impl IndexItems {
-    /// Reads the index section; `None` where a validated document could not have been.
+    /// Reads the index section; `None` where the document cannot have been validated.
     pub fn of(document: &Document) -> Option<Self> {
         let index = document.section(ItemGroup::Index)?;
         let child = index.child("child")?;
@@ -130,7 +130,7 @@ pub struct RecordFacts {
     pub id: uuid::Uuid,
     pub owner: OrganizationCode,
     pub version: i64,
-    /// The version with which the present owner began. Earlier ones name a reporter to nobody any more.
+    /// The version with which the present owner began. The reporter in earlier ones is shown to nobody any more.
     pub owned_since: i64,
     pub closed: bool,
     /// Designated by its owner as a serious case (重大事案).

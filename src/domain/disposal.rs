@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::organization::OrganizationCode;
 use crate::clock::Timestamp;
 
-/// Where a list stands.
+/// How far a list has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]

@@ -106,7 +106,7 @@ pub struct CenterState {
     /// `not_here` or `sighted`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// All that it told, the latest last.
+    /// All that it reported, the latest last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
 }

@@ -146,7 +146,7 @@ impl Registry {
         self.jurisdictions.get(municipality)?.iter().find(|j| j.valid.covers(day)).map(|j| &j.center)
     }
 
-    /// Every center in being on a day.
+    /// Every center that exists on a day.
     pub fn centers_on(&self, day: Date) -> Vec<&RegisteredBody> {
         let mut centers: Vec<_> =
             self.bodies.values().filter(|body| body.code.as_str().contains('-') && body.valid.covers(day)).collect();
@@ -154,7 +154,7 @@ impl Registry {
         centers
     }
 
-    /// Prefectures for which a body of `connected` stands.
+    /// Prefectures that have a body among `connected`.
     pub fn prefectures_of<'a>(connected: impl Iterator<Item = &'a OrganizationCode>) -> HashSet<&'a str> {
         connected.map(OrganizationCode::prefecture).filter(|prefecture| *prefecture != "00").collect()
     }

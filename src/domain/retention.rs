@@ -65,7 +65,7 @@ pub struct RetentionRule {
 }
 
 /// More than any rule needs, and less than overflows a calendar.
-const MOST_YEARS: u16 = 1_000;
+const MAX_YEARS: u16 = 1_000;
 
 impl RetentionRule {
     /// The first day on which a record is not kept any more.
@@ -87,7 +87,7 @@ impl RetentionRule {
     }
 
     fn is_possible(self) -> bool {
-        self.years <= MOST_YEARS && self.age.is_none_or(|age| age <= MOST_YEARS)
+        self.years <= MAX_YEARS && self.age.is_none_or(|age| age <= MAX_YEARS)
     }
 }
 
@@ -111,7 +111,7 @@ pub struct Retention(BTreeMap<RetentionClass, RetentionRule>);
 
 /// What is wrong with a retention file.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum RetentionError {
+pub enum RetentionFileError {
     #[error("line {0}: expected `class | years age`")]
     Form(usize),
     #[error("line {0}: unknown class")]
@@ -126,29 +126,29 @@ impl Retention {
     /// Reads a retention file.
     ///
     /// # Errors
-    /// The first line that is not a rule, or that a class has none or two.
-    pub fn parse(text: &str) -> Result<Self, RetentionError> {
+    /// The first line that is not a rule, or a class that has none or two.
+    pub fn parse(text: &str) -> Result<Self, RetentionFileError> {
         let mut rules = BTreeMap::new();
         let mut lines = 0;
         for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())) {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let (name, cells) = line.split_once('|').ok_or(RetentionError::Form(number))?;
+            let (name, cells) = line.split_once('|').ok_or(RetentionFileError::Form(number))?;
             let cells: Vec<&str> = cells.split_whitespace().collect();
-            let [years, age] = cells.as_slice() else { return Err(RetentionError::Form(number)) };
+            let [years, age] = cells.as_slice() else { return Err(RetentionFileError::Form(number)) };
             if name.trim() == "class" {
                 if (*years, *age) != ("years", "age") {
-                    return Err(RetentionError::Form(number));
+                    return Err(RetentionFileError::Form(number));
                 }
                 continue;
             }
-            let class: RetentionClass = name.trim().parse().map_err(|_| RetentionError::UnknownClass(number))?;
-            let whole = |text: &str| text.parse::<u16>().map_err(|_| RetentionError::Number(number));
+            let class: RetentionClass = name.trim().parse().map_err(|_| RetentionFileError::UnknownClass(number))?;
+            let whole = |text: &str| text.parse::<u16>().map_err(|_| RetentionFileError::Number(number));
             let age = if *age == "-" { None } else { Some(whole(age)?) };
             let rule = RetentionRule { years: whole(years)?, age };
             if !rule.is_possible() {
-                return Err(RetentionError::Number(number));
+                return Err(RetentionFileError::Number(number));
             }
             rules.insert(class, rule);
             lines += 1;
@@ -156,7 +156,7 @@ impl Retention {
         if rules.len() == RetentionClass::ALL.len() && lines == rules.len() {
             Ok(Self(rules))
         } else {
-            Err(RetentionError::Incomplete)
+            Err(RetentionFileError::Incomplete)
         }
     }
 }
@@ -219,11 +219,11 @@ mod tests {
             extended | 5 25\nother | 5 25\nserious_case | 30 25\n";
         assert!(Retention::parse(good).is_ok());
         let fault = |from: &str, to: &str| Retention::parse(&good.replace(from, to)).unwrap_err();
-        assert_eq!(fault("\nother |", "\nothers |"), RetentionError::UnknownClass(6));
-        assert_eq!(fault("extended | 5 25", "extended | 5"), RetentionError::Form(5));
-        assert_eq!(fault("extended | 5 25", "extended | five 25"), RetentionError::Number(5));
-        assert_eq!(fault("other | 5 25\n", ""), RetentionError::Incomplete);
-        assert_eq!(fault("other | 5 25", "extended | 5 25"), RetentionError::Incomplete);
+        assert_eq!(fault("\nother |", "\nothers |"), RetentionFileError::UnknownClass(6));
+        assert_eq!(fault("extended | 5 25", "extended | 5"), RetentionFileError::Form(5));
+        assert_eq!(fault("extended | 5 25", "extended | five 25"), RetentionFileError::Number(5));
+        assert_eq!(fault("other | 5 25\n", ""), RetentionFileError::Incomplete);
+        assert_eq!(fault("other | 5 25", "extended | 5 25"), RetentionFileError::Incomplete);
     }
 
     #[test]

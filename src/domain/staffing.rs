@@ -44,7 +44,7 @@ pub struct StaffingReport {
 }
 
 /// No center has more persons of one profession than this; a larger number is a slip of the hand.
-const MOST: u32 = 2_000;
+const MAX_PERSONS: u32 = 2_000;
 
 impl StaffingReport {
     /// Name of the first number that cannot be right.
@@ -59,7 +59,7 @@ impl StaffingReport {
             ("shelter_staff", self.shelter_staff),
         ]
         .into_iter()
-        .find(|(_, number)| *number > MOST)
+        .find(|(_, number)| *number > MAX_PERSONS)
         .map(|(name, _)| name)
     }
 }

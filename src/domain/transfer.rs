@@ -13,7 +13,7 @@ use super::{
 };
 use crate::clock::Timestamp;
 
-/// A transfer as it stands. Ids, codes and times; what people wrote is sealed.
+/// A transfer at this moment: ids, codes and times; what people wrote is sealed.
 #[derive(Clone)]
 pub struct Transfer {
     pub id: Uuid,
@@ -185,7 +185,7 @@ impl Transfer {
         self.stage.offer()
     }
 
-    /// The side on which an organization stands; `None` where it is no party.
+    /// The side of an organization; `None` where it is no party.
     pub fn side_of(&self, organization: &OrganizationCode) -> Option<Side> {
         match organization {
             owner if *owner == self.owner => Some(Side::Owner),
@@ -241,7 +241,7 @@ impl Transfer {
         })
     }
 
-    /// Who has asked or offered takes that back.
+    /// Whoever has asked or offered takes that back.
     ///
     /// # Errors
     /// It has ended, or it is not for that side to take back.
@@ -348,8 +348,8 @@ SafetyOverdue: taken_over -> taken_over
 
     #[test]
     fn every_step_is_open_to_one_side_in_some_states_and_to_nobody_else() {
-        type Step = (&'static str, fn(Transfer, Side) -> Result<Transfer, StepRefused>);
-        let steps: [Step; 5] = [
+        type NamedStep = (&'static str, fn(Transfer, Side) -> Result<Transfer, StepRefused>);
+        let steps: [NamedStep; 5] = [
             ("confirm", Transfer::confirm),
             ("reject", Transfer::reject),
             ("take_over", Transfer::take_over),

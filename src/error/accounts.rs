@@ -1,6 +1,6 @@
 //! Refusals about bodies, staff and terminals.
 
-use super::Told;
+use super::problem::Problem;
 
 /// Why an act on a body, its staff or its terminals is refused.
 #[derive(Debug, thiserror::Error)]
@@ -12,22 +12,22 @@ pub enum AccountError {
 }
 
 impl AccountError {
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn problem(&self) -> Problem {
         match self {
-            Self::FirstAdministratorOnly => Told::new(
+            Self::FirstAdministratorOnly => Problem::new(
                 403,
                 "first_administrator_only",
-                "運用者が他の機関に登録できるのは最初の利用者管理者だけです",
+                "他の機関についてシステム運用者が登録できるのは、最初の利用者管理者だけです",
                 "The operator appoints only the first user administrator of another body",
             )
             .with("その機関の利用者管理者に依頼してください。", "Ask a user administrator of that body."),
-            Self::SettingsUnlawful => Told::new(
+            Self::SettingsUnlawful => Problem::new(
                 422,
                 "settings_unlawful",
                 "設定が全国の上限または下限を超えています",
-                "The settings leave the national bounds",
+                "The settings go beyond the national bounds",
             )
-            .with("policy の標準設定を参照してください。", "See the standard matrix."),
+            .with("閲覧制限の標準設定が定める範囲で指定してください。", "Stay within what the standard matrix allows."),
         }
     }
 }

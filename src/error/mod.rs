@@ -1,4 +1,4 @@
-//! Every refusal of the gateway, and what a client is told of it.
+//! Every refusal of the gateway, and the problem that a client gets for it.
 //!
 //! Each subject has an enum and beside it one table: from each refusal to its HTTP status, its stable code and its words
 //! in Japanese and English. Words never hold a value from a record. The cause of an internal error is logged once, at
@@ -7,17 +7,18 @@
 mod accounts;
 mod caller;
 mod notices;
+mod problem;
 mod records;
 mod request;
 mod retention;
 mod search;
 mod service;
-mod told;
 mod transfers;
 
 pub use self::{
-    accounts::AccountError, caller::CallerError, notices::NoticeError, records::RecordError, request::RequestError,
-    retention::RetentionError, search::SearchError, service::ServiceError, told::Told, transfers::TransferError,
+    accounts::AccountError, caller::CallerError, notices::NoticeError, problem::Problem, records::RecordError,
+    request::RequestError, retention::RetentionError, search::SearchError, service::ServiceError,
+    transfers::TransferError,
 };
 use crate::{
     domain::format::Fault, identity::directory::Unrecognized, journal::error::JournalError, keys::error::KeyError,
@@ -94,31 +95,31 @@ impl Error {
 
     /// The stable code, as in `docs/errors.md`.
     pub fn code(&self) -> &'static str {
-        self.told().code
+        self.problem().code
     }
 
-    /// What a client is told, from the table of the subject.
-    pub fn told(&self) -> Told {
+    /// What a client gets, from the table of the subject.
+    pub fn problem(&self) -> Problem {
         match self {
-            Self::Caller(error) => error.told(),
-            Self::Account(error) => error.told(),
-            Self::Request(error) => error.told(),
-            Self::Record(error) => error.told(),
-            Self::Transfer(error) => error.told(),
-            Self::Search(error) => error.told(),
-            Self::Notice(error) => error.told(),
-            Self::Retention(error) => error.told(),
-            Self::Service(error) => error.told(),
+            Self::Caller(error) => error.problem(),
+            Self::Account(error) => error.problem(),
+            Self::Request(error) => error.problem(),
+            Self::Record(error) => error.problem(),
+            Self::Transfer(error) => error.problem(),
+            Self::Search(error) => error.problem(),
+            Self::Notice(error) => error.problem(),
+            Self::Retention(error) => error.problem(),
+            Self::Service(error) => error.problem(),
             // What is destroyed is gone, as if it had never been there.
             Self::NotAvailable | Self::Store(StoreError::Key(KeyError::Destroyed)) => {
-                Told::new(404, "record_not_available", "この記録は閲覧できません", "The record is not available")
-                    .with("番号を確認してください。", "Check its id.")
+                Problem::new(404, "record_not_available", "この記録は閲覧できません", "The record is not available")
+                    .with("記録の番号を確認してください。", "Check the id of the record.")
             }
-            Self::NotFound(_) => Told::new(404, "not_found", "見つかりません", "Not found")
-                .with("番号を確認してください。", "Check its id."),
-            Self::Exists(_) => Told::new(409, "already_exists", "既にあります", "It exists already"),
-            Self::Journal(error) => service::told_of_journal(error),
-            Self::Store(error) => service::told_of_store(error),
+            Self::NotFound(_) => Problem::new(404, "not_found", "見つかりません", "Not found")
+                .with("番号を確認してください。", "Check the id."),
+            Self::Exists(_) => Problem::new(409, "already_exists", "既に存在します", "It already exists"),
+            Self::Journal(error) => service::problem_of_journal(error),
+            Self::Store(error) => service::problem_of_store(error),
         }
     }
 

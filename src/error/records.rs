@@ -1,9 +1,9 @@
 //! Refusals about records, their locks and their shields.
 
-use super::Told;
+use super::problem::Problem;
 use crate::domain::edit_lock::EditLock;
 
-/// Why a record cannot be changed so.
+/// Why a record cannot be changed in this way.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error("stale version")]
@@ -22,34 +22,37 @@ pub enum RecordError {
 }
 
 impl RecordError {
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn problem(&self) -> Problem {
         match self {
             Self::StaleVersion { sent, current } => {
-                Told::new(412, "stale_version", "記録は更新されています", "The record has changed since").with(
+                Problem::new(412, "stale_version", "記録が既に更新されています", "The record has changed since").with(
                     format!(
-                        "送られた版は {sent}、現在の版は {current} です。現在の版を読み直してから更新してください。"
+                        "送信された版は {sent}、現在の版は {current} です。現在の版を閲覧し直してから更新してください。"
                     ),
                     format!("You sent version {sent}; the current version is {current}. Read it again, then update."),
                 )
             }
-            Self::Closed => Told::new(409, "record_closed", "終結した記録です", "The record is closed")
+            Self::Closed => Problem::new(409, "record_closed", "この記録は終結しています", "The record is closed")
                 .with("終結した記録は更新できません。", "A closed record cannot be changed."),
             Self::Locked(lock) => {
                 let (officer, terminal, until) = (&lock.officer, &lock.terminal, lock.until.to_rfc3339());
-                Told::new(423, "record_locked", "他の職員が編集中です", "Another officer is editing the record").with(format!(
-                    "職員 {officer}（端末 {terminal}）が {until} まで編集中です。終わるのを待つか、監督者が引き継いでください。"
+                Problem::new(423, "record_locked", "他の職員が編集中です", "Another officer is editing the record").with(format!(
+                    "職員 {officer}（端末 {terminal}）が {until} まで編集中です。編集の終了を待つか、監督者が編集を引き継いでください。"
                 ), format!(
                     "Officer {officer} at terminal {terminal} holds it until {until}. Wait, or have a supervisor take it over."
                 ))
             }
-            Self::ShieldNeedsTwo => {
-                Told::new(409, "shield_needs_two", "支援措置の解除は2人で行います", "A shield is lifted by two persons")
-                    .with(
-                        "申請した人とは別の監督者が承認してください。記録の更新では解除できません。",
-                        "A supervisor other than the one who asked must approve; an update cannot lift it.",
-                    )
-            }
-            Self::ShieldLiftNotAsked => Told::new(
+            Self::ShieldNeedsTwo => Problem::new(
+                409,
+                "shield_needs_two",
+                "支援措置の解除には2人の職員が必要です",
+                "A shield is lifted by two persons",
+            )
+            .with(
+                "申請した職員とは別の監督者が承認してください。記録の更新では解除できません。",
+                "A supervisor other than the one who asked must approve; an update cannot lift it.",
+            ),
+            Self::ShieldLiftNotAsked => Problem::new(
                 409,
                 "shield_lift_not_asked",
                 "支援措置の解除が申請されていません",
@@ -57,8 +60,8 @@ impl RecordError {
             )
             .with("先に解除を申請してください。", "Ask first; another supervisor then approves."),
             Self::ShieldForbids => {
-                Told::new(409, "shield_forbids", "支援措置により提供できません", "The shield forbids this").with(
-                    "引き継ぐ機関には住所が伝わります。先に支援措置の開示先にその機関を加えてください。",
+                Problem::new(409, "shield_forbids", "支援措置のため提供できません", "The shield forbids this").with(
+                    "記録を引き継ぐ機関には住所が開示されます。先に、支援措置の開示先にその機関を加えてください。",
                     "Whoever takes the record over learns the address: name that body in the shield first.",
                 )
             }

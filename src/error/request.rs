@@ -1,6 +1,6 @@
 //! Refusals of a request as such: its route, its headers, its body, its fields.
 
-use super::Told;
+use super::problem::Problem;
 use crate::domain::format::Fault;
 
 /// Why a request cannot be understood.
@@ -19,7 +19,7 @@ pub enum RequestError {
     #[error("media type not supported")]
     MediaType,
     #[error("body too large")]
-    TooLarge { most: usize },
+    TooLarge { max_bytes: usize },
     #[error("headers too large")]
     HeadersTooLarge,
     #[error("request took too long")]
@@ -33,29 +33,29 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn problem(&self) -> Problem {
         match self {
-            Self::NoSuchRoute => Told::new(404, "no_such_resource", "このURLはありません", "There is no such resource")
+            Self::NoSuchRoute => Problem::new(404, "no_such_resource", "指定されたURLは存在しません", "There is no such resource")
                 .with("/openapi.json を参照してください。", "See /openapi.json."),
             Self::MethodNotAllowed => {
-                Told::new(405, "method_not_allowed", "このメソッドは使えません", "The method is not allowed here")
+                Problem::new(405, "method_not_allowed", "このURLでは使用できないメソッドです", "The method is not allowed here")
                     .with("/openapi.json を参照してください。", "See /openapi.json.")
             }
-            Self::Faults(_) => Told::new(
+            Self::Faults(_) => Problem::new(
                 422,
                 "document_refused",
-                "記録票が全国共通フォーマットに合いません",
+                "記録票が全国共通フォーマットに適合していません",
                 "The document does not fit the national format",
             )
             .with(
-                "faults の各項目を直して送り直してください。何も登録されていません。",
-                "Mend each of the faults and send again; nothing was registered.",
+                "faults の各項目を修正して再送してください。登録は行われていません。",
+                "Correct each of the faults and send again; nothing was registered.",
             ),
             Self::Field { field, rule_ja, rule_en } => {
-                Told::new(422, "field_refused", "項目が正しくありません", "A field is not right")
-                    .with(format!("{field}: {rule_ja}"), format!("{field}: {rule_en}"))
+                Problem::new(422, "field_refused", "項目が規則に適合していません", "A field breaks its rule")
+                    .with(format!("{field}: {rule_ja}"), format!("{field} {rule_en}."))
             }
-            Self::Body(what) => Told::new(
+            Self::Body(what) => Problem::new(
                 400,
                 "body_unreadable",
                 "リクエストの形式が正しくありません",
@@ -65,43 +65,43 @@ impl RequestError {
                 format!("JSONの形式と項目名を確認してください（{what}）。"),
                 format!("Check the JSON and its field names ({what})."),
             ),
-            Self::MediaType => Told::new(415, "media_type", "この形式は扱えません", "The media type is not supported")
+            Self::MediaType => Problem::new(415, "media_type", "このデータ形式には対応していません", "The media type is not supported")
                 .with(
-                    "application/xml または application/json で送ってください。",
+                    "application/xml または application/json で送信してください。",
                     "Send application/xml or application/json.",
                 ),
-            Self::TooLarge { most } => Told::new(413, "too_large", "大きすぎます", "The request is too large")
-                .with(format!("{most}バイトまでです。"), format!("At most {most} bytes.")),
-            Self::HeadersTooLarge => Told::new(
+            Self::TooLarge { max_bytes } => Problem::new(413, "too_large", "送信されたデータが大きすぎます", "The request is too large")
+                .with(format!("上限は{max_bytes}バイトです。"), format!("At most {max_bytes} bytes.")),
+            Self::HeadersTooLarge => Problem::new(
                 431,
                 "headers_too_large",
                 "ヘッダーが大きすぎます",
                 "The headers of the request are too large",
             )
-            .with("ヘッダーを減らして送ってください。", "Send fewer or shorter headers."),
+            .with("ヘッダーの数を減らすか、短くして再送してください。", "Send fewer or shorter headers."),
             Self::TooSlow => {
-                Told::new(408, "too_slow", "送信に時間がかかりすぎました", "The request took too long to arrive")
-                    .with("回線を確認して送り直してください。", "Check the line and send again.")
+                Problem::new(408, "too_slow", "送信に時間がかかりすぎました", "The request took too long to arrive")
+                    .with("回線の状態を確認して再送してください。", "Check the connection and send again.")
             }
-            Self::IfMatchMissing => Told::new(428, "if_match_missing", "If-Matchがありません", "If-Match is missing")
+            Self::IfMatchMissing => Problem::new(428, "if_match_missing", "If-Matchがありません", "If-Match is missing")
                 .with(
-                    "更新する版を If-Match: \"版番号\" で示してください。",
+                    "更新する版を If-Match: \"版番号\" で指定してください。",
                     "Name the version you change as If-Match: \"VERSION\".",
                 ),
             Self::IdempotencyKeyMissing => {
-                Told::new(400, "idempotency_key_missing", "Idempotency-Keyがありません", "Idempotency-Key is missing")
+                Problem::new(400, "idempotency_key_missing", "Idempotency-Keyがありません", "Idempotency-Key is missing")
                     .with(
-                        "1回の操作に1つ、8～128文字の印字可能な文字で付けてください。再送しても二重に登録されません。",
-                        "Send one of 8 to 128 printable characters for each act; a retry then acts once.",
+                        "操作ごとに異なる値を、印字可能な文字8～128文字で付けてください。同じ値で再送しても、操作は1回だけ行われます。",
+                        "Send a key of 8 to 128 printable characters, another for each act; a retry with the same key acts once.",
                     )
             }
-            Self::IdempotencyKeyReused => Told::new(
+            Self::IdempotencyKeyReused => Problem::new(
                 422,
                 "idempotency_key_reused",
-                "Idempotency-Keyが別の操作で使われています",
+                "このIdempotency-Keyは別の操作で使用されています",
                 "The Idempotency-Key belongs to another request",
             )
-            .with("新しいキーを付けて送ってください。", "Send a new key."),
+            .with("新しい値を付けて送信してください。", "Send a new key."),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Refusals about retention and disposal.
 
-use super::Told;
+use super::problem::Problem;
 
 /// Why a retention rule or a disposal is refused.
 #[derive(Debug, thiserror::Error)]
@@ -16,14 +16,14 @@ pub enum RetentionError {
 }
 
 impl RetentionError {
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn problem(&self) -> Problem {
         match self {
-            Self::Shortened => Told::new(422, "retention_shortened", "保存期間を標準より短くすることはできません", "Retention may not be shorter than the standard").with("GET /v1/retention の standard 以上の年数と年齢を指定してください。", "Give years and ages not below the standard in GET /v1/retention."),
-            Self::DisposalNotDue => Told::new(409, "disposal_not_due", "廃棄できない記録があります", "A record on the list may not be disposed of").with("終結していない、保存期間が満了していない、情報提供が進行中、または別の廃棄一覧に載っている記録があります。GET /v1/disposals/due で確認してください。何も廃棄していません。", "One is not closed, its retention has not ended, a transfer of it is open, or it stands on another \
+            Self::Shortened => Problem::new(422, "retention_shortened", "保存期間を標準より短くすることはできません", "Retention may not be shorter than the standard").with("GET /v1/retention の standard 以上の年数と年齢を指定してください。", "Give years and ages not below the standard in GET /v1/retention."),
+            Self::DisposalNotDue => Problem::new(409, "disposal_not_due", "廃棄できない記録があります", "A record on the list may not be disposed of").with("終結していない記録、保存期間が満了していない記録、情報提供が進行中の記録、または別の廃棄一覧に載っている記録が含まれています。GET /v1/disposals/due で確認してください。廃棄は行われていません。", "One is not closed, its retention has not ended, a transfer of it is open, or it is on another \
                      list. See GET /v1/disposals/due; nothing was disposed of."),
-            Self::DisposalNeedsTwo => Told::new(409, "disposal_needs_two", "廃棄は2人で行います", "A disposal needs two officers").with("申請した人とは別の監督者が承認してください。", "A supervisor other than the one who asked must approve."),
+            Self::DisposalNeedsTwo => Problem::new(409, "disposal_needs_two", "廃棄には2人の職員が必要です", "A disposal needs two officers").with("申請した職員とは別の監督者が承認してください。", "A supervisor other than the one who asked must approve."),
             Self::DisposalState(state) => {
-                Told::new(409, "disposal_state", "この段階ではできません", "Not possible in this state").with(format!("廃棄一覧の状態は {state} です。"), format!("The list is {state}."))
+                Problem::new(409, "disposal_state", "廃棄一覧の現在の状態では、この操作はできません", "The state of the disposal list does not allow this").with(format!("廃棄一覧の状態は {state} です。"), format!("The list is {state}."))
             }
         }
     }

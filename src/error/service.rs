@@ -1,6 +1,6 @@
 //! The gateway cannot serve now: too many calls, or its journal, store or keys fail.
 
-use super::Told;
+use super::problem::Problem;
 use crate::{journal::error::JournalError, keys::error::KeyError, store::error::StoreError};
 
 /// Why the gateway does not serve this now.
@@ -15,76 +15,85 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn problem(&self) -> Problem {
         match self {
             Self::RewrapRunning => {
-                Told::new(409, "rewrap_running", "鍵の掛け替えが進行中です", "Keys are being wrapped anew already")
-                    .with("GET /v1/keys で進み具合を確認してください。", "See GET /v1/keys for how far it is.")
+                Problem::new(409, "rewrap_running", "鍵の掛け替えが進行中です", "Keys are being wrapped anew already")
+                    .with("GET /v1/keys で進捗を確認してください。", "GET /v1/keys shows how far it is.")
             }
             Self::RateLimited { retry_after_seconds } => {
-                Told::new(429, "rate_limited", "操作が多すぎます", "Too many requests").with(
+                Problem::new(429, "rate_limited", "リクエストが多すぎます", "Too many requests").with(
                     format!("{retry_after_seconds}秒待ってからやり直してください。"),
                     format!("Try again after {retry_after_seconds} seconds."),
                 )
             }
-            Self::Overloaded => Told::new(503, "overloaded", "混み合っています", "The gateway is overloaded").with(
-                "Retry-Afterの秒数を待ってからやり直してください。何も行われていません。",
-                "Try again after Retry-After; nothing was done.",
-            ),
+            Self::Overloaded => {
+                Problem::new(503, "overloaded", "システムが混み合っています", "The gateway is overloaded").with(
+                    "Retry-Afterの秒数だけ待ってからやり直してください。操作は行われていません。",
+                    "Try again after Retry-After; nothing was done.",
+                )
+            }
         }
     }
 }
 
-/// What a client is told where the journal failed.
-pub(super) fn told_of_journal(error: &JournalError) -> Told {
+/// What a client gets where the journal failed.
+pub(super) fn problem_of_journal(error: &JournalError) -> Problem {
     match error {
-        JournalError::Full => ServiceError::Overloaded.told(),
-        JournalError::Unavailable => Told::new(
+        JournalError::Full => ServiceError::Overloaded.problem(),
+        JournalError::Unavailable => Problem::new(
             503,
             "journal_unavailable",
-            "記録簿に書き込めないため、何も開示していません",
+            "記録簿に書き込めないため、開示を行いませんでした",
             "The ledger cannot be written, so nothing was disclosed",
         )
         .with("しばらく待ってからやり直してください。", "Try again shortly."),
-        JournalError::Stale => {
-            Told::new(503, "changed_meanwhile", "処理中に状態が変わりました", "Things changed while this was decided")
-                .with("やり直してください。", "Try again.")
-        }
+        JournalError::Stale => Problem::new(
+            503,
+            "changed_meanwhile",
+            "処理中に状態が変わりました",
+            "The state changed while the request was decided",
+        )
+        .with("やり直してください。", "Try again."),
     }
 }
 
-/// What a client is told where the store failed.
-pub(super) fn told_of_store(error: &StoreError) -> Told {
+/// What a client gets where the store failed.
+pub(super) fn problem_of_store(error: &StoreError) -> Problem {
     match error {
         error if error.is_outage() => {
-            Told::new(503, "database_unavailable", "データベースを利用できません", "The database cannot be asked").with(
-                "しばらく待ってからやり直してください。何も開示していません。",
-                "Try again shortly; nothing was disclosed.",
-            )
+            Problem::new(503, "database_unavailable", "データベースを利用できません", "The database is not available")
+                .with(
+                    "しばらく待ってからやり直してください。開示は行われていません。",
+                    "Try again shortly; nothing was disclosed.",
+                )
         }
-        StoreError::Key(KeyError::Token(_)) => Told::new(
+        StoreError::Key(KeyError::Token(_)) => Problem::new(
             503,
             "key_token",
-            "鍵のトークンを使えません",
+            "マスター鍵のトークンを使用できません",
             "The token that holds the master key cannot be used",
         )
         .with(
-            "システム運用者がトークンとPINを確認してください。閲覧・検索・登録は続けられます。",
-            "The operator must look after the token and its PIN. Viewing, searching and registering go on.",
+            "システム運用者がトークンとPINを確認してください。閲覧・検索・登録は引き続き利用できます。",
+            "The operator must check the token and its PIN. Viewing, searching and registering go on.",
         ),
         StoreError::Stream(_) => {
-            Told::new(503, "stream", "バックアップの保存先を読めません", "The stream of backups cannot be read").with(
-                "システム運用者が保存先のディレクトリを確認してください。",
-                "The operator must look after the directory of the stream.",
-            )
+            Problem::new(503, "stream", "バックアップの保存先を読み取れません", "The backup stream cannot be read")
+                .with(
+                    "システム運用者が保存先のディレクトリを確認してください。",
+                    "The operator must check the directory of the stream.",
+                )
         }
         StoreError::Key(KeyError::Keyring(_) | KeyError::Missing { .. }) => {
-            Told::new(503, "keyring", "鍵束を読み書きできません", "The keyring cannot be read or written").with(
+            Problem::new(503, "keyring", "鍵束を読み書きできません", "The keyring cannot be read or written").with(
                 "システム運用者が鍵束のファイルを確認してください。",
-                "The operator must look after the keyring's files.",
+                "The operator must check the files of the keyring.",
             )
         }
-        _ => Told::new(500, "internal", "内部エラー", "Internal error")
-            .with("リクエスト番号を添えて運用者に連絡してください。", "Tell the operator the id of the request."),
+        _ => Problem::new(500, "internal", "内部エラーが発生しました", "Internal error").with(
+            "リクエストの番号（request_id）を添えて、システム運用者に連絡してください。",
+            "Give the operator the request_id.",
+        ),
     }
 }

@@ -1,6 +1,6 @@
 //! Refusals about transfers.
 
-use super::Told;
+use super::problem::Problem;
 use crate::domain::{transfer::TransferState, transfer_note::CompletenessFault};
 
 /// Why a step of a transfer is not possible.
@@ -15,38 +15,45 @@ pub enum TransferError {
 }
 
 impl TransferError {
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn problem(&self) -> Problem {
         match self {
-            Self::Step { state } => {
-                Told::new(409, "transfer_state", "この段階ではできません", "Not possible in this state").with(
-                    format!("情報提供の状態は {} です。", state.as_str()),
-                    format!("The transfer is {}.", state.as_str()),
-                )
-            }
-            Self::Open => {
-                Told::new(409, "transfer_open", "この記録の情報提供が進行中です", "A transfer of this record is open")
-                    .with("先にそれを終えるか取り下げてください。", "End or withdraw it first.")
-            }
+            Self::Step { state } => Problem::new(
+                409,
+                "transfer_state",
+                "情報提供の現在の状態では、この操作はできません",
+                "The state of the transfer does not allow this",
+            )
+            .with(
+                format!("情報提供の状態は {} です。", state.as_str()),
+                format!("The transfer is {}.", state.as_str()),
+            ),
+            Self::Open => Problem::new(
+                409,
+                "transfer_open",
+                "この記録の情報提供が進行中です",
+                "A transfer of this record is open",
+            )
+            .with("進行中の情報提供を先に完了するか、取り下げてください。", "End or withdraw it first."),
             Self::Completeness(fault) => {
                 let (part, ja, en) = match fault {
                     CompletenessFault::ClaimedButAbsent(part) => (
                         part,
-                        "記録にありません。理由を書いて missing としてください。",
+                        "は記録にありません。missing とし、理由を記載してください。",
                         "is not in the record; state it as missing, with the reason.",
                     ),
                     CompletenessFault::ReasonMissing(part) => (
                         part,
-                        "無い理由を400文字以内で書いてください。",
-                        "is missing: write the reason in at most 400 characters.",
+                        "がない理由を400文字以内で記載してください。",
+                        "is missing: give the reason in at most 400 characters.",
                     ),
                 };
-                Told::new(
+                Problem::new(
                     422,
                     "completeness",
-                    "引き継ぐ内容の申告が記録と合いません",
+                    "引き継ぐ内容の申告が記録と一致しません",
                     "The stated completeness does not fit the record",
                 )
-                .with(format!("{part}: {ja}"), format!("{part} {en}"))
+                .with(format!("{part} {ja}"), format!("{part} {en}"))
             }
         }
     }

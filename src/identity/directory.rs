@@ -129,7 +129,7 @@ impl Inner {
 pub struct Directory(RwLock<Inner>);
 
 /// How a request names its officer.
-pub enum Officer<'a> {
+pub enum OfficerClaim<'a> {
     /// `Tsunagi-Officer` of a case system.
     Named(&'a str),
     /// SHA-256 of the session token of a desk.
@@ -174,7 +174,7 @@ impl Directory {
     pub fn recognize(
         &self,
         certificate: &TerminalCertificate,
-        officer: &Officer<'_>,
+        officer: &OfficerClaim<'_>,
         now: Timestamp,
         request: Uuid,
     ) -> Result<Caller, Unrecognized> {
@@ -193,8 +193,8 @@ impl Directory {
             return Err(Unrecognized::TerminalRevoked);
         }
         let id = match (terminal.kind, officer) {
-            (TerminalKind::Machine, Officer::Named(id)) => (*id).to_owned(),
-            (TerminalKind::Desk, Officer::Session(token)) => inner
+            (TerminalKind::Machine, OfficerClaim::Named(id)) => (*id).to_owned(),
+            (TerminalKind::Desk, OfficerClaim::Session(token)) => inner
                 .sessions
                 .get(token)
                 .filter(|session| session.is_in_force(&organization.code, &terminal.serial, now))

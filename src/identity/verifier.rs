@@ -78,7 +78,7 @@ fn name_digest(name: &[u8]) -> String {
 }
 
 /// The trust in force: the library's verifier and the serials its lists revoke.
-struct Trust {
+struct TrustStore {
     verifier: Arc<dyn ClientCertVerifier>,
     revoked: HashSet<String>,
     marks: Vec<ListMark>,
@@ -86,7 +86,7 @@ struct Trust {
     issuers: Vec<String>,
     /// Earliest `nextUpdate` of the lists; `None` where there is no list.
     lists_valid_until: Option<Timestamp>,
-    /// Whether intermediate CAs may stand between a terminal and these.
+    /// Whether there may be intermediate CAs between a terminal and these.
     intermediates_vouch: bool,
 }
 
@@ -97,7 +97,7 @@ pub struct TerminalVerifier {
     crl_file: Option<PathBuf>,
     provider: Arc<CryptoProvider>,
     hints: Arc<[DistinguishedName]>,
-    trust: Arc<ArcSwap<Trust>>,
+    trust: Arc<ArcSwap<TrustStore>>,
 }
 
 impl std::fmt::Debug for TerminalVerifier {
@@ -123,7 +123,7 @@ impl TerminalVerifier {
         })
     }
 
-    /// Reads the files again. The trust in force stays where they cannot be used. Answers whether what is revoked has
+    /// Reads the files again. The trust in force stays where they cannot be used. Returns whether what is revoked has
     /// changed.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl TerminalVerifier {
         self.check_no_older(&self.trust.load(), seen)
     }
 
-    fn check_no_older(&self, trust: &Trust, seen: &[ListMark]) -> Result<(), TrustError> {
+    fn check_no_older(&self, trust: &TrustStore, seen: &[ListMark]) -> Result<(), TrustError> {
         let Some(file) = &self.crl_file else { return Ok(()) };
         let is_kept = |seen: &ListMark| trust.marks.iter().any(|m| m.issuer == seen.issuer && !m.is_older_than(seen));
         // A CA that signs no terminals any more needs no list.
@@ -178,7 +178,11 @@ impl TerminalVerifier {
     }
 }
 
-fn read_trust(ca_file: &Path, crl_file: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Trust, TrustError> {
+fn read_trust(
+    ca_file: &Path,
+    crl_file: Option<&Path>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<TrustStore, TrustError> {
     let ca_pem = read(ca_file)?;
     let not_pem = || TrustError::Pem(ca_file.to_owned());
     let certificates: Vec<CertificateDer<'_>> =
@@ -203,7 +207,7 @@ fn read_trust(ca_file: &Path, crl_file: Option<&Path>, provider: &Arc<CryptoProv
     let issuers = issuers.iter().map(|issuer| name_digest(issuer.subject().as_raw())).collect();
     // On an open connection a list of any other CA would go unseen, and an older one could take its place.
     let intermediates_vouch = crl_file.is_none();
-    Ok(Trust { verifier, revoked, marks, issuers, lists_valid_until: valid_until, intermediates_vouch })
+    Ok(TrustStore { verifier, revoked, marks, issuers, lists_valid_until: valid_until, intermediates_vouch })
 }
 
 /// What the revocation lists of a file say.

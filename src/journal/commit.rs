@@ -7,7 +7,7 @@ use crate::{
 
 /// What becomes of one commit.
 #[derive(Debug)]
-pub enum Committed {
+pub enum CommitOutcome {
     Surely,
     /// It may hold or not: the database can tell.
     Doubtful(StoreError),
@@ -16,23 +16,23 @@ pub enum Committed {
 }
 
 /// Commits, as well as the planted fault lets it.
-pub async fn commit(number: u64, tx: Tx) -> Committed {
+pub async fn commit(number: u64, tx: Tx) -> CommitOutcome {
     let outcome = match Planted::of_commit(number) {
         Some(Planted::CommitHeldAndDenied) => {
             // What the database says of it is not heard.
             let _ = tx.commit().await;
-            return Committed::Unknowable(StoreError::Corrupt("planted: held and denied"));
+            return CommitOutcome::Unknowable(StoreError::Corrupt("planted: held and denied"));
         }
         Some(_) => {
             drop(tx);
-            return Committed::Unknowable(StoreError::Corrupt("planted: lost"));
+            return CommitOutcome::Unknowable(StoreError::Corrupt("planted: lost"));
         }
         None => tx.commit().await,
     };
-    Committed::of(outcome)
+    CommitOutcome::of(outcome)
 }
 
-impl Committed {
+impl CommitOutcome {
     /// What the database's answer to a commit says.
     pub fn of(outcome: Result<(), StoreError>) -> Self {
         match outcome {

@@ -29,7 +29,7 @@ use crate::{
     search::{index::IndexChange, records::PackedRecord},
     store::{
         self,
-        changes::{Noted, Subject},
+        changes::{PositionedChange, Subject},
         error::StoreError,
         index_rows::IndexRow,
         notices::standing_of,
@@ -119,7 +119,7 @@ impl Following {
             }
             let last_mentions: HashMap<Subject, u64> =
                 page.iter().map(|noted| (noted.subject.clone(), noted.position)).collect();
-            for (Noted { position, subject }, expected) in page.into_iter().zip(held + 1..) {
+            for (PositionedChange { position, subject }, expected) in page.into_iter().zip(held + 1..) {
                 if position != expected {
                     return Err(StoreError::Corrupt("changes that this node has not seen are gone: start it again"));
                 }

@@ -14,7 +14,7 @@ use super::{
     following::Following,
     inbox::InboxItem,
     memory::{Change, Memory},
-    writer::{Job, Prepared, Work, Writer},
+    writer::{Job, JobWrites, Work, Writer},
 };
 use crate::{
     clock::Clock,
@@ -147,7 +147,7 @@ impl Journal {
     /// The journal is full, cannot write, or the decision is out of date.
     pub async fn record(&self, decided_at: u64, entries: Vec<Logged>, inbox: Vec<InboxItem>) -> Result<Receipt, Error> {
         let (reply, answer) = oneshot::channel();
-        let prepared = Some(Prepared { entries, inbox, changes: Vec::new() });
+        let prepared = Some(JobWrites { entries, inbox, changes: Vec::new() });
         self.send(Some(decided_at), Box::new(Entries { prepared, reply }))?;
         answer.await.unwrap_or(Err(JournalError::Unavailable.into()))
     }
@@ -158,7 +158,7 @@ impl Journal {
     /// The journal is full or cannot write.
     pub async fn note(&self, entries: Vec<Logged>, inbox: Vec<InboxItem>) -> Result<Receipt, Error> {
         let (reply, answer) = oneshot::channel();
-        let prepared = Some(Prepared { entries, inbox, changes: Vec::new() });
+        let prepared = Some(JobWrites { entries, inbox, changes: Vec::new() });
         self.send(None, Box::new(Entries { prepared, reply }))?;
         answer.await.unwrap_or(Err(JournalError::Unavailable.into()))
     }
@@ -196,17 +196,17 @@ impl Journal {
 }
 
 struct Entries {
-    prepared: Option<Prepared>,
+    prepared: Option<JobWrites>,
     reply: oneshot::Sender<Result<Receipt, Error>>,
 }
 
 impl Job for Entries {
-    fn run<'t>(&'t mut self, _tx: &'t mut Tx, _clock: &'t Clock) -> BoxFuture<'t, Result<Prepared, Declined>> {
+    fn run<'t>(&'t mut self, _tx: &'t mut Tx, _clock: &'t Clock) -> BoxFuture<'t, Result<JobWrites, Declined>> {
         let prepared = self.prepared().ok_or_else(|| Declined::from(Error::from(JournalError::Unavailable)));
         Box::pin(async move { prepared })
     }
 
-    fn prepared(&mut self) -> Option<Prepared> {
+    fn prepared(&mut self) -> Option<JobWrites> {
         self.prepared.take()
     }
 
@@ -236,7 +236,7 @@ where
     T: Serialize + DeserializeOwned + Send + 'static,
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Effect<T>, Declined>> + Send + 'static,
 {
-    fn run<'t>(&'t mut self, tx: &'t mut Tx, clock: &'t Clock) -> BoxFuture<'t, Result<Prepared, Declined>> {
+    fn run<'t>(&'t mut self, tx: &'t mut Tx, clock: &'t Clock) -> BoxFuture<'t, Result<JobWrites, Declined>> {
         Box::pin(async move {
             if let Some((organization, idempotency)) = &self.idempotency
                 && let Some((digest, outcome)) =
@@ -247,7 +247,7 @@ where
                 }
                 let value = serde_json::from_str(&outcome).map_err(|_| StoreError::Corrupt("idempotency outcome"))?;
                 self.value = Some(value);
-                return Ok(Prepared { entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() });
+                return Ok(JobWrites { entries: Vec::new(), inbox: Vec::new(), changes: Vec::new() });
             }
             let effect = self.effect.take().ok_or_else(|| Error::from(JournalError::Unavailable))?;
             let Effect { value, entries, inbox, changes } = effect(tx).await?;
@@ -256,11 +256,11 @@ where
                 store::idempotency::remember(tx, organization, idempotency, &outcome, clock.now()).await?;
             }
             self.value = Some(value);
-            Ok(Prepared { entries, inbox, changes })
+            Ok(JobWrites { entries, inbox, changes })
         })
     }
 
-    fn prepared(&mut self) -> Option<Prepared> {
+    fn prepared(&mut self) -> Option<JobWrites> {
         None
     }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     identity::directory::{Directory, DirectoryChange},
-    ledger::{entry::Logged, merkle::Tree},
+    ledger::{entry::Logged, merkle::MerkleTree},
     search::{
         index::{IndexChange, SearchIndex},
         standing::{StandingChange, StandingMatches},
@@ -63,7 +63,7 @@ impl Change {
 
 /// Memory that follows the journal.
 pub struct Memory {
-    pub tree: RwLock<Tree>,
+    pub tree: RwLock<MerkleTree>,
     pub index: SearchIndex,
     pub directory: Arc<Directory>,
     pub standing: StandingMatches,
@@ -79,7 +79,7 @@ pub struct Memory {
 
 impl Memory {
     pub fn new(
-        tree: Tree,
+        tree: MerkleTree,
         index: SearchIndex,
         directory: Arc<Directory>,
         standing: StandingMatches,

@@ -16,7 +16,7 @@ use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
 use super::{
-    commit::{Committed, commit},
+    commit::{CommitOutcome, commit},
     error::JournalError,
     following::Following,
     inbox::InboxItem,
@@ -34,7 +34,7 @@ use crate::{
     planted::Planted,
     store::{
         self,
-        changes::Noted,
+        changes::PositionedChange,
         error::StoreError,
         open::{Access, Store},
         tx::{Tx, execute},
@@ -66,7 +66,7 @@ impl Receipt {
 }
 
 /// What one job wants written besides what it did itself.
-pub(super) struct Prepared {
+pub(super) struct JobWrites {
     pub(super) entries: Vec<Logged>,
     pub(super) inbox: Vec<InboxItem>,
     pub(super) changes: Vec<Change>,
@@ -74,12 +74,12 @@ pub(super) struct Prepared {
 
 pub(super) trait Job: Send {
     /// Runs inside the transaction. Keeps its own answer until [`Job::finish`].
-    fn run<'t>(&'t mut self, tx: &'t mut Tx, clock: &'t Clock) -> BoxFuture<'t, Result<Prepared, Declined>>;
+    fn run<'t>(&'t mut self, tx: &'t mut Tx, clock: &'t Clock) -> BoxFuture<'t, Result<JobWrites, Declined>>;
     /// Whether it does more than add entries: nobody else may change anything meanwhile, and what it did must be
     /// undone if it declines half-way.
     fn is_effect(&self) -> bool;
     /// What it wants written, where it does no more than add entries.
-    fn prepared(&mut self) -> Option<Prepared>;
+    fn prepared(&mut self) -> Option<JobWrites>;
     /// What it adds, if that is known before it runs.
     fn entries(&self) -> &[Logged];
     fn finish(self: Box<Self>, outcome: Result<Receipt, Error>);
@@ -143,7 +143,7 @@ struct Pass {
     changes: Vec<Change>,
     appended: Vec<Logged>,
     messages: Vec<InboxItem>,
-    ran: Vec<Ran>,
+    ran: Vec<JobOutcome>,
 }
 
 impl Pass {
@@ -154,12 +154,12 @@ impl Pass {
     }
 
     /// Adds what a job wants written; of one that declined, the entry that says so.
-    fn take(&mut self, outcome: Result<Prepared, Declined>) {
+    fn take(&mut self, outcome: Result<JobWrites, Declined>) {
         let (prepared, declined) = match outcome {
             Ok(prepared) => (prepared, None),
             Err(Declined { error, entry }) => {
                 let entries = entry.into_iter().map(|entry| Logged::from(*entry)).collect();
-                (Prepared { entries, inbox: Vec::new(), changes: Vec::new() }, Some(error))
+                (JobWrites { entries, inbox: Vec::new(), changes: Vec::new() }, Some(error))
             }
         };
         let mut ids = Vec::with_capacity(prepared.entries.len());
@@ -171,7 +171,7 @@ impl Pass {
         }
         self.messages.extend(prepared.inbox);
         self.changes.extend(prepared.changes);
-        self.ran.push(declined.map_or_else(|| Ran::Well(Receipt { entries: ids }), Ran::Not));
+        self.ran.push(declined.map_or_else(|| JobOutcome::Well(Receipt { entries: ids }), JobOutcome::Not));
     }
 }
 
@@ -198,7 +198,7 @@ async fn secure_commit(store: &Store) -> Result<(), StoreError> {
 }
 
 /// How each job of a batch came out of the transaction.
-enum Ran {
+enum JobOutcome {
     Well(Receipt),
     Not(Error),
 }
@@ -266,7 +266,7 @@ impl Writer {
             Ok(ran) => answer(batch, ran),
             Err(error) => {
                 tracing::error!(%error, "the journal could not write");
-                let unavailable = batch.iter().map(|_| Ran::Not(JournalError::Unavailable.into())).collect();
+                let unavailable = batch.iter().map(|_| JobOutcome::Not(JournalError::Unavailable.into())).collect();
                 answer(batch, unavailable);
             }
         }
@@ -274,7 +274,7 @@ impl Writer {
     }
 
     /// Runs what there is time for, in order; `left` gets the rest.
-    async fn transact(&mut self, batch: &mut Vec<Work>, left: &mut Vec<Work>) -> Result<Vec<Ran>, StoreError> {
+    async fn transact(&mut self, batch: &mut Vec<Work>, left: &mut Vec<Work>) -> Result<Vec<JobOutcome>, StoreError> {
         self.resolve_doubt().await?;
         let changes_things = batch.iter().any(|work| work.job.is_effect());
         if !changes_things && self.store.appends_at_once() {
@@ -291,7 +291,7 @@ impl Writer {
                 break;
             }
             if self.is_stale(work, &pass.changes) {
-                pass.ran.push(Ran::Not(JournalError::Stale.into()));
+                pass.ran.push(JobOutcome::Not(JournalError::Stale.into()));
                 continue;
             }
             let outcome = self.run_job(&mut tx, work.job.as_mut()).await?;
@@ -320,21 +320,21 @@ impl Writer {
         }
         self.tried += 1;
         let mut committed = commit(self.tried, tx).await;
-        if matches!(committed, Committed::Surely)
+        if matches!(committed, CommitOutcome::Surely)
             && let Err(error) = secure_commit(&self.store).await
         {
-            committed = Committed::Doubtful(error);
+            committed = CommitOutcome::Doubtful(error);
         }
         self.conclude(committed, ran).await
     }
 
     /// Commits a batch that only appends, as one statement: nothing is read, and nothing else is changed.
-    async fn append(&mut self, batch: &mut [Work]) -> Result<Vec<Ran>, StoreError> {
+    async fn append(&mut self, batch: &mut [Work]) -> Result<Vec<JobOutcome>, StoreError> {
         let before = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
         let mut pass = Pass::from(&before);
         for work in batch.iter_mut() {
             if self.is_stale(work, &[]) {
-                pass.ran.push(Ran::Not(JournalError::Stale.into()));
+                pass.ran.push(JobOutcome::Not(JournalError::Stale.into()));
             } else {
                 pass.take(work.job.prepared().ok_or_else(|| Error::from(JournalError::Unavailable).into()));
             }
@@ -351,18 +351,22 @@ impl Writer {
         self.tried += 1;
         let (trees, now) = ((before.head(), frontier.head()), self.clock.now());
         let written = store::append::append_at_once(&self.store, &self.node, trees, (appended, messages), now).await;
-        self.conclude(Committed::of(written), ran).await
+        self.conclude(CommitOutcome::of(written), ran).await
     }
 
     /// What becomes of a batch once its commit was tried.
-    async fn conclude(&mut self, committed: Committed, ran: Vec<Ran>) -> Result<Vec<Ran>, StoreError> {
+    async fn conclude(
+        &mut self,
+        committed: CommitOutcome,
+        ran: Vec<JobOutcome>,
+    ) -> Result<Vec<JobOutcome>, StoreError> {
         self.store.committed();
         match committed {
-            Committed::Surely => {
+            CommitOutcome::Surely => {
                 self.settle().await;
                 Ok(ran)
             }
-            Committed::Unknowable(error) => {
+            CommitOutcome::Unknowable(error) => {
                 if error.is_sync_failure() {
                     // What the database would say now is what the kernel remembers, and no longer what the disk holds.
                     tracing::error!("the disk did not confirm a write; nothing more is written or disclosed");
@@ -371,11 +375,11 @@ impl Writer {
                 Err(error)
             }
             // Nothing was written: the head was not where this node left it.
-            Committed::Doubtful(error @ StoreError::OtherWriter) => {
+            CommitOutcome::Doubtful(error @ StoreError::OtherWriter) => {
                 self.in_doubt = None;
                 Err(error)
             }
-            Committed::Doubtful(error) => {
+            CommitOutcome::Doubtful(error) => {
                 // Failed, or failed but persisted: the head in the database tells.
                 tracing::warn!(%error, "a commit was not confirmed");
                 if self.resolve_doubt().await? { Ok(ran) } else { Err(error) }
@@ -399,19 +403,19 @@ impl Writer {
         }
         let noted = (first..).zip(changes).filter_map(|(position, change)| {
             let subject = change.subject()?;
-            Some(Noted { position, subject })
+            Some(PositionedChange { position, subject })
         });
         store::changes::append(tx, &self.node, noted.collect(), self.clock.now()).await
     }
 
     /// The planted defect of that name.
-    async fn answer_before_commit(&mut self, batch: &mut Vec<Work>, ran: &mut Vec<Ran>) {
+    async fn answer_before_commit(&mut self, batch: &mut Vec<Work>, ran: &mut Vec<JobOutcome>) {
         self.settle().await;
         answer(std::mem::take(batch), std::mem::take(ran));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
-    async fn run_job(&self, tx: &mut Tx, job: &mut dyn Job) -> Result<Result<Prepared, Declined>, StoreError> {
+    async fn run_job(&self, tx: &mut Tx, job: &mut dyn Job) -> Result<Result<JobWrites, Declined>, StoreError> {
         if !job.is_effect() {
             return Ok(job.run(tx, &self.clock).await);
         }
@@ -494,11 +498,11 @@ impl Writer {
     }
 }
 
-fn answer(batch: Vec<Work>, ran: Vec<Ran>) {
+fn answer(batch: Vec<Work>, ran: Vec<JobOutcome>) {
     for (work, ran) in batch.into_iter().zip(ran) {
         match ran {
-            Ran::Well(receipt) => work.job.finish(Ok(receipt)),
-            Ran::Not(error) => work.job.finish(Err(error)),
+            JobOutcome::Well(receipt) => work.job.finish(Ok(receipt)),
+            JobOutcome::Not(error) => work.job.finish(Err(error)),
         }
     }
 }

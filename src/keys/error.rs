@@ -2,7 +2,7 @@
 
 use super::token::TokenError;
 
-/// Why a key cannot be had or a sealed value not opened. Messages never hold a value.
+/// Why a key is not available or a sealed value does not open. Messages never hold a value.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     #[error("a sealed value does not open: wrong key, wrong place or damaged")]

@@ -133,7 +133,7 @@ impl Keyring {
     }
 
     /// Takes every master key but the current one and those in `needed` out of the file, and destroys them in the
-    /// token. Answers the generations that went.
+    /// token. Returns the generations that were removed.
     ///
     /// # Errors
     /// As [`Self::rotate`].
@@ -204,8 +204,7 @@ impl Keyring {
     /// Works with the master keys. A token is opened once for it, where one holds any of them.
     ///
     /// # Errors
-    /// The token's, or the work's own.
-    /// Wraps a key by the current master key; answers that key's generation as well.
+    /// The token's, or the work's own. Wraps a key by the current master key; returns that key's generation as well.
     ///
     /// # Errors
     /// The token cannot be used, or the provider refused.
@@ -257,7 +256,7 @@ pub(super) struct Masters<'a> {
 }
 
 impl Masters<'_> {
-    /// Seals with the current master key; answers its generation too.
+    /// Seals with the current master key; returns its generation too.
     pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<(u32, Vec<u8>), KeyError> {
         let generation = self.keyring.current;
         let sealed = match (self.keyring.master.get(&generation), self.opened) {

@@ -41,7 +41,7 @@ const DIGEST: usize = 32;
 
 /// The nodes that are kept, by the first slot below each. No two of them cover the same slot.
 #[derive(Clone)]
-struct Tree(BTreeMap<Slot, Node>);
+struct KeyTree(BTreeMap<Slot, Node>);
 
 #[derive(Clone)]
 struct Node {
@@ -69,7 +69,7 @@ impl Node {
     }
 }
 
-impl Tree {
+impl KeyTree {
     fn new(root: Key) -> Self {
         Self(BTreeMap::from([(0, Node { level: LEVELS, key: root })]))
     }
@@ -140,7 +140,7 @@ impl Tree {
     }
 }
 
-/// Goes from a node towards a slot, down to a level or as far as the node is above it; answers the node there and its
+/// Goes from a node towards a slot, down to a level or as far as the node is above it; returns the node there and its
 /// first slot.
 fn down(mut first: Slot, mut node: Node, slot: Slot, level: u8) -> (Slot, Node) {
     while node.level > level {
@@ -155,7 +155,7 @@ fn down(mut first: Slot, mut node: Node, slot: Slot, level: u8) -> (Slot, Node) 
 /// The secrets of every record, in a file beside the keyring.
 pub struct Shreds {
     path: PathBuf,
-    tree: Tree,
+    tree: KeyTree,
     /// A node above the last slot that was asked for, and its first slot: slots are asked for in order at a start.
     near: Mutex<Option<(Slot, Node)>>,
 }
@@ -164,7 +164,7 @@ pub struct Shreds {
 const NEAR: u8 = 8;
 
 impl Shreds {
-    /// Where the secrets lie that belong to a keyring.
+    /// Where the secrets of a keyring are kept.
     pub fn path_beside(keyring: &Path) -> PathBuf {
         let mut path = keyring.as_os_str().to_owned();
         path.push(".shreds");
@@ -176,7 +176,7 @@ impl Shreds {
     /// # Errors
     /// It exists already, or cannot be written.
     pub fn create(path: &Path) -> Result<Self, KeyError> {
-        let shreds = Self::of(path, Tree::new(Key::generate()?));
+        let shreds = Self::of(path, KeyTree::new(Key::generate()?));
         files::create(path, &shreds.tree.to_bytes()).map_err(|error| unusable(path, &error.to_string()))?;
         Ok(shreds)
     }
@@ -187,11 +187,11 @@ impl Shreds {
     /// It cannot be read, or is damaged. It is never made anew: a new one opens nothing.
     pub fn load(path: &Path) -> Result<Self, KeyError> {
         let bytes = Zeroizing::new(fs::read(path).map_err(|error| unusable(path, &error.to_string()))?);
-        let tree = Tree::from_bytes(&bytes).ok_or_else(|| unusable(path, "damaged, or not a file of shreds"))?;
+        let tree = KeyTree::from_bytes(&bytes).ok_or_else(|| unusable(path, "damaged, or not a file of shreds"))?;
         Ok(Self::of(path, tree))
     }
 
-    fn of(path: &Path, tree: Tree) -> Self {
+    fn of(path: &Path, tree: KeyTree) -> Self {
         Self { path: path.to_owned(), tree, near: Mutex::default() }
     }
 
@@ -267,7 +267,7 @@ mod tests {
 
     const LAST: Slot = (1 << SLOT_BITS) - 1;
 
-    fn secret(tree: &Tree, slot: Slot) -> Option<Vec<u8>> {
+    fn secret(tree: &KeyTree, slot: Slot) -> Option<Vec<u8>> {
         tree.leaf(slot).map(|key| key.bytes().to_vec())
     }
 
@@ -280,10 +280,10 @@ mod tests {
             destroyed in prop::collection::vec(prop_oneof![0..64_u64, 0..=LAST], 1..20),
             asked in prop::collection::vec(prop_oneof![0..64_u64, 0..=LAST], 1..40),
         ) {
-            let whole = Tree::new(Key::generate().unwrap());
+            let whole = KeyTree::new(Key::generate().unwrap());
             let mut punctured = whole.clone();
             destroyed.iter().for_each(|slot| punctured.puncture(*slot));
-            let read = Tree::from_bytes(&punctured.to_bytes()).unwrap();
+            let read = KeyTree::from_bytes(&punctured.to_bytes()).unwrap();
             let shreds = Shreds::of(Path::new("nowhere"), whole.clone());
             let left = shreds.without(&destroyed);
             for slot in destroyed.iter().chain(&asked) {
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn no_kept_node_is_on_the_way_to_what_was_destroyed() {
-        let whole = Tree::new(Key::generate().unwrap());
+        let whole = KeyTree::new(Key::generate().unwrap());
         let mut punctured = whole.clone();
         let slot = 123_456_789;
         let mut way = vec![whole.0[&0].clone()];
@@ -312,7 +312,7 @@ mod tests {
             way.push(node.child(number));
         }
         assert_eq!(way.len(), usize::from(LEVELS) + 1);
-        let held = |tree: &Tree, node: &Node| tree.0.values().any(|kept| kept.key.bytes() == node.key.bytes());
+        let held = |tree: &KeyTree, node: &Node| tree.0.values().any(|kept| kept.key.bytes() == node.key.bytes());
         assert!(held(&whole, &way[0]), "the twin: before, the root is held");
         punctured.puncture(slot);
         assert!(way.iter().all(|node| !held(&punctured, node)));
@@ -321,15 +321,15 @@ mod tests {
 
     #[test]
     fn damage_is_noticed_wherever_it_is() {
-        let mut tree = Tree::new(Key::generate().unwrap());
+        let mut tree = KeyTree::new(Key::generate().unwrap());
         tree.puncture(7);
         let bytes = tree.to_bytes();
-        assert!(Tree::from_bytes(&bytes).is_some());
+        assert!(KeyTree::from_bytes(&bytes).is_some());
         for at in 0..bytes.len() {
             let mut damaged = bytes.to_vec();
             damaged[at] ^= 1;
-            assert!(Tree::from_bytes(&damaged).is_none(), "byte {at}");
-            assert!(Tree::from_bytes(&bytes[..at]).is_none(), "cut at {at}");
+            assert!(KeyTree::from_bytes(&damaged).is_none(), "byte {at}");
+            assert!(KeyTree::from_bytes(&bytes[..at]).is_none(), "cut at {at}");
         }
     }
 

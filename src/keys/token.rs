@@ -41,7 +41,7 @@ pub struct Token {
     pub pin_variable: Option<String>,
 }
 
-/// What a token did not do. In Japanese and English: who reads it stands before a machine that does not start.
+/// Why a token did not do its work. In Japanese and English: it is read at a machine that does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     #[error("PKCS#11モジュールを読み込めません / the PKCS#11 module cannot be loaded: {module}: {reason}")]

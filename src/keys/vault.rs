@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{clock::random_bytes, keys::error::KeyError};
 
-/// Where a ciphertext stands. Part of its authentication.
+/// Where a ciphertext is kept. Part of its authentication.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     pub table: &'static str,
@@ -73,7 +73,7 @@ impl Key {
         self.0.as_slice()
     }
 
-    /// The key that takes this one and a secret to have.
+    /// The key that this one and a secret give together.
     fn mixed_with(&self, secret: &Self) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.bytes());
         let mut context = hmac::Context::with_key(&key);
@@ -183,7 +183,7 @@ impl Vault {
     /// Opens every wrapped key with the keyring, and the shreds beside it.
     ///
     /// # Errors
-    /// A key was wrapped by a master key that the keyring does not hold; the token or the shreds cannot be had.
+    /// A key was wrapped by a master key that the keyring does not hold; the token or the shreds are not available.
     pub fn open(keyring: Keyring, wrapped: &[WrappedKey]) -> Result<Self, KeyError> {
         let shreds = Shreds::load(&Shreds::path_beside(keyring.path()))?;
         let keys = open_all(&keyring, wrapped)?;
@@ -377,8 +377,8 @@ impl Vault {
         }
     }
 
-    /// Destroys the secrets of records, for good: no copy of the database opens them any more. Those that are
-    /// destroyed already are passed over. Answers how many were there.
+    /// Destroys the secrets of records, for good: no copy of the database opens them any more. Those that are destroyed
+    /// already are passed over. Returns how many there were.
     ///
     /// # Errors
     /// The file of shreds cannot be written; nothing is destroyed then.

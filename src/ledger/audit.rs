@@ -16,7 +16,7 @@ use crate::{domain::organization::OrganizationCode, planted::Planted};
 
 /// A row of the ledger with every column it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct LedgerRow {
     pub node: String,
     pub position: i64,
     pub id: Uuid,
@@ -28,7 +28,7 @@ pub struct Row {
     pub owner_salt: Option<Vec<u8>>,
 }
 
-impl Row {
+impl LedgerRow {
     /// Whether the organization is a party to the entry: it acted, or it owns the record.
     pub fn is_party(&self, organization: &str) -> bool {
         self.organization == organization || self.owner.as_deref() == Some(organization)
@@ -121,7 +121,7 @@ impl Against {
 pub struct Audited {
     pub size: u64,
     pub root: Hash,
-    /// Entries that a checkpoint vouches for; those behind stand on the head row alone.
+    /// Entries that a checkpoint vouches for; later ones rest on the head row alone.
     pub vouched: u64,
 }
 
@@ -141,11 +141,11 @@ impl<'a> Auditor<'a> {
         Self { against, frontier: Frontier::default(), passed: empty, vouched: 0 }
     }
 
-    /// Takes the next row, and answers with its entry.
+    /// Takes the next row and returns its entry.
     ///
     /// # Errors
     /// What is wrong with it, or with the tree that ends with it.
-    pub fn push(&mut self, row: &Row) -> Result<Entry, Finding> {
+    pub fn push(&mut self, row: &LedgerRow) -> Result<Entry, Finding> {
         let position = self.frontier.size();
         let fault = |fault| Finding::Row { node: self.against.node.clone(), position, fault };
         if row.node != self.against.node {
@@ -218,7 +218,7 @@ impl<'a> Auditor<'a> {
 }
 
 /// Every column that is not the body repeats it, or is committed to by it.
-fn compare_columns(row: &Row, entry: &Entry) -> Result<(), RowFault> {
+fn compare_columns(row: &LedgerRow, entry: &Entry) -> Result<(), RowFault> {
     let same_owner = match &entry.owner_commitment {
         None if row.owner_salt.is_some() => return Err(RowFault::Column("owner_salt")),
         None => row.owner == entry.owner,
@@ -236,13 +236,13 @@ fn compare_columns(row: &Row, entry: &Entry) -> Result<(), RowFault> {
     }
 }
 
-fn commitment_of(row: &Row) -> Option<String> {
+fn commitment_of(row: &LedgerRow) -> Option<String> {
     let owner = OrganizationCode::parse(row.owner.as_deref()?)?;
     let salt = row.owner_salt.as_deref()?.try_into().ok()?;
     Some(HiddenOwner { owner, salt }.commitment())
 }
 
-fn compare_note(row: &Row, entry: &Entry) -> Result<(), RowFault> {
+fn compare_note(row: &LedgerRow, entry: &Entry) -> Result<(), RowFault> {
     match (&row.sealed_note, &entry.note) {
         (None, None) => Ok(()),
         (None, Some(_)) => Err(RowFault::NoteMissing),

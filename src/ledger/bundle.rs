@@ -23,8 +23,8 @@ pub const KEYS: &str = "keys.txt";
 pub const PAGE: &str = "disclosures.html";
 
 /// Bytes of all files of a bundle.
-const MOST_BYTES: u64 = 64 * 1024 * 1024;
-const MOST_FILES: usize = 16;
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_FILES: usize = 16;
 
 /// Why a bundle was not accepted.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -77,8 +77,8 @@ fn archive<'f>(files: impl Iterator<Item = (&'f str, &'f [u8])>) -> std::io::Res
     builder.into_inner()
 }
 
-/// Takes a bundle apart, and checks every file against the manifest and the manifest against the log's key. Answers with
-/// the lines about it and its files.
+/// Takes a bundle apart, and checks every file against the manifest and the manifest against the log's key. Returns the
+/// lines about it and its files.
 ///
 /// # Errors
 /// What is wrong, naming the file.
@@ -109,7 +109,7 @@ pub fn read(bytes: &[u8], log: &PublicKey) -> Result<(Vec<String>, Files), Bundl
             Some(_) => {}
         }
     }
-    // Whatever stands in a header or behind the end could be read by another program and not by this one.
+    // Whatever is in a header or after the end could be read by another program and not by this one.
     if exact { Ok((about, files)) } else { Err(BundleError::Form("its files are whole, but packed by somebody else")) }
 }
 
@@ -120,7 +120,7 @@ fn unpack(bytes: &[u8]) -> Result<Files, BundleError> {
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
         total = total.saturating_add(entry.size());
-        if entry.header().entry_type() != EntryType::Regular || total > MOST_BYTES || files.len() >= MOST_FILES {
+        if entry.header().entry_type() != EntryType::Regular || total > MAX_BYTES || files.len() >= MAX_FILES {
             return Err(BundleError::Form("it holds what no bundle holds"));
         }
         let name = String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| BundleError::Form("a name"))?;

@@ -80,7 +80,7 @@ pub fn verify_cosignature(note: &SignedNote<'_>, key: &PublicKey) -> Result<u64,
 }
 
 /// Whose signatures make a checkpoint worth believing.
-pub struct Trust {
+pub struct TrustPolicy {
     pub log: PublicKey,
     pub witnesses: Vec<PublicKey>,
     /// How many of the witnesses must have signed.
@@ -105,7 +105,7 @@ impl Vouched {
     }
 }
 
-impl Trust {
+impl TrustPolicy {
     /// # Errors
     /// A line is not a key of its kind, one key is named twice, or more signatures are needed than there are witnesses.
     pub fn new(log: &str, witnesses: &[String], needed: Option<usize>) -> Result<Self, CheckpointError> {
@@ -185,7 +185,7 @@ mod tests {
         let text = SignedNote::parse(&note).unwrap().text.to_owned();
         let both = format!("{note}{}{}", one.cosign(&text, SECONDS), two.cosign(&text, SECONDS + 1));
         let lines = [one.public_key().line(), two.public_key().line()];
-        let trust = |needed| Trust::new(&log.verifier_key(), &lines, Some(needed)).unwrap();
+        let trust = |needed| TrustPolicy::new(&log.verifier_key(), &lines, Some(needed)).unwrap();
         let vouched = trust(2).verify(&both).unwrap();
         assert_eq!(vouched.by, [("w/1".to_owned(), SECONDS), ("w/2".to_owned(), SECONDS + 1)]);
         let single = format!("{note}{}", one.cosign(&text, SECONDS));
@@ -200,10 +200,10 @@ mod tests {
         assert_eq!(trust(1).verify(&stranger), Err(CheckpointError::TooFewWitnesses { found: 0, needed: 1 }));
         // A list that counts one key twice, or the log as its own witness, or more than there are.
         let other_name = cosigner("w/3", 2).public_key().line();
-        assert!(Trust::new(&log.verifier_key(), &[lines[0].clone(), other_name], None).is_err());
+        assert!(TrustPolicy::new(&log.verifier_key(), &[lines[0].clone(), other_name], None).is_err());
         let own = cosigner("w/4", 1).public_key().line();
-        assert!(Trust::new(&log.verifier_key(), &[own], None).is_err());
-        assert!(Trust::new(&log.verifier_key(), &lines, Some(3)).is_err());
-        assert!(Trust::new(&lines[0], &[], None).is_err());
+        assert!(TrustPolicy::new(&log.verifier_key(), &[own], None).is_err());
+        assert!(TrustPolicy::new(&log.verifier_key(), &lines, Some(3)).is_err());
+        assert!(TrustPolicy::new(&lines[0], &[], None).is_err());
     }
 }

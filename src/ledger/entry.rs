@@ -59,7 +59,7 @@ pub enum Act {
     NoticeView,
     NoticeAnswer,
     NoticeSearch,
-    /// A registration or update was told to the issuer of a notice that it matches.
+    /// The issuer of a notice was told of a registration or update that matches it.
     StandingMatch,
     SeriousDesignate,
     SeriousReview,
@@ -237,7 +237,7 @@ pub struct HiddenOwner {
 }
 
 impl HiddenOwner {
-    /// What stands in the entry.
+    /// What the entry says.
     pub fn commitment(&self) -> String {
         let mut context = Context::new(&SHA256);
         context.update(&self.salt);
@@ -351,8 +351,8 @@ impl Entry {
     }
 }
 
-/// An entry with what stands beside it, on its way into the ledger: written out and hashed by whoever made it, which for
-/// all but effects is not the one writer.
+/// An entry with what is kept beside it, on its way into the ledger: written out and hashed by whoever made it, which
+/// for all but effects is not the one writer.
 pub struct Logged {
     pub(crate) entry: Entry,
     /// The bytes that are stored.
@@ -372,7 +372,7 @@ impl From<Entry> for Logged {
 }
 
 impl Logged {
-    /// With a note, sealed, whose digest stands in the entry.
+    /// With a sealed note, whose digest is in the entry.
     pub fn noted(entry: Entry, note: Vec<u8>) -> Self {
         Self { note: Some(note), ..Self::from(entry) }
     }

@@ -43,7 +43,7 @@ impl ProvedEntry {
         Self { position, entry: BASE64_STANDARD.encode(body), inclusion: encode(path) }
     }
 
-    /// The entry itself; `None` where the bytes are none.
+    /// The entry itself; `None` where the bytes are no entry.
     pub fn read(&self) -> Option<Entry> {
         Entry::from_bytes(&BASE64_STANDARD.decode(&self.entry).ok()?)
     }

@@ -28,8 +28,8 @@ pub fn page(about: &About<'_>, entries: &[(u64, Entry)], registry: &Registry) ->
     let _ = write!(
         out,
         "<dl><dt>対象機関 / For</dt><dd>{owner}</dd><dt>作成 / Made</dt><dd>{}</dd>\
-         <dt>記録簿 / Log</dt><dd>{}</dd><dt>記録簿の大きさ / Entries in the log</dt><dd>{}</dd>\
-         <dt>証人の確認した大きさ / Entries that witnesses signed</dt><dd>{witnessed}</dd>\
+         <dt>記録簿 / Log</dt><dd>{}</dd><dt>記録簿の項目数 / Entries in the log</dt><dd>{}</dd>\
+         <dt>証人が署名した項目数 / Entries that witnesses signed</dt><dd>{witnessed}</dd>\
          <dt>この一覧の件数 / Entries listed</dt><dd>{}</dd></dl>",
         escaped(about.made),
         escaped(about.origin),
@@ -38,14 +38,14 @@ pub fn page(about: &About<'_>, entries: &[(u64, Entry)], registry: &Registry) ->
     );
     if about.more {
         out.push_str(
-            "<p><strong>新しい順に一部のみを含みます。 / Not all entries are included, only the newest.</strong></p>",
+            "<p><strong>全件ではなく、新しいものから一部のみを含みます。 / Not all entries are included, only the newest.</strong></p>",
         );
     }
     if !about.others.is_empty() {
         let others = about.others.iter().map(|node| escaped(node)).collect::<Vec<_>>().join(", ");
         let _ = write!(
             out,
-            "<p><strong>次のノードの記録簿にも項目があり得ます。各ノードで証拠を取得してください。 / There may be entries in \
+            "<p><strong>次のノードの記録簿にも項目がある可能性があります。各ノードでも証拠を取得してください。 / There may be entries in \
              the logs of these nodes too; export the evidence at each: {others}</strong></p>"
         );
     }
@@ -62,7 +62,7 @@ const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"ja\"><head><meta charset=\"utf
 <style>body{font-family:sans-serif}table{border-collapse:collapse;font-size:small}\
 td,th{border:1px solid #999;padding:.2em .4em;text-align:left;vertical-align:top}dt{font-weight:bold}</style></head><body>\
 <h1>閲覧履歴の証拠 / Evidence of disclosures</h1>\
-<p>この頁は人が読むためのものです。正しさは <code>tsunagi ledger verify-bundle</code> で確かめます。 / \
+<p>このページは閲覧用です。内容の正しさは <code>tsunagi ledger verify-bundle</code> で検証してください。 / \
 This page is to be read; <code>tsunagi ledger verify-bundle</code> verifies it.</p>\n";
 
 const COLUMNS: &str = "<table><thead><tr><th>位置<br>Position</th><th>日時 (UTC)<br>When</th><th>機関<br>Organization</th>\
@@ -116,10 +116,10 @@ fn outcome_in_japanese(outcome: Outcome) -> &'static str {
 fn purpose_in_japanese(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::NewReport => "通告受理",
-        Purpose::Casework => "ケース対応",
+        Purpose::Casework => "進行中のケース対応",
         Purpose::Transfer => "転出・転入",
         Purpose::MissingChild => "行方不明児童",
-        Purpose::SeriousCaseReview => "死亡事例検証等",
+        Purpose::SeriousCaseReview => "重大事案の検証",
         Purpose::Audit => "監査",
     }
 }
@@ -132,27 +132,27 @@ fn act_in_japanese(act: Act) -> &'static str {
         Act::Close => "終結",
         Act::View => "閲覧",
         Act::History => "履歴の閲覧",
-        Act::ListOwn => "一覧",
-        Act::Attach => "添付",
-        Act::ViewAttachment => "添付の閲覧",
+        Act::ListOwn => "自機関の記録の一覧",
+        Act::Attach => "ファイルの添付",
+        Act::ViewAttachment => "添付ファイルの閲覧",
         Act::Search => "全国検索",
-        Act::SearchHit => "検索での表示",
+        Act::SearchHit => "検索結果の表示",
         Act::TransferRequest => "情報提供の求め",
         Act::TransferOffer => "情報提供",
-        Act::TransferPreview => "提供内容の確認表示",
-        Act::TransferConfirm => "提供の確認",
-        Act::TransferTakeOver => "引き継ぎ",
-        Act::TransferReject => "提供の拒否",
-        Act::TransferWithdraw => "提供の取り下げ",
-        Act::TransferExpire => "提供の期限切れ",
+        Act::TransferPreview => "情報提供の内容の事前確認",
+        Act::TransferConfirm => "情報提供の確認",
+        Act::TransferTakeOver => "記録の引き継ぎ",
+        Act::TransferReject => "情報提供の拒否",
+        Act::TransferWithdraw => "情報提供の取下げ",
+        Act::TransferExpire => "情報提供の期限切れ",
         Act::TransferEscalate => "安全確認の期限超過",
         Act::TransferSafetyCheck => "安全確認",
-        Act::NoticeBroadcast => "行方不明の発出",
-        Act::NoticeUpdate => "行方不明の更新",
-        Act::NoticeCancel => "行方不明の解除",
-        Act::NoticeView => "行方不明の閲覧",
-        Act::NoticeAnswer => "行方不明への回答",
-        Act::NoticeSearch => "行方不明の検索",
+        Act::NoticeBroadcast => "行方不明児童の通知の発出",
+        Act::NoticeUpdate => "行方不明児童の通知の更新",
+        Act::NoticeCancel => "行方不明児童の通知の解除",
+        Act::NoticeView => "行方不明児童の通知の閲覧",
+        Act::NoticeAnswer => "行方不明児童の通知への回答",
+        Act::NoticeSearch => "行方不明児童の通知の検索",
         Act::StandingMatch => "行方不明児童との一致",
         Act::SeriousDesignate => "重大事案の指定",
         Act::SeriousReview => "重大事案の検証",
@@ -163,7 +163,7 @@ fn act_in_japanese(act: Act) -> &'static str {
         Act::ShieldLiftAsk => "支援措置の解除の申請",
         Act::ShieldLift => "支援措置の解除",
         Act::BreakGlass => "緊急閲覧",
-        Act::BreakGlassReview => "緊急閲覧の検証",
+        Act::BreakGlassReview => "緊急閲覧の点検",
         Act::Inquire => "照会",
         Act::InquiryRead => "照会の閲覧",
         Act::InquiryAnswer => "照会への回答",
@@ -180,20 +180,20 @@ fn act_in_japanese(act: Act) -> &'static str {
         Act::EditLockTake => "編集の開始",
         Act::EditLockRenew => "編集の延長",
         Act::EditLockRelease => "編集の終了",
-        Act::EditLockTakeOver => "編集の引き取り",
+        Act::EditLockTakeOver => "編集の引き継ぎ",
         Act::EditLockView => "編集状況の確認",
         Act::RetentionReview => "廃棄対象の確認",
         Act::RetentionChange => "保存期間の変更",
         Act::DisposalAsk => "廃棄の申請",
-        Act::DisposalWithdraw => "廃棄の取り下げ",
+        Act::DisposalWithdraw => "廃棄の申請の取下げ",
         Act::DisposalApprove => "廃棄の承認",
         Act::KeyDestroy => "鍵の破棄",
         Act::LeftoverErase => "廃棄済み記録の消去",
         Act::KeysRotate => "鍵の更新",
         Act::KeysRewrapped => "鍵の掛け替え",
         Act::KeysRetire => "古い鍵の削除",
-        Act::SearchWatch => "検索の見張り",
-        Act::JournalRecover => "記録の再開",
+        Act::SearchWatch => "検索の監視",
+        Act::JournalRecover => "記録簿の復旧",
         Act::RollbackAccept => "巻き戻しの承認",
         Act::Refused => "拒否",
     }

@@ -62,7 +62,7 @@ impl Frontier {
 /// A whole tree, from which proofs are made. 36 bytes an entry: of the levels between the leaves and
 /// [`LOWEST_KEPT`] nothing is kept, they are hashed again when a proof needs them.
 #[derive(Default)]
-pub struct Tree {
+pub struct MerkleTree {
     leaves: Vec<Hash>,
     /// Hashes of the complete subtrees, by level from [`LOWEST_KEPT`].
     levels: Vec<Vec<Hash>>,
@@ -71,7 +71,7 @@ pub struct Tree {
 /// Subtrees of sixteen leaves.
 const LOWEST_KEPT: u32 = 4;
 
-impl Tree {
+impl MerkleTree {
     pub fn size(&self) -> u64 {
         self.leaves.len() as u64
     }
@@ -195,7 +195,7 @@ fn split(width: u64) -> u64 {
     half.max(1)
 }
 
-/// Whether `path` proves that `leaf` stands at `index` in the tree of `size` leaves with `root` (RFC 9162 2.1.3.2).
+/// Whether `path` proves that `leaf` is at `index` in the tree of `size` leaves with `root` (RFC 9162 2.1.3.2).
 pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> bool {
     if index >= size {
         return false;
@@ -277,8 +277,8 @@ mod tests {
         (0..count).map(|n| leaf_hash(&n.to_be_bytes())).collect()
     }
 
-    fn tree(count: u64) -> Tree {
-        leaves(count).into_iter().fold(Tree::default(), |mut tree, leaf| {
+    fn tree(count: u64) -> MerkleTree {
+        leaves(count).into_iter().fold(MerkleTree::default(), |mut tree, leaf| {
             tree.push(leaf);
             tree
         })
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn roots_agree_with_another_implementation() {
         let mut peer = ct_merkle::mem_backed_tree::MemoryBackedTree::<Sha256, Vec<u8>>::new();
-        let mut own = Tree::default();
+        let mut own = MerkleTree::default();
         let mut frontier = Frontier::default();
         for n in 0..300_u64 {
             assert_eq!(own.root_at(n).unwrap().as_slice(), peer.root().as_bytes().as_slice());

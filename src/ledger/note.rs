@@ -126,7 +126,7 @@ pub(super) struct SecretKey {
 
 impl SecretKey {
     /// # Errors
-    /// The seed is not 32 bytes, or the name is none.
+    /// The seed is not 32 bytes, or the name is not one.
     pub(super) fn from_seed(name: &str, kind: KeyKind, seed: &[u8]) -> Result<Self, CheckpointError> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| CheckpointError::Key)?;
         let public = PublicKey::of(name, kind, pair.public_key().as_ref()).ok_or(CheckpointError::Key)?;

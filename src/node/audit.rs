@@ -1,14 +1,14 @@
-//! Holds the ledger against what a snapshot said of it, while the node serves.
+//! Compares the ledger with what a snapshot said of it, while the node serves.
 
 use std::{sync::Weak, time::Duration};
 
 use super::load::{LEDGER_PAGE, LoadError, checked_leaf};
 use crate::{gateway::Gateway, ledger::merkle::Hash, store};
 
-/// After which the audit of the ledger goes on where the store failed.
+/// Time after which the audit of the ledger goes on where the store failed.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Holds the entries for which a snapshot vouched against the store. Where they differ, the node is condemned: it
+/// Compares the entries for which a snapshot vouched with the store. Where they differ, the node is condemned: it
 /// discloses nothing more.
 pub async fn audit(gateway: Weak<Gateway>, unaudited: u64) {
     let mut position = 0;

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::snapshot::{
-    file::{Standing, Unfit},
+    file::{DatabasePosition, Unfit},
     read::read,
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     domain::case_record::{IndexItems, RecordFacts},
     identity::directory::{Directory, DirectoryChange},
     keys::vault::Vault,
-    ledger::merkle::{Hash, Tree, empty_root, leaf_hash},
+    ledger::merkle::{Hash, MerkleTree, empty_root, leaf_hash},
     search::{
         index::{IndexChange, SearchIndex},
         records::PackedRecord,
@@ -34,7 +34,7 @@ use crate::{
         self,
         error::StoreError,
         index_rows::IndexRow,
-        ledger::{Head, StoredEntry},
+        ledger::{LedgerHead, StoredEntry},
         open::Store,
     },
 };
@@ -43,7 +43,7 @@ use crate::{
 pub(super) const LEDGER_PAGE: u32 = 8_192;
 const INDEX_PAGE: i64 = 32_768;
 /// Entries since a snapshot; after more it is quicker to read the store.
-const MOST_SINCE: u64 = 200_000;
+const MAX_SINCE: u64 = 200_000;
 
 /// Why memory cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ pub struct Loading<'a> {
 
 /// The ledger's tree and the search index.
 pub struct Loaded {
-    pub tree: Tree,
+    pub tree: MerkleTree,
     pub index: SearchIndex,
     /// Position of the last change of any node that it surely holds.
     pub position: u64,
@@ -100,9 +100,9 @@ impl Loading<'_> {
     async fn snapshot(&self, path: PathBuf) -> Result<Loaded, Unfit> {
         let vault = self.vault.clone();
         let reading = tokio::task::spawn_blocking(move || read(&path, &vault));
-        let (Standing { heads, position, last: made }, mut tree, index) =
+        let (DatabasePosition { heads, position, last: made }, mut tree, index) =
             reading.await.map_err(|_| Unfit::Damaged)??;
-        let own = |heads: &[Head]| {
+        let own = |heads: &[LedgerHead]| {
             let own = heads.iter().find(|head| head.node == self.node);
             own.map_or((0, empty_root()), |head| (head.size, head.root))
         };
@@ -128,7 +128,7 @@ impl Loading<'_> {
         let (size, root) = own(&now);
         match size.checked_sub(unaudited) {
             None => return Err(Unfit::OtherLedger),
-            Some(since) if since > MOST_SINCE => return Err(Unfit::TooOld),
+            Some(since) if since > MAX_SINCE => return Err(Unfit::TooOld),
             Some(_) => {}
         }
         let mut touched = BTreeSet::new();
@@ -160,10 +160,10 @@ impl Loading<'_> {
 
     /// Rebuilds the tree from the entries and holds it against the head: a page is read while the one before is
     /// checked.
-    async fn ledger(&self) -> Result<Tree, LoadError> {
+    async fn ledger(&self) -> Result<MerkleTree, LoadError> {
         let fault = |what| LoadError::Ledger { node: self.node.to_owned(), what };
         let mut tx = self.store.read().await?;
-        let mut tree = Tree::default();
+        let mut tree = MerkleTree::default();
         let mut from = 0;
         let mut checking: Option<JoinHandle<Result<Vec<Hash>, &'static str>>> = None;
         loop {
@@ -242,7 +242,7 @@ impl Loading<'_> {
     }
 }
 
-/// The hash of an entry that stands where it should and whose columns say what it says.
+/// The hash of an entry that is where it should be and whose columns say what it says.
 pub(super) fn checked_leaf(entry: &StoredEntry, position: u64) -> Result<Hash, &'static str> {
     if entry.position != position {
         return Err("an entry is missing");

@@ -173,8 +173,8 @@ pub fn lock(database: &str) -> Result<Option<File>, OpenError> {
     Ok(Some(file))
 }
 
-/// Opens the prefecture keys, making those that are missing; takes the slots of this run; and begins the node's log where
-/// there is none. Answers as well the slots of records that were disposed of.
+/// Opens the prefecture keys, making those that are missing; takes the slots of this run; and begins the node's log
+/// where there is none. Returns the slots of records that were disposed of.
 async fn open_vault(
     store: &Store,
     keyring: Keyring,

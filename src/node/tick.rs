@@ -34,7 +34,7 @@ const FORGETS: time::Duration = time::Duration::hours(1);
 const LONG_STANDSTILL: time::Duration = time::Duration::hours(72);
 const PAUSE_AFTER_STANDSTILL: time::Duration = time::Duration::hours(1);
 
-/// Holds the clock against the latest entry of the ledger. Answers from when on things may be done because they are
+/// Holds the clock against the latest entry of the ledger. Returns from when on things may be done because they are
 /// due: a node that seems to have stood still for long may have a clock that is wrong, and somebody must be able to
 /// stop it before every transfer has expired.
 ///

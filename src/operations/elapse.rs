@@ -29,9 +29,9 @@ use crate::{
 #[derive(Serialize, Deserialize)]
 struct Elapsed;
 
-const MOST_TRIES: usize = 8;
+const MAX_TRIES: usize = 8;
 
-/// Does what is due at this moment; answers for how many transfers something was done.
+/// Does what is due at this moment; returns for how many transfers something was done.
 ///
 /// # Errors
 /// The database failed. What could not be done stays due and is done the next time.
@@ -61,7 +61,7 @@ const CHANGES_KEPT: time::Duration = time::Duration::days(7);
 pub const OUTCOMES_KEPT: time::Duration = time::Duration::days(30);
 
 /// Removes what nobody needs any more: sessions that ended by time, changes that every node has taken in, outcomes of
-/// writes that nobody will repeat. A little at a time, so that nobody waits for it; answers whether there may be more.
+/// writes that nobody will repeat. A little at a time, so that nobody waits for it; returns whether there may be more.
 ///
 /// # Errors
 /// The journal cannot write.
@@ -83,7 +83,7 @@ pub async fn forget_old(gateway: &Arc<Gateway>) -> Result<bool, Error> {
 }
 
 async fn elapse_one(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_TRIES {
         match try_elapse(gateway, id).await {
             Err(Error::Journal(JournalError::Stale)) => {}
             outcome => return outcome,

@@ -131,13 +131,13 @@ pub(crate) async fn hashing<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 }
 
 /// A text that people write: its length in characters, from 1.
-pub(crate) fn written(field: &'static str, text: &str, most: usize) -> Result<(), Error> {
+pub(crate) fn written(field: &'static str, text: &str, max_chars: usize) -> Result<(), Error> {
     let length = text.trim().chars().count();
-    if length == 0 || length > most || text.chars().any(crate::domain::format::lexical::is_forbidden) {
+    if length == 0 || length > max_chars || text.chars().any(crate::domain::format::lexical::is_forbidden) {
         return Err(Error::field(
             field,
-            "空でなく、長すぎず、制御文字・外字・不可視文字のない文章としてください",
-            "must not be empty, too long, or hold control, private-use or invisible characters",
+            "文字数の上限を超えない文章を記載してください。空欄のままにはできません。制御文字・外字・不可視文字は使用できません。",
+            "must not be empty or too long, and must hold no control, private-use or invisible characters",
         ));
     }
     Ok(())

@@ -98,7 +98,7 @@ impl Witnessed {
 
 /// How far a witness is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mark {
+pub struct WitnessProgress {
     /// Size of the tree that it signed last; `None` before its first signature since the start.
     pub size: Option<u64>,
     /// It holds a tree that this log does not contain: somebody rewrote the log, or it is wrong.
@@ -106,14 +106,14 @@ pub struct Mark {
 }
 
 #[derive(Default)]
-struct State {
+struct BoardState {
     /// Newest first: the newest with any signature, and further back those with more.
     checkpoints: Vec<Witnessed>,
-    marks: BTreeMap<String, Mark>,
+    marks: BTreeMap<String, WitnessProgress>,
     held: Option<SetBack>,
 }
 
-impl State {
+impl BoardState {
     /// Adds signatures, and forgets checkpoints that tell nothing more: those that are neither among the newest, for a
     /// slower witness may still sign them, nor signed by more witnesses than every newer one.
     fn put(&mut self, checkpoint: &Checkpoint, note: &str, lines: BTreeMap<String, String>) {
@@ -124,10 +124,10 @@ impl State {
             }
         }
         self.checkpoints.sort_by_key(|witnessed| std::cmp::Reverse(witnessed.checkpoint.size));
-        let (mut most, mut newer) = (0, 0);
+        let (mut max_signatures, mut newer) = (0, 0);
         self.checkpoints.retain(|witnessed| {
-            let stays = witnessed.signatures() > most || newer < NEWEST;
-            most = most.max(witnessed.signatures());
+            let stays = witnessed.signatures() > max_signatures || newer < NEWEST;
+            max_signatures = max_signatures.max(witnessed.signatures());
             newer += 1;
             stays
         });
@@ -141,7 +141,7 @@ const NEWEST: usize = 16;
 #[derive(Default)]
 pub struct Board {
     file: Option<PathBuf>,
-    state: Mutex<State>,
+    state: Mutex<BoardState>,
     /// Taken while the file is written, so that an older state does not replace a newer one.
     writing: Mutex<()>,
 }
@@ -158,7 +158,7 @@ struct Kept {
 pub fn notes_of(text: &str) -> Vec<String> {
     match serde_json::from_str::<Kept>(text) {
         Ok(kept) => kept.checkpoints,
-        // A blank line more, as a shell adds one, is no other note.
+        // An extra blank line, as a shell adds one, makes no other note.
         Err(_) => vec![format!("{}\n", text.trim_end())],
     }
 }
@@ -179,10 +179,10 @@ impl Board {
 
     /// Names a witness that has not signed yet.
     pub(super) fn expect(&self, witness: &str) {
-        self.state().marks.insert(witness.to_owned(), Mark::default());
+        self.state().marks.insert(witness.to_owned(), WitnessProgress::default());
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BoardState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -198,7 +198,7 @@ impl Board {
     }
 
     /// Each witness, and how far it is.
-    pub fn marks(&self) -> Vec<(String, Mark)> {
+    pub fn marks(&self) -> Vec<(String, WitnessProgress)> {
         self.state().marks.iter().map(|(name, mark)| (name.clone(), *mark)).collect()
     }
 
@@ -218,7 +218,7 @@ impl Board {
     /// Puts a verified signature to its checkpoint.
     pub(super) fn add(&self, checkpoint: &Checkpoint, note: &str, witness: &str, line: String) {
         let mut state = self.state();
-        state.marks.insert(witness.to_owned(), Mark { size: Some(checkpoint.size), disagrees: false });
+        state.marks.insert(witness.to_owned(), WitnessProgress { size: Some(checkpoint.size), disagrees: false });
         state.put(checkpoint, note, BTreeMap::from([(witness.to_owned(), line)]));
     }
 

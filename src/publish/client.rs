@@ -14,11 +14,11 @@ use crate::{
 };
 
 /// Bytes of an answer.
-const MOST_ANSWER: usize = 16 * 1024;
+const MAX_ANSWER: usize = 16 * 1024;
 
 /// What a witness answered; nothing in it is verified yet.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum WitnessAnswer {
     /// Its signature lines.
     Signed(String),
     /// The size it holds (409).
@@ -67,11 +67,11 @@ impl WitnessClient {
     ///
     /// # Errors
     /// There was no answer in time, or it was none of a witness.
-    pub async fn add_checkpoint(&self, request: &AddCheckpoint) -> Result<Answer, Unreached> {
+    pub async fn add_checkpoint(&self, request: &AddCheckpoint) -> Result<WitnessAnswer, Unreached> {
         let request = Request::post(&self.path)
             .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
             .body(Full::new(Bytes::from(request.write())))?;
-        let sent = timeout(self.patience, self.https.send(request, MOST_ANSWER)).await;
+        let sent = timeout(self.patience, self.https.send(request, MAX_ANSWER)).await;
         let (parts, body) = match sent.map_err(|_| Unreached::Slow(self.patience.as_secs()))? {
             Err(HttpsError::Answer(_)) => return Err(Unreached::Form),
             sent => sent?,
@@ -79,13 +79,13 @@ impl WitnessClient {
         let text = std::str::from_utf8(&body).ok();
         let is_size = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == SIZE_TYPE);
         match (parts.status, text) {
-            (StatusCode::OK, Some(lines)) => Ok(Answer::Signed(lines.to_owned())),
+            (StatusCode::OK, Some(lines)) => Ok(WitnessAnswer::Signed(lines.to_owned())),
             (StatusCode::CONFLICT, Some(size)) if is_size => {
-                size.strip_suffix('\n').and_then(parse_size).map(Answer::OtherSize).ok_or(Unreached::Form)
+                size.strip_suffix('\n').and_then(parse_size).map(WitnessAnswer::OtherSize).ok_or(Unreached::Form)
             }
             (StatusCode::OK | StatusCode::CONFLICT, _) => Err(Unreached::Form),
-            (StatusCode::UNPROCESSABLE_ENTITY, _) => Ok(Answer::NotProved),
-            (status, _) => Ok(Answer::Refused(status)),
+            (StatusCode::UNPROCESSABLE_ENTITY, _) => Ok(WitnessAnswer::NotProved),
+            (status, _) => Ok(WitnessAnswer::Refused(status)),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 
 use super::{
     board::BoardError,
-    publisher::{Outcome, PublishError, Publisher},
+    publisher::{PublishError, Publisher, SubmissionOutcome},
 };
 use crate::{
     gateway::Gateway,
@@ -84,12 +84,12 @@ impl Publisher {
     }
 
     /// What an answer means for the gateway.
-    pub(super) fn set_back(own: u64, by: &str, outcome: &Outcome) -> Option<SetBack> {
+    pub(super) fn set_back(own: u64, by: &str, outcome: &SubmissionOutcome) -> Option<SetBack> {
         let by = by.to_owned();
         match outcome {
-            Outcome::Behind(witnessed) => Some(SetBack::Behind { own, witnessed: *witnessed, by }),
-            Outcome::Disagrees(witnessed) => Some(SetBack::Rewritten { own, witnessed: *witnessed, by }),
-            Outcome::Signed | Outcome::Refused(_) => None,
+            SubmissionOutcome::Behind(witnessed) => Some(SetBack::Behind { own, witnessed: *witnessed, by }),
+            SubmissionOutcome::Disagrees(witnessed) => Some(SetBack::Rewritten { own, witnessed: *witnessed, by }),
+            SubmissionOutcome::Signed | SubmissionOutcome::Refused(_) => None,
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
 
 use super::{
     board::{BoardError, SetBack},
-    client::{Answer, Unreached, WitnessClient},
+    client::{Unreached, WitnessAnswer, WitnessClient},
     leaves,
 };
 use crate::{
@@ -52,7 +52,7 @@ pub enum PublishError {
 }
 
 /// A witness as the gateway knows it.
-pub(super) struct Peer {
+pub(super) struct WitnessPeer {
     pub(super) key: PublicKey,
     client: WitnessClient,
     /// Size of the tree that it signed last, as far as is known.
@@ -62,14 +62,14 @@ pub(super) struct Peer {
 }
 
 /// A signed head of the tree.
-pub(super) struct Head {
+pub(super) struct SignedHead {
     checkpoint: Checkpoint,
     note: String,
 }
 
 /// What came of a submission.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum SubmissionOutcome {
     Signed,
     /// The witness has signed a larger tree.
     Behind(u64),
@@ -81,16 +81,16 @@ pub(super) enum Outcome {
 /// Publishes the checkpoints of one gateway.
 pub struct Publisher {
     gateway: Arc<Gateway>,
-    peers: Vec<Arc<Peer>>,
+    peers: Vec<Arc<WitnessPeer>>,
     accepted: AtomicBool,
 }
 
 impl Publisher {
     /// # Errors
-    /// The configuration of a witness is not right.
+    /// The configuration of a witness is not valid.
     pub fn new(gateway: &Arc<Gateway>) -> Result<Self, PublishError> {
         let config = &gateway.config.ledger;
-        let mut peers: Vec<Arc<Peer>> = Vec::new();
+        let mut peers: Vec<Arc<WitnessPeer>> = Vec::new();
         for witness in &config.witnesses {
             let wrong = || PublishError::Key(witness.key.clone());
             let key = PublicKey::parse(&witness.key).map_err(|_: CheckpointError| wrong())?;
@@ -105,7 +105,7 @@ impl Publisher {
             let patience = Duration::from_secs(config.witness_seconds.max(1));
             let client = WitnessClient::new(&witness.url, ca, certificate, own, patience)?;
             gateway.witnessed.expect(key.name());
-            peers.push(Arc::new(Peer { key, client, last: AtomicU64::new(0), met: AtomicBool::new(false) }));
+            peers.push(Arc::new(WitnessPeer { key, client, last: AtomicU64::new(0), met: AtomicBool::new(false) }));
         }
         if !peers.is_empty() && gateway.config.witnessed_file().is_none() {
             tracing::warn!("ledger.witnessed names no file: a database that was set back is noticed only by asking");
@@ -117,7 +117,7 @@ impl Publisher {
         &self.gateway
     }
 
-    pub(super) fn peers(&self) -> &[Arc<Peer>] {
+    pub(super) fn peers(&self) -> &[Arc<WitnessPeer>] {
         &self.peers
     }
 
@@ -129,11 +129,11 @@ impl Publisher {
         self.accepted.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn head(&self) -> Head {
+    pub(super) fn head(&self) -> SignedHead {
         let frontier = self.gateway.journal.memory().tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
         let (size, root) = frontier.head();
         let origin = self.gateway.signer.origin().to_owned();
-        Head { checkpoint: Checkpoint { origin, size, root }, note: self.gateway.signer.sign(size, root) }
+        SignedHead { checkpoint: Checkpoint { origin, size, root }, note: self.gateway.signer.sign(size, root) }
     }
 
     /// Publishes until the server stops.
@@ -190,7 +190,11 @@ impl Publisher {
     }
 
     /// One witness: whatever was announced last is what it is asked to sign next.
-    async fn keep_asking(self: Arc<Self>, peer: Arc<Peer>, mut announced: watch::Receiver<Option<Arc<Head>>>) {
+    async fn keep_asking(
+        self: Arc<Self>,
+        peer: Arc<WitnessPeer>,
+        mut announced: watch::Receiver<Option<Arc<SignedHead>>>,
+    ) {
         let mut signed_at: Option<Instant> = None;
         while announced.changed().await.is_ok() {
             let Some(head) = announced.borrow_and_update().clone() else { continue };
@@ -199,7 +203,7 @@ impl Publisher {
                 continue;
             }
             let answer = self.submit(&peer, &head).await;
-            if matches!(answer, Ok(Outcome::Signed)) {
+            if matches!(answer, Ok(SubmissionOutcome::Signed)) {
                 signed_at = Some(Instant::now());
                 self.keep_board().await;
             }
@@ -225,11 +229,16 @@ impl Publisher {
     }
 
     /// Says in the log what came of it, and whether it contradicts the ledger.
-    pub(super) fn judge(&self, peer: &Peer, head: &Head, answer: Result<Outcome, Unreached>) -> Option<SetBack> {
+    pub(super) fn judge(
+        &self,
+        peer: &WitnessPeer,
+        head: &SignedHead,
+        answer: Result<SubmissionOutcome, Unreached>,
+    ) -> Option<SetBack> {
         let (witness, size) = (peer.key.name(), head.checkpoint.size);
         match answer {
-            Ok(Outcome::Signed) => None,
-            Ok(Outcome::Refused(status)) => {
+            Ok(SubmissionOutcome::Signed) => None,
+            Ok(SubmissionOutcome::Refused(status)) => {
                 tracing::warn!(witness, %status, "the witness does not sign: does it know this log and its key?");
                 None
             }
@@ -245,7 +254,7 @@ impl Publisher {
     }
 
     /// Asks a witness to sign a head, with the proof from the tree that it signed last.
-    pub(super) async fn submit(&self, peer: &Peer, head: &Head) -> Result<Outcome, Unreached> {
+    pub(super) async fn submit(&self, peer: &WitnessPeer, head: &SignedHead) -> Result<SubmissionOutcome, Unreached> {
         let size = head.checkpoint.size;
         let mut old = peer.last.load(Ordering::Relaxed);
         for _ in 0..TRIES {
@@ -253,24 +262,24 @@ impl Publisher {
                 let tree = self.gateway.journal.memory().tree.read().unwrap_or_else(PoisonError::into_inner);
                 tree.consistency(old, size)
             };
-            let Some(proof) = proof else { return Ok(Outcome::Behind(old)) };
+            let Some(proof) = proof else { return Ok(SubmissionOutcome::Behind(old)) };
             match peer.client.add_checkpoint(&AddCheckpoint { old, proof, note: head.note.clone() }).await? {
-                Answer::Signed(lines) => {
+                WitnessAnswer::Signed(lines) => {
                     self.post(peer, head, &lines)?;
-                    return Ok(Outcome::Signed);
+                    return Ok(SubmissionOutcome::Signed);
                 }
-                Answer::OtherSize(held) if held > size => return Ok(Outcome::Behind(held)),
-                Answer::OtherSize(held) if held == old => return Ok(Outcome::Disagrees(held)),
-                Answer::OtherSize(held) => old = held,
-                Answer::NotProved => return Ok(Outcome::Disagrees(old)),
-                Answer::Refused(status) => return Ok(Outcome::Refused(status)),
+                WitnessAnswer::OtherSize(held) if held > size => return Ok(SubmissionOutcome::Behind(held)),
+                WitnessAnswer::OtherSize(held) if held == old => return Ok(SubmissionOutcome::Disagrees(held)),
+                WitnessAnswer::OtherSize(held) => old = held,
+                WitnessAnswer::NotProved => return Ok(SubmissionOutcome::Disagrees(old)),
+                WitnessAnswer::Refused(status) => return Ok(SubmissionOutcome::Refused(status)),
             }
         }
         Err(Unreached::Form)
     }
 
     /// Verifies a witness's signature, and puts it on the board.
-    fn post(&self, peer: &Peer, head: &Head, lines: &str) -> Result<(), Unreached> {
+    fn post(&self, peer: &WitnessPeer, head: &SignedHead, lines: &str) -> Result<(), Unreached> {
         let signed = format!("{}{lines}", head.note);
         let note = SignedNote::parse(&signed).map_err(|_| Unreached::Form)?;
         // With a blank line among them, lines would be signatures of another text.

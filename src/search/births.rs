@@ -16,8 +16,8 @@ pub struct Births {
 }
 
 /// A birth date narrower than so many years is looked up; a wider one is asked of each record.
-const MOST_YEARS_LOOKED_UP: usize = 2;
-const MOST_MONTHS_LOOKED_UP: usize = 3;
+const MAX_YEARS_LOOKED_UP: usize = 2;
+const MAX_MONTHS_LOOKED_UP: usize = 3;
 
 /// Where a month would stand: the set is that of the whole year.
 const WHOLE_YEAR: u8 = u8::MAX;
@@ -65,14 +65,14 @@ impl Births {
     /// The sets that hold whoever may answer; `None` where the criterion is too wide to be looked up.
     pub fn condition(&self, birth: BirthCriterion) -> Option<AnyOf<'_>> {
         if let Some((year, months)) = birth.months()
-            && months.clone().count() <= MOST_MONTHS_LOOKED_UP
+            && months.clone().count() <= MAX_MONTHS_LOOKED_UP
         {
             // Of unknown month: it may be any.
             let months = months.filter_map(|month| u8::try_from(month).ok()).chain([0]);
             return Some(AnyOf::new(months.filter_map(|month| self.months.get(&(year, month))).collect()));
         }
         let years = birth.years();
-        let few = usize::try_from(years.end() - years.start()).is_ok_and(|more| more < MOST_YEARS_LOOKED_UP);
+        let few = usize::try_from(years.end() - years.start()).is_ok_and(|more| more < MAX_YEARS_LOOKED_UP);
         few.then(|| AnyOf::new(years.filter_map(|year| self.years.get(&year)).collect()))
     }
 }

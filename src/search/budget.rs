@@ -8,7 +8,7 @@ use governor::{
 };
 
 use crate::{
-    config::Search,
+    config::SearchConfig,
     domain::organization::OrganizationCode,
     error::{Error, SearchError},
 };
@@ -20,7 +20,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    pub fn new(config: &Search) -> Self {
+    pub fn new(config: &SearchConfig) -> Self {
         let quota = |per_hour: u32, burst: u32| {
             let number = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
             Quota::per_hour(number(per_hour)).allow_burst(number(burst))

@@ -1,8 +1,8 @@
 //! Folding: one key for the ways a name is written.
 //!
 //! In order: compatibility forms and width (NFKC), variation selectors, spaces and middle dots, case and diacritics,
-//! iteration marks, hiragana to katakana, ヴ, ヂヅ, small to large kana, voiced to unvoiced, long vowels, ノ之乃,
-//! old and variant kanji, ヶケガ. The rules are told for users in `docs/matching.md`.
+//! iteration marks, hiragana to katakana, ヴ, ヂヅ, small to large kana, voiced to unvoiced, long vowels, ノ之乃, old and
+//! variant kanji, ヶケガ. `docs/matching.md` explains the rules to users.
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
@@ -126,7 +126,7 @@ impl Parts {
             'ァ'..='ヺ' | 'ー' | '\u{3400}'..='\u{9FFF}' | 'a'..='z' | '0'..='9' => self.current.push(c),
             '々' | '〻' | 'ゝ' | 'ゞ' | 'ヽ' | 'ヾ' => match self.current.last() {
                 Some(last) => self.current.push(*last),
-                // A fragment that begins with it: whatever stands before.
+                // A fragment that begins with it: whatever comes before.
                 None if self.wildcards == Wildcards::Kept => self.current.push('?'),
                 None => {}
             },

@@ -22,7 +22,7 @@ fn gram(letters: &[Symbol]) -> Gram {
 /// Bits in which a slot's place in a run is put below its gram, to sort both as one number.
 const PLACE_BITS: u32 = 20;
 /// Records that can be put in together.
-pub const MOST_TOGETHER: usize = 1 << PLACE_BITS;
+pub const MAX_TOGETHER: usize = 1 << PLACE_BITS;
 
 /// Adds the grams of a name's key: over its letters run together.
 pub fn collect(key: &[u8], letters: &mut Vec<Symbol>, grams: &mut Vec<Gram>) {
@@ -66,7 +66,7 @@ impl Grams {
         self.0.get(table_of(gram))?.get(&gram)
     }
 
-    /// Puts a slot into each posting. Their ends are asked of memory together first, so that waiting for one hides
+    /// Puts a slot into each posting. Their ends are fetched from memory together first, so that waiting for one hides
     /// the waiting for the others.
     pub fn insert(&mut self, grams: &[Gram], slot: u32) {
         let ends = grams.iter().filter_map(|gram| self.posting(*gram)).map(Posting::end);
@@ -87,7 +87,7 @@ impl Grams {
             let Some(posting) = self.0.get_mut(table_of(gram)).map(|table| table.entry(gram).or_default()) else {
                 continue;
             };
-            let places = run.iter().map(|placed| placed & (MOST_TOGETHER as u64 - 1));
+            let places = run.iter().map(|placed| placed & (MAX_TOGETHER as u64 - 1));
             places.filter_map(|place| slots.get(place as usize)).for_each(|slot| posting.insert(*slot));
         }
     }

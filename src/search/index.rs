@@ -14,10 +14,10 @@ use super::{
     births::Births,
     grams::{self, Gram, Grams},
     near::{Readings, Target},
-    pattern::{Pattern, Rank, Reading, Unpacked},
-    posting::{AnyOf, Run, intersect},
+    pattern::{Pattern, PatternReading, Rank, Unpacked},
+    posting::{AnyOf, SlotRun, intersect},
     query::{BirthCriterion, NearMisses, Query},
-    records::{PackedRecord, People, Records, Role},
+    records::{PackedPeople, PackedRecord, PersonRole, Records},
     symbol::Symbol,
 };
 use crate::{
@@ -48,7 +48,7 @@ pub struct Hit {
     pub sex: char,
     pub birth_date: PartialDate,
     pub rank: Rank,
-    pub matched: Vec<(Role, NameForm)>,
+    pub matched: Vec<(PersonRole, NameForm)>,
 }
 
 /// What a caller may learn of a matching record.
@@ -114,7 +114,7 @@ impl SearchIndex {
     /// Puts many records in, roles side by side: for building the index.
     pub fn put_all(&self, records: &[PackedRecord]) {
         let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        records.chunks(grams::MOST_TOGETHER).for_each(|records| inner.put_all(records));
+        records.chunks(grams::MAX_TOGETHER).for_each(|records| inner.put_all(records));
     }
 
     /// The facts of a record, as the last change said them.
@@ -138,15 +138,15 @@ impl SearchIndex {
         &self,
         query: &Query,
         caller: &OrganizationCode,
-        most: usize,
+        max_hits: usize,
         findable: impl Fn(&RecordFacts) -> Findable<G>,
     ) -> Found<G> {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut search = Search {
+        let mut search = RunningSearch {
             inner: &inner,
             query,
             caller,
-            most,
+            max_hits,
             findable,
             earlier: HashSet::new(),
             now: Vec::new(),
@@ -176,12 +176,12 @@ impl SearchIndex {
 
 /// What one person's name is asked for.
 #[derive(Clone, Copy)]
-enum Wanted<'a> {
+enum NameCriterion<'a> {
     Pattern(&'a Pattern),
     Parts(&'a Target),
 }
 
-impl Wanted<'_> {
+impl NameCriterion<'_> {
     fn rank(&self, name: &Unpacked) -> Option<Rank> {
         match self {
             Self::Pattern(pattern) => pattern.rank(name),
@@ -190,13 +190,13 @@ impl Wanted<'_> {
     }
 }
 
-type Criteria<'a> = Vec<(Role, Wanted<'a>)>;
+type Criteria<'a> = Vec<(PersonRole, NameCriterion<'a>)>;
 
-struct Search<'a, F> {
+struct RunningSearch<'a, F> {
     inner: &'a Inner,
     query: &'a Query,
     caller: &'a OrganizationCode,
-    most: usize,
+    max_hits: usize,
     findable: F,
     /// Slots that matched in earlier runs and in this one: each counts once.
     earlier: HashSet<u32>,
@@ -204,17 +204,17 @@ struct Search<'a, F> {
     approached: Vec<(Uuid, OrganizationCode)>,
 }
 
-impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> Search<'a, F> {
+impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> RunningSearch<'a, F> {
     fn criteria(&self) -> Criteria<'a> {
         let Query { child, guardian, relative, .. } = self.query;
-        [(Role::Child, child), (Role::Guardian, guardian), (Role::Relative, relative)]
+        [(PersonRole::Child, child), (PersonRole::Guardian, guardian), (PersonRole::Relative, relative)]
             .into_iter()
-            .filter_map(|(role, pattern)| Some((role, Wanted::Pattern(pattern.as_ref()?))))
+            .filter_map(|(role, pattern)| Some((role, NameCriterion::Pattern(pattern.as_ref()?))))
             .collect()
     }
 
     /// Matches of the criteria; `None` where there are more than the limit.
-    fn run(&mut self, criteria: &Criteria<'_>) -> Option<Vec<Match<G>>> {
+    fn run(&mut self, criteria: &Criteria<'_>) -> Option<Vec<MatchedRecord<G>>> {
         let mut hits = Vec::new();
         for runs in combinations(criteria) {
             let Some(conditions) = self.inner.conditions(&runs, self.query.birth) else { continue };
@@ -224,14 +224,14 @@ impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> Search<'a, F> {
     }
 
     /// Matches with one of the criteria a kana away.
-    fn run_near(&mut self, criteria: &Criteria<'_>) -> Option<Vec<Match<G>>> {
+    fn run_near(&mut self, criteria: &Criteria<'_>) -> Option<Vec<MatchedRecord<G>>> {
         let mut hits = Vec::new();
         for (at, (role, wanted)) in criteria.iter().enumerate() {
-            let Wanted::Pattern(pattern) = wanted else { continue };
+            let NameCriterion::Pattern(pattern) = wanted else { continue };
             for target in pattern.targets(&self.inner.readings) {
                 let mut near = criteria.clone();
                 if let Some(criterion) = near.get_mut(at) {
-                    *criterion = (*role, Wanted::Parts(&target));
+                    *criterion = (*role, NameCriterion::Parts(&target));
                 }
                 for runs in combinations(&near) {
                     let Some(conditions) = self.inner.conditions(&runs, self.query.birth) else { continue };
@@ -242,19 +242,24 @@ impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> Search<'a, F> {
         Some(hits)
     }
 
-    fn collect(&mut self, conditions: Vec<AnyOf<'_>>, criteria: &Criteria<'_>, hits: &mut Vec<Match<G>>) -> Option<()> {
+    fn collect(
+        &mut self,
+        conditions: Vec<AnyOf<'_>>,
+        criteria: &Criteria<'_>,
+        hits: &mut Vec<MatchedRecord<G>>,
+    ) -> Option<()> {
         self.earlier.extend(self.now.drain(..));
         let before = hits.len();
         let mut unpacked = Unpacked::default();
         let mut enough = false;
-        let told_by_grams = told_by_grams(criteria);
+        let answered_by_grams = answered_by_grams(criteria);
         let fewest = conditions.iter().map(AnyOf::at_most).min().unwrap_or(0);
-        let visit = |run: Run<'_>| {
+        let visit = |run: SlotRun<'_>| {
             for group in run.slots.chunks(PREFETCHED) {
-                let names = if run.certain && told_by_grams { None } else { Some((criteria, &mut unpacked)) };
+                let names = if run.certain && answered_by_grams { None } else { Some((criteria, &mut unpacked)) };
                 self.inner.records.prefetch(group, names.is_some());
                 self.look_at(group, names, hits);
-                if hits.len() > self.most {
+                if hits.len() > self.max_hits {
                     enough = true;
                     return ControlFlow::Break(());
                 }
@@ -277,7 +282,12 @@ impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> Search<'a, F> {
 
     /// Adds those of some slots that answer, that the caller may be shown and that are new. Where there are no
     /// `names` to compare it is known that they answer, and how well is asked later.
-    fn look_at(&mut self, slots: &[u32], mut names: Option<(&Criteria<'_>, &mut Unpacked)>, hits: &mut Vec<Match<G>>) {
+    fn look_at(
+        &mut self,
+        slots: &[u32],
+        mut names: Option<(&Criteria<'_>, &mut Unpacked)>,
+        hits: &mut Vec<MatchedRecord<G>>,
+    ) {
         let records = &self.inner.records;
         for slot in slots.iter().copied() {
             if self.query.relative.is_some() && !records.is_owned_by(slot, self.caller) {
@@ -303,7 +313,7 @@ impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> Search<'a, F> {
             self.now.push(slot);
             let Some(facts) = records.facts(slot) else { continue };
             match (self.findable)(&facts) {
-                Findable::Shown(grant) => hits.push(Match { slot, facts, grant, answer }),
+                Findable::Shown(grant) => hits.push(MatchedRecord { slot, facts, grant, answer }),
                 Findable::Absent if facts.shield.active => self.approached.push((facts.id, facts.owner)),
                 Findable::Absent => {}
             }
@@ -321,12 +331,12 @@ fn aside<T>(records: usize, work: impl FnOnce() -> T) -> T {
 }
 
 /// Whether every record in the postings of the criteria answers them: one gram is asked for, and nothing else.
-fn told_by_grams(criteria: &Criteria<'_>) -> bool {
-    matches!(criteria.as_slice(), [(_, Wanted::Pattern(pattern))] if pattern.is_one_gram())
+fn answered_by_grams(criteria: &Criteria<'_>) -> bool {
+    matches!(criteria.as_slice(), [(_, NameCriterion::Pattern(pattern))] if pattern.is_one_gram())
 }
 
 /// A record that answers, and that the caller may be shown.
-struct Match<G> {
+struct MatchedRecord<G> {
     slot: u32,
     facts: RecordFacts,
     grant: G,
@@ -344,15 +354,15 @@ struct RankedAnswer {
     /// Letters of the names that answered. Of equal rank the shorter name is the nearer: less of it was left open.
     letters: usize,
     /// Who answered each criterion, in which form.
-    matched: [Option<(Role, NameForm)>; 3],
+    matched: [Option<(PersonRole, NameForm)>; 3],
 }
 
 /// Code of the list `SexCode`: not known.
 const SEX_UNKNOWN: u8 = b'9';
-/// Records whose names are asked of memory at once.
+/// Records whose names are fetched from memory at once.
 const PREFETCHED: usize = 16;
 
-fn answers(people: People<'_>, criteria: &Criteria<'_>, unpacked: &mut Unpacked) -> Option<RankedAnswer> {
+fn answers(people: PackedPeople<'_>, criteria: &Criteria<'_>, unpacked: &mut Unpacked) -> Option<RankedAnswer> {
     let mut best: [Option<(Rank, usize, NameForm)>; 3] = [None; 3];
     for person in people {
         for (at, (role, wanted)) in best.iter_mut().zip(criteria) {
@@ -377,20 +387,20 @@ fn answers(people: People<'_>, criteria: &Criteria<'_>, unpacked: &mut Unpacked)
 }
 
 /// The runs of known letters that one way of reading the criteria asks for.
-type Runs = Vec<(Role, Vec<Symbol>)>;
+type SymbolRuns = Vec<(PersonRole, Vec<Symbol>)>;
 
 /// Every way of reading the criteria; nearly always one.
-fn combinations(criteria: &Criteria<'_>) -> Vec<Runs> {
-    let mut all: Vec<Runs> = vec![Vec::new()];
+fn combinations(criteria: &Criteria<'_>) -> Vec<SymbolRuns> {
+    let mut all: Vec<SymbolRuns> = vec![Vec::new()];
     for (role, wanted) in criteria {
-        let ways: Vec<Runs> = match wanted {
-            Wanted::Pattern(pattern) => pattern
+        let ways: Vec<SymbolRuns> = match wanted {
+            NameCriterion::Pattern(pattern) => pattern
                 .readings()
                 .iter()
-                .flat_map(Reading::ways)
+                .flat_map(PatternReading::ways)
                 .map(|runs| runs.into_iter().map(|run| (*role, run.to_vec())).collect())
                 .collect(),
-            Wanted::Parts(parts) => vec![vec![(*role, parts.concat())]],
+            NameCriterion::Parts(parts) => vec![vec![(*role, parts.concat())]],
         };
         all = all.iter().flat_map(|runs| ways.iter().map(move |way| [runs.as_slice(), way].concat())).collect();
     }
@@ -402,7 +412,7 @@ impl Inner {
     fn hits<G>(
         &self,
         query: &Query,
-        matches: Vec<Match<G>>,
+        matches: Vec<MatchedRecord<G>>,
         records: &mut Vec<(Uuid, OrganizationCode)>,
     ) -> Vec<(G, Sealed<Hit>)> {
         let as_written = |hit: &Hit| query.child.as_ref().is_some_and(|pattern| pattern.is_written_in(&hit.child));
@@ -427,9 +437,9 @@ impl Inner {
         let mut guardians = Vec::new();
         for person in self.records.people(slot) {
             match person.role {
-                Role::Child => child = Some(person.written()),
-                Role::Guardian => guardians.push(person.written()),
-                Role::Relative => {}
+                PersonRole::Child => child = Some(person.written()),
+                PersonRole::Guardian => guardians.push(person.written()),
+                PersonRole::Relative => {}
             }
         }
         Some(Hit {
@@ -448,7 +458,7 @@ impl Inner {
             self.unlist(slot);
         }
         let slot = self.records.put(record);
-        for (role, grams) in Role::ALL.iter().copied().zip(grams_of(record.people())) {
+        for (role, grams) in PersonRole::ALL.iter().copied().zip(grams_of(record.people())) {
             self.grams_mut(role).insert(&grams, slot);
         }
         self.births.insert(slot, self.records.birth_date(slot));
@@ -457,7 +467,7 @@ impl Inner {
 
     /// Nothing finds the record in a slot any more.
     fn unlist(&mut self, slot: u32) {
-        for (role, grams) in Role::ALL.iter().copied().zip(grams_of(self.records.people(slot))) {
+        for (role, grams) in PersonRole::ALL.iter().copied().zip(grams_of(self.records.people(slot))) {
             grams.iter().for_each(|gram| self.grams_mut(role).remove(*gram, slot));
         }
         self.births.remove(slot, self.records.birth_date(slot));
@@ -483,34 +493,34 @@ impl Inner {
         let Self { child, guardian, relative, readings, births, records, .. } = self;
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                fill(child, Role::Child, &new, &slots);
+                fill(child, PersonRole::Child, &new, &slots);
                 new.iter().for_each(|record| add_readings(readings, record));
                 slots.iter().for_each(|slot| births.insert(*slot, records.birth_date(*slot)));
             });
-            fill(guardian, Role::Guardian, &new, &slots);
-            fill(relative, Role::Relative, &new, &slots);
+            fill(guardian, PersonRole::Guardian, &new, &slots);
+            fill(relative, PersonRole::Relative, &new, &slots);
         });
         known.into_iter().for_each(|record| self.put(record));
     }
 
-    fn grams(&self, role: Role) -> &Grams {
+    fn grams(&self, role: PersonRole) -> &Grams {
         match role {
-            Role::Child => &self.child,
-            Role::Guardian => &self.guardian,
-            Role::Relative => &self.relative,
+            PersonRole::Child => &self.child,
+            PersonRole::Guardian => &self.guardian,
+            PersonRole::Relative => &self.relative,
         }
     }
 
-    fn grams_mut(&mut self, role: Role) -> &mut Grams {
+    fn grams_mut(&mut self, role: PersonRole) -> &mut Grams {
         match role {
-            Role::Child => &mut self.child,
-            Role::Guardian => &mut self.guardian,
-            Role::Relative => &mut self.relative,
+            PersonRole::Child => &mut self.child,
+            PersonRole::Guardian => &mut self.guardian,
+            PersonRole::Relative => &mut self.relative,
         }
     }
 
     /// What every answer fulfils; `None` where nothing can.
-    fn conditions(&self, runs: &Runs, birth: Option<BirthCriterion>) -> Option<Vec<AnyOf<'_>>> {
+    fn conditions(&self, runs: &SymbolRuns, birth: Option<BirthCriterion>) -> Option<Vec<AnyOf<'_>>> {
         let mut conditions = Vec::new();
         for (role, run) in runs {
             self.grams(*role).conditions(run, &mut conditions)?;
@@ -520,7 +530,7 @@ impl Inner {
     }
 }
 
-fn fill(grams: &mut Grams, role: Role, records: &[&PackedRecord], slots: &[u32]) {
+fn fill(grams: &mut Grams, role: PersonRole, records: &[&PackedRecord], slots: &[u32]) {
     let mut placed = Vec::new();
     let (mut all, mut letters) = (Vec::new(), Vec::new());
     for (place, record) in records.iter().enumerate() {
@@ -533,7 +543,7 @@ fn fill(grams: &mut Grams, role: Role, records: &[&PackedRecord], slots: &[u32])
     grams.insert_all(placed, slots);
 }
 
-fn grams_of(people: People<'_>) -> [Vec<Gram>; 3] {
+fn grams_of(people: PackedPeople<'_>) -> [Vec<Gram>; 3] {
     let mut of_roles: [Vec<Gram>; 3] = Default::default();
     let mut letters = Vec::new();
     for person in people {

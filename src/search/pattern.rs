@@ -30,12 +30,12 @@ pub struct Pattern {
     /// As the searcher wrote it, without spaces.
     written: String,
     /// One for each way the folding rules leave open.
-    readings: Vec<Reading>,
+    readings: Vec<PatternReading>,
 }
 
 /// One reading: the pieces as spaces divide them, and the same run together.
 #[derive(Clone)]
-pub(super) struct Reading {
+pub(super) struct PatternReading {
     pieces: Vec<Glob>,
     /// Folded before or after they were run together.
     joined: Vec<Glob>,
@@ -63,7 +63,7 @@ pub struct Unpacked {
 }
 
 impl Unpacked {
-    /// Reads a packed key over what stood here.
+    /// Reads a packed key in place of the one that was here.
     pub fn read(&mut self, packed: &[u8]) {
         self.letters.clear();
         self.parts.clear();
@@ -96,12 +96,12 @@ impl Unpacked {
 }
 
 /// Pieces of one query that are matched apart; more are matched run together alone.
-const MOST_PIECES: usize = 6;
+const MAX_PIECES: usize = 6;
 
 impl Pattern {
     /// Reads a fragment. `None` where no letter is left of it.
     pub fn of(text: &str) -> Option<Self> {
-        let readings: Vec<Reading> = fold_query(text).into_iter().map(Reading::new).collect();
+        let readings: Vec<PatternReading> = fold_query(text).into_iter().map(PatternReading::new).collect();
         let written = text.split_whitespace().collect();
         let pattern = Self { written, readings };
         (pattern.letters() > 0).then_some(pattern)
@@ -126,7 +126,7 @@ impl Pattern {
     /// Whether it asks for one run of letters as long as a gram, so that whoever has the gram answers it. A vowel may
     /// stand for a long one, and whether it does is seen in the name alone.
     pub(super) fn is_one_gram(&self) -> bool {
-        let [Reading { pieces, joined, .. }] = self.readings.as_slice() else { return false };
+        let [PatternReading { pieces, joined, .. }] = self.readings.as_slice() else { return false };
         let ([Glob(piece)], [_]) = (pieces.as_slice(), joined.as_slice()) else { return false };
         let [run] = piece.as_slice() else { return false };
         grams::is_gram(run)
@@ -155,7 +155,8 @@ impl Pattern {
     /// letter has to stand by itself: 林 is not in 林田.
     pub fn begins_with_family_name(&self, name: &str) -> bool {
         let family = name.split_whitespace().next().and_then(Self::of);
-        let Some([Reading { pieces: own, .. }]) = family.as_ref().map(|family| family.readings.as_slice()) else {
+        let Some([PatternReading { pieces: own, .. }]) = family.as_ref().map(|family| family.readings.as_slice())
+        else {
             return false;
         };
         let [Glob(own)] = own.as_slice() else { return false };
@@ -168,7 +169,7 @@ impl Pattern {
 
     /// What one kana wrong, missing or too many in it may have meant.
     pub fn targets(&self, readings: &Readings) -> Vec<Target> {
-        let pieces = self.readings.iter().filter_map(Reading::kana_pieces);
+        let pieces = self.readings.iter().filter_map(PatternReading::kana_pieces);
         let mut targets: Vec<Target> = pieces.flat_map(|pieces| readings.targets(&pieces)).collect();
         // In an order that does not tell which reading was registered first, or by whom: names of one part before
         // divided ones, of which few records hold any.
@@ -177,7 +178,7 @@ impl Pattern {
         targets
     }
 
-    pub(super) fn readings(&self) -> &[Reading] {
+    pub(super) fn readings(&self) -> &[PatternReading] {
         &self.readings
     }
 
@@ -201,7 +202,7 @@ impl Pattern {
     }
 }
 
-impl Reading {
+impl PatternReading {
     fn new(query: FoldedQuery) -> Self {
         let FoldedQuery { pieces, whole } = query;
         let latin = whole.iter().all(|symbol| symbol.is_light() && !symbol.is_kana());
@@ -264,7 +265,7 @@ impl Reading {
 
     /// Whether each piece has a part of its own: in the order written, in Latin letters in any order.
     fn spread(&self, name: &Unpacked, anchor: Anchor) -> bool {
-        if self.pieces.len() > MOST_PIECES.min(name.parts.len()) {
+        if self.pieces.len() > MAX_PIECES.min(name.parts.len()) {
             return false;
         }
         if self.latin {

@@ -8,9 +8,9 @@
 use std::ops::ControlFlow;
 
 /// From this many slots on a set is cut into chunks.
-const MOST_IN_LIST: usize = 16_384;
+const MAX_IN_LIST: usize = 16_384;
 /// From this many slots on a chunk is a bitmap.
-const MOST_IN_ARRAY: usize = 1_024;
+const MAX_IN_ARRAY: usize = 1_024;
 const WORDS: usize = 1_024;
 /// So many times longer is a list in which one looks for a slot rather than going along it.
 const VERY_MUCH: usize = 16;
@@ -89,7 +89,7 @@ impl Posting {
                     },
                     _ => push(list, slot),
                 }
-                if list.len() > MOST_IN_LIST {
+                if list.len() > MAX_IN_LIST {
                     *self = Self::Chunks(chunked(list));
                 }
             }
@@ -194,7 +194,7 @@ impl Posting {
 
     fn chunk(&self, key: u16) -> Option<&ChunkSet> {
         let Self::Chunks(chunks) = self else { return None };
-        // Nearly always there are no gaps, and the chunk stands at its key.
+        // Nearly always there are no gaps, and the chunk is at its key.
         let here = chunks.get(usize::from(key)).filter(|chunk| chunk.key == key);
         let chunk =
             here.or_else(|| chunks.binary_search_by_key(&key, |chunk| chunk.key).ok().and_then(|at| chunks.get(at)))?;
@@ -219,7 +219,7 @@ impl ChunkSet {
                     make_room(array);
                     array.insert(at, low);
                 }
-                if array.len() > MOST_IN_ARRAY {
+                if array.len() > MAX_IN_ARRAY {
                     let mut bits = Box::new(Bits { count: 0, words: [0; WORDS] });
                     array.iter().for_each(|low| bits.insert(*low));
                     *self = Self::Bits(bits);
@@ -313,15 +313,15 @@ impl<'a> AnyOf<'a> {
 }
 
 /// Slots found together.
-pub struct Run<'a> {
+pub struct SlotRun<'a> {
     pub slots: &'a [u32],
     /// In every one of the sets, for certain.
     pub certain: bool,
 }
 
-/// Visits, ascending, runs of slots that may be in every one of the sets, until told to break. Where few are left it
+/// Visits, ascending, runs of slots that may be in every one of the sets, until `visit` breaks. Where few are left it
 /// is cheaper to look at each record than to ask the other sets.
-pub fn intersect(mut sets: Vec<AnyOf<'_>>, mut visit: impl FnMut(Run<'_>) -> ControlFlow<()>) {
+pub fn intersect(mut sets: Vec<AnyOf<'_>>, mut visit: impl FnMut(SlotRun<'_>) -> ControlFlow<()>) {
     sets.sort_by_key(|set| set.len);
     let Some((smallest, others)) = sets.split_first() else { return };
     let mut narrowing = Narrowing { visit: &mut visit, length: FIRST_RUN, kept: Vec::new(), spare: Vec::new() };
@@ -349,7 +349,7 @@ struct Narrowing<'v, V> {
     spare: Vec<u32>,
 }
 
-impl<V: FnMut(Run<'_>) -> ControlFlow<()>> Narrowing<'_, V> {
+impl<V: FnMut(SlotRun<'_>) -> ControlFlow<()>> Narrowing<'_, V> {
     fn narrow<'a, O: Iterator<Item = &'a AnyOf<'a>>>(
         &mut self,
         mut slots: &[u32],
@@ -370,7 +370,7 @@ impl<V: FnMut(Run<'_>) -> ControlFlow<()>> Narrowing<'_, V> {
                 set.retain(&mut self.kept, &mut self.spare);
             }
             if !self.kept.is_empty() {
-                (self.visit)(Run { slots: &self.kept, certain })?;
+                (self.visit)(SlotRun { slots: &self.kept, certain })?;
             }
         }
         ControlFlow::Continue(())

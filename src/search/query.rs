@@ -74,8 +74,8 @@ impl BirthCriterion {
         Self { first: Day(birthday(i32::from(years) + 1).0 + 1), last: birthday(i32::from(years)) }
     }
 
-    /// Says enough to stand beside a single character: it lies in one calendar year or in two that follow each other,
-    /// as an age does.
+    /// Whether it says enough to be searched with a single character: it lies in one calendar year or in two that
+    /// follow each other, as an age does.
     fn is_narrow(self) -> bool {
         self.last.year() - self.first.year() <= 1
     }

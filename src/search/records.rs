@@ -21,14 +21,14 @@ use crate::domain::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[derive(strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
-pub enum Role {
+pub enum PersonRole {
     Child,
     Guardian,
     /// Found by the owner alone.
     Relative,
 }
 
-impl Role {
+impl PersonRole {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
@@ -47,15 +47,15 @@ pub struct PackedRecord {
 impl PackedRecord {
     pub fn new(facts: RecordFacts, items: &IndexItems) -> Self {
         let mut text = Vec::with_capacity(96);
-        pack_person(Role::Child, &items.child, &mut text);
-        items.guardians.iter().for_each(|guardian| pack_person(Role::Guardian, guardian, &mut text));
-        items.relatives.iter().for_each(|relative| pack_person(Role::Relative, relative, &mut text));
+        pack_person(PersonRole::Child, &items.child, &mut text);
+        items.guardians.iter().for_each(|guardian| pack_person(PersonRole::Guardian, guardian, &mut text));
+        items.relatives.iter().for_each(|relative| pack_person(PersonRole::Relative, relative, &mut text));
         let sex = items.sex.bytes().next().unwrap_or(0);
         Self { facts, birth: Day::packed(items.birth_date), sex, text }
     }
 
-    pub(super) fn people(&self) -> People<'_> {
-        People(&self.text)
+    pub(super) fn people(&self) -> PackedPeople<'_> {
+        PackedPeople(&self.text)
     }
 }
 
@@ -64,12 +64,12 @@ const IN_FULL: u8 = 0;
 const WIDE_SPACE: u8 = 1;
 const SPACE: u8 = 2;
 
-fn pack_person(role: Role, person: &Person, text: &mut Vec<u8>) {
+fn pack_person(role: PersonRole, person: &Person, text: &mut Vec<u8>) {
     let names: Vec<FoldedName> = person.names.iter().map(|(form, name)| FoldedName::of(*form, name)).collect();
     let keys: Vec<(NameForm, &Vec<u8>)> =
         names.iter().flat_map(|name| name.keys.iter().map(|key| (name.form, key))).collect();
     text.push(role as u8);
-    if role != Role::Relative {
+    if role != PersonRole::Relative {
         let first = keys.first().map(|(_, key)| key.as_slice()).unwrap_or_default();
         let shown = [(WIDE_SPACE, '\u{3000}'), (SPACE, ' ')]
             .into_iter()
@@ -129,25 +129,25 @@ fn take_byte(rest: &mut &[u8]) -> Option<u8> {
 
 /// The people of a packed record, read as they come.
 #[derive(Clone, Copy)]
-pub struct People<'a>(&'a [u8]);
+pub struct PackedPeople<'a>(&'a [u8]);
 
 /// One of them.
 pub struct PackedPerson<'a> {
-    pub role: Role,
+    pub role: PersonRole,
     shown: u8,
     in_full: &'a [u8],
     keys: &'a [u8],
     count: u8,
 }
 
-impl<'a> Iterator for People<'a> {
+impl<'a> Iterator for PackedPeople<'a> {
     type Item = PackedPerson<'a>;
 
     fn next(&mut self) -> Option<PackedPerson<'a>> {
         let rest = &mut self.0;
         let role = take_byte(rest)?;
-        let role = Role::ALL.get(usize::from(role)).copied()?;
-        let shown = if role == Role::Relative { WIDE_SPACE } else { take_byte(rest)? };
+        let role = PersonRole::ALL.get(usize::from(role)).copied()?;
+        let shown = if role == PersonRole::Relative { WIDE_SPACE } else { take_byte(rest)? };
         let in_full = if shown == IN_FULL { take_bytes(rest)? } else { &[] };
         let count = take_byte(rest)?;
         let keys = *rest;
@@ -191,7 +191,7 @@ const FORMS: [NameForm; 7] = [
 
 /// What is kept of a record besides its names: 44 bytes.
 #[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Header {
+struct RecordHeader {
     id: [u8; 16],
     text: u32,
     version: u32,
@@ -248,7 +248,7 @@ impl Records {
         };
         let header = self.header_of(slot, &record.facts);
         if let Some(here) = self.headers.at_mut(slot) {
-            *here = Header { text, birth: record.birth, sex: record.sex, ..header };
+            *here = RecordHeader { text, birth: record.birth, sex: record.sex, ..header };
         }
         slot
     }
@@ -258,7 +258,7 @@ impl Records {
         let Some(slot) = self.slot_of(facts.id) else { return };
         let header = self.header_of(slot, facts);
         if let Some(here) = self.headers.at_mut(slot) {
-            *here = Header { text: here.text, birth: here.birth, sex: here.sex, ..header };
+            *here = RecordHeader { text: here.text, birth: here.birth, sex: here.sex, ..header };
         }
     }
 
@@ -269,18 +269,18 @@ impl Records {
         self.named.remove(&slot);
         self.texts.wipe(header.text);
         if let Some(here) = self.headers.at_mut(slot) {
-            *here = Header { text: NOWHERE, ..Header::default() };
+            *here = RecordHeader { text: NOWHERE, ..RecordHeader::default() };
         }
         self.empty += 1;
     }
 
     fn add_slot(&mut self, id: Uuid) -> u32 {
-        let slot = self.headers.push(Header { id: *id.as_bytes(), ..Header::default() });
+        let slot = self.headers.push(RecordHeader { id: *id.as_bytes(), ..RecordHeader::default() });
         self.slots.insert(&self.headers, slot, id);
         slot
     }
 
-    fn header_of(&mut self, slot: u32, facts: &RecordFacts) -> Header {
+    fn header_of(&mut self, slot: u32, facts: &RecordFacts) -> RecordHeader {
         if facts.shield.named.is_empty() {
             self.named.remove(&slot);
         } else {
@@ -294,14 +294,14 @@ impl Records {
             (facts.shield.active, SHIELDED),
         ];
         let number = |version: i64| u32::try_from(version).unwrap_or(u32::MAX);
-        Header {
+        RecordHeader {
             id: *facts.id.as_bytes(),
             version: number(facts.version),
             owned_since: number(facts.owned_since),
             owner: self.place(&facts.owner),
             residence: self.place(&facts.residence),
             flags: flags.into_iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag),
-            ..Header::default()
+            ..RecordHeader::default()
         }
     }
 
@@ -359,8 +359,8 @@ impl Records {
         self.headers.at(slot).map_or(0, |header| header.sex)
     }
 
-    pub fn people(&self, slot: u32) -> People<'_> {
-        People(self.headers.at(slot).and_then(|header| self.texts.at(header.text)).unwrap_or_default())
+    pub fn people(&self, slot: u32) -> PackedPeople<'_> {
+        PackedPeople(self.headers.at(slot).and_then(|header| self.texts.at(header.text)).unwrap_or_default())
     }
 
     /// The organizations, as a part of a snapshot.
@@ -382,7 +382,7 @@ impl Records {
 
     /// Adds a page of headers after those that were read.
     pub fn read_headers(&mut self, part: &[u8]) -> Option<()> {
-        let page: Vec<Header> = postcard::from_bytes(part).ok()?;
+        let page: Vec<RecordHeader> = postcard::from_bytes(part).ok()?;
         for header in page {
             let slot = self.headers.push(header);
             if header.text == NOWHERE && header.id == [0; 16] {
@@ -406,7 +406,7 @@ impl Records {
         self.texts.pages.push(page);
     }
 
-    /// Asks memory for some records at once, so that waiting for one hides the waiting for the others.
+    /// Fetches some records from memory at once, so that waiting for one hides the waiting for the others.
     pub fn prefetch(&self, slots: &[u32], with_names: bool) {
         if slots.len() < 2 {
             return;
@@ -424,7 +424,7 @@ impl Records {
 /// Headers in pages that never move: growing by one record never copies the others.
 #[derive(Default)]
 struct Headers {
-    pages: Vec<Vec<Header>>,
+    pages: Vec<Vec<RecordHeader>>,
 }
 
 const HEADERS: usize = 1 << 16;
@@ -434,15 +434,15 @@ impl Headers {
         self.pages.last().map_or(0, |last| (self.pages.len() - 1) * HEADERS + last.len())
     }
 
-    fn at(&self, slot: u32) -> Option<&Header> {
+    fn at(&self, slot: u32) -> Option<&RecordHeader> {
         self.pages.get(slot as usize / HEADERS)?.get(slot as usize % HEADERS)
     }
 
-    fn at_mut(&mut self, slot: u32) -> Option<&mut Header> {
+    fn at_mut(&mut self, slot: u32) -> Option<&mut RecordHeader> {
         self.pages.get_mut(slot as usize / HEADERS)?.get_mut(slot as usize % HEADERS)
     }
 
-    fn push(&mut self, header: Header) -> u32 {
+    fn push(&mut self, header: RecordHeader) -> u32 {
         let slot = u32::try_from(self.len()).unwrap_or(u32::MAX);
         if self.pages.last().is_none_or(|last| last.len() == HEADERS) {
             self.pages.push(Vec::with_capacity(HEADERS));
@@ -541,7 +541,7 @@ impl Texts {
         self.push(text)
     }
 
-    /// Nothing of a text stays: a snapshot would keep it. Answers the room that it had.
+    /// Nothing of a text stays: a snapshot would keep it. Returns the room that it had.
     fn wipe(&mut self, text: u32) -> Option<&mut [u8]> {
         let room = self.from(text).map_or(0, |rest| {
             let mut after = rest;

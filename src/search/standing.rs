@@ -16,14 +16,14 @@ use crate::domain::{
 };
 
 /// A missing child, as its notice describes it.
-pub struct Wanted {
+pub struct MissingChildMatcher {
     issuer: OrganizationCode,
     names: Vec<FoldedName>,
     guardians: Vec<FoldedName>,
     birth: Option<PartialDate>,
 }
 
-impl Wanted {
+impl MissingChildMatcher {
     pub fn new(issuer: OrganizationCode, child: &MissingChild) -> Self {
         let kana = child.kana.iter().map(|kana| FoldedName::of(NameForm::Kana, kana));
         Self {
@@ -37,13 +37,13 @@ impl Wanted {
 
 /// A change that follows a committed effect.
 pub enum StandingChange {
-    Put(Uuid, Box<Wanted>),
+    Put(Uuid, Box<MissingChildMatcher>),
     Remove(Uuid),
 }
 
 /// The notices in force on a node.
 #[derive(Default)]
-pub struct StandingMatches(RwLock<HashMap<Uuid, Wanted>>);
+pub struct StandingMatches(RwLock<HashMap<Uuid, MissingChildMatcher>>);
 
 impl StandingMatches {
     pub fn apply(&self, change: StandingChange) {
@@ -84,7 +84,7 @@ impl StandingMatches {
         })
     }
 
-    fn each(&self, matches: impl Fn(&Wanted) -> bool) -> Vec<(Uuid, OrganizationCode)> {
+    fn each(&self, matches: impl Fn(&MissingChildMatcher) -> bool) -> Vec<(Uuid, OrganizationCode)> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
         all.iter().filter(|(_, wanted)| matches(wanted)).map(|(id, wanted)| (*id, wanted.issuer.clone())).collect()
     }

@@ -2,7 +2,7 @@
 //! name, one child again and again.
 //!
 //! Kept in memory, for each officer, as long as the longest rule looks back; what it notices is written to the ledger
-//! and told by the operation. The thresholds are in `docs/matching.md`; `make attack` measures them.
+//! and reported by the operation. The thresholds are in `docs/matching.md`; `make attack` measures them.
 //!
 //! Reading order: `officer` keeps the searches and applies the rules, over what `asked` makes of a search, `people` and
 //! `looked_up` count and `walk` keeps in order. `plain` is the same rules over a list, for the tests.
@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use self::{
     asked::Question,
-    officer::{New, Officer},
+    officer::{New, OfficerHistory},
 };
 use super::{pattern::Pattern, query::Query, symbol::Symbol};
 use crate::{clock::Timestamp, domain::organization::OrganizationCode};
@@ -55,8 +55,8 @@ impl Rule {
 }
 
 /// One search, as the watch sees it.
-pub struct Search<'a> {
-    /// Id of the request. A request that is decided again takes the place of itself.
+pub struct WatchedSearch<'a> {
+    /// Id of the request. A request that is decided again replaces itself.
     pub request: Uuid,
     pub organization: &'a OrganizationCode,
     pub officer: &'a str,
@@ -75,7 +75,7 @@ pub struct Alert {
     pub rule: Rule,
     /// When the series began.
     pub since: Timestamp,
-    /// Not told within the last hour.
+    /// Not reported within the last hour.
     pub is_news: bool,
     /// Children shown, with their owners: in the series where it is news, else in the last search.
     pub found: Vec<(Uuid, OrganizationCode)>,
@@ -86,7 +86,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// Searches kept for each officer.
-const MOST_KEPT: usize = 512;
+const MAX_KEPT: usize = 512;
 const LOOK_BACK: i64 = 7 * DAY;
 /// Spellings under one case reference that count as one person.
 const SPELLINGS: usize = 4;
@@ -112,14 +112,14 @@ const KNOWN_CASE: i64 = 12 * HOUR;
 /// Letters from which on a name asked for means one person.
 const LETTERS_OF_ONE_PERSON: usize = 4;
 
-/// Where a search stands among those of its officer, and when it was made.
+/// The place of a search among those of its officer, and when it was made.
 #[derive(Clone, Copy)]
-struct Mark {
+struct SearchMark {
     place: usize,
     at: Timestamp,
 }
 
-impl Mark {
+impl SearchMark {
     fn micros(self) -> i64 {
         self.at.as_micros()
     }
@@ -141,15 +141,15 @@ fn take_if<T>(queue: &mut VecDeque<T>, end: End, is_it: impl Fn(&T) -> bool) -> 
 
 /// The recent searches of every officer of a node.
 #[derive(Default)]
-pub struct Watch(Mutex<HashMap<(OrganizationCode, String), Officer>>);
+pub struct Watch(Mutex<HashMap<(OrganizationCode, String), OfficerHistory>>);
 
 impl Watch {
     /// Adds a search and says what it completes.
     ///
-    /// It costs as much as finding a place among the officer's recent searches (up to [`MOST_KEPT`]), not as going
-    /// through them; but for a walk, which is gone back along, and for a series that somebody must be told of.
-    pub fn observe(&self, search: Search<'_>) -> Vec<Alert> {
-        let Search { request, organization, officer, officer_name, at, query, case_reference, found } = search;
+    /// It costs as much as finding a place among the officer's recent searches (up to [`MAX_KEPT`]), not as going
+    /// through them; but for a walk, which is gone back along, and for a series that must be reported.
+    pub fn observe(&self, search: WatchedSearch<'_>) -> Vec<Alert> {
+        let WatchedSearch { request, organization, officer, officer_name, at, query, case_reference, found } = search;
         let patterns: Vec<&Pattern> = [&query.child, &query.guardian, &query.relative].into_iter().flatten().collect();
         let new = New {
             request,

@@ -10,18 +10,18 @@ use tokio::{
 /// After which accepting is tried again: file descriptors may be exhausted, and others must close first.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// Serves each connection in a task of its own. Beyond `most` a connection is closed at once, and `shed` is told: it
+/// Serves each connection in a task of its own. Beyond `max` a connection is closed at once and `shed` is called: it
 /// costs nobody else anything.
 pub async fn accept<S>(
     listener: TcpListener,
-    most: usize,
+    max: usize,
     mut stopped: watch::Receiver<bool>,
     shed: impl Fn(),
     serve: impl Fn(TcpStream) -> S,
 ) where
     S: Future<Output = ()> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(most));
+    let slots = Arc::new(Semaphore::new(max));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -47,5 +47,5 @@ pub async fn accept<S>(
     }
     drop(listener);
     // Every connection holds a slot: having all of them means that none is open.
-    let _ = slots.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
+    let _ = slots.acquire_many(u32::try_from(max).unwrap_or(u32::MAX)).await;
 }

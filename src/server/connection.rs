@@ -46,7 +46,7 @@ use crate::{
     identity::{
         Caller,
         certificate::TerminalCertificate,
-        directory::{Officer, Unrecognized},
+        directory::{OfficerClaim, Unrecognized},
         session::token_digest,
     },
     journal::error::JournalError,
@@ -58,7 +58,7 @@ use crate::{
         answer::{Answer, IntoAnswer},
         call::Call,
         header::OFFICER,
-        route::{Route, Run},
+        route::{Route, RouteHandler},
         routes,
     },
 };
@@ -70,7 +70,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// What is known of a connection once its handshake is done, and what every request of it shares.
 #[derive(Clone)]
-struct Peer {
+struct PeerTerminal {
     certificate: Arc<TerminalCertificate>,
     unsent: Arc<Unsent>,
     has_asked: Arc<AtomicBool>,
@@ -118,8 +118,8 @@ async fn connection(
         serving.metrics.handshake_failures.inc();
         return;
     };
-    let peer = Peer { certificate: Arc::new(certificate), unsent: Arc::default(), has_asked: Arc::default() };
-    let Peer { certificate, unsent, has_asked } = peer.clone();
+    let peer = PeerTerminal { certificate: Arc::new(certificate), unsent: Arc::default(), has_asked: Arc::default() };
+    let PeerTerminal { certificate, unsent, has_asked } = peer.clone();
     let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
         peer.has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer.clone());
@@ -222,7 +222,7 @@ async fn handle(
 /// Lets a request in before anything is done for it, or says why not. What it is given is held until its answer has
 /// been taken; a refusal holds nothing.
 fn admit(serving: &Serving, room: &Room, request: &Request) -> Result<(Arc<TerminalCertificate>, Admitted), Error> {
-    let Some(Peer { certificate, .. }) = request.extensions().get() else {
+    let Some(PeerTerminal { certificate, .. }) = request.extensions().get() else {
         return Err(Unrecognized::Terminal.into());
     };
     let header_bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -257,7 +257,7 @@ fn refuse(request: &Request, error: &Error) -> Response {
 }
 
 fn unsent(request: &Request) -> Arc<Unsent> {
-    request.extensions().get().map(|peer: &Peer| peer.unsent.clone()).unwrap_or_default()
+    request.extensions().get().map(|peer: &PeerTerminal| peer.unsent.clone()).unwrap_or_default()
 }
 
 fn answer(answered: Answer, id: Uuid, unsent: Arc<Unsent>, admitted: Option<Admitted>) -> Response {
@@ -291,7 +291,7 @@ async fn work(
         record_bytes: serving.gateway.config.limits.record_bytes,
         fingerprint: serving.gateway.fingerprint.clone(),
     };
-    let Run::Operation(run) = route.run else {
+    let RouteHandler::Operation(run) = route.run else {
         let call = call(read_body(serving, route, body).await?);
         check_lists(serving, certificate)?;
         return sign_in(serving, certificate, id, &call).await;
@@ -301,7 +301,7 @@ async fn work(
     let mut caller = recognize(serving, route, certificate, &parts.headers, id).await?;
     serving.limits.take_officer(caller.organization(), caller.officer())?;
     let call = call(read_body(serving, route, body).await?);
-    let asked = Asked { serving, route, certificate, headers: &parts.headers, id };
+    let asked = RecognizedRequest { serving, route, certificate, headers: &parts.headers, id };
     for attempt in 0..MAX_DECISIONS {
         // A revocation opens a new epoch: who was recognized in this one still is.
         let decided_at = serving.gateway.journal.position();
@@ -328,7 +328,7 @@ async fn work(
 }
 
 /// A request whose caller was recognized once, and may have been revoked since.
-struct Asked<'r> {
+struct RecognizedRequest<'r> {
     serving: &'r Serving,
     route: &'static Route,
     certificate: &'r TerminalCertificate,
@@ -336,8 +336,8 @@ struct Asked<'r> {
     id: Uuid,
 }
 
-impl Asked<'_> {
-    /// Looks again: at dates and lists always, at the directory where there was a new epoch. Answers who calls, where
+impl RecognizedRequest<'_> {
+    /// Looks again: at dates and lists always, at the directory where there was a new epoch. Returns who calls, where
     /// that was asked again.
     async fn again_since(&self, known_at: u64) -> Result<Option<Caller>, Error> {
         if Planted::RecognizeOnce.is_planted() {
@@ -395,11 +395,11 @@ async fn recognize(
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let officer = match (text(OFFICER.as_str()), text(header::AUTHORIZATION.as_str())) {
         (_, Some(bearer)) => match bearer.strip_prefix("Bearer ") {
-            Some(token) => Officer::Session(token_digest(token)),
-            None => Officer::Missing,
+            Some(token) => OfficerClaim::Session(token_digest(token)),
+            None => OfficerClaim::Missing,
         },
-        (Some(officer), None) => Officer::Named(officer),
-        (None, None) => Officer::Missing,
+        (Some(officer), None) => OfficerClaim::Named(officer),
+        (None, None) => OfficerClaim::Missing,
     };
     let gateway = &serving.gateway;
     let caller = gateway.directory().recognize(certificate, &officer, gateway.clock.now(), id)?;
@@ -431,11 +431,13 @@ async fn sign_in(
 
 async fn read_body(serving: &Serving, route: &Route, body: Body) -> Result<Bytes, Error> {
     let limits = &serving.gateway.config.limits;
-    let most = route.size.most(limits);
-    let read = timeout(Duration::from_secs(limits.body_seconds), Limited::new(body, most).collect()).await;
+    let max_bytes = route.size.max_bytes(limits);
+    let read = timeout(Duration::from_secs(limits.body_seconds), Limited::new(body, max_bytes).collect()).await;
     match read {
         Err(_) => Err(RequestError::TooSlow.into()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(RequestError::TooLarge { most }.into()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(RequestError::TooLarge { max_bytes }.into())
+        }
         Ok(Err(_)) => Err(RequestError::Body("the connection broke".to_owned()).into()),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }

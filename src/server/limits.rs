@@ -30,24 +30,24 @@ pub struct CallerLimits {
 /// Requests at once: so many, and so many of one terminal.
 pub struct Room {
     slots: Arc<Semaphore>,
-    places: Arc<Places>,
+    places: Arc<TerminalPermits>,
 }
 
-/// Those in a room, by terminal: none stays here with 0.
-struct Places {
+/// Those in a room, by terminal: a terminal without any is not kept.
+struct TerminalPermits {
     taken: Mutex<HashMap<String, usize>>,
-    most: usize,
+    max: usize,
 }
 
 /// A request that was let into a room, until it is dropped.
 pub struct Admitted {
     _slot: OwnedSemaphorePermit,
-    _place: Place,
+    _place: TerminalPermit,
 }
 
 /// A request's place among those of its terminal, until it is dropped.
-struct Place {
-    places: Arc<Places>,
+struct TerminalPermit {
+    places: Arc<TerminalPermits>,
     terminal: String,
 }
 
@@ -96,9 +96,9 @@ impl CallerLimits {
 }
 
 impl Room {
-    pub fn new(most: usize, most_of_terminal: usize) -> Self {
-        let places = Places { taken: Mutex::default(), most: most_of_terminal.max(1) };
-        Self { slots: Arc::new(Semaphore::new(most)), places: Arc::new(places) }
+    pub fn new(max: usize, max_of_terminal: usize) -> Self {
+        let places = TerminalPermits { taken: Mutex::default(), max: max_of_terminal.max(1) };
+        Self { slots: Arc::new(Semaphore::new(max)), places: Arc::new(places) }
     }
 
     /// Lets a request of a terminal in. Without the bound by terminal, one terminal whose bodies come slowly, whose
@@ -110,15 +110,18 @@ impl Room {
         let slot = self.slots.clone().try_acquire_owned().map_err(|_| ServiceError::Overloaded)?;
         let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let of_terminal = taken.entry(serial.to_owned()).or_default();
-        if *of_terminal >= self.places.most {
+        if *of_terminal >= self.places.max {
             return Err(ServiceError::RateLimited { retry_after_seconds: 1 }.into());
         }
         *of_terminal += 1;
-        Ok(Admitted { _slot: slot, _place: Place { places: self.places.clone(), terminal: serial.to_owned() } })
+        Ok(Admitted {
+            _slot: slot,
+            _place: TerminalPermit { places: self.places.clone(), terminal: serial.to_owned() },
+        })
     }
 }
 
-impl Drop for Place {
+impl Drop for TerminalPermit {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Entry::Occupied(mut of_terminal) = taken.entry(std::mem::take(&mut self.terminal)) {

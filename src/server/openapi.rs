@@ -20,7 +20,7 @@ use crate::wire::{
     shape::{Schemas, reference},
 };
 
-/// What is told of the API besides its routes.
+/// What the document says of the API besides its routes.
 pub(super) const PATHS: [&str; 3] = ["/openapi.json", "/docs/", "/docs/{*path}"];
 
 /// Written once: it does not change while the program runs.
@@ -63,7 +63,7 @@ pub fn document() -> Value {
         "info": {
             "title": "Tsunagi 繋ぎ",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "要保護児童等に関する情報共有 API。相互TLSが必要です。 / Mutual TLS is required.",
+            "description": "要保護児童等に関する情報を共有するためのAPIです。利用には相互TLSが必要です。 / Mutual TLS is required.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "paths": paths,

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::limits::Admitted;
 
-/// Bytes of an answer that go out as one: so many are taken in time, or the answer stands still.
+/// Bytes of an answer that go out as one: so many are taken in time, or the answer has stalled.
 const PIECE: usize = 65_536;
 
 /// The answers of a connection that have not been taken whole, and when each of them last moved.
@@ -53,11 +53,11 @@ impl Unsent {
 /// The body of an answer; empty once its last piece has been handed over.
 pub struct Sending {
     rest: Bytes,
-    held: Option<Arc<Held>>,
+    held: Option<Arc<UntilSent>>,
 }
 
 /// What goes when the last piece has gone.
-struct Held {
+struct UntilSent {
     answer: Uuid,
     unsent: Arc<Unsent>,
     _admitted: Option<Admitted>,
@@ -66,7 +66,7 @@ struct Held {
 /// Bytes that the library holds until they are written.
 struct Piece {
     bytes: Bytes,
-    held: Arc<Held>,
+    held: Arc<UntilSent>,
 }
 
 impl Sending {
@@ -76,7 +76,7 @@ impl Sending {
             return Self { rest: body, held: None };
         }
         unsent.moved(answer);
-        Self { rest: body, held: Some(Arc::new(Held { answer, unsent, _admitted: admitted })) }
+        Self { rest: body, held: Some(Arc::new(UntilSent { answer, unsent, _admitted: admitted })) }
     }
 }
 
@@ -116,7 +116,7 @@ impl Drop for Piece {
     }
 }
 
-impl Drop for Held {
+impl Drop for UntilSent {
     fn drop(&mut self) {
         self.unsent.lock().remove(&self.answer);
     }

@@ -94,7 +94,7 @@ fn look_at_dates(serving: &Serving) {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Noted;
+struct ListsNoted;
 
 /// Remembers how new the lists are, and opens a new epoch.
 async fn take_note(gateway: &Arc<Gateway>, marks: Vec<ListMark>) -> Result<(), Error> {
@@ -107,7 +107,7 @@ async fn take_note(gateway: &Arc<Gateway>, marks: Vec<ListMark>) -> Result<(), E
                     store::trust::remember_list(tx, &mark).await?;
                 }
                 Ok(Effect {
-                    value: Noted,
+                    value: ListsNoted,
                     entries: Vec::new(),
                     inbox: Vec::new(),
                     changes: vec![Change::Visibility(Scope::Everything)],

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Sqlite, query::QueryAs, sqlite::SqliteArguments};
 use super::{
     error::StoreError,
     inbox,
-    ledger::{self, Columns, Tree, signed},
+    ledger::{self, Columns, TreeHead, signed},
     open::{Access, Store},
 };
 use crate::{clock::Timestamp, journal::inbox::InboxItem, ledger::entry::Logged};
@@ -43,7 +43,7 @@ const OF_MESSAGE: usize = 11;
 pub(crate) async fn append_at_once(
     store: &Store,
     node: &str,
-    (from, to): (Tree, Tree),
+    (from, to): (TreeHead, TreeHead),
     (entries, messages): (Vec<Logged>, Vec<(i64, InboxItem)>),
     at: Timestamp,
 ) -> Result<(), StoreError> {

@@ -69,7 +69,7 @@ impl Subject {
 }
 
 /// A change at its place in the order.
-pub struct Noted {
+pub struct PositionedChange {
     /// From 1, without gaps.
     pub position: u64,
     pub subject: Subject,
@@ -115,7 +115,7 @@ pub async fn made(tx: &mut Tx, position: u64) -> Result<Option<(String, i64)>, S
 ///
 /// # Errors
 /// The database failed, or a row is of a kind that this program does not know.
-pub async fn after(tx: &mut Tx, position: u64, most: i64) -> Result<Vec<Noted>, StoreError> {
+pub async fn after(tx: &mut Tx, position: u64, most: i64) -> Result<Vec<PositionedChange>, StoreError> {
     let rows = fetch_all!(
         tx,
         (i64, String, String),
@@ -125,7 +125,7 @@ pub async fn after(tx: &mut Tx, position: u64, most: i64) -> Result<Vec<Noted>, 
     )?;
     rows.into_iter()
         .map(|(position, kind, subject)| {
-            Ok(Noted {
+            Ok(PositionedChange {
                 position: u64::try_from(position).unwrap_or(0),
                 subject: Subject::of_row(&kind, &subject).ok_or(StoreError::Corrupt("change"))?,
             })
@@ -141,7 +141,12 @@ const APPEND_ALL: &str = "/* append_changes */ INSERT INTO changes (position, ki
 ///
 /// # Errors
 /// Those before the first are not there: the database is an older one, and memory holds what it has lost.
-pub(crate) async fn append(tx: &mut Tx, node: &str, changes: Vec<Noted>, at: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn append(
+    tx: &mut Tx,
+    node: &str,
+    changes: Vec<PositionedChange>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     let (Some(first), count) = (changes.first().map(|noted| noted.position), changes.len() as u64) else {
         return Ok(());
     };
@@ -168,7 +173,7 @@ pub(crate) async fn append(tx: &mut Tx, node: &str, changes: Vec<Noted>, at: Tim
 pub(crate) const FORGOTTEN: &str = "the database has forgotten changes that this node holds";
 
 /// Changes that are forgotten at a time: nobody may wait for more.
-const MOST_FORGOTTEN: i64 = 20_000;
+const MAX_FORGOTTEN: i64 = 20_000;
 
 /// Removes the oldest changes, which no node needs any more; the last one stays, so that the count goes on.
 pub(crate) async fn forget_before(tx: &mut Tx, at: Timestamp) -> Result<(), StoreError> {
@@ -178,7 +183,7 @@ pub(crate) async fn forget_before(tx: &mut Tx, at: Timestamp) -> Result<(), Stor
              AND position <= (SELECT MAX(position) FROM
                  (SELECT position, at FROM changes ORDER BY position LIMIT $2) AS oldest WHERE at < $1)",
         at.as_micros(),
-        MOST_FORGOTTEN,
+        MAX_FORGOTTEN,
     )?;
     Ok(())
 }

@@ -29,7 +29,7 @@ pub async fn outcome_of(
 }
 
 /// Outcomes that are forgotten at a time: nobody may wait for more.
-const MOST_FORGOTTEN: i64 = 5_000;
+const MAX_FORGOTTEN: i64 = 5_000;
 
 /// Removes the oldest outcomes from before a time; answers whether there may be more of them.
 pub(crate) async fn forget_before(tx: &mut Tx, at: Timestamp) -> Result<bool, StoreError> {
@@ -38,9 +38,9 @@ pub(crate) async fn forget_before(tx: &mut Tx, at: Timestamp) -> Result<bool, St
         "/* forget_outcomes */ DELETE FROM idempotency WHERE (organization, idempotency_key) IN
              (SELECT organization, idempotency_key FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2)",
         at.as_micros(),
-        MOST_FORGOTTEN,
+        MAX_FORGOTTEN,
     )?;
-    Ok(forgotten == MOST_FORGOTTEN as u64)
+    Ok(forgotten == MAX_FORGOTTEN as u64)
 }
 
 pub(crate) async fn remember(

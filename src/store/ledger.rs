@@ -12,18 +12,18 @@ use crate::{
     clock::Timestamp,
     domain::organization::OrganizationCode,
     ledger::{
-        audit::Row,
+        audit::LedgerRow,
         entry::{HiddenOwner, Logged},
         merkle::{Hash, empty_root},
     },
 };
 
 /// Size and root of a tree.
-pub(crate) type Tree = (u64, Hash);
+pub(crate) type TreeHead = (u64, Hash);
 
 /// The state of a node's ledger.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Head {
+pub struct LedgerHead {
     pub node: String,
     pub size: u64,
     pub root: Hash,
@@ -51,7 +51,7 @@ const APPEND_ALL: &str = "/* append_entries */ WITH head AS (
 pub(crate) async fn append(
     tx: &mut Tx,
     node: &str,
-    (from, to): (Tree, Tree),
+    (from, to): (TreeHead, TreeHead),
     entries: Vec<Logged>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
@@ -147,7 +147,7 @@ pub(crate) async fn begin(tx: &mut Tx, node: &str, at: Timestamp) -> Result<(), 
     Ok(())
 }
 
-async fn set_head(tx: &mut Tx, node: &str, (from, to): (Tree, Tree), at: Timestamp) -> Result<(), StoreError> {
+async fn set_head(tx: &mut Tx, node: &str, (from, to): (TreeHead, TreeHead), at: Timestamp) -> Result<(), StoreError> {
     let moved = execute!(
         tx,
         "/* set_head */ UPDATE ledger_heads SET size = $2, root = $3, at = $4
@@ -186,12 +186,12 @@ pub async fn head(tx: &mut Tx, node: &str) -> Result<Option<(u64, Hash)>, StoreE
 ///
 /// # Errors
 /// As [`head`].
-pub async fn heads(tx: &mut Tx) -> Result<Vec<Head>, StoreError> {
+pub async fn heads(tx: &mut Tx) -> Result<Vec<LedgerHead>, StoreError> {
     let rows =
         fetch_all!(tx, (String, i64, Vec<u8>), "/* heads */ SELECT node, size, root FROM ledger_heads ORDER BY node",)?;
     let head = |(node, size, root): (String, i64, Vec<u8>)| {
         let root = root.try_into().map_err(|_| StoreError::Corrupt("tree head"))?;
-        Ok(Head { node, size: unsigned(size), root })
+        Ok(LedgerHead { node, size: unsigned(size), root })
     };
     rows.into_iter().map(head).collect()
 }
@@ -411,7 +411,7 @@ type WholeRow = (String, i64, Uuid, String, Option<String>, Option<Uuid>, Vec<u8
 ///
 /// # Errors
 /// The database failed, or a column holds what it cannot hold.
-pub async fn rows_from(tx: &mut Tx, node: &str, from: i64, most: u32) -> Result<Vec<Row>, StoreError> {
+pub async fn rows_from(tx: &mut Tx, node: &str, from: i64, most: u32) -> Result<Vec<LedgerRow>, StoreError> {
     let rows = fetch_all!(
         tx,
         WholeRow,
@@ -421,7 +421,7 @@ pub async fn rows_from(tx: &mut Tx, node: &str, from: i64, most: u32) -> Result<
         from,
         i64::from(most),
     )?;
-    let row = |(node, position, id, organization, owner, record, body, sealed_note, owner_salt): WholeRow| Row {
+    let row = |(node, position, id, organization, owner, record, body, sealed_note, owner_salt): WholeRow| LedgerRow {
         node,
         position,
         id,

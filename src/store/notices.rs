@@ -14,7 +14,7 @@ use crate::{
         organization::OrganizationCode,
     },
     keys::vault::{Place, Vault},
-    search::standing::{StandingChange, Wanted},
+    search::standing::{MissingChildMatcher, StandingChange},
 };
 
 type Row = (Uuid, String, i64, String, i64, i64, i64);
@@ -69,7 +69,7 @@ pub fn standing_of(notice: &Notice, content: &NoticeContent) -> StandingChange {
     if notice.exercise || notice.state == NoticeState::Cancel {
         StandingChange::Remove(notice.id)
     } else {
-        StandingChange::Put(notice.id, Box::new(Wanted::new(notice.issuer.clone(), &content.child)))
+        StandingChange::Put(notice.id, Box::new(MissingChildMatcher::new(notice.issuer.clone(), &content.child)))
     }
 }
 

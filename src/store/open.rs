@@ -68,10 +68,9 @@ pub enum Access {
 
 const READERS: u32 = 4;
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
-/// Connections of a node that read PostgreSQL.
+/// Connections of a node that read PostgreSQL, and as many for what is read in one statement.
 const SHARED_READERS: u32 = 8;
 /// Beside those, for what is read in one statement.
-const SHARED_GLANCES: u32 = 4;
 /// Bounds on what the server does for one statement, in milliseconds.
 const SERVER_BOUNDS: [(&str, &str); 4] = [
     ("statement_timeout", "20000"),
@@ -208,9 +207,7 @@ impl Store {
         migrate::check_postgres(&writer).await?;
         check_durability(&writer).await?;
         let readers = pool(SHARED_READERS).connect_with(options.clone()).await?;
-        // Over every partition a plan takes five times as long as the reading: it is made once.
-        let planned_once = options.options([("plan_cache_mode", "force_generic_plan")]);
-        let glances = Kept::new(pool(SHARED_GLANCES).connect_with(planned_once).await?);
+        let glances = Kept::new(pool(SHARED_READERS).connect_with(options).await?);
         Ok(Self::Postgres { writer: Kept::new(writer), readers, glances })
     }
 

@@ -25,12 +25,22 @@ use crate::{
 /// For whom a record is read.
 pub struct Reader {
     pub organization: OrganizationCode,
+    /// The prefecture in whose partition memory says that the record lies; `None` where it knows of no such record.
+    pub prefecture: Option<String>,
     /// Whether memory says that the record is the reader's own, a counterpart's or under its review: only then, or where
     /// the database knows of a transfer or a broken glass, is there anything to show, and anything more to read.
     pub is_party: bool,
     /// A version that was asked for by its number.
     pub version: Option<i64>,
     pub now: Timestamp,
+}
+
+impl Reader {
+    /// Where to look. A record that is not there is looked for all the same, in the partition of what belongs to no
+    /// prefecture: it takes as long as one that is hidden.
+    fn partition(&self) -> &str {
+        self.prefecture.as_deref().unwrap_or("00")
+    }
 }
 
 /// A record as it was read for one reader, in one statement and so of one moment.
@@ -159,7 +169,7 @@ macro_rules! record_and_standing {
     };
 }
 
-/// `$4`: whether the reader is a party; `$5`: the version that was asked for. A hidden record is one row and no more, as
+/// `$4`: whether the reader is a party; `$5`: the version that was asked for; `$6`: the prefecture. A hidden record is one row and no more, as
 /// near as can be to one that does not exist.
 const RECORD: &str = concat!(
     "/* read_record */ SELECT ",
@@ -167,17 +177,17 @@ const RECORD: &str = concat!(
     ", v.version AS body_version, v.sealed_body AS sealed_body,
          NULL AS attachment, NULL AS media_type, NULL AS kind, NULL AS bytes, NULL AS at ",
     record_and_standing!(),
-    " LEFT JOIN record_versions v ON v.record = r.id AND v.prefecture = r.prefecture
+    " LEFT JOIN record_versions v ON v.record = r.id AND v.prefecture = $6
          AND v.version IN (COALESCE($5, r.version), o.version, p.version)
          AND ($4 = 1 OR o.version IS NOT NULL OR p.version IS NOT NULL
               OR EXISTS (SELECT 1 FROM break_glass g
                          WHERE g.record = r.id AND g.organization = $2 AND g.until_at > $3))
-     WHERE r.id = $1 AND r.prefecture = (SELECT prefecture FROM record_places WHERE id = $1)
+     WHERE r.id = $1 AND r.prefecture = $6
      UNION ALL
      SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
          NULL, NULL, a.id, a.media_type, a.kind, a.bytes, a.at
      FROM attachments a
-     WHERE a.record = $1 AND a.prefecture = (SELECT prefecture FROM record_places WHERE id = $1) AND a.withheld = 0
+     WHERE a.record = $1 AND a.prefecture = $6 AND a.withheld = 0
          AND ($4 = 1
               OR EXISTS (SELECT 1 FROM transfers o WHERE o.record = $1 AND o.receiver = $2
                              AND o.state IN ('offered', 'confirmed') AND o.expires_at > $3)
@@ -191,13 +201,13 @@ const FACTS: &str = concat!(
     record_columns!(),
     ", NULL AS body_version, NULL AS sealed_body, NULL AS attachment ",
     record_and_standing!(),
-    " WHERE r.id = $1 AND r.prefecture = (SELECT prefecture FROM record_places WHERE id = $1)"
+    " WHERE r.id = $1 AND r.prefecture = $4"
 );
 
 /// A record with the bodies and attachments that the reader may be shown, in one statement.
 ///
 /// # Errors
-/// The database failed, or a row is damaged.
+/// The database failed, or a row is damaged; [`StoreError::Moved`] where the record is not where memory has it.
 pub async fn record(store: &Store, id: Uuid, reader: &Reader) -> Result<Option<ReadRecord>, StoreError> {
     macro_rules! query {
         () => {
@@ -207,6 +217,7 @@ pub async fn record(store: &Store, id: Uuid, reader: &Reader) -> Result<Option<R
                 .bind(reader.now.as_micros())
                 .bind(i64::from(reader.is_party))
                 .bind(reader.version)
+                .bind(reader.partition())
         };
     }
     macro_rules! glance {
@@ -221,7 +232,7 @@ pub async fn record(store: &Store, id: Uuid, reader: &Reader) -> Result<Option<R
         Store::Sqlite { glances, .. } => glance!(glances),
         Store::Postgres { glances, .. } => glance!(glances),
     };
-    put_together(id, rows)
+    put_together(id, reader, rows)
 }
 
 /// A record's facts and what it is to the reader, without anything to show.
@@ -231,17 +242,21 @@ pub async fn record(store: &Store, id: Uuid, reader: &Reader) -> Result<Option<R
 pub async fn facts(tx: &mut Tx, id: Uuid, reader: &Reader) -> Result<Option<ReadRecord>, StoreError> {
     macro_rules! query {
         () => {
-            sqlx::query_as::<_, Row>(FACTS).bind(id).bind(reader.organization.as_str()).bind(reader.now.as_micros())
+            sqlx::query_as::<_, Row>(FACTS)
+                .bind(id)
+                .bind(reader.organization.as_str())
+                .bind(reader.now.as_micros())
+                .bind(reader.partition())
         };
     }
     let rows = match tx {
         Tx::Sqlite(tx) => query!().fetch_all(&mut **tx).await?,
         Tx::Postgres(tx) => query!().fetch_all(&mut **tx).await?,
     };
-    put_together(id, rows)
+    put_together(id, reader, rows)
 }
 
-fn put_together(id: Uuid, rows: Vec<Row>) -> Result<Option<ReadRecord>, StoreError> {
+fn put_together(id: Uuid, reader: &Reader, rows: Vec<Row>) -> Result<Option<ReadRecord>, StoreError> {
     let (mut record, mut versions, mut attachments) = (None, Vec::new(), Vec::new());
     for row in rows {
         record = record.or(row.record);
@@ -249,7 +264,10 @@ fn put_together(id: Uuid, rows: Vec<Row>) -> Result<Option<ReadRecord>, StoreErr
         attachments.extend(row.attachment);
     }
     attachments.sort_by_key(|line: &AttachmentLine| line.id);
-    let Some(columns) = record else { return Ok(None) };
+    let Some(columns) = record else {
+        // Not where memory had it: it moved, or was disposed of, and memory is about to learn of it.
+        return if reader.prefecture.is_some() { Err(StoreError::Moved) } else { Ok(None) };
+    };
     let (stored, standing) = columns.into_parts(id)?;
     Ok(Some(ReadRecord { stored, standing, versions: SealedVersions(versions), attachments }))
 }

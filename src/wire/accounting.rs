@@ -39,7 +39,7 @@ pub const ROUTES: &[Route] = &[
         .answers::<PlainText>()
         .runs(run!(read_checkpoint)),
     get("/v1/ledger/witnessed")
-        .words("証人の確認した最新のチェックポイント", "Newest checkpoint that witnesses signed")
+        .words("証人が署名した最新のチェックポイント", "Newest checkpoint that witnesses signed")
         .open_to(ALL, ANY)
         .query(&[("witnesses", "how many witnesses must have signed it; left out, one")])
         .answers::<PlainText>()
@@ -94,7 +94,7 @@ fn disclosures(call: &Call) -> Result<ReadDisclosures, Error> {
     let id = |field: &'static str, text: Option<&String>| {
         text.map(|text| {
             Uuid::parse_str(text)
-                .map_err(|_| Error::field(field, "番号（UUID）を指定してください", "must be an id (UUID)"))
+                .map_err(|_| Error::field(field, "番号（UUID）を指定してください。", "must be an id (UUID)"))
         })
         .transpose()
     };
@@ -107,8 +107,8 @@ fn disclosures(call: &Call) -> Result<ReadDisclosures, Error> {
         _ => {
             return Err(Error::field(
                 "of",
-                "ours または by_us を指定してください（record は ours のときだけ）",
-                "must be ours or by_us; record goes with ours",
+                "ours または by_us を指定してください。record は ours のときだけ指定できます。",
+                "must be ours or by_us; record goes with ours alone",
             ));
         }
     };

@@ -4,7 +4,7 @@ use axum::http::header;
 
 use super::{
     call::Call,
-    route::{ADMINISTER, ALL, ANY, BODIES, Named, OPERATOR, Route, Run, delete, get, post, put, run},
+    route::{ADMINISTER, ALL, ANY, BODIES, Named, OPERATOR, Route, RouteHandler, delete, get, post, put, run},
 };
 use crate::{
     domain::visibility::VisibilitySettings,
@@ -33,7 +33,7 @@ pub const ROUTES: &[Route] = &[
         .takes::<SignIn>()
         .creates::<SignedIn>()
         .unkeyed()
-        .runs(Named { operation: "sign_in", run: Run::SignIn }),
+        .runs(Named { operation: "sign_in", run: RouteHandler::SignIn }),
     delete("/v1/sessions")
         .words("ログアウトする", "Sign out")
         .open_to(ALL, ANY)
@@ -41,7 +41,7 @@ pub const ROUTES: &[Route] = &[
         .unkeyed()
         .runs(run!(sign_out, call => SignOut { session: session(&call) })),
     get("/v1/session")
-        .words("自分が誰として認識されているか", "Who the caller is")
+        .words("認識されている利用者", "Who the caller is")
         .open_to(ALL, ANY)
         .answers::<WhoAmI>()
         .runs(run!(who_am_i)),
@@ -68,7 +68,7 @@ pub const ROUTES: &[Route] = &[
             idempotency: call.idempotency()?,
         })),
     put("/v1/settings")
-        .words("閲覧制限の設定を変える", "Change visibility settings")
+        .words("閲覧制限の設定を変更する", "Change visibility settings")
         .open_to(BODIES, ADMINISTER)
         .takes::<VisibilitySettings>()
         .answers::<Administered>()

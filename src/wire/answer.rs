@@ -60,16 +60,16 @@ impl Answer {
 
     /// An error as problem+json (RFC 9457), in Japanese and English.
     pub fn problem(error: &Error, request: Uuid) -> Self {
-        let told = error.told();
+        let problem = error.problem();
         let mut body = json!({
-            "type": format!("urn:tsunagi:problem:{}", told.code),
-            "title": told.title_en,
-            "status": told.status,
-            "detail": told.detail_en,
+            "type": format!("urn:tsunagi:problem:{}", problem.code),
+            "title": problem.title_en,
+            "status": problem.status,
+            "detail": problem.detail_en,
             "instance": format!("urn:uuid:{request}"),
-            "code": told.code,
-            "title_ja": told.title_ja,
-            "detail_ja": told.detail_ja,
+            "code": problem.code,
+            "title_ja": problem.title_ja,
+            "detail_ja": problem.detail_ja,
             "request_id": request,
         });
         match (error, body.as_object_mut()) {
@@ -83,7 +83,7 @@ impl Answer {
             }
             _ => {}
         }
-        let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let answer = Self::new(status, PROBLEM, body.to_string());
         match error.retry_after() {
             Some(seconds) => answer.with_header(header::RETRY_AFTER, &seconds.to_string()),

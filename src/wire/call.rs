@@ -46,8 +46,8 @@ impl Call {
             Uuid::parse_str(text).map_err(|_| {
                 Error::field(
                     "after",
-                    "前のページの next の値を指定してください",
-                    "must be the value of next of the page before",
+                    "前のページの next の値を指定してください。",
+                    "must be the value of next in the page before",
                 )
             })
         })
@@ -61,7 +61,7 @@ impl Call {
         self.path.get(name).and_then(|text| Uuid::parse_str(text).ok()).ok_or(Error::NotFound("id"))
     }
 
-    /// A query parameter that is an id; what is none is not there.
+    /// A query parameter that is an id; what is no id counts as absent.
     pub fn query_id(&self, name: &str) -> Option<Uuid> {
         self.query.get(name).and_then(|text| Uuid::parse_str(text).ok())
     }
@@ -79,7 +79,7 @@ impl Call {
         self.query
             .get(name)
             .map(|text| {
-                text.parse().map_err(|_| Error::field(name, "整数で指定してください", "must be a whole number"))
+                text.parse().map_err(|_| Error::field(name, "整数を指定してください。", "must be a whole number"))
             })
             .transpose()
     }
@@ -159,8 +159,8 @@ impl Call {
     pub fn purpose(&self) -> Result<Purpose, Error> {
         self.header(PURPOSE.as_str()).and_then(Purpose::parse).ok_or(Error::field(
             "Tsunagi-Purpose",
-            "利用目的を new_report, casework, transfer, missing_child, serious_case_review, audit から示してください",
-            "state one of new_report, casework, transfer, missing_child, serious_case_review, audit",
+            "利用目的として、new_report、casework、transfer、missing_child、serious_case_review または audit を指定してください。",
+            "must be one of new_report, casework, transfer, missing_child, serious_case_review, audit",
         ))
     }
 
@@ -191,7 +191,7 @@ impl Call {
 }
 
 /// What serde says, less the values that it quotes. A value may itself hold quotes and words of serde's, so nothing is
-/// kept from the first quote on but what stands after the last `expected`: serde writes that from names of the program.
+/// kept from the first quote on but what follows the last `expected`: serde writes that from names of the program.
 fn without_values(message: &str) -> String {
     if message.starts_with("missing field ") {
         return message.to_owned();

@@ -5,13 +5,13 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{MOST_DEPTH, syntax_fault};
+use super::{MAX_DEPTH, syntax_fault};
 use crate::domain::{
     format::{
         Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode,
-        definition::{Content, Field},
+        definition::{Field, FieldContent},
         document::{child_field, section_field},
-        validate::{MOST_FAULTS, Order, validate},
+        validate::{MAX_FAULTS, Order, validate},
     },
     visibility::ItemGroup,
 };
@@ -31,11 +31,11 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
                 line,
                 "/",
                 "json_syntax",
-                "JSONとして正しくないか、同じ項目が2回あるか、値が文字列ではありません。",
-                "Not well-formed JSON, a repeated key, a value that is not a string, or nested more than 64 deep.",
+                "JSONとして正しくないか、同じ項目が2回あるか、値が文字列でないか、入れ子が64段を超えています。",
+                "The JSON is not well-formed, repeats a key, holds a value that is not a string, or is nested more than 64 deep.",
             )
         })?;
-    let Tree::Object(members) = value else {
+    let JsonValue::Object(members) = value else {
         return Err(syntax_fault(
             1,
             "/",
@@ -48,7 +48,7 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
     let mut format = None;
     for (name, value) in members {
         match (name.as_str(), value) {
-            ("format", Tree::Text(text)) => format = Some(text),
+            ("format", JsonValue::Text(text)) => format = Some(text),
             (_, value) => sections.push((name, value)),
         }
     }
@@ -77,20 +77,20 @@ pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
         Ok(document) if faults.0.is_empty() => Ok(document),
         Ok(_) => Err(faults.0),
         Err(more) => {
-            let room = MOST_FAULTS.saturating_sub(faults.0.len());
+            let room = MAX_FAULTS.saturating_sub(faults.0.len());
             faults.0.extend(more.into_iter().take(room));
             Err(faults.0)
         }
     }
 }
 
-/// Arrays that stand where none may, or are missing where one must. A document of two megabytes has room for 700,000:
-/// when there are as many as are told, nothing more is read.
+/// Faults about arrays: where none may be, or none where one must be. A document of two megabytes has room for 700,000:
+/// when there are as many as are reported, nothing more is read.
 struct Faults(Vec<Fault>);
 
 impl Faults {
     fn is_full(&self) -> bool {
-        self.0.len() >= MOST_FAULTS
+        self.0.len() >= MAX_FAULTS
     }
 
     fn array_or_single(&mut self, path: &str, ja: &str, en: &str) {
@@ -101,20 +101,26 @@ impl Faults {
 }
 
 /// A JSON value as the format allows it: strings, arrays and objects.
-enum Tree {
+enum JsonValue {
     Text(String),
-    Array(Vec<Tree>),
-    Object(Vec<(String, Tree)>),
+    Array(Vec<JsonValue>),
+    Object(Vec<(String, JsonValue)>),
 }
 
 /// One member of an object as the nodes it stands for: an array is that many elements of one name.
-fn nodes(name: String, value: Tree, field: Option<&'static Field>, path: &str, faults: &mut Faults) -> Vec<RawNode> {
+fn nodes(
+    name: String,
+    value: JsonValue,
+    field: Option<&'static Field>,
+    path: &str,
+    faults: &mut Faults,
+) -> Vec<RawNode> {
     if faults.is_full() {
         return Vec::new();
     }
     let repeatable = field.is_some_and(|field| field.occurs.is_repeatable());
     match (value, repeatable) {
-        (Tree::Array(items), true) => {
+        (JsonValue::Array(items), true) => {
             // A mandatory repeated element is missing, not empty, when its array is: the validator says so.
             let mut nodes = Vec::new();
             for item in items {
@@ -125,14 +131,14 @@ fn nodes(name: String, value: Tree, field: Option<&'static Field>, path: &str, f
             }
             nodes
         }
-        (Tree::Array(_), false) if field.is_some() => {
+        (JsonValue::Array(_), false) if field.is_some() => {
             let (ja, en) = ("この項目は配列にできません。", "This element may not be an array.");
             faults.array_or_single(&format!("{path}/{name}"), ja, en);
             Vec::new()
         }
         (_, true) => {
             let (ja, en) =
-                ("繰り返しのできる項目は配列としてください。", "An element that may repeat must be an array.");
+                ("繰り返しのできる項目は配列で記載してください。", "An element that may repeat must be an array.");
             faults.array_or_single(&format!("{path}/{name}"), ja, en);
             Vec::new()
         }
@@ -140,11 +146,17 @@ fn nodes(name: String, value: Tree, field: Option<&'static Field>, path: &str, f
     }
 }
 
-fn node(name: String, value: Tree, field: Option<&'static Field>, path: &str, faults: &mut Faults) -> Option<RawNode> {
+fn node(
+    name: String,
+    value: JsonValue,
+    field: Option<&'static Field>,
+    path: &str,
+    faults: &mut Faults,
+) -> Option<RawNode> {
     let path = format!("{path}/{}", field.map_or("?", |field| field.name));
     let content = match value {
-        Tree::Text(text) => RawContent::Text(text),
-        Tree::Object(members) => RawContent::Children(
+        JsonValue::Text(text) => RawContent::Text(text),
+        JsonValue::Object(members) => RawContent::Children(
             members
                 .into_iter()
                 .flat_map(|(child, value)| {
@@ -153,24 +165,24 @@ fn node(name: String, value: Tree, field: Option<&'static Field>, path: &str, fa
                 })
                 .collect(),
         ),
-        Tree::Array(_) => {
-            faults.array_or_single(&path, "配列の中に配列は置けません。", "Arrays may not hold arrays.");
+        JsonValue::Array(_) => {
+            faults.array_or_single(&path, "配列の中に配列を置くことはできません。", "Arrays may not hold arrays.");
             return None;
         }
     };
     Some(RawNode { name, line: 0, content })
 }
 
-/// Reads a [`Tree`], refusing repeated keys, other types and too much depth.
+/// Reads a [`JsonValue`], refusing repeated keys, other types and too much depth.
 struct Strict {
     depth: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Tree;
+    type Value = JsonValue;
 
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
-        if self.depth > MOST_DEPTH {
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<JsonValue, D::Error> {
+        if self.depth > MAX_DEPTH {
             return Err(de::Error::custom("too deep"));
         }
         deserializer.deserialize_any(self)
@@ -178,26 +190,26 @@ impl<'de> DeserializeSeed<'de> for Strict {
 }
 
 impl<'de> Visitor<'de> for Strict {
-    type Value = Tree;
+    type Value = JsonValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string, an array or an object")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Tree, E> {
-        Ok(Tree::Text(text.to_owned()))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<JsonValue, E> {
+        Ok(JsonValue::Text(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Tree, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<JsonValue, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = sequence.next_element_seed(Strict { depth: self.depth + 1 })? {
             items.push(item);
         }
-        Ok(Tree::Array(items))
+        Ok(JsonValue::Array(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
-        let mut members: Vec<(String, Tree)> = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonValue, A::Error> {
+        let mut members: Vec<(String, JsonValue)> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         while let Some(name) = map.next_key::<String>()? {
             if !seen.insert(name.clone()) {
@@ -205,7 +217,7 @@ impl<'de> Visitor<'de> for Strict {
             }
             members.push((name, map.next_value_seed(Strict { depth: self.depth + 1 })?));
         }
-        Ok(Tree::Object(members))
+        Ok(JsonValue::Object(members))
     }
 }
 
@@ -215,7 +227,7 @@ pub fn section_value(group: ItemGroup, element: &Element) -> Value {
 }
 
 fn element_value(field: &'static Field, element: &Element) -> Value {
-    let Content::Children(children) = field.content else {
+    let FieldContent::Children(children) = field.content else {
         return Value::String(element.text().unwrap_or_default().to_owned());
     };
     let mut object = Map::new();

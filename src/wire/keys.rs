@@ -7,7 +7,7 @@ use crate::operations::keys::rewrap_keys::{
 
 pub const ROUTES: &[Route] = &[
     get("/v1/keys")
-        .words("鍵の世代と掛け替えの進み具合", "Generations of keys, and how far a pass is")
+        .words("鍵の世代と掛け替えの進捗", "Generations of keys, and how far a pass is")
         .open_to(OPERATOR, ADMINISTER)
         .answers::<KeysView>()
         .runs(run!(view_keys)),

@@ -26,8 +26,8 @@ pub mod xml;
 
 use crate::domain::format::Fault;
 
-/// Most levels of elements in a document of either syntax.
-pub const MOST_DEPTH: usize = 64;
+/// Levels of elements in a document of either syntax.
+pub const MAX_DEPTH: usize = 64;
 
 fn syntax_fault(line: u64, path: &str, rule: &'static str, ja: &str, en: &str) -> Vec<Fault> {
     vec![Fault { line, path: path.to_owned(), rule: rule.into(), message_ja: ja.to_owned(), message_en: en.to_owned() }]

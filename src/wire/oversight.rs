@@ -130,7 +130,7 @@ fn serious(call: &Call) -> Result<WriteSerious, Error> {
 fn fiscal_year(call: &Call) -> Result<FiscalYear, Error> {
     FiscalYear::parse(call.segment("year")).ok_or(Error::field(
         "year",
-        "年度を西暦4桁で指定してください",
+        "年度を西暦4桁で指定してください。",
         "must be a fiscal year of four digits",
     ))
 }

@@ -16,7 +16,7 @@ use crate::{
     },
     error::{Error, RequestError},
     operations::records::{
-        attach_file::{AttachFile, Attached, Content, ViewAttachment, attach_file, view_attachment},
+        attach_file::{AttachFile, Attached, FileContent, ViewAttachment, attach_file, view_attachment},
         close_record::{CloseRecord, close_record},
         edit_lock::{
             ChangeEditLock, EditLockHeld, EditLockReleased, EditLockState, TakeOverEditLock, TakeOverReason,
@@ -33,7 +33,7 @@ use crate::{
 
 pub const ROUTES: &[Route] = &[
     post("/v1/batches")
-        .words("記録票を一括で登録する（1行1件）", "Register a file of many records, one on each line")
+        .words("児童記録票を一括で登録する（1行に1件）", "Register a file of many records, one on each line")
         .open_to(BODIES, CASEWORK)
         .takes::<BatchFile>()
         .creates::<BatchTaken>()
@@ -122,12 +122,12 @@ pub const ROUTES: &[Route] = &[
             purpose: call.purpose()?,
         })),
     put("/v1/records/{id}/edit-lock")
-        .words("編集中として他の職員の更新を止める (更新も同じ)", "Take or renew the edit lock")
+        .words("編集ロックを取得または延長する", "Take or renew the edit lock")
         .open_to(BODIES, CASEWORK)
         .answers::<EditLockHeld>()
         .runs(run!(take_edit_lock, call => edit_lock(&call)?)),
     get("/v1/records/{id}/edit-lock")
-        .words("編集中の職員を見る", "See who is editing")
+        .words("編集中の職員を確認する", "See who is editing")
         .open_to(BODIES, READ)
         .answers::<EditLockState>()
         .runs(run!(view_edit_lock, call => ViewEditLock { record: call.id("id")? })),
@@ -137,7 +137,7 @@ pub const ROUTES: &[Route] = &[
         .answers::<EditLockReleased>()
         .runs(run!(release_edit_lock, call => edit_lock(&call)?)),
     post("/v1/records/{id}/edit-lock/take-over")
-        .words("編集を監督者が引き継ぐ", "Take the edit lock over from another officer")
+        .words("監督者が編集を引き継ぐ", "Take the edit lock over from another officer")
         .open_to(BODIES, SUPERVISE)
         .takes::<TakeOverReason>()
         .answers::<EditLockHeld>()
@@ -162,7 +162,7 @@ pub const ROUTES: &[Route] = &[
         .answers::<Written>()
         .runs(run!(ask_lift, call => lift(&call)?)),
     post("/v1/records/{id}/shield/lift-approvals")
-        .words("支援措置の解除を承認する (別の監督者)", "Approve lifting a shield (another supervisor)")
+        .words("支援措置の解除を承認する（別の監督者）", "Approve lifting a shield (another supervisor)")
         .open_to(BODIES, SUPERVISE)
         .answers::<Written>()
         .runs(run!(approve_lift, call => lift(&call)?)),
@@ -181,17 +181,21 @@ const MEDIA: [(&str, &[u8]); 3] =
     [("image/jpeg", &[0xFF, 0xD8, 0xFF]), ("image/png", b"\x89PNG\r\n\x1a\n"), ("application/pdf", b"%PDF-")];
 
 /// The file, where it is what its media type says.
-fn content(call: &Call) -> Result<Content, Error> {
+fn content(call: &Call) -> Result<FileContent, Error> {
     let media_type = call.content_type();
     let is_known = MEDIA.iter().any(|(name, start)| *name == media_type && call.body.starts_with(start));
-    if is_known { Ok(Content { media_type, bytes: call.body.clone() }) } else { Err(RequestError::MediaType.into()) }
+    if is_known {
+        Ok(FileContent { media_type, bytes: call.body.clone() })
+    } else {
+        Err(RequestError::MediaType.into())
+    }
 }
 
 fn attachment_kind(call: &Call) -> Result<AttachmentKind, Error> {
     let stated = call.header(ATTACHMENT_KIND.as_str());
     stated.map_or(Some(AttachmentKind::Other), AttachmentKind::parse).ok_or(Error::field(
         "Tsunagi-Attachment-Kind",
-        "injury_photo または other としてください",
+        "injury_photo または other を指定してください。",
         "must be injury_photo or other",
     ))
 }
@@ -204,27 +208,27 @@ fn batch(call: &Call) -> Result<RegisterBatch, Error> {
     if call.content_type() != BATCH {
         return Err(Error::field(
             "Content-Type",
-            "application/x-ndjson（1行に1件のJSON）で送ってください",
+            "application/x-ndjson（1行に1件のJSON）で送信してください。",
             "must be application/x-ndjson: one record in JSON on each line",
         ));
     }
-    let (body, most) = (call.body.clone(), call.record_bytes);
+    let (body, max_bytes) = (call.body.clone(), call.record_bytes);
     let lines = move || {
         let lines = (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
         // One more than may be: the operation says so.
-        lines.take(MAX_LINES + 1).map(|(number, line)| (number, read_line(line, most))).collect::<Vec<Line>>()
+        lines.take(MAX_LINES + 1).map(|(number, line)| (number, read_line(line, max_bytes))).collect::<Vec<Line>>()
     };
     Ok(RegisterBatch { lines: Box::new(lines), idempotency })
 }
 
-fn read_line(line: &[u8], most: usize) -> Result<crate::domain::format::Document, Vec<Fault>> {
-    if line.len() > most {
+fn read_line(line: &[u8], max_bytes: usize) -> Result<crate::domain::format::Document, Vec<Fault>> {
+    if line.len() > max_bytes {
         return Err(vec![Fault {
             line: 0,
             path: "/".to_owned(),
             rule: "too_large".into(),
-            message_ja: format!("1件は{most}バイトまでです。"),
-            message_en: format!("A record has at most {most} bytes."),
+            message_ja: format!("1件の上限は{max_bytes}バイトです。"),
+            message_en: format!("A record has at most {max_bytes} bytes."),
         }]);
     }
     json::read(line)

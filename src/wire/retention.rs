@@ -53,7 +53,7 @@ pub const ROUTES: &[Route] = &[
         .answers::<DisposalLines>()
         .runs(run!(list_disposals)),
     post("/v1/disposals/{id}/approval")
-        .words("廃棄を承認する (別の監督者)", "Approve a disposal (another supervisor)")
+        .words("廃棄を承認する（別の監督者）", "Approve a disposal (another supervisor)")
         .open_to(BODIES, SUPERVISE)
         .answers::<DisposalLine>()
         .runs(run!(approve_disposal, call => decision(&call)?)),

@@ -70,7 +70,7 @@ pub struct Route {
     pub attachment_kind: bool,
     /// It may wait for something to happen: it is held against revocations meanwhile, and takes no place from others.
     pub waits: bool,
-    pub run: Run,
+    pub run: RouteHandler,
 }
 
 /// How large a body may be.
@@ -85,7 +85,7 @@ pub enum BodySize {
 
 impl BodySize {
     /// Bytes.
-    pub fn most(self, limits: &Limits) -> usize {
+    pub fn max_bytes(self, limits: &Limits) -> usize {
         match self {
             Self::Empty => 1_024,
             Self::Message => limits.message_bytes,
@@ -96,12 +96,12 @@ impl BodySize {
     }
 }
 
-type Ran = BoxFuture<'static, Result<Answer, Error>>;
+type RouteFuture = BoxFuture<'static, Result<Answer, Error>>;
 
 /// What a route runs.
 #[derive(Clone, Copy)]
-pub enum Run {
-    Operation(fn(Arc<Gateway>, Caller, Call) -> Ran),
+pub enum RouteHandler {
+    Operation(fn(Arc<Gateway>, Caller, Call) -> RouteFuture),
     /// Signing in comes before there is a caller.
     SignIn,
 }
@@ -109,7 +109,7 @@ pub enum Run {
 /// An operation by its name.
 pub struct Named {
     pub operation: &'static str,
-    pub run: Run,
+    pub run: RouteHandler,
 }
 
 /// Names an operation, makes its request from the call and its answer from the reply:
@@ -118,7 +118,7 @@ macro_rules! run {
     ($operation:ident, $call:ident => $asked:expr) => {
         $crate::wire::route::Named {
             operation: stringify!($operation),
-            run: $crate::wire::route::Run::Operation(|gateway, caller, $call| {
+            run: $crate::wire::route::RouteHandler::Operation(|gateway, caller, $call| {
                 Box::pin(async move {
                     let asked = $asked;
                     let reply = $operation(&gateway, &caller, asked).await?;
@@ -130,7 +130,7 @@ macro_rules! run {
     ($operation:ident) => {
         $crate::wire::route::Named {
             operation: stringify!($operation),
-            run: $crate::wire::route::Run::Operation(|gateway, caller, call| {
+            run: $crate::wire::route::RouteHandler::Operation(|gateway, caller, call| {
                 Box::pin(async move {
                     let reply = $operation(&gateway, &caller).await?;
                     Ok($crate::wire::answer::IntoAnswer::into_answer(reply, &call))
@@ -178,7 +178,7 @@ impl Route {
             keyed,
             attachment_kind: false,
             waits: false,
-            run: Run::SignIn,
+            run: RouteHandler::SignIn,
         }
     }
 

@@ -90,9 +90,9 @@ fn list_of<T: ToSchema>(schemas: &mut Schemas) -> Value {
     json!({ "type": "array", "items": schemas.refer::<T>() })
 }
 
-/// What stands beside facts in one JSON object.
+/// What is put beside facts in one JSON object.
 pub trait Joined {
-    /// The member under which it stands; where there is none, its own members stand among the facts.
+    /// The member under which it is put; where there is none, its own members are put among the facts.
     const MEMBER: Option<&'static str>;
 
     fn schema(schemas: &mut Schemas) -> Value;

@@ -61,7 +61,7 @@ pub const ROUTES: &[Route] = &[
             transfer: call.id("id")?,
         })),
     post("/v1/transfers/{id}/confirm")
-        .words("提供を確認する", "Confirm a transfer")
+        .words("情報提供を確認する", "Confirm a transfer")
         .open_to(BODIES, CASEWORK)
         .answers::<TransferLine>()
         .runs(run!(confirm_transfer, call => further(&call)?)),
@@ -71,13 +71,13 @@ pub const ROUTES: &[Route] = &[
         .answers::<TransferLine>()
         .runs(run!(take_over, call => further(&call)?)),
     post("/v1/transfers/{id}/reject")
-        .words("断る", "Reject")
+        .words("情報提供を断る", "Reject")
         .open_to(BODIES, SUPERVISE)
         .takes::<EndReason>()
         .answers::<TransferLine>()
         .runs(run!(reject_transfer, call => end(&call)?)),
     post("/v1/transfers/{id}/withdraw")
-        .words("取り下げる", "Withdraw")
+        .words("情報提供を取り下げる", "Withdraw")
         .open_to(BODIES, SUPERVISE)
         .takes::<EndReason>()
         .answers::<TransferLine>()

@@ -12,7 +12,7 @@ use quick_xml::{
     reader::NsReader,
 };
 
-use super::{MOST_DEPTH, syntax_fault};
+use super::{MAX_DEPTH, syntax_fault};
 use crate::domain::format::{
     Document, Element, Fault, NAMESPACE, ROOT, RawContent, RawNode,
     definition::Field,
@@ -21,8 +21,8 @@ use crate::domain::format::{
     validate::{Order, validate},
 };
 
-/// Most attributes on one element, namespace declarations included.
-pub const MOST_ATTRIBUTES: usize = 256;
+/// Attributes on one element, namespace declarations included.
+pub const MAX_ATTRIBUTES: usize = 256;
 
 /// Reads and validates a document.
 ///
@@ -31,17 +31,17 @@ pub const MOST_ATTRIBUTES: usize = 256;
 pub fn read(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let line = line_at(bytes, error.valid_up_to());
-        syntax_fault(line, "/", "encoding", "文字コードはUTF-8で送ってください。", "The document must be UTF-8.")
+        syntax_fault(line, "/", "encoding", "文書の文字コードはUTF-8としてください。", "The document must be UTF-8.")
     })?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     refuse_illegal_characters(text)?;
-    let reading = Reading { text, reader: NsReader::from_str(text), counted: (0, 1) };
+    let reading = DocumentReader { text, reader: NsReader::from_str(text), counted: (0, 1) };
     // quick-xml takes off a byte order mark too, and a second one is a character before the root.
     let root = if text.starts_with('\u{FEFF}') { Err(reading.not_well_formed())? } else { reading.root()? };
     validate(root, Order::Prescribed)
 }
 
-/// XML 1.0 (5th ed.) production 2: characters that no XML document may hold, wherever they stand.
+/// XML 1.0 (5th ed.) production 2: characters that no XML document may hold anywhere.
 fn refuse_illegal_characters(text: &str) -> Result<(), Vec<Fault>> {
     let illegal =
         |c: char| matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}');
@@ -51,8 +51,8 @@ fn refuse_illegal_characters(text: &str) -> Result<(), Vec<Fault>> {
             line_at(text.as_bytes(), offset),
             "/",
             "xml_character",
-            "XMLで使えない文字があります。",
-            "A character that XML does not allow.",
+            "XMLで使用できない文字があります。",
+            "The document holds a character that XML does not allow.",
         )),
     }
 }
@@ -62,13 +62,13 @@ fn line_at(bytes: &[u8], offset: usize) -> u64 {
     1 + before.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-struct Open {
+struct OpenElement {
     node: RawNode,
     text: String,
     children: Vec<RawNode>,
 }
 
-impl Open {
+impl OpenElement {
     fn close(self, path: &str) -> Result<RawNode, Vec<Fault>> {
         let Self { mut node, text, children } = self;
         let blank = text.chars().all(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
@@ -92,16 +92,16 @@ impl Open {
 
 /// The elements that are open, the innermost last, and the root once it is closed.
 #[derive(Default)]
-struct Tree {
-    open: Vec<Open>,
+struct TreeBuilder {
+    open: Vec<OpenElement>,
     root: Option<RawNode>,
 }
 
-impl Tree {
+impl TreeBuilder {
     fn begin(&mut self, node: RawNode) -> Result<(), Vec<Fault>> {
         let line = node.line;
-        self.open.push(Open { node, text: String::new(), children: Vec::new() });
-        if self.open.len() <= MOST_DEPTH {
+        self.open.push(OpenElement { node, text: String::new(), children: Vec::new() });
+        if self.open.len() <= MAX_DEPTH {
             return Ok(());
         }
         let (ja, en) = ("入れ子が深すぎます（64段まで）。", "Elements are nested more than 64 deep.");
@@ -132,12 +132,12 @@ impl Tree {
         }
     }
 
-    /// Where an element stands that is open. Names come from the document and are quoted only where they are those of
+    /// The path of the element that is open. Names come from the document and are quoted only where they are those of
     /// the format.
     fn path(&self) -> String {
         let mut path = String::new();
         let mut parent: Option<&'static Field> = None;
-        for (depth, Open { node, .. }) in self.open.iter().enumerate() {
+        for (depth, OpenElement { node, .. }) in self.open.iter().enumerate() {
             let name = match depth {
                 0 => ROOT,
                 1 => {
@@ -156,17 +156,17 @@ impl Tree {
     }
 }
 
-struct Reading<'a> {
+struct DocumentReader<'a> {
     text: &'a str,
     reader: NsReader<&'a [u8]>,
     /// Bytes looked at for line ends so far, and the line they end on: each byte is looked at once.
     counted: (usize, u64),
 }
 
-impl<'a> Reading<'a> {
+impl<'a> DocumentReader<'a> {
     fn root(mut self) -> Result<RawNode, Vec<Fault>> {
         self.reader.config_mut().check_comments = true;
-        let mut tree = Tree::default();
+        let mut tree = TreeBuilder::default();
         let mut is_first = true;
         loop {
             let at = self.line();
@@ -185,7 +185,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Takes one event that begins on a line.
-    fn take(&self, event: Event<'a>, at: u64, tree: &mut Tree) -> Result<(), Vec<Fault>> {
+    fn take(&self, event: Event<'a>, at: u64, tree: &mut TreeBuilder) -> Result<(), Vec<Fault>> {
         match event {
             Event::Start(start) => tree.begin(self.element(&start, tree, at)?),
             Event::Empty(start) => {
@@ -212,21 +212,21 @@ impl<'a> Reading<'a> {
                 at,
                 "/",
                 "xml_declaration",
-                "XML宣言は先頭に1つ、version=\"1.0\" encoding=\"UTF-8\" としてください。",
-                "The XML declaration stands once, first, as version=\"1.0\" encoding=\"UTF-8\".",
+                "XML宣言は文書の先頭に1つだけとし、version=\"1.0\" encoding=\"UTF-8\" としてください。",
+                "The XML declaration comes first and once, as version=\"1.0\" encoding=\"UTF-8\".",
             )),
             Event::DocType(_) => Err(syntax_fault(
                 at,
                 "/",
                 "document_type",
-                "DOCTYPE宣言は使えません。",
+                "DOCTYPE宣言は使用できません。",
                 "A document type declaration is not allowed.",
             )),
         }
     }
 
     /// What a reference to a character, or to one of the five predefined entities, stands for.
-    fn resolve(&self, reference: &BytesRef<'_>, line: u64, tree: &Tree) -> Result<String, Vec<Fault>> {
+    fn resolve(&self, reference: &BytesRef<'_>, line: u64, tree: &TreeBuilder) -> Result<String, Vec<Fault>> {
         let text = match reference.resolve_char_ref().map_err(|_| self.not_well_formed())? {
             Some(c) => c.to_string(),
             None => match &**reference {
@@ -236,7 +236,8 @@ impl<'a> Reading<'a> {
                 "quot" => "\"".into(),
                 "apos" => "'".into(),
                 _ => {
-                    let (ja, en) = ("定義されていない実体参照です。", "A reference to an entity that is not defined.");
+                    let (ja, en) =
+                        ("定義されていない実体参照です。", "The document refers to an entity that is not defined.");
                     return Err(syntax_fault(line, &tree.path(), "entity", ja, en));
                 }
             },
@@ -260,16 +261,16 @@ impl<'a> Reading<'a> {
     }
 
     /// Checks name, namespace and attributes of a start tag.
-    fn element(&self, start: &BytesStart<'_>, tree: &Tree, line: u64) -> Result<RawNode, Vec<Fault>> {
+    fn element(&self, start: &BytesStart<'_>, tree: &TreeBuilder, line: u64) -> Result<RawNode, Vec<Fault>> {
         if tree.root.is_some() {
-            let (ja, en) = ("文書は1つだけ送ってください。", "Only one document may be sent.");
+            let (ja, en) = ("送信できる文書は1つだけです。", "Only one document may be sent.");
             return Err(syntax_fault(line, "/", "single_document", ja, en));
         }
         if !grammar::is_qualified_name(start.name().as_ref()) || !grammar::attributes_are_apart(start) {
             return Err(self.not_well_formed());
         }
         for (count, attribute) in start.attributes().enumerate() {
-            if count >= MOST_ATTRIBUTES {
+            if count >= MAX_ATTRIBUTES {
                 return Err(syntax_fault(line, "/", "attributes", "属性が多すぎます。", "Too many attributes."));
             }
             let attribute = attribute.map_err(|_| self.not_well_formed())?;
@@ -284,7 +285,7 @@ impl<'a> Reading<'a> {
                     line,
                     "/",
                     "attribute",
-                    "属性は使えません。",
+                    "属性は使用できません。",
                     "The format has no attributes.",
                 ));
             }

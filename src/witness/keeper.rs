@@ -60,20 +60,20 @@ pub enum Verdict {
 }
 
 /// The largest tree signed of a log; `None` where its file must be read again.
-type Held = Option<(u64, Hash)>;
+type LargestSigned = Option<(u64, Hash)>;
 
-struct Log {
+struct WitnessedLog {
     key: PublicKey,
     file: PathBuf,
     /// Locked for the whole of a request: comparing, proving, keeping and signing are one step.
-    held: Mutex<Held>,
+    held: Mutex<LargestSigned>,
 }
 
 /// A witness.
 pub struct Keeper {
     cosigner: Cosigner,
     clock: Clock,
-    logs: HashMap<String, Log>,
+    logs: HashMap<String, WitnessedLog>,
     /// Held while this process keeps the state.
     _lock: File,
 }
@@ -82,7 +82,7 @@ impl Keeper {
     /// Opens the state directory, which must exist, and reads what was signed of each log.
     ///
     /// # Errors
-    /// The directory is missing or in use, its files are not what this witness signed, or a log's key is none.
+    /// The directory is missing or in use, its files are not what this witness signed, or a log's key is not one.
     pub fn open(directory: &Path, cosigner: Cosigner, logs: &[String], clock: Clock) -> Result<Arc<Self>, KeeperError> {
         let lock = directory.join("lock");
         let file = File::create(&lock).map_err(|error| KeeperError::Directory(directory.to_owned(), error))?;
@@ -94,7 +94,7 @@ impl Keeper {
             let held =
                 read_state(&file, key.name(), cosigner.public_key()).map_err(|_| KeeperError::State(file.clone()))?;
             let name = key.name().to_owned();
-            let log = Log { key, file, held: Mutex::new(Some(held)) };
+            let log = WitnessedLog { key, file, held: Mutex::new(Some(held)) };
             if known.insert(name.clone(), log).is_some() {
                 return Err(KeeperError::Twice(name));
             }
@@ -189,17 +189,17 @@ fn read_state(file: &Path, origin: &str, key: &PublicKey) -> Result<(u64, Hash),
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{checkpoint::Signer, merkle::Tree};
+    use crate::ledger::{checkpoint::Signer, merkle::MerkleTree};
 
     struct Scene {
         log: Signer,
-        tree: Tree,
+        tree: MerkleTree,
         directory: tempfile::TempDir,
     }
 
     impl Scene {
         fn new() -> Self {
-            let mut tree = Tree::default();
+            let mut tree = MerkleTree::default();
             (0..20_u8).for_each(|n| tree.push(leaf_hash(&[n])));
             Self {
                 log: Signer::from_seed("log.example/1", &[1; 32]).unwrap(),

@@ -8,12 +8,12 @@ use crate::ledger::{
     note::parse_size,
 };
 
-/// Most hashes of a proof.
-const MOST_PROOF: usize = 63;
+/// Hashes of a proof.
+const MAX_PROOF: usize = 63;
 /// Type of the body that names a witness's size.
 pub const SIZE_TYPE: &str = "text/x.tlog.size";
 /// Bytes of a request: a proof, and a checkpoint with more signatures than anybody makes.
-pub const MOST_BYTES: usize = 64 * 1024;
+pub const MAX_BYTES: usize = 64 * 1024;
 
 /// A log's wish to have a checkpoint cosigned.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,14 +31,14 @@ impl AddCheckpoint {
         format!("old {}\n{proof}\n{}", self.old, self.note)
     }
 
-    /// `None` where the form is not right. Nothing is verified.
+    /// `None` where the form is wrong. Nothing is verified.
     pub fn read(body: &str) -> Option<Self> {
         let (head, note) = body.split_once("\n\n")?;
         let mut lines = head.split('\n');
         let old = parse_size(lines.next()?.strip_prefix("old ")?)?;
         let hash = |line: &str| BASE64_STANDARD.decode(line).ok()?.try_into().ok();
         let proof = lines.map(hash).collect::<Option<Vec<Hash>>>()?;
-        if proof.len() > MOST_PROOF {
+        if proof.len() > MAX_PROOF {
             return None;
         }
         Checkpoint::read(SignedNote::parse(note).ok()?.text).ok()?;

@@ -37,7 +37,7 @@ use zeroize::Zeroizing;
 
 use super::{
     keeper::{Keeper, KeeperError, Verdict},
-    request::{MOST_BYTES, SIZE_TYPE},
+    request::{MAX_BYTES, SIZE_TYPE},
 };
 use crate::{
     clock::Clock,
@@ -175,7 +175,7 @@ async fn connection(stream: TcpStream, acceptor: &TlsAcceptor, router: Router) {
 }
 
 async fn add_checkpoint(State(keeper): State<Arc<Keeper>>, body: Body) -> Response {
-    let body = match timeout(PATIENCE, axum::body::to_bytes(body, MOST_BYTES)).await {
+    let body = match timeout(PATIENCE, axum::body::to_bytes(body, MAX_BYTES)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),

@@ -1,5 +1,5 @@
-//! The machine is gone: what was acknowledged comes back from a base copy and the stream, and damage is told with its
-//! place.
+//! The machine is gone: what was acknowledged comes back from a base copy and the stream, and damage is reported with
+//! its place.
 
 use std::{
     fs,
@@ -156,7 +156,8 @@ async fn checkpoint(client: &Client) -> Checkpoint {
     Checkpoint::verify(&text.text(), &PublicKey::parse(key.text().trim()).unwrap()).unwrap()
 }
 
-/// Writes under load, with a base copy meanwhile, besides the stream or as its new base; kills, destroys, restores. Answers what was lost.
+/// Writes under load, with a base copy meanwhile, besides the stream or as its new base; kills, destroys, restores.
+/// Returns what was lost.
 async fn disaster(seed: u64, defect: Option<&str>) -> Vec<String> {
     let site = Site::new().await;
     let mut running = crash::serve(&site.premises, defect).await;

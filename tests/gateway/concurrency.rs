@@ -59,7 +59,7 @@ fn lock(books: &Mutex<Books>) -> std::sync::MutexGuard<'_, Books> {
     books.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Holds the books against the versions that are kept; answers what is wrong.
+/// Holds the books against the versions that are kept; returns what is wrong.
 fn faults(books: &Books, history: &[Seen]) -> Vec<String> {
     let mut wrong = Vec::new();
     let kept: BTreeMap<i64, &Seen> = history.iter().map(|seen| (seen.version, seen)).collect();
@@ -119,7 +119,7 @@ async fn write(client: Client, record: String, number: usize, updates: usize, bo
     }
 }
 
-/// So many writers at once, and eight readers; answers what was wrong, and how often a writer was told to read again.
+/// So many writers at once, and eight readers; returns what was wrong, and how often a writer was told to read again.
 async fn contend(writers: usize, updates: usize, defect: Option<&str>) -> (Vec<String>, usize) {
     let directory = tempfile::tempdir().unwrap();
     let premises = crash::premises(directory.path()).await;

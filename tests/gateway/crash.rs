@@ -277,7 +277,7 @@ async fn transfer(a: &Client, b: &Client, record: Uuid, books: &Mutex<Books>) ->
     true
 }
 
-/// Holds the books against the database; answers what is wrong.
+/// Holds the books against the database; returns what is wrong.
 async fn audit(premises: &Premises, books: &Books) -> Vec<String> {
     // Opening rebuilds the tree from the entries and holds it against the head.
     let gateway = match Gateway::open(premises.config.clone(), Clock::system()).await {
@@ -312,7 +312,7 @@ async fn audit(premises: &Premises, books: &Books) -> Vec<String> {
     wrong
 }
 
-/// Kills the gateway so many times, and with a server of its own at every second time PostgreSQL first; answers what
+/// Kills the gateway so many times, and with a server of its own at every second time PostgreSQL first; returns what
 /// was wrong in the end.
 async fn crash(
     kills: usize,

@@ -99,7 +99,7 @@ async fn second_officer(stage: &Stage, party: &Party) -> Party {
     stage.world.add_terminal(&format!("{}-2", party.name), &party.code, "o2").await.unwrap()
 }
 
-/// Asks and approves; answers the list as it is then.
+/// Asks and approves; returns the list as it is then.
 async fn dispose(stage: &Stage, party: &Party, records: &[&str]) -> Value {
     let asked = ask(party, records).await;
     assert_eq!(asked.status, 201, "{}", asked.text());

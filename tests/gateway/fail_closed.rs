@@ -77,7 +77,7 @@ async fn the_same_requests_disclose_while_the_ledger_writes() {
     assert!(view(&center, &record).await.text().contains("髙橋"));
 }
 
-/// Views a record while the disk is full. Answers the first refusal, and how many of the ledger entries that answers
+/// Views a record while the disk is full. Returns the first refusal, and how many of the ledger entries that answers
 /// with record data named are not in the ledger.
 async fn full_disk(defect: Option<&str>) -> (Option<Reply>, usize) {
     let directory = tempfile::tempdir().unwrap();

@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 use crate::{crash, harness::*};
 
-/// Registers under a key; answers whatever the gateway says.
+/// Registers under a key; returns whatever the gateway says.
 async fn register_as(client: &Client, key: &str) -> Reply {
     let sent = client.post("/v1/records").header("idempotency-key", key).xml(family(CITY_A).to_xml());
     sent.send().await.unwrap()
@@ -79,7 +79,7 @@ fn library(name: &str) -> String {
     found.unwrap_or_else(|| panic!("{name} is not installed: run `make needs`"))
 }
 
-/// Views a record until it is shown; answers how often it was refused before.
+/// Views a record until it is shown; returns how often it was refused before.
 async fn until_shown(party: &Party, record: &str) -> usize {
     for refused in 0..200 {
         if view(party, record).await.status == 200 {
@@ -90,7 +90,7 @@ async fn until_shown(party: &Party, record: &str) -> usize {
     panic!("it does not recover");
 }
 
-/// Registers the terminal `desk` and signs the officer `d1` in at it; answers the session's token.
+/// Registers the terminal `desk` and signs the officer `d1` in at it; returns the session's token.
 async fn at_a_desk(premises: &Premises, operator: &Client, city: &Party) -> String {
     let staff = j!({ "id": "d1", "name": "執務 担当", "roles": ["caseworker"], "password": "correct horse battery" });
     let administrator = crash::client(premises, premises.config.listen, &city.name, "admin");

@@ -29,7 +29,7 @@ fn cheats(module: &str) -> Vec<Cheat> {
         .collect()
 }
 
-/// Compiles the crate with one module of cheats; answers the codes of errors by line of `cheats.rs`.
+/// Compiles the crate with one module of cheats; returns the codes of errors by line of `cheats.rs`.
 fn compile(module: &str) -> HashMap<u64, Vec<String>> {
     let output = Command::new(env!("CARGO"))
         .args(["rustc", "--package", "tsunagi", "--lib", "--locked", "--offline", "--message-format=json", "--"])

@@ -69,7 +69,7 @@ pub fn family(municipality: &str) -> Family {
     }
 }
 
-/// Registers a family; answers the record's id.
+/// Registers a family; returns the record's id.
 pub async fn register(party: &Party, family: &Family) -> String {
     let reply = party.client.post("/v1/records").xml(family.to_xml()).send().await.unwrap();
     assert_eq!(reply.status, 201, "{}", reply.text());

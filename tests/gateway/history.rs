@@ -152,7 +152,7 @@ async fn an_answer_from_before_an_acknowledged_change_is_caught() {
     assert_eq!(history.verdict(), Ok(()));
 
     let mut planted = 0;
-    // A search stands at every other place.
+    // There is a search at every other place.
     for at in (2..history.calls.len()).step_by(2) {
         let remembered = history.calls[at - 2].op.outcome.clone();
         if remembered != history.calls[at].op.outcome {

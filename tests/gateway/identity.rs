@@ -13,7 +13,7 @@ use tsunagi::{
     error::Error,
     identity::{
         certificate::{ORGANIZATION_URI, TerminalCertificate},
-        directory::{Officer, TerminalKind},
+        directory::{OfficerClaim, TerminalKind},
         verifier::TerminalVerifier,
     },
     journal::journal::Effect,
@@ -175,7 +175,7 @@ async fn of_two_registrations_in_one_transaction_one_is_refused() {
         not_after: gateway.clock.now().plus(time::Duration::days(1)),
     };
     let caller = || {
-        let officer = Officer::Named(OPERATOR_OFFICER);
+        let officer = OfficerClaim::Named(OPERATOR_OFFICER);
         let (now, request) = (gateway.clock.now(), gateway.clock.new_id());
         gateway.directory().recognize(&operator, &officer, now, request).unwrap()
     };

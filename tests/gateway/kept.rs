@@ -1,8 +1,8 @@
 //! Stores that earlier versions of the program wrote (`tests/kept`): this one opens each, everything is there, the ledger
 //! verifies, and life goes on.
 //!
-//! The gateway's clock stands some minutes after a store was made, as at an upgrade: what was open then is open. The
-//! terminals are those that the database knows, with certificates that the test makes for their serials.
+//! The gateway's clock is some minutes after the time when a store was made, as at an upgrade: what was open then is
+//! open. The terminals are those that the database knows, with certificates that the test makes for their serials.
 
 use std::{
     fs,
@@ -80,8 +80,8 @@ fn inflated(file: &Path) -> Vec<u8> {
     output.stdout
 }
 
-/// Certificates of the server and of every terminal, with the serials by which the database knows them. They are valid on
-/// the day when the store was made, where the gateway's clock stands, and today, where the clock of its callers does.
+/// Certificates of the server and of every terminal, with the serials by which the database knows them. They are valid
+/// on the day when the store was made, which is the gateway's time, and today, which is its callers'.
 fn certify(certs: &Path, contents: &Value, made: OffsetDateTime) {
     let key = KeyPair::from_pem(&fs::read_to_string(certs.join("ca.key")).unwrap()).unwrap();
     let issuer = Issuer::from_ca_cert_pem(&fs::read_to_string(certs.join("ca.crt")).unwrap(), key).unwrap();
@@ -344,7 +344,7 @@ fn lack(kept: &Value, now: &Value) -> Option<String> {
     }
 }
 
-/// Opens a store and looks after everything; answers what does not hold.
+/// Opens a store and looks at everything in it; returns what does not hold.
 async fn opened_and_checked(unpacked: Unpacked) -> Holds<Opened> {
     let opened = Opened::serve(unpacked).await?;
     let held = opened.check().await;

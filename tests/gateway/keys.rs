@@ -55,7 +55,7 @@ async fn keys(operator: &Client) -> Value {
     json(&reply)
 }
 
-/// Looks at the keys until they are as wanted.
+/// Looks at the keys until they are as expected.
 async fn keys_until(operator: &Client, wanted: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..6_000 {
         let now = keys(operator).await;
@@ -93,7 +93,7 @@ async fn let_keys_change(database: &Path) {
     pool.close().await;
 }
 
-/// Asks one thing after another until told to stop; answers how many came well.
+/// Asks one thing after another until it is to stop; returns how many came well.
 async fn load(city: Client, far: Client, seed: u64, stop: Arc<AtomicBool>, done: Arc<AtomicUsize>) {
     let mut people = People::seeded(seed);
     while !stop.load(Ordering::SeqCst) {

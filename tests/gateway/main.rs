@@ -31,6 +31,7 @@ mod postgres_schema;
 mod programs;
 mod register_and_update;
 mod search;
+mod sentences;
 mod settings;
 mod shield;
 mod snapshot;

@@ -7,11 +7,11 @@ use tsunagi::{
     cli::schemas::files,
     domain::format::{
         NAMESPACE, ROOT,
-        definition::{Content, Field},
+        definition::{Field, FieldContent},
         lexical::Lexical,
         publish::json_schema,
         sections::SECTIONS,
-        validate::MOST_FAULTS,
+        validate::MAX_FAULTS,
     },
     wire::{json, xml},
 };
@@ -56,9 +56,9 @@ impl Tree {
 
 fn sample(field: &Field) -> Vec<Tree> {
     let one = match field.content {
-        Content::Children(children) => Tree::Parent(field.name.into(), children.iter().flat_map(sample).collect()),
-        Content::Code(list) => Tree::Text(field.name.into(), list.codes[0].0.into()),
-        Content::Text(lexical) => Tree::Text(
+        FieldContent::Children(children) => Tree::Parent(field.name.into(), children.iter().flat_map(sample).collect()),
+        FieldContent::Code(list) => Tree::Text(field.name.into(), list.codes[0].0.into()),
+        FieldContent::Text(lexical) => Tree::Text(
             field.name.into(),
             match lexical {
                 Lexical::Line(_) | Lexical::Text(_) => "架空の文",
@@ -102,7 +102,7 @@ fn object_of(children: &[Tree], fields: &[&Field]) -> Option<Value> {
         let value = match child {
             Tree::Text(_, text) => Value::String(text.clone()),
             Tree::Parent(_, inner) => match field.map(|field| field.content) {
-                Some(Content::Children(fields)) => object_of(inner, &fields.iter().collect::<Vec<_>>())?,
+                Some(FieldContent::Children(fields)) => object_of(inner, &fields.iter().collect::<Vec<_>>())?,
                 _ => object_of(inner, &[])?,
             },
         };
@@ -452,26 +452,26 @@ fn a_document_with_more_faults_than_are_told_costs_no_more() {
         json::read(document.to_string().replace("\"NAMED\"", &named).as_bytes()).err().unwrap_or_default()
     };
     let arrays = |count: usize| format!("[{}]", vec!["[]"; count].join(","));
-    // A fault for each as long as they are told.
-    for count in [1, MOST_FAULTS - 1, MOST_FAULTS] {
+    // A fault for each as long as they are reported.
+    for count in [1, MAX_FAULTS - 1, MAX_FAULTS] {
         assert_eq!(shields(arrays(count)).len(), count);
     }
-    assert_eq!(shields(arrays(700_000)).len(), MOST_FAULTS);
+    assert_eq!(shields(arrays(700_000)).len(), MAX_FAULTS);
     // Those of the form and those of the content are one list.
     let codes = |count: usize| format!("[[],{}]", vec!["\"\""; count].join(","));
-    assert_eq!(shields(codes(MOST_FAULTS - 2)).len(), MOST_FAULTS - 1);
-    assert_eq!(shields(codes(MOST_FAULTS + 2)).len(), MOST_FAULTS);
-    // Wherever they stand: members that must be arrays, and none that may be one.
+    assert_eq!(shields(codes(MAX_FAULTS - 2)).len(), MAX_FAULTS - 1);
+    assert_eq!(shields(codes(MAX_FAULTS + 2)).len(), MAX_FAULTS);
+    // Wherever they are: members that must be arrays, and none that may be one.
     let members = |value: &str, count: usize| {
         let members: Vec<String> = (0..count).map(|n| format!("\"a{n}\":{value}")).collect();
         let text = format!("{{\"format\":\"{NAMESPACE}\",\"index\":{{{}}}}}", members.join(","));
         json::read(text.as_bytes()).err().unwrap_or_default().len()
     };
     for value in ["[]", "[[]]", "{}", "\"x\""] {
-        assert_eq!(members(value, 100_000), MOST_FAULTS, "{value}");
+        assert_eq!(members(value, 100_000), MAX_FAULTS, "{value}");
     }
     let xml = format!("<{ROOT} xmlns=\"{NAMESPACE}\">{}</{ROOT}>", "<x/>".repeat(300_000));
-    assert_eq!(xml::read(xml.as_bytes()).err().unwrap_or_default().len(), MOST_FAULTS);
+    assert_eq!(xml::read(xml.as_bytes()).err().unwrap_or_default().len(), MAX_FAULTS);
 }
 
 #[test]

@@ -299,7 +299,7 @@ impl Troubled {
         self.network.iter().for_each(Network::heal);
     }
 
-    /// Plays histories; answers how many were not linearizable.
+    /// Plays histories; returns how many were not linearizable.
     async fn play(self, count: u32) -> u32 {
         let mut running = self.serve().await;
         let desks = clients::desks_at_two_nodes(&self.stage, self.node.listen, self.node.monitor);

@@ -93,11 +93,11 @@ async fn the_page_loads_nothing_from_elsewhere() {
 #[test]
 fn every_error_code_is_documented() {
     let documented = include_str!("../../docs/errors.md");
-    let code = regex::Regex::new(r#"Told::new\(\s*\d{3},\s*"([a-z_]+)""#).unwrap();
+    let code = regex::Regex::new(r#"Problem::new\(\s*\d{3},\s*"([a-z_]+)""#).unwrap();
     let tables = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/error")).unwrap();
     let source: String = tables.map(|table| std::fs::read_to_string(table.unwrap().path()).unwrap()).collect();
     let codes: Vec<&str> = code.captures_iter(&source).map(|found| found.get(1).unwrap().as_str()).collect();
-    assert_eq!(codes.len(), source.matches("Told::new(").count(), "{codes:?}");
+    assert_eq!(codes.len(), source.matches("Problem::new(").count(), "{codes:?}");
     for code in codes {
         assert!(documented.contains(&format!("`{code}`")), "docs/errors.md does not explain {code}");
     }

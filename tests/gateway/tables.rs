@@ -19,7 +19,7 @@ use tsunagi_testkit::world::Party;
 
 use crate::harness::*;
 
-fn hold_against(name: &str, table: &str) {
+pub fn hold_against(name: &str, table: &str) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/tables").join(name);
     if std::env::var_os("UPDATE_TABLES").is_some() {
         fs::write(&file, table).unwrap();

@@ -18,7 +18,7 @@ use tsunagi::{
     gateway::Gateway,
     keys::keyring::Keyring,
     ledger::{
-        audit::{Against, Audited, Auditor, Finding, Row, RowFault},
+        audit::{Against, Audited, Auditor, Finding, LedgerRow, RowFault},
         checkpoint::{SignedNote, Signer},
         cosignature::Cosigner,
         entry::{Act, Entry, Logged, RecordRef},
@@ -58,26 +58,26 @@ fn ways() -> Vec<Way> {
     COLUMNS.into_iter().map(Way::Edit).chain(others).collect()
 }
 
-/// What stands in the place of row `at` (and the next, for a swap) afterwards; `None` where the way does nothing there.
-fn tampered(rows: &[Row], at: usize, way: Way) -> Option<(usize, Vec<Row>)> {
+/// What is in the place of row `at` (and the next, for a swap) afterwards; `None` where the way does nothing there.
+fn tampered(rows: &[LedgerRow], at: usize, way: Way) -> Option<(usize, Vec<LedgerRow>)> {
     let row = rows[at].clone();
     Some(match way {
         Way::Edit(column) => (1, vec![edited(row, column)]),
         Way::NoteRemoved => {
             row.sealed_note.as_ref()?;
-            (1, vec![Row { sealed_note: None, ..row }])
+            (1, vec![LedgerRow { sealed_note: None, ..row }])
         }
         Way::Delete => (1, Vec::new()),
         Way::Duplicate => (1, vec![row.clone(), row]),
         Way::Swap => {
             let next = rows.get(at + 1)?.clone();
             let (here, there) = (row.position, next.position);
-            (2, vec![Row { position: here, ..next }, Row { position: there, ..row }])
+            (2, vec![LedgerRow { position: here, ..next }, LedgerRow { position: there, ..row }])
         }
     })
 }
 
-fn edited(mut row: Row, column: &str) -> Row {
+fn edited(mut row: LedgerRow, column: &str) -> LedgerRow {
     let flip = |bytes: Option<Vec<u8>>| match bytes {
         Some(mut bytes) => {
             bytes[0] ^= 1;
@@ -104,7 +104,7 @@ fn edited(mut row: Row, column: &str) -> Row {
 /// A ledger in a database, as the journal wrote it, with what an auditor has.
 struct Ledger {
     directory: TempDir,
-    rows: Vec<Row>,
+    rows: Vec<LedgerRow>,
     head: (u64, Hash),
     witness: Cosigner,
 }
@@ -204,7 +204,7 @@ fn logged(clock: &Clock, number: usize) -> Logged {
     }
 }
 
-async fn read(database: &Path) -> (Vec<Row>, (u64, Hash)) {
+async fn read(database: &Path) -> (Vec<LedgerRow>, (u64, Hash)) {
     let mut tx = reading::open(database.to_str().unwrap()).await.unwrap().read().await.unwrap();
     let rows = store::ledger::rows_from(&mut tx, NODE, i64::MIN, u32::MAX).await.unwrap();
     let head = store::ledger::head(&mut tx, NODE).await.unwrap().unwrap();
@@ -226,7 +226,7 @@ async fn open_up(database: &Path) -> SqlitePool {
     pool
 }
 
-async fn exchange(pool: &SqlitePool, out: &[Row], back: &[Row]) {
+async fn exchange(pool: &SqlitePool, out: &[LedgerRow], back: &[LedgerRow]) {
     let mut tx = pool.begin().await.unwrap();
     for row in out {
         let deleted = sqlx::query("DELETE FROM ledger WHERE node = $1 AND position = $2")
@@ -258,8 +258,8 @@ async fn exchange(pool: &SqlitePool, out: &[Row], back: &[Row]) {
     tx.commit().await.unwrap();
 }
 
-/// The verdict over a log in which, from row `at` on, other rows stand.
-fn judge(auditor: &Auditor<'_>, replaced: Vec<Row>, rest: &[Row]) -> Result<Audited, Finding> {
+/// The verdict over a log in which, from row `at` on, there are other rows.
+fn judge(auditor: &Auditor<'_>, replaced: Vec<LedgerRow>, rest: &[LedgerRow]) -> Result<Audited, Finding> {
     let mut auditor = auditor.clone();
     for row in replaced.iter().chain(rest) {
         auditor.push(row)?;
@@ -417,7 +417,7 @@ async fn what_is_done_to_the_whole_log_is_found_by_checkpoints_and_witnesses() {
     pool.close().await;
     let error = ledger.verify(&cut, Some(&witnessed), None).await.unwrap_err();
     assert!(error.contains(&format!("position {}: the entries from here on were cut off", size - 5)), "{error}");
-    // By itself the database is without fault: only what others hold tells.
+    // By itself the database is without fault: only what others hold shows it.
     assert!(ledger.verify(&cut, None, None).await.unwrap().contains("nothing but the database vouches"));
 
     // The whole database set back to an earlier copy.

@@ -171,7 +171,7 @@ async fn stage(hidden: &str, content: &Family) -> (Stage, Party, String) {
     (stage, caller, record)
 }
 
-/// Plays the same acts in two worlds; answers the first on which they differ.
+/// Plays the same acts in two worlds; returns the first on which they differ.
 async fn difference(hidden: &str, acts: &[Act]) -> Option<String> {
     let mut unrelated = family(CITY_A);
     (unrelated.child, unrelated.child_kana) = ("五十嵐 樹".into(), "イガラシ イツキ".into());

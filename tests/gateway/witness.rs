@@ -26,11 +26,11 @@ use tsunagi::{
     ledger::{
         bundle::BundleError,
         checkpoint::{Checkpoint, Signer},
-        cosignature::Trust,
-        merkle::{Hash, Tree, leaf_hash},
+        cosignature::TrustPolicy,
+        merkle::{Hash, MerkleTree, leaf_hash},
     },
     node::open::lock,
-    publish::client::{Answer, WitnessClient},
+    publish::client::{WitnessAnswer, WitnessClient},
     store::{self, reading},
     witness::{
         request::AddCheckpoint,
@@ -105,7 +105,7 @@ impl House {
 
     fn know(&mut self, address: SocketAddr, key: &str) {
         let url = format!("https://localhost:{}", address.port());
-        self.config.ledger.witnesses.push(tsunagi::config::Witness { url, key: key.to_owned(), ca: None });
+        self.config.ledger.witnesses.push(tsunagi::config::LedgerWitness { url, key: key.to_owned(), ca: None });
     }
 
     fn client(&self, address: SocketAddr) -> WitnessClient {
@@ -195,7 +195,7 @@ async fn checkpoints_are_countersigned_and_a_dead_witness_holds_nothing_up() {
     let size = size_of(&world);
     let (_, note) = until("both", async || witnessed(&world, 2).await.filter(|found| found.0 >= size)).await;
     let log = city.client.get("/v1/ledger/key").send().await.unwrap().text();
-    let trust = |needed| Trust::new(&log, &[one_key.clone(), two_key.clone()], Some(needed)).unwrap();
+    let trust = |needed| TrustPolicy::new(&log, &[one_key.clone(), two_key.clone()], Some(needed)).unwrap();
     assert_eq!(trust(2).verify(&note).unwrap().by.len(), 2);
     let metrics = monitor(&world, "/metrics").await;
     assert!(metrics.contains("tsunagi_witness_lag_entries{witness=\"witness.example/2\"} 0"), "{metrics}");
@@ -231,12 +231,12 @@ async fn checkpoints_are_countersigned_and_a_dead_witness_holds_nothing_up() {
 /// A log of twenty entries, by itself.
 struct Log {
     signer: Signer,
-    tree: Tree,
+    tree: MerkleTree,
 }
 
 impl Log {
     fn of(house: &House) -> Self {
-        let mut tree = Tree::default();
+        let mut tree = MerkleTree::default();
         (0..20_u8).for_each(|number| tree.push(leaf_hash(&[number])));
         Self { signer: house.log(&house.config.log_origin), tree }
     }
@@ -312,22 +312,22 @@ async fn a_witness_process_keeps_what_it_signed_through_a_kill() {
     let witness = Process::start(&house, &config, None).await;
     let client = house.client(witness.address);
     let ask = async |client: &WitnessClient, request: AddCheckpoint| client.add_checkpoint(&request).await.unwrap();
-    assert!(matches!(ask(&client, log.request(0, 7)).await, Answer::Signed(_)));
-    assert_eq!(ask(&client, log.request(3, 9)).await, Answer::OtherSize(7));
-    assert_eq!(ask(&client, log.forged(7, 9)).await, Answer::NotProved);
-    assert_eq!(ask(&client, log.forged(7, 7)).await, Answer::OtherSize(7));
+    assert!(matches!(ask(&client, log.request(0, 7)).await, WitnessAnswer::Signed(_)));
+    assert_eq!(ask(&client, log.request(3, 9)).await, WitnessAnswer::OtherSize(7));
+    assert_eq!(ask(&client, log.forged(7, 9)).await, WitnessAnswer::NotProved);
+    assert_eq!(ask(&client, log.forged(7, 7)).await, WitnessAnswer::OtherSize(7));
     let other = Signer::from_seed("other.example", &[3; 32]).unwrap().sign(9, [1; 32]);
     let refused = ask(&client, AddCheckpoint { note: other, ..log.request(7, 9) }).await;
-    assert_eq!(refused, Answer::Refused(axum::http::StatusCode::NOT_FOUND));
+    assert_eq!(refused, WitnessAnswer::Refused(axum::http::StatusCode::NOT_FOUND));
     let thief = Signer::from_seed(&house.config.log_origin, &[3; 32]).unwrap().sign(9, log.tree.root_at(9).unwrap());
     let refused = ask(&client, AddCheckpoint { note: thief, ..log.request(7, 9) }).await;
-    assert_eq!(refused, Answer::Refused(axum::http::StatusCode::FORBIDDEN));
+    assert_eq!(refused, WitnessAnswer::Refused(axum::http::StatusCode::FORBIDDEN));
     witness.kill().await;
 
     let witness = Process::start(&house, &config, None).await;
     let client = house.client(witness.address);
-    assert_eq!(ask(&client, log.request(0, 9)).await, Answer::OtherSize(7));
-    assert!(matches!(ask(&client, log.request(7, 12)).await, Answer::Signed(_)));
+    assert_eq!(ask(&client, log.request(0, 9)).await, WitnessAnswer::OtherSize(7));
+    assert!(matches!(ask(&client, log.request(7, 12)).await, WitnessAnswer::Signed(_)));
     assert!(!signs_without_proof(&client, &log, 12).await);
     witness.kill().await;
 
@@ -341,13 +341,13 @@ async fn a_witness_process_keeps_what_it_signed_through_a_kill() {
     let (ca, patience) = (house.path("certs/ca.crt"), Duration::from_secs(20));
     let outsider = WitnessClient::new(&url, &ca, &file("x.crt"), &file("x.key"), patience).unwrap();
     assert!(outsider.add_checkpoint(&log.request(12, 12)).await.is_err());
-    // The twin: a witness that signs without a proof is told from one that does not.
+    // The twin: a witness that signs without a proof is distinguished from one that does not.
     assert!(signs_without_proof(&house.client(witness.address), &log, 12).await);
     witness.kill().await;
 }
 
 async fn signs_without_proof(client: &WitnessClient, log: &Log, held: u64) -> bool {
-    matches!(client.add_checkpoint(&log.forged(held, held + 2)).await.unwrap(), Answer::Signed(_))
+    matches!(client.add_checkpoint(&log.forged(held, held + 2)).await.unwrap(), WitnessAnswer::Signed(_))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -366,18 +366,18 @@ async fn a_database_that_was_set_back_is_not_served_until_an_operator_says_so() 
     }
     house.copy_database("old.db", "tsunagi.db");
 
-    // The file beside the database tells.
+    // The file beside the database shows it.
     let world = house.start().await.unwrap();
     assert!(is_held(&world).await && refuses(&world).await);
     world.stop().await;
-    // It was set back as well: the witness tells.
+    // It was set back as well: the witness shows it.
     let file = house.path("tsunagi.db.witnessed");
     let kept = fs::read(&file).unwrap();
     fs::remove_file(&file).unwrap();
     let world = house.start().await.unwrap();
     assert!(is_held(&world).await && refuses(&world).await);
     world.stop().await;
-    // The witness cannot be reached at the start: it tells as soon as it can.
+    // The witness cannot be reached at the start: it objects as soon as it can be.
     witness.stop().await;
     let world = house.start().await.unwrap();
     assert!(!is_held(&world).await);
@@ -440,7 +440,7 @@ async fn a_log_rewritten_with_its_own_key_is_refused_by_its_witness_and_not_serv
     };
     assert_eq!(ours.size, size);
     let asked = AddCheckpoint { old: size, proof: Vec::new(), note };
-    assert_eq!(house.client(witness.address).add_checkpoint(&asked).await.unwrap(), Answer::OtherSize(size));
+    assert_eq!(house.client(witness.address).add_checkpoint(&asked).await.unwrap(), WitnessAnswer::OtherSize(size));
     world.stop().await;
     // The twin: without its witness the same gateway serves the rewritten log.
     house.config.ledger.witnesses.clear();
@@ -464,7 +464,7 @@ async fn rewrite(database: &Path) {
     let mut tx = reading::open(database.to_str().unwrap()).await.unwrap().read().await.unwrap();
     let rows = store::ledger::rows_from(&mut tx, "node-1", 0, 100_000).await.unwrap();
     drop(tx);
-    let mut tree = Tree::default();
+    let mut tree = MerkleTree::default();
     rows.iter().for_each(|row| tree.push(leaf_hash(&row.body)));
     let root: Hash = tree.root_at(tree.size()).unwrap();
     let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", database.display())).await.unwrap();

@@ -19,8 +19,8 @@ use script::Script;
 const SEEDS: [u64; 3] = [20_270_104, 20_270_111, 20_270_118];
 /// In the index that the watched officers search.
 const RECORDS: u64 = 100_000;
-const LEAST_RECALL: f64 = 0.95;
-const MOST_FALSE: f64 = 0.01;
+const MIN_RECALL: f64 = 0.95;
+const MAX_FALSE: f64 = 0.01;
 
 pub fn run(records: u64) {
     let tested: Vec<Tested> = SEEDS.into_iter().map(Tested::of).collect();
@@ -32,13 +32,13 @@ pub fn run(records: u64) {
     let recall = tested.iter().map(|tested| tested.score.recall()).fold(1.0, f64::min);
     let alarms = tested.iter().map(|tested| tested.score.false_alarms()).fold(0.0, f64::max);
     println!("{:<14} {:>8.2}% {:>13.2}%", "worst", recall * 100.0, alarms * 100.0);
-    println!("{:<14} {:>8.2}% {:>13.2}%\n", "wanted", LEAST_RECALL * 100.0, MOST_FALSE * 100.0);
+    println!("{:<14} {:>8.2}% {:>13.2}%\n", "wanted", MIN_RECALL * 100.0, MAX_FALSE * 100.0);
     enumeration::run(records);
     let can_fail = tested.iter().all(|tested| tested.twin.recall() < tested.score.recall());
     if !can_fail {
         eprintln!("a watch that hears every second search does as well: the measure measures nothing");
     }
-    let suffices = recall >= LEAST_RECALL && alarms <= MOST_FALSE;
+    let suffices = recall >= MIN_RECALL && alarms <= MAX_FALSE;
     if !suffices {
         eprintln!("the watch falls short");
     }

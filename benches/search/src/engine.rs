@@ -20,7 +20,7 @@ use crate::{
     queries::Class,
 };
 
-pub const MOST_HITS: usize = 50;
+pub const MAX_HITS: usize = 50;
 const BATCH: u64 = 65_536;
 
 /// An index over the first records of a population.
@@ -70,7 +70,7 @@ pub fn search(index: &SearchIndex, query: &Query) -> Found<()> {
     index.search(
         query,
         &caller,
-        MOST_HITS,
+        MAX_HITS,
         |facts: &RecordFacts| {
             if facts.searchable { Findable::Shown(()) } else { Findable::Absent }
         },

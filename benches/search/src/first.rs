@@ -15,9 +15,9 @@ const RECORDS: u64 = 1_000_000;
 const SAMPLED: usize = 2_000;
 const SEED: u64 = 41;
 /// Kanji that must be left of a name.
-const LEAST_KANJI: usize = 3;
+const MIN_KANJI: usize = 3;
 /// Of what the best order could.
-const LEAST_OF_CEILING: f64 = 0.98;
+const MIN_OF_CEILING: f64 = 0.98;
 
 /// Which letter was not heard.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ struct Firsts {
     asked: usize,
     /// The record meant comes first.
     first: usize,
-    /// Another child of the very same written name and birth year does: nothing that was asked tells them apart.
+    /// Another child of the very same written name and birth year does: nothing that was asked distinguishes them.
     namesake: usize,
     too_many: usize,
     /// Another child whose name answers as well does.
@@ -64,7 +64,7 @@ pub fn run(population: &Population) {
         percent((all.first + all.namesake) as f64),
         percent(all.ceiling)
     );
-    if (all.first as f64) < all.ceiling * LEAST_OF_CEILING {
+    if (all.first as f64) < all.ceiling * MIN_OF_CEILING {
         eprintln!("the right record comes first too seldom");
         std::process::exit(1);
     }
@@ -108,7 +108,7 @@ fn holds(sample: &Sample, fragment: &str) -> bool {
 fn half_heard(sample: &Sample, unheard: Unheard, random: &mut fastrand::Rng) -> Asked {
     let kanji: Vec<char> = sample.surname.kanji.chars().chain(sample.given.kanji.chars()).collect();
     let kana = || sample.surname.kana.chars().chain(sample.given.kana.chars()).collect();
-    let mut letters: Vec<char> = if kanji.len() > LEAST_KANJI { kanji } else { kana() };
+    let mut letters: Vec<char> = if kanji.len() > MIN_KANJI { kanji } else { kana() };
     match unheard {
         Unheard::First => drop(letters.remove(0)),
         Unheard::Inner => {

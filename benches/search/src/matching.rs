@@ -11,9 +11,9 @@ use tsunagi::search::{explain::explain, pattern::Rank};
 use crate::peers::{postgres::Server, sqlite::Database};
 
 const PAIRS: &str = include_str!("../../../tests/matching/pairs.tsv");
-const LEAST_RECALL: f64 = 0.99;
-const LEAST_RECALL_OF_CLASS: f64 = 0.97;
-const MOST_MISTAKEN: f64 = 0.001;
+const MIN_RECALL: f64 = 0.99;
+const MIN_RECALL_OF_CLASS: f64 = 0.97;
+const MAX_MISTAKEN: f64 = 0.001;
 const TOGETHER: usize = 1_000;
 
 struct Pair {
@@ -130,7 +130,7 @@ fn line(name: &str, pairs: &[Pair], matchers: &[Matcher], counts: impl Fn(&Pair)
 
 fn suffices(pairs: &[Pair], own: &Matcher) -> bool {
     let of_class = |class| share(pairs, own, |pair| pair.same && pair.class == class);
-    share(pairs, own, |pair| pair.same) >= LEAST_RECALL
-        && classes(pairs, true).into_iter().all(|class| of_class(class) >= LEAST_RECALL_OF_CLASS)
-        && share(pairs, own, |pair| !pair.same) <= MOST_MISTAKEN
+    share(pairs, own, |pair| pair.same) >= MIN_RECALL
+        && classes(pairs, true).into_iter().all(|class| of_class(class) >= MIN_RECALL_OF_CLASS)
+        && share(pairs, own, |pair| !pair.same) <= MAX_MISTAKEN
 }

@@ -6,7 +6,7 @@ use crate::{
     ledger::{
         bundle::{self, BundleError},
         checkpoint::Checkpoint,
-        cosignature::{Trust, Vouched},
+        cosignature::{TrustPolicy, Vouched},
     },
 };
 
@@ -34,7 +34,7 @@ pub struct VerifiedBundle {
 ///
 /// # Errors
 /// The first thing that does not hold, naming the file.
-pub fn verify_bundle(trust: &Trust, bytes: &[u8]) -> Result<VerifiedBundle, BundleRefuted> {
+pub fn verify_bundle(trust: &TrustPolicy, bytes: &[u8]) -> Result<VerifiedBundle, BundleRefuted> {
     let (about, files) = bundle::read(bytes, &trust.log)?;
     let evidence = files.get(bundle::EVIDENCE).ok_or_else(|| BundleError::Missing(bundle::EVIDENCE.to_owned()))?;
     let evidence: Evidence = serde_json::from_slice(evidence).map_err(|_| BundleRefuted::Form)?;

@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use crate::{
     ledger::{
-        audit::{Against, Audited, Auditor, Finding, Row},
+        audit::{Against, Audited, Auditor, Finding, LedgerRow},
         checkpoint::{Checkpoint, CheckpointError},
-        cosignature::{Trust, Vouched},
+        cosignature::{TrustPolicy, Vouched},
         entry::Entry,
         merkle::Hash,
     },
@@ -64,7 +64,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    fn takes(&self, row: &Row) -> bool {
+    fn takes(&self, row: &LedgerRow) -> bool {
         let asked = self.organization.is_some() || self.record.is_some();
         asked
             && self.organization.as_ref().is_none_or(|organization| row.is_party(organization))
@@ -73,7 +73,7 @@ impl Selection {
 }
 
 /// Whether an entry is about a record without being of one: refused attempts are.
-fn names(row: &Row, record: Uuid) -> bool {
+fn names(row: &LedgerRow, record: Uuid) -> bool {
     serde_json::from_slice::<Entry>(&row.body)
         .is_ok_and(|entry| entry.subject.as_deref() == Some(record.to_string().as_str()))
 }
@@ -109,13 +109,13 @@ pub struct Report {
 }
 
 /// Where rows come from.
-enum Source {
+enum RowSource {
     Database(Box<Tx>),
     Export(Box<dyn BufRead>, PathBuf),
 }
 
 /// A log's name and what its head row says.
-struct Log {
+struct LogHead {
     node: String,
     head: Option<(u64, Hash)>,
     /// Rows that the table holds under this node; `None` for a file.
@@ -128,7 +128,7 @@ struct Log {
 ///
 /// # Errors
 /// The first thing that does not hold.
-pub async fn verify(trust: &Trust, whole: &Whole, selection: &Selection) -> Result<Report, NotVerified> {
+pub async fn verify(trust: &TrustPolicy, whole: &Whole, selection: &Selection) -> Result<Report, NotVerified> {
     let (checkpoints, vouched) = checkpoints(trust, &whole.checkpoint)?;
     let (mut source, log) = open(whole).await?;
     let heads = vouched.as_ref().map(|vouched| (vouched.size(), vouched.root())).into_iter().chain(log.head);
@@ -158,7 +158,7 @@ pub async fn verify(trust: &Trust, whole: &Whole, selection: &Selection) -> Resu
 }
 
 /// Every checkpoint must be the log's; at least one must be vouched for by enough witnesses.
-fn checkpoints(trust: &Trust, files: &[PathBuf]) -> Result<(Vec<(u64, Hash)>, Option<Vouched>), NotVerified> {
+fn checkpoints(trust: &TrustPolicy, files: &[PathBuf]) -> Result<(Vec<(u64, Hash)>, Option<Vouched>), NotVerified> {
     let (mut all, mut newest, mut refused): (Vec<_>, Option<Vouched>, _) = (Vec::new(), None, None);
     for file in files {
         let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, error))?;
@@ -204,7 +204,7 @@ fn unreadable(file: &Path, error: impl std::fmt::Display) -> NotVerified {
     NotVerified::File(file.to_owned(), error.to_string())
 }
 
-async fn open(whole: &Whole) -> Result<(Source, Log), NotVerified> {
+async fn open(whole: &Whole) -> Result<(RowSource, LogHead), NotVerified> {
     match (&whole.database, &whole.export) {
         (Some(database), _) => open_database(database, whole.node.as_deref()).await,
         (None, Some(file)) => open_export(file),
@@ -212,7 +212,7 @@ async fn open(whole: &Whole) -> Result<(Source, Log), NotVerified> {
     }
 }
 
-async fn open_database(database: &str, node: Option<&str>) -> Result<(Source, Log), NotVerified> {
+async fn open_database(database: &str, node: Option<&str>) -> Result<(RowSource, LogHead), NotVerified> {
     let mut tx = reading::open(database).await?.read().await?;
     let heads = store::ledger::heads(&mut tx).await?;
     let counts = store::ledger::counts(&mut tx).await?;
@@ -232,7 +232,7 @@ async fn open_database(database: &str, node: Option<&str>) -> Result<(Source, Lo
         return Err(NotVerified::NoSuchNode { node, there: names.join(", ") });
     }
     let stray = counts.into_iter().map(|(of, _)| of).find(|of| !heads.iter().any(|head| head.node == *of));
-    Ok((Source::Database(Box::new(tx)), Log { node, head, counted: Some(counted), stray }))
+    Ok((RowSource::Database(Box::new(tx)), LogHead { node, head, counted: Some(counted), stray }))
 }
 
 /// First line of an exported log.
@@ -261,23 +261,33 @@ struct ExportRow {
 }
 
 impl ExportRow {
-    fn of(row: Row) -> Self {
+    fn of(row: LedgerRow) -> Self {
         let encode = |bytes: Vec<u8>| BASE64_STANDARD.encode(bytes);
-        let Row { node, position, id, organization, owner, record, body, sealed_note, owner_salt } = row;
+        let LedgerRow { node, position, id, organization, owner, record, body, sealed_note, owner_salt } = row;
         let (sealed_note, owner_salt) = (sealed_note.map(encode), owner_salt.map(encode));
         Self { node, position, id, organization, owner, record, body: encode(body), sealed_note, owner_salt }
     }
 
-    fn into_row(self) -> Option<Row> {
+    fn into_row(self) -> Option<LedgerRow> {
         let decode = |text: String| BASE64_STANDARD.decode(text).ok();
         let optional = |text: Option<String>| text.map_or(Some(None), |text| decode(text).map(Some));
         let Self { node, position, id, organization, owner, record, body, sealed_note, owner_salt } = self;
         let (sealed_note, owner_salt) = (optional(sealed_note)?, optional(owner_salt)?);
-        Some(Row { node, position, id, organization, owner, record, body: decode(body)?, sealed_note, owner_salt })
+        Some(LedgerRow {
+            node,
+            position,
+            id,
+            organization,
+            owner,
+            record,
+            body: decode(body)?,
+            sealed_note,
+            owner_salt,
+        })
     }
 }
 
-fn open_export(file: &Path) -> Result<(Source, Log), NotVerified> {
+fn open_export(file: &Path) -> Result<(RowSource, LogHead), NotVerified> {
     let mut lines = BufReader::new(File::open(file).map_err(|error| unreadable(file, error))?);
     let mut first = String::new();
     lines.read_line(&mut first).map_err(|error| unreadable(file, error))?;
@@ -285,13 +295,13 @@ fn open_export(file: &Path) -> Result<(Source, Log), NotVerified> {
     let head = head.ok_or_else(|| unreadable(file, "not an exported ledger"))?;
     let root = BASE64_STANDARD.decode(&head.root).ok().and_then(|root| root.try_into().ok());
     let root = root.ok_or_else(|| unreadable(file, "the root is not a hash"))?;
-    let log = Log { node: head.node, head: Some((head.size, root)), counted: None, stray: None };
-    Ok((Source::Export(Box::new(lines), file.to_owned()), log))
+    let log = LogHead { node: head.node, head: Some((head.size, root)), counted: None, stray: None };
+    Ok((RowSource::Export(Box::new(lines), file.to_owned()), log))
 }
 
-impl Source {
+impl RowSource {
     /// The next rows; of a database those from a position on, of a file those that come.
-    async fn page(&mut self, node: &str, from: i64) -> Result<Vec<Row>, NotVerified> {
+    async fn page(&mut self, node: &str, from: i64) -> Result<Vec<LedgerRow>, NotVerified> {
         match self {
             Self::Database(tx) => Ok(store::ledger::rows_from(tx, node, from, PAGE).await?),
             Self::Export(lines, file) => {

@@ -3,7 +3,7 @@
 use super::{code_lists::CodeList, lexical::Lexical};
 use crate::domain::visibility::ItemGroup;
 
-/// How often an element may stand in its parent.
+/// How often an element may occur in its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occurs {
     Once,
@@ -22,9 +22,9 @@ impl Occurs {
     }
 }
 
-/// What stands inside an element.
+/// What an element contains.
 #[derive(Clone, Copy, Debug)]
-pub enum Content {
+pub enum FieldContent {
     Text(Lexical),
     Code(&'static CodeList),
     Children(&'static [Field]),
@@ -36,7 +36,7 @@ pub struct Field {
     pub name: &'static str,
     pub japanese: &'static str,
     pub occurs: Occurs,
-    pub content: Content,
+    pub content: FieldContent,
 }
 
 /// A top-level part of a record; all of it belongs to one item group.
@@ -46,19 +46,19 @@ pub struct Section {
     pub field: Field,
 }
 
-/// A text element that must stand exactly once.
+/// A text element that must occur exactly once.
 pub const fn text(name: &'static str, japanese: &'static str, lexical: Lexical) -> Field {
-    Field { name, japanese, occurs: Occurs::Once, content: Content::Text(lexical) }
+    Field { name, japanese, occurs: Occurs::Once, content: FieldContent::Text(lexical) }
 }
 
-/// A coded element that must stand exactly once.
+/// A coded element that must occur exactly once.
 pub const fn code(name: &'static str, japanese: &'static str, list: &'static CodeList) -> Field {
-    Field { name, japanese, occurs: Occurs::Once, content: Content::Code(list) }
+    Field { name, japanese, occurs: Occurs::Once, content: FieldContent::Code(list) }
 }
 
-/// An element with elements inside that must stand exactly once.
+/// An element with elements inside that must occur exactly once.
 pub const fn parent(name: &'static str, japanese: &'static str, children: &'static [Field]) -> Field {
-    Field { name, japanese, occurs: Occurs::Once, content: Content::Children(children) }
+    Field { name, japanese, occurs: Occurs::Once, content: FieldContent::Children(children) }
 }
 
 impl Field {

@@ -1,7 +1,7 @@
 //! A document of the national format after it has been validated.
 
 use super::{
-    definition::{Content, Field},
+    definition::{Field, FieldContent},
     sections::SECTIONS,
 };
 use crate::domain::visibility::ItemGroup;
@@ -97,7 +97,7 @@ pub fn section_field(group: ItemGroup) -> Option<&'static Field> {
 /// The definition of a child element by its name.
 pub fn child_field(field: &'static Field, name: &str) -> Option<&'static Field> {
     match field.content {
-        Content::Children(children) => children.iter().find(|child| child.name == name),
-        Content::Text(_) | Content::Code(_) => None,
+        FieldContent::Children(children) => children.iter().find(|child| child.name == name),
+        FieldContent::Text(_) | FieldContent::Code(_) => None,
     }
 }

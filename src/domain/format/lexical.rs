@@ -36,7 +36,7 @@ const FORBIDDEN: &str = "\u{0}-\u{8}\u{B}-\u{1F}\u{7F}-\u{9F}\u{AD}\u{61C}\u{180
 \u{2060}-\u{206F}\u{E000}-\u{F8FF}\u{FEFF}\u{FFF9}-\u{FFFF}\u{F0000}-\u{10FFFF}";
 
 impl Lexical {
-    /// Every kind that stands in the format, for printing schemas.
+    /// Name of the kind in the schemas.
     pub fn name(self) -> String {
         match self {
             Self::Line(max) => format!("Line{max}"),
@@ -94,7 +94,7 @@ impl Lexical {
         }
     }
 
-    /// The rule in words, Japanese and English.
+    /// The rule in words, Japanese and English, as schemas say it.
     pub fn rule(self) -> (String, String) {
         match self {
             Self::Line(max) => (
@@ -128,9 +128,41 @@ impl Lexical {
             Self::OrganizationCode => ("機関コード".into(), "an organization code".into()),
         }
     }
+
+    /// What is asked of the sender of a text in another form: whole sentences about the element of this Japanese name.
+    pub fn request(self, japanese: &str) -> String {
+        const FORBIDDEN_JA: &str = "制御文字・外字・不可視文字は使用できません。";
+        match self {
+            Self::Line(max) => {
+                format!("「{japanese}」は、1～{max}文字の1行で記載してください。{FORBIDDEN_JA}")
+            }
+            Self::Text(max) => format!("「{japanese}」は、1～{max}文字で記載してください。{FORBIDDEN_JA}"),
+            Self::Kana => format!("「{japanese}」は、1～120文字のカナで記載してください。"),
+            Self::Date => format!(
+                "「{japanese}」には、実在する日付を記載してください（例：2018-04-01、H30.4.1、平成30年4月1日）。"
+            ),
+            Self::PartialDate => format!(
+                "「{japanese}」には、実在する日付を記載してください。日または月が不明のときは、年月または年までを記載してください\
+                 （例：2018-04-01、2018-04、H30、平成30年4月）。"
+            ),
+            Self::DateTime => format!("「{japanese}」には、日時を記載してください（例：2018-04-01T09:30）。"),
+            Self::Phone => {
+                format!("「{japanese}」には、電話番号を半角の数字とハイフンの6～20文字で記載してください。")
+            }
+            Self::PostalCode => {
+                format!("「{japanese}」には、郵便番号を半角で記載してください（例：270-1492）。")
+            }
+            Self::MunicipalityCode => {
+                format!("「{japanese}」には、全国地方公共団体コード（検査数字を含む半角数字6桁）を記載してください。")
+            }
+            Self::OrganizationCode => {
+                format!("「{japanese}」には、機関コードを記載してください（例：122327、120006-04）。")
+            }
+        }
+    }
 }
 
-/// Whether a character may stand in no text of the format.
+/// Whether no text of the format may hold this character.
 pub fn is_forbidden(c: char) -> bool {
     matches!(c,
         '\u{0}'..='\u{8}' | '\u{B}'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{AD}' | '\u{61C}' | '\u{180E}'

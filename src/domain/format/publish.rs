@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     NAMESPACE, ROOT, code_lists,
-    definition::{Content, Field, Occurs},
+    definition::{Field, FieldContent, Occurs},
     lexical::Lexical,
     sections::SECTIONS,
 };
@@ -57,9 +57,9 @@ fn write_field(out: &mut String, field: &Field, depth: usize) {
         Occurs::AnyNumber => " minOccurs=\"0\" maxOccurs=\"unbounded\"",
     };
     let type_name = match field.content {
-        Content::Text(lexical) => Some(lexical.name()),
-        Content::Code(list) => Some(list.name.to_owned()),
-        Content::Children(_) => None,
+        FieldContent::Text(lexical) => Some(lexical.name()),
+        FieldContent::Code(list) => Some(list.name.to_owned()),
+        FieldContent::Children(_) => None,
     };
     let type_attribute = type_name.map(|name| format!(" type=\"{name}\"")).unwrap_or_default();
     let _ = writeln!(
@@ -68,7 +68,7 @@ fn write_field(out: &mut String, field: &Field, depth: usize) {
         field.name,
         annotation(field.japanese)
     );
-    if let Content::Children(children) = field.content {
+    if let FieldContent::Children(children) = field.content {
         let _ = writeln!(out, "{indent}  <xs:complexType>\n{indent}    <xs:sequence>");
         for child in children {
             write_field(out, child, depth + 3);
@@ -138,11 +138,11 @@ pub fn json_schema() -> Value {
 
 fn field_schema(field: &Field) -> Value {
     let one = match field.content {
-        Content::Text(lexical) => {
+        FieldContent::Text(lexical) => {
             json!({ "$ref": format!("#/$defs/{}", lexical.name()), "description": field.japanese })
         }
-        Content::Code(list) => json!({ "$ref": format!("#/$defs/{}", list.name), "description": field.japanese }),
-        Content::Children(children) => {
+        FieldContent::Code(list) => json!({ "$ref": format!("#/$defs/{}", list.name), "description": field.japanese }),
+        FieldContent::Children(children) => {
             let properties: serde_json::Map<String, Value> =
                 children.iter().map(|child| (child.name.to_owned(), field_schema(child))).collect();
             let required: Vec<&str> =
@@ -167,11 +167,11 @@ fn field_schema(field: &Field) -> Value {
 fn lexicals() -> BTreeMap<String, Lexical> {
     fn collect(field: &Field, into: &mut BTreeMap<String, Lexical>) {
         match field.content {
-            Content::Text(lexical) => {
+            FieldContent::Text(lexical) => {
                 into.insert(lexical.name(), lexical);
             }
-            Content::Code(_) => {}
-            Content::Children(children) => children.iter().for_each(|child| collect(child, into)),
+            FieldContent::Code(_) => {}
+            FieldContent::Children(children) => children.iter().for_each(|child| collect(child, into)),
         }
     }
     let mut all = BTreeMap::new();

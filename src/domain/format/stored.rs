@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Document, Element,
-    definition::{Content, Field},
+    definition::{Field, FieldContent},
     document::child_field,
     sections::SECTIONS,
 };
@@ -36,8 +36,10 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Document> {
 
 fn from_value(mut value: Value, field: &'static Field) -> Option<Element> {
     match (value.get_mut(1)?.take(), field.content) {
-        (Value::String(text), Content::Text(_) | Content::Code(_)) => Some(Element::Text { name: field.name, text }),
-        (Value::Array(values), Content::Children(_)) => {
+        (Value::String(text), FieldContent::Text(_) | FieldContent::Code(_)) => {
+            Some(Element::Text { name: field.name, text })
+        }
+        (Value::Array(values), FieldContent::Children(_)) => {
             let children = values
                 .into_iter()
                 .filter_map(|value| {

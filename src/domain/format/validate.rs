@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     ROOT,
-    definition::{Content, Field},
+    definition::{Field, FieldContent},
     document::{Document, Element},
     sections::SECTIONS,
 };
@@ -59,9 +59,9 @@ pub enum Order {
 }
 
 /// A report stops after so many faults: the sender mends these and sends again.
-pub const MOST_FAULTS: usize = 100;
+pub const MAX_FAULTS: usize = 100;
 
-/// Reads the children of the root into a document, or says everything that is wrong.
+/// Reads the children of the root into a document, or returns all that is wrong.
 ///
 /// # Errors
 /// The faults in document order, at most 100.
@@ -82,7 +82,7 @@ pub fn validate(root: RawNode, order: Order) -> Result<Document, Vec<Fault>> {
     Ok(Document::new(sections))
 }
 
-/// Reads one section, or says everything that is wrong with it.
+/// Reads one section, or returns all that is wrong with it.
 ///
 /// # Errors
 /// As [`validate`]; no section of the format has the name of the node.
@@ -109,9 +109,9 @@ impl Judge {
         self.faults.push(Fault { line, path: path.to_owned(), rule: rule.into(), message_ja: ja, message_en: en });
     }
 
-    /// So many faults that looking on would only cost.
+    /// Whether a report holds no more faults: to go on would only cost.
     fn is_full(&self) -> bool {
-        self.faults.len() >= MOST_FAULTS
+        self.faults.len() >= MAX_FAULTS
     }
 
     fn children_of(&mut self, node: RawNode, path: &str, fields: &[&'static Field]) -> Vec<Element> {
@@ -124,7 +124,7 @@ impl Judge {
                     line,
                     path,
                     "elements_expected",
-                    "文字ではなく下位の項目が必要です。".into(),
+                    "値ではなく、下位の項目を記載してください。".into(),
                     "Elements are expected here, not text.".into(),
                 );
                 return Vec::new();
@@ -138,14 +138,14 @@ impl Judge {
                 break;
             }
             let Some(position) = fields.iter().position(|field| field.name == child.name) else {
-                // The name itself is not repeated: a misplaced value may stand in its place.
+                // The name itself is not repeated: it may be a misplaced value.
                 let expected = fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
                 self.fault(
                     child.line,
                     path,
                     "unknown_element",
-                    format!("定義のない項目があります。使える項目: {expected}"),
-                    format!("An element that the format does not define. Defined here: {expected}."),
+                    format!("全国共通フォーマットに定義のない項目があります。記載できる項目は {expected} です。"),
+                    format!("The format does not define this element. Defined here: {expected}."),
                 );
                 continue;
             };
@@ -164,8 +164,8 @@ impl Judge {
                     child.line,
                     &child_path,
                     "element_order",
-                    "項目の順序が定義と異なります。".into(),
-                    "The element stands after one that must follow it.".into(),
+                    "項目の順序が全国共通フォーマットの定義と異なります。".into(),
+                    "The element comes after one that must follow it.".into(),
                 );
             }
             furthest = furthest.max(position);
@@ -174,8 +174,8 @@ impl Judge {
                     child.line,
                     &child_path,
                     "element_repeated",
-                    "この項目は1回だけ記載できます。".into(),
-                    "The element may stand only once.".into(),
+                    "この項目は1回しか記載できません。".into(),
+                    "The element may occur only once.".into(),
                 );
             }
             if let Some(element) = self.element(child, &child_path, field) {
@@ -200,28 +200,27 @@ impl Judge {
 
     fn element(&mut self, node: RawNode, path: &str, field: &'static Field) -> Option<Element> {
         match field.content {
-            Content::Children(children) => {
+            FieldContent::Children(children) => {
                 let fields: Vec<&'static Field> = children.iter().collect();
                 let children = self.children_of(node, path, &fields);
                 Some(Element::Parent { name: field.name, children })
             }
-            Content::Text(lexical) => {
+            FieldContent::Text(lexical) => {
                 let line = node.line;
                 let text = self.text_of(node, path)?;
                 if !lexical.accepts(&text) {
-                    let (ja, en) = lexical.rule();
                     self.fault(
                         line,
                         path,
                         "text_form",
-                        format!("「{}」は{ja}で記載してください。", field.japanese),
-                        format!("{} must be {en}.", field.name),
+                        lexical.request(field.japanese),
+                        format!("{} must be {}.", field.name, lexical.rule().1),
                     );
                     return None;
                 }
                 Some(Element::Text { name: field.name, text })
             }
-            Content::Code(list) => {
+            FieldContent::Code(list) => {
                 let line = node.line;
                 let text = self.text_of(node, path)?;
                 if !list.contains(&text) {
@@ -231,8 +230,8 @@ impl Judge {
                         line,
                         path,
                         "code_list",
-                        format!("「{}」のコードにありません。使えるコード: {known}", field.japanese),
-                        format!("Not a code of the list {}. Codes: {known}.", list.name),
+                        format!("「{}」のコードではありません。記載できるコードは {known} です。", field.japanese),
+                        format!("This is not a code of the list {}. Its codes: {known}.", list.name),
                     );
                     return None;
                 }
@@ -249,7 +248,7 @@ impl Judge {
                     node.line,
                     path,
                     "text_expected",
-                    "下位の項目ではなく値が必要です。".into(),
+                    "下位の項目ではなく、値を記載してください。".into(),
                     "A text is expected here, not elements.".into(),
                 );
                 None

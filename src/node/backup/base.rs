@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::{
     BackupError, at, new_key, read_key,
     segment::remove_before,
-    wal::{Committed, Position, WalError, committed_since},
+    wal::{CommittedPages, Position, WalError, committed_since},
 };
 use crate::{
     clock::{Timestamp, unclocked_id},
@@ -28,7 +28,7 @@ use crate::{
         vault::{Key, Place},
     },
     ledger::merkle::Hash,
-    store::{error::StoreError, ledger::Head, open::BUSY},
+    store::{error::StoreError, ledger::LedgerHead, open::BUSY},
 };
 
 const MAGIC: &[u8; 16] = b"tsunagi base  1\n";
@@ -38,7 +38,7 @@ const MANIFEST: u8 = 1;
 const CHUNK: usize = 1 << 20;
 /// Bytes of a sealed chunk; more is damage.
 const LONGEST: usize = CHUNK + 4_096 + (64 << 10);
-/// How often the log is read again where it was begun anew meanwhile. Twice in a row cannot be.
+/// How often the log is read again where it was begun anew meanwhile. It cannot happen twice in a row.
 const TRIES: usize = 4;
 /// A copy in a directory of backups: `tsunagi-TIME-ID.base`.
 const SUFFIX: &str = ".base";
@@ -46,7 +46,7 @@ const REMEDY: &str = "Take another base copy";
 
 /// What a base copy says of itself, sealed at its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct BaseManifest {
     pub id: Uuid,
     /// Microseconds since 1970.
     pub made_at: i64,
@@ -54,14 +54,14 @@ pub struct Manifest {
     pub pages: u32,
     pub sha256: Hash,
     /// Of every node's ledger, at the latest when the copy began: the restored ledgers begin with these.
-    pub heads: Vec<Head>,
+    pub heads: Vec<LedgerHead>,
     /// The line of the stream, and a batch that the copy holds for certain.
     pub line: Option<(Uuid, u64)>,
-    /// Where the write-ahead log stood at the moment of the copy.
+    /// Position in the write-ahead log at the moment of the copy.
     pub(super) position: Option<Position>,
 }
 
-impl Manifest {
+impl BaseManifest {
     pub fn bytes(&self) -> u64 {
         u64::from(self.page_size) * u64::from(self.pages)
     }
@@ -80,13 +80,13 @@ fn chunk_place(name: &String) -> Place<'_> {
 }
 
 /// The database file and its log, held for reading.
-pub struct Source {
+pub struct BackupSource {
     connection: SqliteConnection,
     wal: PathBuf,
     file: Arc<File>,
 }
 
-impl Source {
+impl BackupSource {
     /// Opens a database to read from, beside a gateway that may be serving it.
     ///
     /// # Errors
@@ -114,8 +114,13 @@ impl Source {
     /// however much is written meanwhile.
     ///
     /// # Errors
-    /// The database cannot be read, or the file not be written.
-    pub async fn copy(&mut self, to: &Path, keyring: &Keyring, made_at: Timestamp) -> Result<Manifest, BackupError> {
+    /// The database cannot be read, or the file cannot be written.
+    pub async fn copy(
+        &mut self,
+        to: &Path,
+        keyring: &Keyring,
+        made_at: Timestamp,
+    ) -> Result<BaseManifest, BackupError> {
         let mut tx = self.connection.begin().await?;
         let rows: Vec<(String, i64, Vec<u8>)> =
             sqlx::query_as("/* base_heads */ SELECT node, size, root FROM ledger_heads ORDER BY node")
@@ -125,12 +130,12 @@ impl Source {
             .into_iter()
             .map(|(node, size, root)| {
                 let root = root.try_into().map_err(|_| StoreError::Corrupt("tree head"))?;
-                Ok(Head { node, size: u64::try_from(size).unwrap_or(0), root })
+                Ok(LedgerHead { node, size: u64::try_from(size).unwrap_or(0), root })
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
         let line = super::stream::position_row(&mut tx).await?;
         let id = unclocked_id();
-        let manifest = Manifest {
+        let manifest = BaseManifest {
             id,
             made_at: made_at.as_micros(),
             page_size: 0,
@@ -151,7 +156,7 @@ impl Source {
         Ok(manifest)
     }
 
-    /// Ends reading. Where SQLite has the same database open in this process, keep the file that this answers until
+    /// Ends reading. Where SQLite has the same database open in this process, keep the file that this returns until
     /// that is closed: to close a file takes from its process every lock on it, SQLite's too.
     ///
     /// # Errors
@@ -162,7 +167,7 @@ impl Source {
     }
 }
 
-/// A file beside the database: its name with something behind.
+/// A file beside the database: its name with a suffix.
 pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(suffix);
@@ -170,7 +175,7 @@ pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
 }
 
 /// What the log holds. Read once more where it was begun anew meanwhile: part of the new one would hide behind the old.
-fn overlay(path: &Path) -> Result<Option<(File, Committed)>, BackupError> {
+fn overlay(path: &Path) -> Result<Option<(File, CommittedPages)>, BackupError> {
     let wal = match File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(at(path))?,
@@ -186,7 +191,7 @@ fn overlay(path: &Path) -> Result<Option<(File, Committed)>, BackupError> {
 
 struct Image<'a> {
     file: &'a File,
-    wal: Option<(File, Committed)>,
+    wal: Option<(File, CommittedPages)>,
 }
 
 impl Image<'_> {
@@ -198,7 +203,7 @@ impl Image<'_> {
         let mut header = [0; 100];
         self.file.read_exact_at(&mut header, 0).map_err(at(path))?;
         let [.., high, low] = *header.first_chunk::<18>().unwrap_or(&[0; 18]);
-        // 1 stands for 65536.
+        // 1 means 65536.
         let page_size = match u32::from(u16::from_be_bytes([high, low])) {
             1 => 65_536,
             size => size.max(512),
@@ -217,7 +222,7 @@ impl Image<'_> {
         let mut page = vec![0; page_size as usize];
         let begin = u64::from(number - 1) * u64::from(page_size);
         match self.file.read_exact_at(&mut page, begin) {
-            // SQLite never writes the page in which locks lie, a gibibyte from the beginning.
+            // SQLite never writes the page that holds its locks, a gibibyte from the beginning.
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof && begin == 1 << 30 => {}
             read => read.map_err(at(path))?,
         }
@@ -229,8 +234,8 @@ fn write(
     to: &Path,
     (key, head): (Key, Vec<u8>),
     image: &Image<'_>,
-    mut manifest: Manifest,
-) -> Result<Manifest, BackupError> {
+    mut manifest: BaseManifest,
+) -> Result<BaseManifest, BackupError> {
     let mut out = BufWriter::with_capacity(CHUNK, Replacing::begin(to).map_err(at(to))?);
     out.write_all(manifest.id.as_bytes()).and_then(|()| out.write_all(&head)).map_err(at(to))?;
     let mut chunks = Chunks { out, key, id: manifest.id, number: 0, path: to };
@@ -273,7 +278,7 @@ impl Chunks<'_> {
 }
 
 /// A base copy being read.
-pub(super) struct Reading {
+pub(super) struct BaseReader {
     input: BufReader<File>,
     path: PathBuf,
     key: Key,
@@ -287,7 +292,7 @@ pub(super) fn master_of(path: &Path) -> Result<Option<u32>, BackupError> {
     super::master_of(path, 16, MAGIC)
 }
 
-impl Reading {
+impl BaseReader {
     pub fn open(path: &Path, keyring: &Keyring) -> Result<Self, BackupError> {
         let mut input = BufReader::with_capacity(CHUNK, File::open(path).map_err(at(path))?);
         let mut id = [0; 16];
@@ -297,11 +302,11 @@ impl Reading {
         Ok(Self { input, path: path.to_owned(), key, id, at: head + id.as_bytes().len() as u64 })
     }
 
-    /// Hands over the pages in order, and answers what the copy says of itself.
+    /// Hands over the pages in order, and returns what the copy says of itself.
     ///
     /// # Errors
     /// It is damaged or ends early, or `take` fails.
-    pub fn each(mut self, mut take: impl FnMut(&[u8]) -> Result<(), BackupError>) -> Result<Manifest, BackupError> {
+    pub fn each(mut self, mut take: impl FnMut(&[u8]) -> Result<(), BackupError>) -> Result<BaseManifest, BackupError> {
         let mut context = Context::new(&SHA256);
         let mut bytes = 0;
         for number in 0.. {
@@ -313,7 +318,7 @@ impl Reading {
                     take(pages)?;
                 }
                 Some((&MANIFEST, manifest)) => {
-                    let manifest: Manifest =
+                    let manifest: BaseManifest =
                         postcard::from_bytes(manifest).map_err(|_| self.damaged("the manifest cannot be read"))?;
                     if manifest.sha256 != context.finish().as_ref() || manifest.bytes() != bytes {
                         return Err(self.damaged("the pages are not those of the manifest"));
@@ -351,12 +356,12 @@ impl Reading {
 ///
 /// # Errors
 /// It is damaged or belongs to another keyring.
-pub fn check(path: &Path, keyring: &Keyring) -> Result<Manifest, BackupError> {
-    Reading::open(path, keyring)?.each(|_| Ok(()))
+pub fn check(path: &Path, keyring: &Keyring) -> Result<BaseManifest, BackupError> {
+    BaseReader::open(path, keyring)?.each(|_| Ok(()))
 }
 
 /// Makes a new base copy for the newest line of a stream, and removes what it covers: files of the line, and older
-/// lines. Answers the copy and how many files were removed; `None` where nothing was written since the line began.
+/// lines. Returns the copy and how many files were removed; `None` where nothing was written since the line began.
 ///
 /// # Errors
 /// The database cannot be read or does not belong to the line, or the stream cannot be written.
@@ -365,13 +370,13 @@ pub async fn renew(
     database: &Path,
     keyring: &Keyring,
     made_at: Timestamp,
-) -> Result<Option<(PathBuf, Manifest, usize)>, BackupError> {
+) -> Result<Option<(PathBuf, BaseManifest, usize)>, BackupError> {
     // Two at once would write one file, and each remove what the other relies on.
     let _alone = super::stream::lock(stream, "renewing")?;
     let mut lines = super::stream::lines(stream)?;
     let none = BackupError::NoBase { path: stream.to_owned(), remedy: "Start the gateway: it begins the stream" };
     let (line, directory) = lines.pop().ok_or(none)?;
-    let mut source = Source::open(database).await?;
+    let mut source = BackupSource::open(database).await?;
     let Some((own, batch)) = source.position().await?.filter(|(_, batch)| *batch > 0) else { return Ok(None) };
     if own != line {
         return Err(BackupError::NewerLine { newer: line });

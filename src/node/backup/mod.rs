@@ -7,7 +7,7 @@
 //! A *line* is one base copy and the batches that follow it, numbered from 1 without a gap; it has a directory of its
 //! own in the stream. Every file has a key of its own, wrapped by the keyring's master key, and every piece of it is
 //! sealed and bound to its line and number: none can be read, changed, moved, left out or exchanged. Only the end of a
-//! stream can be cut off unnoticed; a checkpoint in another's hands tells. See decision 16.
+//! stream can be cut off unnoticed; a checkpoint in another's hands shows it. See decision 16.
 
 pub mod base;
 pub mod restore;
@@ -36,7 +36,7 @@ use crate::{
     store::error::StoreError,
 };
 
-/// What stands in the way of a backup, a stream or a restore: the place, and what to do.
+/// Why a backup, a stream or a restore cannot go on: the place, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     #[error("{path}: {error}")]
@@ -117,7 +117,7 @@ fn sync_directory(directory: &Path) -> Result<(), BackupError> {
     files::sync_directory(directory).map_err(at(directory))
 }
 
-/// Makes the key of a new file. Answers it, and the file's head, which holds it wrapped by the current master key.
+/// Makes the key of a new file. Returns it and the file's head, which holds it wrapped by the current master key.
 fn new_key(magic: &[u8; 16], keyring: &Keyring, name: &String) -> Result<(Key, Vec<u8>), StoreError> {
     let key = Key::generate()?;
     let (generation, wrapped) = keyring.wrap(key_place(name), &key)?;
@@ -128,7 +128,7 @@ fn new_key(magic: &[u8; 16], keyring: &Keyring, name: &String) -> Result<(Key, V
     Ok((key, head))
 }
 
-/// Reads a head that [`new_key`] made. Answers the key, and how long the head is.
+/// Reads a head that [`new_key`] made. Returns the key and the length of the head.
 fn read_key(
     input: &mut impl Read,
     magic: &[u8; 16],

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     BackupError, REMEDY, at,
-    base::{Manifest, Reading, beside, find},
+    base::{BaseManifest, BaseReader, beside, find},
     segment::{self, Segment},
     stream::{BASE, leave_line, lines, position_row},
     sync_directory,
@@ -40,7 +40,7 @@ pub struct Sources<'a> {
 /// What was restored.
 pub struct Restored {
     pub base: PathBuf,
-    pub manifest: Manifest,
+    pub manifest: BaseManifest,
     /// The line, the last batch that is in the database now, and how many of its batches were taken from the stream.
     pub batches: Option<(Uuid, u64, u64)>,
 }
@@ -92,7 +92,7 @@ impl Making {
         options.read(true).write(true).create(true).truncate(true).mode(0o600);
         let file = options.open(&self.staged).map_err(at(&self.staged))?;
         let mut length = 0;
-        let manifest = Reading::open(&base, keyring)?.each(|pages| {
+        let manifest = BaseReader::open(&base, keyring)?.each(|pages| {
             file.write_all_at(pages, length).map_err(at(&self.staged))?;
             length += pages.len() as u64;
             Ok(())

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{
     BackupError, REMEDY, at, new_key, read_key, sync_directory,
-    wal::{Committed, Position},
+    wal::{CommittedPages, Position},
 };
 use crate::{
     keys::{
@@ -86,7 +86,7 @@ fn remedied(path: &Path, at: u64, what: String) -> BackupError {
     BackupError::Damaged { path: path.to_owned(), at, what, remedy: REMEDY }
 }
 
-/// Head of a record, and where it stands.
+/// Head of a record, and its place.
 #[derive(Clone, Debug)]
 pub(super) struct RecordHead {
     at: u64,
@@ -126,10 +126,10 @@ impl RecordHead {
 pub(super) struct Growing {
     line: Uuid,
     directory: PathBuf,
-    open: Option<Open>,
+    open: Option<OpenSegment>,
 }
 
-struct Open {
+struct OpenSegment {
     path: PathBuf,
     key: Key,
     /// Generation of the master key that wraps it.
@@ -154,10 +154,10 @@ impl Growing {
         keyring: &Keyring,
         batch: u64,
         wal: &File,
-        committed: &Committed,
+        committed: &CommittedPages,
     ) -> Result<(), BackupError> {
         // What is written under a new master key needs no older one.
-        let goes_on = |open: &Open| open.durable <= LONGEST_FILE && open.master == keyring.current();
+        let goes_on = |open: &OpenSegment| open.durable <= LONGEST_FILE && open.master == keyring.current();
         if !self.open.as_ref().is_some_and(goes_on) {
             self.open = Some(self.create(keyring, batch)?);
         }
@@ -170,7 +170,7 @@ impl Growing {
         Ok(())
     }
 
-    fn create(&self, keyring: &Keyring, first: u64) -> Result<Open, BackupError> {
+    fn create(&self, keyring: &Keyring, first: u64) -> Result<OpenSegment, BackupError> {
         let path = self.directory.join(name_of(first));
         // A file of this name holds no batch that was ever acknowledged: it would count as one of the stream.
         let mut file =
@@ -179,11 +179,11 @@ impl Growing {
         file.write_all(&head).map_err(at(&path))?;
         file.sync_all().map_err(at(&path))?;
         sync_directory(&self.directory)?;
-        Ok(Open { path, key, master: keyring.current(), file: Some(file), durable: head.len() as u64 })
+        Ok(OpenSegment { path, key, master: keyring.current(), file: Some(file), durable: head.len() as u64 })
     }
 }
 
-impl Open {
+impl OpenSegment {
     /// The file, as long as what was acknowledged. It is given back once the next batch is durable as well.
     fn ready(&mut self) -> Result<File, BackupError> {
         if let Some(file) = self.file.take() {
@@ -205,11 +205,11 @@ impl Open {
 
 fn write_batch(
     file: &mut File,
-    open: &Open,
+    open: &OpenSegment,
     line: Uuid,
     batch: u64,
     wal: &File,
-    committed: &Committed,
+    committed: &CommittedPages,
 ) -> Result<u64, BackupError> {
     let pages: Vec<(u32, u64)> = committed.pages.iter().map(|(page, at)| (*page, *at)).collect();
     let parts = pages.chunks(PART);
@@ -341,7 +341,7 @@ pub(super) fn last_batch(
     Ok(None)
 }
 
-/// Removes the files of a line whose every batch is before a number; answers how many.
+/// Removes the files of a line whose every batch is before a number; returns how many.
 pub(super) fn remove_before(directory: &Path, batch: u64) -> Result<usize, BackupError> {
     let files = files(directory)?;
     let mut removed = 0;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::{
     BackupError, at,
-    base::{Source, beside},
+    base::{BackupSource, beside},
     segment::{Growing, files, last_batch},
     sync_directory,
     wal::{Position, committed_since},
@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Frames in the log after which they are moved into the database, as SQLite does by itself where there is no stream.
-const MOST_FRAMES: u64 = 1_000;
+const MAX_FRAMES: u64 = 1_000;
 /// The base copy with which a line begins.
 pub(super) const BASE: &str = "base";
 
@@ -89,7 +89,7 @@ struct Shipping {
     database: PathBuf,
     vault: Arc<Vault>,
     line: Uuid,
-    state: Mutex<State>,
+    state: Mutex<StreamState>,
     /// The last batch that is durable in the stream.
     shipped: AtomicU64,
     /// The batch that was begun last; whatever is committed has its number.
@@ -98,18 +98,18 @@ struct Shipping {
     /// database.
     anchor: tokio::sync::Mutex<Option<SqliteConnection>>,
     lock: Mutex<Option<File>>,
-    /// Of the base copy; see [`Source::close`].
+    /// Of the base copy; see [`BackupSource::close`].
     _database: Option<Arc<File>>,
 }
 
-struct State {
+struct StreamState {
     growing: Growing,
     position: Option<Position>,
 }
 
-/// What is left beside the database at a graceful stop: nobody wrote to the file since, if it is still like this.
+/// Left beside the database at a graceful stop: as long as it fits, nobody has written to the file since.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
+struct StopMark {
     line: Uuid,
     batch: u64,
     device: u64,
@@ -119,7 +119,7 @@ struct Mark {
     changed: (i64, i64),
 }
 
-impl Mark {
+impl StopMark {
     fn of(database: &Path, line: Uuid, batch: u64) -> Result<Self, BackupError> {
         let file = fs::metadata(database).map_err(at(database))?;
         Ok(Self {
@@ -236,7 +236,7 @@ impl Shipping {
         let (stream, file, keys) = (directory.to_owned(), database.to_owned(), vault.clone());
         let looking = tokio::task::spawn_blocking(move || beginning(&stream, &file, row, restored, &keys));
         let begun = match looking.await.map_err(|_| StoreError::Corrupt("stream"))?? {
-            Beginning::GoesOn { line, batch, position } => Begun { line, batch, position, file: None },
+            Beginning::GoesOn { line, batch, position } => BegunLine { line, batch, position, file: None },
             Beginning::Anew(reason) => {
                 tracing::warn!(reason, "a new line of the stream begins with a base copy of the database");
                 begin_line(directory, database, store, &vault, now).await?
@@ -247,7 +247,7 @@ impl Shipping {
             database: database.to_owned(),
             vault,
             line: begun.line,
-            state: Mutex::new(State { growing, position: begun.position }),
+            state: Mutex::new(StreamState { growing, position: begun.position }),
             shipped: AtomicU64::new(begun.batch),
             begun: AtomicU64::new(begun.batch),
             anchor: tokio::sync::Mutex::new(Some(anchor)),
@@ -278,7 +278,7 @@ impl Shipping {
         let stream = self.clone();
         let shipping = tokio::task::spawn_blocking(move || stream.ship());
         let frames = shipping.await.map_err(|_| StoreError::Corrupt("stream"))??;
-        if frames > MOST_FRAMES
+        if frames > MAX_FRAMES
             && let Some(anchor) = self.anchor.lock().await.as_mut()
         {
             // Whoever reads for long keeps the log from being begun anew: it grows meanwhile. No reason to fail.
@@ -302,7 +302,7 @@ impl Shipping {
         Ok(())
     }
 
-    /// Ships the next batch, if there is one. Answers the frames that the log holds.
+    /// Ships the next batch, if there is one. Returns the number of frames in the log.
     fn ship(&self) -> Result<u64, BackupError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(wal) = self.log()? else { return Ok(0) };
@@ -358,8 +358,8 @@ impl Shipping {
         if fs::metadata(beside(&self.database, "-wal")).is_ok_and(|wal| wal.len() > 0) {
             return Ok(());
         }
-        let path = Mark::path(&self.database);
-        let mark = Mark::of(&self.database, self.line, self.shipped())?;
+        let path = StopMark::path(&self.database);
+        let mark = StopMark::of(&self.database, self.line, self.shipped())?;
         let text = serde_json::to_vec(&mark).map_err(|_| StoreError::Corrupt("mark"))?;
         fs::write(&path, text).map_err(at(&path))
     }
@@ -382,7 +382,7 @@ fn beginning(
     vault: &Vault,
 ) -> Result<Beginning, BackupError> {
     let Some((line, path)) = lines(directory)?.pop() else { return Ok(Beginning::Anew("the stream has none yet")) };
-    let base = super::base::Reading::open(&path.join(BASE), &vault.keyring())?;
+    let base = super::base::BaseReader::open(&path.join(BASE), &vault.keyring())?;
     // Nothing was written since: the gateway does not serve before its line has a base copy.
     if row.is_some_and(|(own, held)| held == 0 && own > line && directory.join(own.to_string()).is_dir()) {
         return Ok(Beginning::Anew("the base copy of its line was not finished"));
@@ -393,7 +393,7 @@ fn beginning(
     let Some(held) = own.or(restored) else { return Err(BackupError::OtherDatabase) };
     let (batch, position) = match last_batch(&path, line, &vault.keyring()) {
         Ok(Some((batch, position))) => (batch, Some(position)),
-        // Nothing was written since the line began. The base tells where the log stood, and is checked by the way.
+        // Nothing was written since the line began. The base copy says where the log stood, and is checked on the way.
         Ok(None) => (0, base.each(|_| Ok(()))?.position),
         Err(BackupError::Damaged { path: file, at, what, .. }) => {
             tracing::error!(path = %file.display(), at, what, "the end of the stream is damaged");
@@ -421,7 +421,7 @@ fn beginning(
         return Ok(Beginning::GoesOn { line, batch, position: Some(position) });
     }
     // The log was ended. With the mark of a graceful stop nobody wrote between, and a log that is there is newer.
-    if Mark::read(database).is_some_and(|mark| Mark::of(database, line, batch).is_ok_and(|now| now == mark)) {
+    if StopMark::read(database).is_some_and(|mark| StopMark::of(database, line, batch).is_ok_and(|now| now == mark)) {
         return Ok(Beginning::GoesOn { line, batch, position: None });
     }
     if held < batch {
@@ -430,7 +430,7 @@ fn beginning(
     Ok(Beginning::Anew("it is not known what was written to the database since"))
 }
 
-struct Begun {
+struct BegunLine {
     line: Uuid,
     batch: u64,
     position: Option<Position>,
@@ -444,7 +444,7 @@ async fn begin_line(
     store: &Store,
     vault: &Vault,
     now: Timestamp,
-) -> Result<Begun, BackupError> {
+) -> Result<BegunLine, BackupError> {
     let line = line_after(lines(directory)?.pop().map(|(line, _)| line), unclocked_id());
     let path = directory.join(line.to_string());
     fs::DirBuilder::new().mode(0o700).create(&path).map_err(at(&path))?;
@@ -457,10 +457,10 @@ async fn begin_line(
     execute!(&mut tx, FORGET_RESTORED)?;
     execute!(&mut tx, "/* begin_line */ INSERT INTO stream_position (line, batch) VALUES ($1, 0)", line)?;
     tx.commit().await?;
-    let mut source = Source::open(database).await?;
+    let mut source = BackupSource::open(database).await?;
     let manifest = source.copy(&path.join(BASE), &vault.keyring(), now).await?;
     sync_directory(directory)?;
-    Ok(Begun { line, batch: 0, position: manifest.position, file: Some(source.close().await?) })
+    Ok(BegunLine { line, batch: 0, position: manifest.position, file: Some(source.close().await?) })
 }
 
 /// The newest line is the last by its id, whatever the clock said when another one was begun.

@@ -37,7 +37,7 @@ pub struct Position {
 }
 
 /// What was committed after a position.
-pub struct Committed {
+pub struct CommittedPages {
     pub page_size: u32,
     /// Pages of the database after it.
     pub database_pages: u32,
@@ -46,7 +46,7 @@ pub struct Committed {
     pub position: Position,
 }
 
-struct Header {
+struct WalHeader {
     is_big_endian: bool,
     page_size: u32,
     salts: [u32; 2],
@@ -66,7 +66,7 @@ fn checksum(mut sum: [u32; 2], bytes: &[u8], is_big_endian: bool) -> [u32; 2] {
     sum
 }
 
-impl Header {
+impl WalHeader {
     /// `None` where the log is empty: SQLite takes a header that is not whole for that.
     fn read(wal: &File) -> Result<Option<Self>, WalError> {
         let mut bytes = [0; HEADER as usize];
@@ -119,8 +119,8 @@ impl Header {
 ///
 /// # Errors
 /// The log cannot be read, or does not continue what was before the position.
-pub fn committed_since(wal: &File, from: Option<&Position>) -> Result<Option<Committed>, WalError> {
-    let Some(header) = Header::read(wal)? else { return Ok(None) };
+pub fn committed_since(wal: &File, from: Option<&Position>) -> Result<Option<CommittedPages>, WalError> {
+    let Some(header) = WalHeader::read(wal)? else { return Ok(None) };
     let mut reached = match from {
         Some(from) => header.after(from, wal)?,
         None => header.start(),
@@ -128,7 +128,7 @@ pub fn committed_since(wal: &File, from: Option<&Position>) -> Result<Option<Com
     let mut input = BufReader::with_capacity(1 << 20, wal);
     input.seek(SeekFrom::Start(reached.end))?;
     let mut frame = vec![0; FRAME_HEADER + header.page_size as usize];
-    let (mut uncommitted, mut committed) = (Vec::new(), None::<Committed>);
+    let (mut uncommitted, mut committed) = (Vec::new(), None::<CommittedPages>);
     loop {
         match input.read_exact(&mut frame) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
@@ -146,7 +146,7 @@ pub fn committed_since(wal: &File, from: Option<&Position>) -> Result<Option<Com
         reached.checksum = sum;
         let database_pages = word::<4>(head);
         if database_pages > 0 {
-            let committed = committed.get_or_insert_with(|| Committed {
+            let committed = committed.get_or_insert_with(|| CommittedPages {
                 page_size: header.page_size,
                 database_pages,
                 pages: BTreeMap::new(),
@@ -160,7 +160,7 @@ pub fn committed_since(wal: &File, from: Option<&Position>) -> Result<Option<Com
     Ok(committed)
 }
 
-impl Committed {
+impl CommittedPages {
     /// Reads a page; `None` where the log has been begun anew and may hold another page there.
     ///
     /// # Errors
@@ -180,7 +180,7 @@ impl Committed {
     /// # Errors
     /// The log cannot be read.
     pub fn is_current(&self, wal: &File) -> Result<bool, WalError> {
-        Ok(Header::read(wal)?.is_some_and(|header| header.salts == self.position.salts))
+        Ok(WalHeader::read(wal)?.is_some_and(|header| header.salts == self.position.salts))
     }
 }
 
@@ -195,7 +195,7 @@ impl Position {
     /// # Errors
     /// The log cannot be read.
     pub fn is_continued_by(&self, wal: &File) -> Result<bool, WalError> {
-        match Header::read(wal)? {
+        match WalHeader::read(wal)? {
             None => Ok(false),
             Some(header) => match header.after(self, wal) {
                 Ok(_) => Ok(true),

@@ -22,18 +22,18 @@ use crate::{
     files::{self, Replacing},
     keys::vault::{CENTRAL, Place, Vault},
     ledger::merkle::Hash,
-    store::{error::StoreError, ledger::Head},
+    store::{error::StoreError, ledger::LedgerHead},
 };
 
 #[derive(Serialize, Deserialize)]
-struct Manifest {
+struct SnapshotManifest {
     /// Digest of the program that made it: another one may fold names otherwise.
     program: Hash,
     /// Of every node's ledger, when it was made.
-    standing: Standing,
+    standing: DatabasePosition,
 }
 
-/// What stands in a part.
+/// What a part holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Leaf hashes of this node's ledger.
@@ -57,9 +57,9 @@ impl Part {
 
 /// Where the database stood when a snapshot was written.
 #[derive(Clone, Default, Serialize, Deserialize)]
-pub struct Standing {
+pub struct DatabasePosition {
     /// The state of every node's ledger.
-    pub heads: Vec<Head>,
+    pub heads: Vec<LedgerHead>,
     /// Position of the last change of any node.
     pub position: u64,
     /// Which node made that change, and when: in a database that was set back another one takes its place.
@@ -130,13 +130,13 @@ impl<'a> Writing<'a> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn begin(path: &Path, vault: &'a Vault, standing: Standing) -> Result<Self, Unfit> {
+    pub fn begin(path: &Path, vault: &'a Vault, standing: DatabasePosition) -> Result<Self, Unfit> {
         let id = unclocked_id();
         let mut out = BufWriter::new(Replacing::begin(path)?);
         out.write_all(MAGIC)?;
         out.write_all(id.as_bytes())?;
         let mut writing = Self { vault, out, id, number: 0 };
-        let manifest = Manifest { program: program()?, standing };
+        let manifest = SnapshotManifest { program: program()?, standing };
         writing.seal(MANIFEST, &postcard::to_allocvec(&manifest).map_err(|_| Unfit::Damaged)?)?;
         Ok(writing)
     }
@@ -175,14 +175,14 @@ impl<'a> Writing<'a> {
 }
 
 /// A snapshot being read.
-pub struct Reading {
+pub struct SnapshotReader {
     input: BufReader<File>,
     id: Uuid,
     number: u64,
-    standing: Standing,
+    standing: DatabasePosition,
 }
 
-impl Reading {
+impl SnapshotReader {
     /// Opens a snapshot that this program made.
     ///
     /// # Errors
@@ -198,10 +198,10 @@ impl Reading {
         if magic != *MAGIC {
             return Err(Unfit::Damaged);
         }
-        let mut reading = Self { input, id: Uuid::from_bytes(id), number: 0, standing: Standing::default() };
+        let mut reading = Self { input, id: Uuid::from_bytes(id), number: 0, standing: DatabasePosition::default() };
         let first = reading.unseal(vault)?;
         let Some((&MANIFEST, manifest)) = first.split_first() else { return Err(Unfit::Damaged) };
-        let manifest: Manifest = postcard::from_bytes(manifest).map_err(|_| Unfit::Damaged)?;
+        let manifest: SnapshotManifest = postcard::from_bytes(manifest).map_err(|_| Unfit::Damaged)?;
         if manifest.program != program()? {
             return Err(Unfit::OtherProgram);
         }
@@ -209,7 +209,7 @@ impl Reading {
         Ok(reading)
     }
 
-    pub fn standing(&self) -> &Standing {
+    pub fn standing(&self) -> &DatabasePosition {
         &self.standing
     }
 

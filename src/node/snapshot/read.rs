@@ -2,10 +2,10 @@
 
 use std::{path::Path, sync::mpsc};
 
-use super::file::{Kind, Part, Reading, Standing, Unfit};
+use super::file::{DatabasePosition, Kind, Part, SnapshotReader, Unfit};
 use crate::{
     keys::vault::Vault,
-    ledger::merkle::{Hash, Tree},
+    ledger::merkle::{Hash, MerkleTree},
     search::index::SearchIndex,
 };
 
@@ -16,13 +16,13 @@ const WAITING: usize = 4;
 ///
 /// # Errors
 /// It is absent, damaged or of another program.
-pub fn read(path: &Path, vault: &Vault) -> Result<(Standing, Tree, SearchIndex), Unfit> {
-    let reading = Reading::open(path, vault)?;
+pub fn read(path: &Path, vault: &Vault) -> Result<(DatabasePosition, MerkleTree, SearchIndex), Unfit> {
+    let reading = SnapshotReader::open(path, vault)?;
     let standing = reading.standing().clone();
     let (opened, parts) = mpsc::sync_channel::<Part>(WAITING);
     std::thread::scope(|scope| {
-        let taking = scope.spawn(move || -> Result<(Tree, SearchIndex), Unfit> {
-            let (mut tree, index) = (Tree::default(), SearchIndex::default());
+        let taking = scope.spawn(move || -> Result<(MerkleTree, SearchIndex), Unfit> {
+            let (mut tree, index) = (MerkleTree::default(), SearchIndex::default());
             for part in parts {
                 match part.kind {
                     Kind::Leaves => part.bytes().as_chunks().0.iter().for_each(|leaf: &Hash| tree.push(*leaf)),

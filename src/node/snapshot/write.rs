@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::file::{Kind, Standing, Unfit, Writing};
+use super::file::{DatabasePosition, Kind, Unfit, Writing};
 use crate::{gateway::Gateway, ledger::merkle::empty_root, store};
 
 /// Leaf hashes in one part of a snapshot.
@@ -24,12 +24,12 @@ pub async fn write_snapshot(gateway: &Arc<Gateway>, path: PathBuf) -> Result<(),
     let position = gateway.journal.position();
     let last = store::changes::made(&mut tx, position).await?;
     drop(tx);
-    let (node, standing) = (gateway.clone(), Standing { heads, position, last });
+    let (node, standing) = (gateway.clone(), DatabasePosition { heads, position, last });
     let writing = tokio::task::spawn_blocking(move || write(&node, &path, standing));
     writing.await.map_err(|_| Unfit::Damaged)?
 }
 
-fn write(gateway: &Gateway, path: &Path, standing: Standing) -> Result<(), Unfit> {
+fn write(gateway: &Gateway, path: &Path, standing: DatabasePosition) -> Result<(), Unfit> {
     let memory = gateway.journal.memory();
     let tree = memory.tree.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     let own = standing.heads.iter().find(|head| head.node == gateway.config.node);

@@ -83,8 +83,8 @@ fn proved(gateway: &Gateway, stored: &StoredEntry, size: u64) -> Result<ProvedEn
     let tree = gateway.journal.memory().tree.read().unwrap_or_else(PoisonError::into_inner);
     let path = tree.inclusion(stored.position, size).ok_or(Error::field(
         "size",
-        "項目の位置より大きく、現在の大きさ以下としてください",
-        "must lie above the entry's position and not above the present size",
+        "項目の位置より大きく、記録簿の現在の大きさ以下の値を指定してください。",
+        "must be above the entry's position and at most the present size of the log",
     ))?;
     Ok(ProvedEntry::new(stored.position, &stored.body, &path))
 }
@@ -114,7 +114,7 @@ fn consistency(gateway: &Gateway, from: u64, to: u64) -> Result<Consistency, Err
     let tree = gateway.journal.memory().tree.read().unwrap_or_else(PoisonError::into_inner);
     let proof = tree.consistency(from, to).ok_or(Error::field(
         "from, to",
-        "このログの大きさを小さい順に指定してください",
+        "この記録簿の大きさを、小さい順に指定してください。",
         "must be sizes of this log, the smaller first",
     ))?;
     Ok(Consistency::new(from, &proof))

@@ -154,7 +154,7 @@ pub struct OrganizationLines {
     pub organizations: Vec<OrganizationLine>,
 }
 
-/// Tells who is connected.
+/// Returns the connected organizations.
 ///
 /// # Errors
 /// None of its own.

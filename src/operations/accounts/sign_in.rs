@@ -111,7 +111,7 @@ pub struct SignedOut {
     pub signed_out: bool,
 }
 
-/// A session is at its end.
+/// A session is to end.
 pub struct SignOut {
     /// Digest of its token.
     pub session: [u8; 32],

@@ -88,14 +88,14 @@ fn check_id(id: &str) -> Result<(), Error> {
         (1..=40).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     is_id.then_some(()).ok_or(Error::field(
         "id",
-        "英数字・-・_ で1～40文字としてください",
+        "半角の英数字、「-」および「_」を使い、1～40文字で指定してください。",
         "must be 1 to 40 letters, digits, - or _",
     ))
 }
 
 async fn hashed(password: String) -> Result<String, Error> {
     if password.chars().count() < SHORTEST_PASSWORD {
-        return Err(Error::field("password", "12文字以上としてください", "must have at least 12 characters"));
+        return Err(Error::field("password", "12文字以上で指定してください。", "must have at least 12 characters"));
     }
     hashing(move || hash_password(&password)).await?.ok_or(ServiceError::Overloaded.into())
 }

@@ -38,7 +38,7 @@ pub struct NewTerminal {
     pub serial: String,
     pub organization: OrganizationCode,
     pub kind: TerminalKind,
-    /// Where it stands: 1 to 120 characters.
+    /// Where the terminal is: 1 to 120 characters.
     pub label: String,
 }
 
@@ -151,7 +151,7 @@ pub async fn list_terminals(gateway: &Gateway, caller: &Caller) -> Result<Done<T
 pub(super) fn check_serial(serial: &str) -> Result<(), Error> {
     is_serial(serial).then_some(()).ok_or(Error::field(
         "serial",
-        "証明書のシリアル番号（16進小文字、先頭の0なし）を指定してください",
+        "証明書のシリアル番号（16進数、小文字、先頭の0なし）を指定してください。",
         "must be a certificate's serial in lower-case hexadecimal without leading zeros",
     ))
 }

@@ -1,4 +1,4 @@
-//! Tells the caller who it is recognized as: the cheapest authenticated call.
+//! Returns who the caller is recognized as: the cheapest authenticated call.
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ pub struct WhoAmI {
     pub roles: Vec<Role>,
 }
 
-/// Tells who the caller is.
+/// Returns who the caller is.
 ///
 /// # Errors
 /// None of its own.

@@ -146,7 +146,7 @@ pub async fn acknowledge_inbox(
     if !(0..=latest(gateway, caller).await?).contains(&position) {
         return Err(Error::field(
             "position",
-            "受信した位置を指定してください",
+            "受信した通知の位置を指定してください。",
             "must be the position of a message that was received",
         ));
     }

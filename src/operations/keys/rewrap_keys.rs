@@ -40,7 +40,7 @@ const BATCH: i64 = 64;
 const LOGGED_EVERY: u64 = 100_000;
 /// After which a pass goes on where the journal could not write.
 const AGAIN: Duration = Duration::from_secs(5);
-/// How often it is looked for a pass that nobody told of.
+/// How often the node looks for a pass of which nobody told it.
 const LOOKS_EVERY: Duration = Duration::from_secs(30);
 /// How long a prefecture key that nothing refers to stays in memory: a request that read a row before has ended by then.
 const LINGERS: Duration = Duration::from_secs(60);
@@ -91,7 +91,7 @@ impl RewrapView {
     }
 }
 
-/// Tells what keys there are, and how far a pass is.
+/// Returns what keys there are, and how far a pass is.
 ///
 /// # Errors
 /// The database failed.
@@ -142,7 +142,7 @@ pub struct BeginRewrap {
 /// key, and begins to wrap every record's key with it.
 ///
 /// # Errors
-/// [`ServiceError::RewrapRunning`]; the keyring or its token cannot be had, and then nothing was changed.
+/// [`ServiceError::RewrapRunning`]; the keyring or its token is not available, and nothing was changed.
 pub async fn begin_rewrap(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -286,7 +286,7 @@ async fn one_pass(gateway: &Arc<Gateway>, stopped: &watch::Receiver<bool>) -> Re
     }
 }
 
-/// Wraps the next records' keys; answers how many records it looked at, 0 at the end.
+/// Wraps the next records' keys; returns how many records it looked at, 0 at the end.
 async fn wrap_batch(gateway: &Arc<Gateway>, id: Uuid) -> Result<u64, Error> {
     let node = gateway.clone();
     let clockwork = Caller::gateway(gateway.clock.new_id());
@@ -366,7 +366,7 @@ pub struct RetireMasters {
 /// last pass do not open with this keyring any more.
 ///
 /// # Errors
-/// [`ServiceError::RewrapRunning`]; the keyring or its token cannot be had.
+/// [`ServiceError::RewrapRunning`]; the keyring or its token is not available.
 pub async fn retire_masters(
     gateway: &Arc<Gateway>,
     caller: &Caller,

@@ -52,7 +52,7 @@ impl NoticeWritten {
 /// Broadcasts a notice to every center.
 ///
 /// # Errors
-/// A field is not as it must be.
+/// A field breaks its rule.
 pub async fn broadcast_notice(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -114,7 +114,7 @@ pub async fn update_notice(
     .await
 }
 
-/// A notice of the caller's is at its end.
+/// A notice of the caller's is to be cancelled.
 pub struct CancelNotice {
     pub notice: Uuid,
     /// The version that the caller has read.
@@ -183,7 +183,7 @@ fn entry_of(acting: &Acting, notice: Uuid) -> Entry {
     acting.entry().about(notice).for_purpose(Purpose::MissingChild)
 }
 
-/// One message to every center in being but the issuer.
+/// One message to every center but the issuer.
 fn messages(acting: &Acting, notice: Uuid, kind: InboxKind, entry: &Entry) -> Vec<InboxItem> {
     let Acting { node, caller, .. } = acting;
     node.registry
@@ -205,11 +205,15 @@ fn check(content: &NoticeContent) -> Result<(), Error> {
     written("circumstances", &content.circumstances, 4_000)?;
     written("contact", &content.contact, 200)?;
     if !crate::domain::format::code_lists::SEX.contains(&content.child.sex) {
-        return Err(Error::field("child.sex", "1（男）、2（女）、9（不明）から選んでください", "must be 1, 2 or 9"));
+        return Err(Error::field(
+            "child.sex",
+            "1（男）、2（女）、9（不明）のいずれかを指定してください。",
+            "must be 1, 2 or 9",
+        ));
     }
     PartialDate::parse(&content.child.birth_date).map(|_| ()).ok_or(Error::field(
         "child.birth_date",
-        "日付・年月・年（西暦または元号）で指定してください",
+        "日付、年月または年（西暦または元号）を指定してください。",
         "must be a date, a month or a year",
     ))
 }

@@ -1,4 +1,5 @@
-//! Answers a missing-child notice. Only its issuer sees the answer. A center may answer again; what it told before stays.
+//! Answers a missing-child notice. Only its issuer sees the answer. A center may answer again; what it reported before
+//! stays.
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::{
     store::{self, notices::ToldByCenter, tx::Tx},
 };
 
-/// Characters of one answer's details, and of all that a center tells of one notice.
+/// Characters of one answer's details, and of all that a center reports on one notice.
 const LONGEST: usize = 4_000;
 const LONGEST_IN_ALL: usize = 100_000;
 
@@ -32,8 +33,8 @@ const LONGEST_IN_ALL: usize = 100_000;
 #[serde(deny_unknown_fields)]
 pub struct AnswerRequest {
     pub answer: NoticeAnswer,
-    /// What was seen, where and when; 1 to 4,000 characters; needed where the child was sighted. It is added to what the
-    /// center told before.
+    /// What was seen, where and when; 1 to 4,000 characters; needed where the child was sighted. It is added to what
+    /// the center reported before.
     #[serde(default)]
     pub details: Option<String>,
 }
@@ -79,7 +80,7 @@ pub async fn answer_notice(
             if told.chars().count() > LONGEST_IN_ALL {
                 let error = Error::field(
                     "details",
-                    "これまでの回答と合わせて10万文字までです",
+                    "これまでの回答と合わせて10万文字以内で記載してください。",
                     "must have at most 100,000 characters together with what was answered before",
                 );
                 return Err(acting.declined(id, error));
@@ -97,7 +98,7 @@ pub async fn answer_notice(
     .await
 }
 
-/// A notice that was addressed to the caller, and what the caller has told of it up to now.
+/// A notice that was addressed to the caller, and what the caller has reported on it up to now.
 async fn addressed_notice(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<(Notice, ToldByCenter), Declined> {
     let Some(notice) = store::notices::find(tx, id).await? else {
         return Err(acting.declined(id, Error::NotFound("notice")));

@@ -95,14 +95,14 @@ pub async fn view_notice(
     Ok(disclosed.with(NoticeLine::of(&notice)))
 }
 
-/// The notice of which the centers told. Its version is not theirs.
+/// The notice on which the centers reported. Its version is not theirs.
 #[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct NoticeOfCenters {
     #[serde(flatten)]
     pub line: NoticeLine,
 }
 
-/// Tells the issuer of a notice what each center did with it: delivered, read and answered.
+/// Shows the issuer of a notice what each center did with it: delivered, read and answered.
 ///
 /// # Errors
 /// [`Error::NotFound`] for anybody else.
@@ -125,7 +125,7 @@ pub async fn view_notice_centers(
     Ok(disclosed.with(NoticeOfCenters { line: NoticeLine::of(&notice) }))
 }
 
-/// For which notices to look.
+/// Which notices to look for.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeSearch {
@@ -166,9 +166,9 @@ pub async fn search_notices(
         }
     }
     drop(tx);
-    let most = gateway.config.search.most_hits;
-    if found.len() > most {
-        return Err(refuse_read(gateway, caller, entry(), SearchError::TooManyHits { most }).await);
+    let max_hits = gateway.config.search.most_hits;
+    if found.len() > max_hits {
+        return Err(refuse_read(gateway, caller, entry(), SearchError::TooManyHits { max_hits }).await);
     }
     let lines = Sealed::all(found).map((), |found, ()| found.into_iter().flatten().collect());
     let (group, basis) = (ItemGroup::Index, LegalBasis::AbusePreventionArticle13_4);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     disclosure::{
         done::{CarriesNoRecordData, Done},
-        gate::{Asked, Disclosed},
+        gate::{AccessRequest, Disclosed},
     },
     domain::{
         case_record::RecordFacts,
@@ -178,7 +178,7 @@ pub async fn read_serious_notes(
     ReadSeriousNotes { record }: ReadSeriousNotes,
 ) -> Result<Disclosed<Vec<SeriousNote>>, Error> {
     let purpose = Purpose::SeriousCaseReview;
-    let asked = Asked { record, act: Act::SeriousRead, operation: Operation::View, purpose };
+    let asked = AccessRequest { record, act: Act::SeriousRead, operation: Operation::View, purpose };
     let (vault, reader) = (gateway.vault.clone(), caller.organization().clone());
     gateway
         .gate

@@ -10,7 +10,7 @@ use super::edit_lock::not_locked;
 use crate::{
     disclosure::{
         done::{CarriesNoRecordData, Done},
-        gate::{Asked, Disclosed},
+        gate::{AccessRequest, Disclosed},
     },
     domain::{
         attachment::{Attachment, AttachmentKind, AttachmentLine},
@@ -26,8 +26,8 @@ use crate::{
     store,
 };
 
-/// A file as it was sent: what it is stays the faces' affair.
-pub struct Content {
+/// A file as it was sent: what kind it is concerns the faces alone.
+pub struct FileContent {
     pub media_type: String,
     pub bytes: Bytes,
 }
@@ -36,7 +36,7 @@ pub struct Content {
 pub struct AttachFile {
     pub record: Uuid,
     pub kind: AttachmentKind,
-    pub content: Content,
+    pub content: FileContent,
     pub idempotency: Idempotency,
 }
 
@@ -95,7 +95,7 @@ pub async fn view_attachment(
     caller: &Caller,
     ViewAttachment { record, attachment, purpose }: ViewAttachment,
 ) -> Result<Disclosed<Attachment>, Error> {
-    let asked = Asked { record, act: Act::ViewAttachment, operation: Operation::View, purpose };
+    let asked = AccessRequest { record, act: Act::ViewAttachment, operation: Operation::View, purpose };
     let vault = gateway.vault.clone();
     gateway
         .gate

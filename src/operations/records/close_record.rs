@@ -23,7 +23,7 @@ use crate::{
     store,
 };
 
-/// A record of the caller's is at its end.
+/// A record of the caller's is to be closed.
 pub struct CloseRecord {
     pub record: Uuid,
     /// The version that the caller has read.

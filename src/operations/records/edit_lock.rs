@@ -108,7 +108,7 @@ pub async fn take_over_edit_lock(
     TakeOverEditLock { record, reason: TakeOverReason { reason }, idempotency }: TakeOverEditLock,
 ) -> Result<Done<EditLockHeld>, Error> {
     written("reason", &reason, 2_000)?;
-    // The reason as it was written stands sealed beside its entry, like the criteria of a search.
+    // The reason as it was written is kept sealed beside its entry, like the criteria of a search.
     let note = gateway.vault.seal_note(caller.request(), reason.as_bytes())?;
     let acting = Acting::new(gateway, caller, Act::EditLockTakeOver);
     carry_out(gateway, caller, idempotency, move |tx| {
@@ -167,7 +167,7 @@ pub struct ViewEditLock {
     pub record: Uuid,
 }
 
-/// Tells its owner's staff who works on a record.
+/// Shows the owner's staff who works on a record.
 ///
 /// # Errors
 /// [`Error::NotAvailable`] for anybody else, as for a record that does not exist.
@@ -179,7 +179,7 @@ pub async fn view_edit_lock(
     let owner = caller.organization();
     let mut tx = gateway.store.read().await?;
     let stored = store::records::find(&mut tx, record).await?;
-    // Asked for a record that is not the caller's too: both take the same time.
+    // Looked up for a record that is not the caller's, too: both take the same time.
     let held = store::edit_locks::held(&mut tx, record, owner, gateway.clock.now()).await?;
     drop(tx);
     if stored.is_none_or(|stored| stored.facts.owner != *owner) {

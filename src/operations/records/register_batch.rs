@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::registration::{Prepared, prepare, register};
+use super::registration::{PreparedRecord, prepare, register};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
@@ -24,10 +24,10 @@ use crate::{
 
 /// Lines of one batch. They are one transaction: more would keep others waiting.
 pub const MAX_LINES: usize = 500;
-/// Faults that a report tells beyond the first of each line: the sender mends these and sends again.
+/// Faults that a report lists beyond the first of each line: the sender mends these and sends again.
 const MAX_MORE_FAULTS: usize = 500;
 
-/// A line of a batch: its number from 1, and the document that stands on it, or why there is none.
+/// A line of a batch: its number from 1, and the document on it, or why there is none.
 pub type Line = (usize, Result<Document, Vec<Fault>>);
 
 /// Many new records of the caller's.
@@ -46,7 +46,7 @@ pub struct BatchTaken {
     pub refused: usize,
 }
 
-/// Registers every line that is right, all of them in one commit; the others are reported.
+/// Registers every line that breaks no rule, all of them in one commit; the others are reported.
 ///
 /// # Errors
 /// No line, or more than 500.
@@ -62,7 +62,7 @@ pub async fn register_batch(
     let report =
         BatchReport { batch, lines: lines.iter().map(|(line, outcome)| report_line(*line, outcome)).collect() };
     let sent = lines.len();
-    let ready: Vec<Prepared> = lines.into_iter().filter_map(|(_, outcome)| outcome.ok()).collect();
+    let ready: Vec<PreparedRecord> = lines.into_iter().filter_map(|(_, outcome)| outcome.ok()).collect();
     let taken = BatchTaken { batch, registered: ready.len(), refused: sent - ready.len() };
     let acting = Acting::new(gateway, caller, Act::RegisterBatch);
     let done = carry_out(gateway, caller, idempotency, move |tx| {
@@ -76,9 +76,9 @@ pub async fn register_batch(
     Ok(done.await?.by_its_first_entry())
 }
 
-type Outcome = Result<Prepared, Refused>;
+type LineOutcome = Result<PreparedRecord, Refused>;
 
-/// What is told of a line that is not right.
+/// What the report says of a line that was refused.
 struct Refused {
     faults: Vec<Fault>,
     has_more: bool,
@@ -95,7 +95,7 @@ impl Refused {
     }
 }
 
-fn report_line(line: usize, outcome: &Outcome) -> BatchLine {
+fn report_line(line: usize, outcome: &LineOutcome) -> BatchLine {
     match outcome {
         Ok(prepared) => BatchLine { line, record: Some(prepared.id()), faults: Vec::new(), more_faults: false },
         Err(refused) => BatchLine { line, record: None, faults: refused.faults.clone(), more_faults: refused.has_more },
@@ -103,9 +103,9 @@ fn report_line(line: usize, outcome: &Outcome) -> BatchLine {
 }
 
 /// Checks and seals every line. The report is written in the journal's transaction: it is kept small while it grows.
-fn prepare_lines(gateway: &Gateway, caller: &Caller, lines: Vec<Line>) -> Result<Vec<(usize, Outcome)>, Error> {
+fn prepare_lines(gateway: &Gateway, caller: &Caller, lines: Vec<Line>) -> Result<Vec<(usize, LineOutcome)>, Error> {
     if lines.is_empty() || lines.len() > MAX_LINES {
-        return Err(Error::field("body", "1～500件としてください", "must have 1 to 500 records"));
+        return Err(Error::field("body", "1～500件の記録を送信してください。", "must have 1 to 500 records"));
     }
     let mut room = MAX_MORE_FAULTS;
     lines
@@ -126,7 +126,7 @@ pub struct ReadBatch {
     pub batch: Uuid,
 }
 
-/// Tells the organization that sent a batch what became of each line.
+/// Shows the organization that sent a batch what became of each line.
 ///
 /// # Errors
 /// [`Error::NotFound`] for anybody else.

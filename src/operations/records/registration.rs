@@ -25,12 +25,12 @@ use crate::{
 };
 
 /// A record that was held against every rule and sealed: what is left is to write it.
-pub struct Prepared {
+pub struct PreparedRecord {
     new: NewRecord,
     items: IndexItems,
 }
 
-impl Prepared {
+impl PreparedRecord {
     pub fn id(&self) -> Uuid {
         self.new.facts.id
     }
@@ -58,7 +58,7 @@ pub fn check(gateway: &Gateway, document: &Document) -> Result<Checked, Error> {
 ///
 /// # Errors
 /// As [`check`].
-pub fn prepare(gateway: &Gateway, caller: &Caller, document: &Document) -> Result<Prepared, Error> {
+pub fn prepare(gateway: &Gateway, caller: &Caller, document: &Document) -> Result<PreparedRecord, Error> {
     let Checked { items, derived } = check(gateway, document)?;
     let id = gateway.clock.new_id();
     let owner = caller.organization().clone();
@@ -66,7 +66,7 @@ pub fn prepare(gateway: &Gateway, caller: &Caller, document: &Document) -> Resul
     let sealed_key = gateway.vault.wrap(owner.prefecture(), id, &key)?;
     let sealed = store::versions::seal_version(&key, id, 1, document, &items)?;
     let facts = RecordFacts { id, owner, version: 1, owned_since: 1, closed: false, serious: false, derived };
-    Ok(Prepared { new: NewRecord { facts, sealed_key, sealed }, items })
+    Ok(PreparedRecord { new: NewRecord { facts, sealed_key, sealed }, items })
 }
 
 /// Writes records that were prepared, all or none, and adds what follows from each to an effect.
@@ -74,7 +74,7 @@ pub(crate) async fn register<T>(
     tx: &mut Tx,
     gateway: &Gateway,
     caller: &Caller,
-    prepared: Vec<Prepared>,
+    prepared: Vec<PreparedRecord>,
     mut effect: Effect<T>,
 ) -> Result<Effect<T>, Declined> {
     let now = gateway.clock.now();

@@ -59,8 +59,8 @@ fn residence(document: &Document, registry: &Registry) -> Option<Fault> {
     fault(
         "/childRecord/contact/municipality",
         "unknown_municipality",
-        "市町村のコード（検査数字を含む6桁）ではありません。",
-        "Not the code of a local government with its check digit.",
+        "市町村の全国地方公共団体コード（検査数字を含む6桁）を記載してください。",
+        "This is not the code of a local government with its check digit.",
     )
 }
 
@@ -88,7 +88,7 @@ fn names(document: &Document) -> Option<Fault> {
     fault(
         "/childRecord/index",
         "too_many_names",
-        "氏名のある人は100人まで、1人の氏名は20件までです。",
+        "氏名を記載できる人は100人まで、1人の氏名は20件までです。",
         "At most 100 people have names in a record, and each of them 20.",
     )
 }
@@ -100,8 +100,8 @@ fn named_bodies(shield: &Element, registry: &Registry) -> Option<Fault> {
     fault(
         "/childRecord/shield/named",
         "unknown_organization",
-        "登録のない機関コードがあります。",
-        "An organization code that the registry does not hold.",
+        "登録されていない機関コードがあります。",
+        "The registry does not hold this organization code.",
     )
 }
 

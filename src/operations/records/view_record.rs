@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     disclosure::{
-        gate::{Asked, Disclosed},
+        gate::{AccessRequest, Disclosed},
         sealed::Sealed,
         view::RecordView,
     },
@@ -35,7 +35,7 @@ pub async fn view_record(
     caller: &Caller,
     ViewRecord { record, purpose }: ViewRecord,
 ) -> Result<Disclosed<RecordView>, Error> {
-    let asked = Asked { record, act: Act::View, operation: Operation::View, purpose };
+    let asked = AccessRequest { record, act: Act::View, operation: Operation::View, purpose };
     gateway.gate.view(caller, asked, None).await
 }
 
@@ -55,7 +55,7 @@ pub async fn view_version(
     caller: &Caller,
     ViewVersion { record, version, purpose }: ViewVersion,
 ) -> Result<Disclosed<RecordView>, Error> {
-    let asked = Asked { record, act: Act::History, operation: Operation::History, purpose };
+    let asked = AccessRequest { record, act: Act::History, operation: Operation::History, purpose };
     gateway.gate.view(caller, asked, Some(version)).await
 }
 
@@ -65,7 +65,7 @@ pub struct History {
     pub versions: Vec<VersionLine>,
 }
 
-/// Tells who changed a record, when and how; no content.
+/// Shows who changed a record, when and how; no content.
 ///
 /// # Errors
 /// As [`view_version`].
@@ -74,7 +74,7 @@ pub async fn view_history(
     caller: &Caller,
     ViewRecord { record, purpose }: ViewRecord,
 ) -> Result<Disclosed<History>, Error> {
-    let asked = Asked { record, act: Act::History, operation: Operation::History, purpose };
+    let asked = AccessRequest { record, act: Act::History, operation: Operation::History, purpose };
     gateway
         .gate
         .part(caller, asked, ItemGroup::Index, |tx, stored, _| {

@@ -29,7 +29,7 @@ use crate::{
 #[derive(Serialize, Deserialize)]
 struct Destroyed;
 
-/// Destroys the keys of every list that was approved; answers how many lists.
+/// Destroys the keys of every list that was approved; returns how many lists.
 ///
 /// # Errors
 /// The shreds or the snapshot cannot be changed, or the journal cannot write. What is left is done the next time.

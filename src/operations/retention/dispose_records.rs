@@ -100,11 +100,7 @@ pub async fn ask_disposal(
 ) -> Result<Done<DisposalLine>, Error> {
     let records: Vec<Uuid> = records.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     if records.is_empty() || records.len() > MAX_RECORDS {
-        return Err(Error::field(
-            "records",
-            "1件から200件の記録の番号を指定してください",
-            "must name 1 to 200 records",
-        ));
+        return Err(Error::field("records", "1～200件の記録の番号を指定してください。", "must name 1 to 200 records"));
     }
     let acting = Acting::new(gateway, caller, Act::DisposalAsk);
     carry_out(gateway, caller, idempotency, move |tx| {
@@ -247,7 +243,7 @@ async fn asked_list(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<Disposal, 
     }
 }
 
-/// Writes the decision. From here on the list stands in the way of no record.
+/// Writes the decision. From here on its records may be on another list.
 async fn decide(tx: &mut Tx, acting: &Acting, disposal: &mut Disposal, state: DisposalState) -> Result<(), StoreError> {
     disposal.state = state;
     disposal.decided_by = Some(acting.caller.officer().to_owned());

@@ -101,7 +101,7 @@ pub(super) async fn due(
         let rule = settings.rule(class)?;
         Some((rule.ends_on(closed.day_in_japan(), birth_date)?, rule))
     };
-    // One that cannot be said is one that has not ended.
+    // One that cannot be worked out has not ended.
     let Some(ends) = settings.iter().map(ends).collect::<Option<Vec<_>>>() else { return Ok(None) };
     let last = ends.into_iter().max_by_key(|(day, _)| *day);
     Ok(last.filter(|(day, _)| *day <= gateway.clock.today_in_japan()).map(|(day, rule)| DueRecord {

@@ -37,7 +37,7 @@ impl RetentionView {
     }
 }
 
-/// Tells the rules for the caller's records.
+/// Returns the rules for the caller's records.
 ///
 /// # Errors
 /// The database failed.

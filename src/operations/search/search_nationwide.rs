@@ -95,7 +95,7 @@ pub struct Coverage {
     pub prefectures_not_reached: Vec<String>,
 }
 
-/// What stands beside the children of an answer.
+/// What an answer says besides the children.
 #[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct SearchFacts {
     /// More near misses than the limit: none is named; narrow down.
@@ -161,11 +161,11 @@ pub async fn search_nationwide(
 
 fn find(gateway: &Gateway, caller: &Caller, query: Option<&Query>) -> Result<Found<Grant>, Error> {
     let Some(query) = query.filter(|query| !query.is_too_broad()) else { return Err(SearchError::TooBroad.into()) };
-    let most = gateway.config.search.most_hits;
+    let max_hits = gateway.config.search.most_hits;
     let findable = |facts: &RecordFacts| gateway.gate.findable(caller, facts);
     let index = &gateway.journal.memory().index;
-    let found = index.search(query, caller.organization(), most, findable);
-    if found.too_many { Err(SearchError::TooManyHits { most }.into()) } else { Ok(found) }
+    let found = index.search(query, caller.organization(), max_hits, findable);
+    if found.too_many { Err(SearchError::TooManyHits { max_hits }.into()) } else { Ok(found) }
 }
 
 /// Who is told of the search itself: issuers of notices that it matches, and owners of shielded records that stayed
@@ -198,7 +198,7 @@ fn allowance(gateway: &Gateway, caller: &Caller) -> Result<(), Error> {
 fn query(request: &SearchRequest, clock: &Clock) -> Result<Option<Query>, Error> {
     written("case_reference", &request.case_reference, 80)?;
     if request.page == 0 {
-        return Err(field("page", "1以上の整数で指定してください", "must be 1 or more"));
+        return Err(field("page", "1以上の整数を指定してください。", "must be 1 or more"));
     }
     let mut patterns = [None, None, None];
     for ((field, name), pattern) in [
@@ -222,7 +222,7 @@ fn query(request: &SearchRequest, clock: &Clock) -> Result<Option<Query>, Error>
         let known = SEX.codes.iter().any(|(code, _)| *code == sex);
         sex.bytes().next().filter(|_| known).ok_or(field(
             "sex",
-            "性別コードで指定してください",
+            "性別のコードを指定してください。",
             "must be a code of SexCode",
         ))
     });
@@ -240,7 +240,7 @@ fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion
     let date = |text: &str| {
         PartialDate::parse(text).ok_or(field(
             "birth",
-            "日付・年月・年（西暦または元号）で指定してください",
+            "日付、年月または年（西暦または元号）を指定してください。",
             "must be a date, a month or a year, in the Gregorian calendar or an era",
         ))
     };
@@ -248,11 +248,11 @@ fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion
         BirthRequest::On { on } => Ok(BirthCriterion::on(date(on)?)),
         BirthRequest::Between { from, to } => BirthCriterion::between(date(from)?, date(to)?).ok_or(field(
             "birth",
-            "終わりの日は始めの日以後としてください",
+            "期間の終わりには、始まり以後の日付を指定してください。",
             "must not end before it begins",
         )),
         BirthRequest::Aged { age } if *age > MAX_AGE => {
-            Err(field("birth", "年齢は0から120までで指定してください", "an age must be 0 to 120"))
+            Err(field("birth", "年齢は0～120の整数で指定してください。", "must be an age from 0 to 120"))
         }
         BirthRequest::Aged { age } => Ok(BirthCriterion::aged(*age, clock.today_in_japan())),
     }
@@ -272,7 +272,7 @@ fn patterns(
     shown: Vec<(Uuid, OrganizationCode)>,
 ) -> Beside {
     let officer = gateway.directory().staff(caller.organization(), caller.officer());
-    let alerts = gateway.watch.observe(watch::Search {
+    let alerts = gateway.watch.observe(watch::WatchedSearch {
         request: caller.request(),
         organization: caller.organization(),
         officer: caller.officer(),
@@ -312,7 +312,7 @@ fn told_as(rule: Rule) -> InboxKind {
     }
 }
 
-/// A refused search is in the ledger like any other. The criteria stand beside it as they were given, sealed: the
+/// A refused search is in the ledger like any other. The criteria are kept beside it as they were given, sealed: the
 /// searcher's auditor may read them, the ledger only proves them.
 fn refusal(gateway: &Gateway, caller: &Caller, request: &SearchRequest, error: &Error) -> Result<Logged, Error> {
     let note = gateway.vault.seal_note_of(caller.request(), request)?;

@@ -123,11 +123,7 @@ pub async fn offer_transfer(
     OfferTransfer { offer, idempotency }: OfferTransfer,
 ) -> Result<Done<TransferLine>, Error> {
     let (Some(record), Some(receiver)) = (offer.record, offer.receiver.clone()) else {
-        return Err(Error::field(
-            "record, receiver",
-            "提供する記録と提供先を指定してください",
-            "name the record and the receiver",
-        ));
+        return Err(Error::field("record, receiver", "提供する記録と提供先を指定してください。", "must both be given"));
     };
     let owner = caller.organization().clone();
     let receives = matches!(receiver.kind(), OrganizationKind::Municipality | OrganizationKind::ChildGuidanceCenter)
@@ -136,12 +132,12 @@ pub async fn offer_transfer(
     if !receives {
         return Err(Error::field(
             "receiver",
-            "他の市町村または児童相談所を指定してください",
+            "自機関以外の市町村または児童相談所を指定してください。",
             "must be another municipality or child guidance center",
         ));
     }
     let begun = Transfer::begun(gateway.clock.new_id(), record, owner, receiver, gateway.clock.now());
-    offer_as(gateway, caller, Begun::Here(Box::new(begun)), OfferTransfer { offer, idempotency }).await
+    offer_as(gateway, caller, OfferOrigin::Here(Box::new(begun)), OfferTransfer { offer, idempotency }).await
 }
 
 /// What a body asked for is to be provided.
@@ -161,11 +157,11 @@ pub async fn answer_request(
     caller: &Caller,
     OfferRequested { transfer, offer, idempotency }: OfferRequested,
 ) -> Result<Done<TransferLine>, Error> {
-    offer_as(gateway, caller, Begun::ByRequest(transfer), OfferTransfer { offer, idempotency }).await
+    offer_as(gateway, caller, OfferOrigin::ByRequest(transfer), OfferTransfer { offer, idempotency }).await
 }
 
 /// How a transfer that is offered came to be.
-enum Begun {
+enum OfferOrigin {
     /// By the offer itself.
     Here(Box<Transfer>),
     /// By a request, which has this id.
@@ -175,7 +171,7 @@ enum Begun {
 async fn offer_as(
     gateway: &Arc<Gateway>,
     caller: &Caller,
-    begun: Begun,
+    begun: OfferOrigin,
     OfferTransfer { offer, idempotency }: OfferTransfer,
 ) -> Result<Done<TransferLine>, Error> {
     if let Some(message) = &offer.message {
@@ -185,8 +181,8 @@ async fn offer_as(
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
             let (transfer, note) = match begun {
-                Begun::Here(transfer) => (*transfer, TransferNote::default()),
-                Begun::ByRequest(id) => requested(tx, &acting, id).await?,
+                OfferOrigin::Here(transfer) => (*transfer, TransferNote::default()),
+                OfferOrigin::ByRequest(id) => requested(tx, &acting, id).await?,
             };
             make_offer(tx, &acting, (transfer, note), offer).await
         })

@@ -57,7 +57,7 @@ pub async fn confirm_transfer(
     asked: MoveTransfer,
 ) -> Result<Done<TransferLine>, Error> {
     let acting = Acting::new(gateway, caller, Act::TransferConfirm);
-    let step = Step { take: Transfer::confirm, tells: InboxKind::TransferConfirmed, reason: None };
+    let step = PlannedStep { take: Transfer::confirm, tells: InboxKind::TransferConfirmed, reason: None };
     carry_out_step(acting, step, asked).await
 }
 
@@ -71,7 +71,7 @@ pub async fn take_over(
     asked: MoveTransfer,
 ) -> Result<Done<TransferLine>, Error> {
     let acting = Acting::new(gateway, caller, Act::TransferTakeOver);
-    let step = Step { take: Transfer::take_over, tells: InboxKind::TransferTakenOver, reason: None };
+    let step = PlannedStep { take: Transfer::take_over, tells: InboxKind::TransferTakenOver, reason: None };
     carry_out_step(acting, step, asked).await
 }
 
@@ -86,7 +86,7 @@ pub async fn reject_transfer(
 ) -> Result<Done<TransferLine>, Error> {
     written("reason", &reason, 2_000)?;
     let acting = Acting::new(gateway, caller, Act::TransferReject);
-    let step = Step { take: Transfer::reject, tells: InboxKind::TransferRejected, reason: Some(reason) };
+    let step = PlannedStep { take: Transfer::reject, tells: InboxKind::TransferRejected, reason: Some(reason) };
     carry_out_step(acting, step, MoveTransfer { transfer, idempotency }).await
 }
 
@@ -101,12 +101,12 @@ pub async fn withdraw_transfer(
 ) -> Result<Done<TransferLine>, Error> {
     written("reason", &reason, 2_000)?;
     let acting = Acting::new(gateway, caller, Act::TransferWithdraw);
-    let step = Step { take: Transfer::withdraw, tells: InboxKind::TransferWithdrawn, reason: Some(reason) };
+    let step = PlannedStep { take: Transfer::withdraw, tells: InboxKind::TransferWithdrawn, reason: Some(reason) };
     carry_out_step(acting, step, MoveTransfer { transfer, idempotency }).await
 }
 
 /// A step, and what the other side is told.
-struct Step {
+struct PlannedStep {
     take: fn(Transfer, Side) -> Result<Transfer, StepRefused>,
     tells: InboxKind,
     /// Where it ends the transfer.
@@ -115,7 +115,7 @@ struct Step {
 
 async fn carry_out_step(
     acting: Acting,
-    step: Step,
+    step: PlannedStep,
     MoveTransfer { transfer: id, idempotency }: MoveTransfer,
 ) -> Result<Done<TransferLine>, Error> {
     let (node, caller) = (acting.node.clone(), acting.caller.clone());
@@ -123,7 +123,12 @@ async fn carry_out_step(
         .await
 }
 
-async fn take_step(tx: &mut Tx, acting: &Acting, id: Uuid, step: Step) -> Result<Effect<TransferLine>, Declined> {
+async fn take_step(
+    tx: &mut Tx,
+    acting: &Acting,
+    id: Uuid,
+    step: PlannedStep,
+) -> Result<Effect<TransferLine>, Declined> {
     let (node, caller) = (&acting.node, &acting.caller);
     let (transfer, side) = party_transfer(tx, acting, id).await?;
     let record = transfer.record;
@@ -155,7 +160,7 @@ async fn take_step(tx: &mut Tx, acting: &Acting, id: Uuid, step: Step) -> Result
     Ok(effect.then(Change::Visibility(Scope::Record(record))))
 }
 
-/// A transfer of the caller's, and on which side it stands.
+/// A transfer of the caller's, and the caller's side of it.
 async fn party_transfer(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<(Transfer, Side), Declined> {
     let found = store::transfers::find(tx, id).await?;
     let party = acting.caller.organization();

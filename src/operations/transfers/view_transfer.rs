@@ -83,7 +83,7 @@ pub struct TransferLines {
     pub transfers: Vec<TransferLine>,
 }
 
-const MOST_LINES: i64 = 200;
+const MAX_LINES: i64 = 200;
 
 /// Lists the transfers to which the caller is a party, newest first.
 ///
@@ -92,7 +92,7 @@ const MOST_LINES: i64 = 200;
 pub async fn list_transfers(gateway: &Gateway, caller: &Caller) -> Result<Done<TransferLines>, Error> {
     let mut tx = gateway.store.read().await?;
     let party = caller.organization();
-    let transfers = store::transfers::of_party(&mut tx, party, MOST_LINES).await?;
+    let transfers = store::transfers::of_party(&mut tx, party, MAX_LINES).await?;
     let transfers = transfers.iter().map(|transfer| TransferLine::for_party(transfer, party)).collect();
     Ok(Done::told(TransferLines { transfers }))
 }

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use super::SearchIndex;
-use crate::search::records::Role;
+use crate::search::records::PersonRole;
 
 /// What a part of a snapshot holds: its first byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ enum PartKind {
     Organizations,
     Headers,
     Texts,
-    Grams(Role),
+    Grams(PersonRole),
     Births,
     Readings,
 }
@@ -21,9 +21,9 @@ impl PartKind {
         Self::Organizations,
         Self::Headers,
         Self::Texts,
-        Self::Grams(Role::Child),
-        Self::Grams(Role::Guardian),
-        Self::Grams(Role::Relative),
+        Self::Grams(PersonRole::Child),
+        Self::Grams(PersonRole::Guardian),
+        Self::Grams(PersonRole::Relative),
         Self::Births,
         Self::Readings,
     ];
@@ -34,8 +34,8 @@ impl PartKind {
 }
 
 impl SearchIndex {
-    /// Hands over the whole index in parts, the many of them of a few MiB, each told by its first byte. Searches go on meanwhile,
-    /// changes wait.
+    /// Hands over the whole index in parts, most of them of a few MiB; the first byte of a part says what it holds.
+    /// Searches go on meanwhile, changes wait.
     ///
     /// # Errors
     /// Those of `put`.
@@ -48,7 +48,7 @@ impl SearchIndex {
         tell(PartKind::Organizations, inner.records.write_organizations())?;
         inner.records.header_parts().try_for_each(|part| tell(PartKind::Headers, part))?;
         inner.records.text_parts().try_for_each(|part| tell(PartKind::Texts, part))?;
-        for role in Role::ALL.iter().copied() {
+        for role in PersonRole::ALL.iter().copied() {
             inner.grams(role).parts().try_for_each(|part| tell(PartKind::Grams(role), part))?;
         }
         tell(PartKind::Births, inner.births.write())?;
@@ -56,7 +56,7 @@ impl SearchIndex {
     }
 
     /// Adds a part that [`Self::write_parts`] handed over, to an index that holds the parts before it alone. `None`
-    /// where it is of no kind, or damaged.
+    /// where it is of an unknown kind, or damaged.
     pub fn read_part(&self, part: &[u8]) -> Option<()> {
         let (kind, part) = part.split_first()?;
         let inner = &mut *self.0.write().unwrap_or_else(PoisonError::into_inner);

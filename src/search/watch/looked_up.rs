@@ -5,7 +5,8 @@ use std::{collections::VecDeque, sync::Arc};
 use uuid::Uuid;
 
 use super::{
-    End, Mark, REPEATED_REFERENCES, REPEATED_SITTINGS, REPEATED_UNREFERENCED, SITTING, Symbol, people::Tally, take_if,
+    End, REPEATED_REFERENCES, REPEATED_SITTINGS, REPEATED_UNREFERENCED, SITTING, SearchMark, Symbol, people::Tally,
+    take_if,
 };
 
 /// Whom a search was about.
@@ -30,7 +31,7 @@ pub(super) struct LookedUp {
 
 impl LookedUp {
     /// Adds the newest search, once.
-    pub(super) fn add(&mut self, mark: Mark, case: Option<usize>, own_name: bool) {
+    pub(super) fn add(&mut self, mark: SearchMark, case: Option<usize>, own_name: bool) {
         self.all.add(mark);
         if case.is_none() {
             self.unreferenced.add(mark);
@@ -39,7 +40,7 @@ impl LookedUp {
         self.own_names += usize::from(own_name);
     }
 
-    /// Removes the search of this place, which stands at that end.
+    /// Removes the search of this place, which is at that end.
     pub(super) fn remove(&mut self, place: usize, end: End, case: Option<usize>, own_name: bool) {
         self.all.remove(place, end);
         self.unreferenced.remove(place, end);
@@ -63,7 +64,7 @@ impl LookedUp {
     }
 
     /// The searches, the earliest first.
-    pub(super) fn marks(&self) -> impl DoubleEndedIterator<Item = Mark> + '_ {
+    pub(super) fn marks(&self) -> impl DoubleEndedIterator<Item = SearchMark> + '_ {
         self.all.marks.iter().copied()
     }
 }
@@ -71,12 +72,12 @@ impl LookedUp {
 /// Searches in order, and in how many sittings they were made.
 #[derive(Default)]
 struct Sittings {
-    marks: VecDeque<Mark>,
+    marks: VecDeque<SearchMark>,
     sittings: usize,
 }
 
 impl Sittings {
-    fn add(&mut self, mark: Mark) {
+    fn add(&mut self, mark: SearchMark) {
         self.sittings += usize::from(are_apart(self.marks.back(), Some(&mark)));
         self.marks.push_back(mark);
     }
@@ -93,6 +94,6 @@ impl Sittings {
 }
 
 /// Whether two searches that follow each other are of two sittings; so is one without the other.
-fn are_apart(earlier: Option<&Mark>, later: Option<&Mark>) -> bool {
+fn are_apart(earlier: Option<&SearchMark>, later: Option<&SearchMark>) -> bool {
     earlier.zip(later).is_none_or(|(earlier, later)| later.micros() - earlier.micros() > SITTING)
 }

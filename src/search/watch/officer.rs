@@ -8,11 +8,11 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Alert, End, HOUR, KNOWN_CASE, LETTERS_OF_ONE_PERSON, LOOK_BACK, MANY_IN_A_CASE, MANY_PEOPLE, MOST_KEPT, Mark,
-    NIGHT_PEOPLE, NIGHT_WITHIN, Rule, SITTING,
+    Alert, End, HOUR, KNOWN_CASE, LETTERS_OF_ONE_PERSON, LOOK_BACK, MANY_IN_A_CASE, MANY_PEOPLE, MAX_KEPT,
+    NIGHT_PEOPLE, NIGHT_WITHIN, Rule, SITTING, SearchMark,
     asked::{Question, dictionary_order},
     looked_up::{LookedUp, Whom},
-    people::{Numbers, People},
+    people::{Numbers, PeopleWindow},
     take_if,
     walk::Walk,
 };
@@ -33,8 +33,8 @@ pub(super) struct New {
 }
 
 /// The recent searches of an officer.
-pub(super) struct Officer {
-    searches: VecDeque<Seen>,
+pub(super) struct OfficerHistory {
+    searches: VecDeque<SeenSearch>,
     /// Place of the first search; the others follow.
     first: usize,
     /// The latest moment of any search.
@@ -47,13 +47,13 @@ pub(super) struct Officer {
     numbered: usize,
     looked_up: HashMap<Whom, LookedUp>,
     // Searches about the organization's own children or under the reference of a case known for long are not in these.
-    hour: People,
-    day: People,
-    night: People,
+    hour: PeopleWindow,
+    day: PeopleWindow,
+    night: PeopleWindow,
     walk: Walk,
 }
 
-struct Seen {
+struct SeenSearch {
     request: Uuid,
     at: Timestamp,
     question: Question,
@@ -68,14 +68,14 @@ struct Seen {
 /// The kept searches under one reference, or under none.
 struct Case {
     number: usize,
-    marks: VecDeque<Mark>,
+    marks: VecDeque<SearchMark>,
     /// Number of each question, and how often it was asked.
     questions: BTreeMap<Question, (usize, usize)>,
 }
 
 /// A series of searches, found but not yet listed.
 enum Series<'a> {
-    People(&'a People),
+    People(&'a PeopleWindow),
     Case(&'a Case),
     /// A search and those that showed one of the same children.
     SameChildren,
@@ -93,9 +93,9 @@ struct Added {
     walk: Option<usize>,
 }
 
-impl Default for Officer {
+impl Default for OfficerHistory {
     fn default() -> Self {
-        let [hour, day] = MANY_PEOPLE.map(|(least, within)| People::new(least, within));
+        let [hour, day] = MANY_PEOPLE.map(|(least, within)| PeopleWindow::new(least, within));
         Self {
             searches: VecDeque::new(),
             first: 0,
@@ -107,13 +107,13 @@ impl Default for Officer {
             looked_up: HashMap::new(),
             hour,
             day,
-            night: People::new(NIGHT_PEOPLE, NIGHT_WITHIN),
+            night: PeopleWindow::new(NIGHT_PEOPLE, NIGHT_WITHIN),
             walk: Walk::default(),
         }
     }
 }
 
-impl Officer {
+impl OfficerHistory {
     /// Adds a search and says what it completes. One of the same request as the last takes its place.
     pub(super) fn observe(&mut self, mut new: New) -> Vec<Alert> {
         if self.searches.back().is_some_and(|last| last.request == new.request) {
@@ -121,11 +121,11 @@ impl Officer {
             self.told.clone_from(&self.told_before);
         }
         self.told_before.clone_from(&self.told);
-        // Two searches at once may come in the other order than they were told the time: what is kept is in order.
+        // Two searches at once may come in another order than that of their times: what is kept is in order.
         self.latest = self.latest.max(new.at);
         new.at = self.latest;
         let from = new.at.as_micros() - LOOK_BACK;
-        while self.searches.front().is_some_and(|seen| seen.at.as_micros() < from) || self.searches.len() >= MOST_KEPT {
+        while self.searches.front().is_some_and(|seen| seen.at.as_micros() < from) || self.searches.len() >= MAX_KEPT {
             self.remove(End::First);
         }
         if self.has_just_asked(&new) {
@@ -151,7 +151,7 @@ impl Officer {
     }
 
     fn add(&mut self, new: New) -> Added {
-        let mark = Mark { place: self.first + self.searches.len(), at: new.at };
+        let mark = SearchMark { place: self.first + self.searches.len(), at: new.at };
         let (case_reference, numbers, many_in_case, is_known_case) = self.add_to_case(&new, mark);
         let mut whom = Vec::new();
         for one in who_was_looked_up(&new) {
@@ -165,7 +165,7 @@ impl Officer {
         let is_night = !(6..22).contains(&new.at.hour_in_japan());
         let step = new.question.names.first().map(|name| dictionary_order(name)).unwrap_or_default();
         let New { request, at, question, own_name, found, .. } = new;
-        self.searches.push_back(Seen { request, at, question, case_reference, numbers, own_name, whom, found });
+        self.searches.push_back(SeenSearch { request, at, question, case_reference, numbers, own_name, whom, found });
         Added {
             many_in_hour: is_fresh && self.hour.add(mark, numbers),
             many_in_day: is_fresh && self.day.add(mark, numbers),
@@ -177,7 +177,7 @@ impl Officer {
 
     /// Returns its reference and numbers, whether it is one question too many for a case, and whether the case has been
     /// known for long.
-    fn add_to_case(&mut self, new: &New, mark: Mark) -> (Arc<str>, Numbers, bool, bool) {
+    fn add_to_case(&mut self, new: &New, mark: SearchMark) -> (Arc<str>, Numbers, bool, bool) {
         let is_named = !new.case_reference.is_empty();
         let known = self.cases.get_key_value(new.case_reference.as_str());
         let reference =
@@ -251,8 +251,8 @@ impl Officer {
     fn alert(&self, rule: Rule, series: &Series<'_>) -> Option<Alert> {
         let is_untold = |told: &Timestamp| self.latest.as_micros() - told.as_micros() > HOUR;
         let is_news = self.told.get(&rule).is_none_or(is_untold);
-        // A series is gone through only where somebody is told of it, at most once an hour.
-        let untold: Vec<&Seen> = if is_news {
+        // A series is gone through only where it is reported, at most once an hour.
+        let untold: Vec<&SeenSearch> = if is_news {
             self.marks(series).filter_map(|mark| self.searches.get(mark.place - self.first)).collect()
         } else {
             self.searches.back().into_iter().collect()
@@ -304,7 +304,7 @@ impl Officer {
     }
 
     /// The searches of a series.
-    fn marks<'a>(&'a self, series: &Series<'a>) -> Box<dyn Iterator<Item = Mark> + 'a> {
+    fn marks<'a>(&'a self, series: &Series<'a>) -> Box<dyn Iterator<Item = SearchMark> + 'a> {
         match series {
             Series::People(people) => Box::new(people.marks()),
             Series::Case(case) => Box::new(case.marks.iter().copied()),

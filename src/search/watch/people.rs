@@ -5,7 +5,7 @@ use std::{
     hash::Hash,
 };
 
-use super::{End, Mark, SPELLINGS, take_if};
+use super::{End, SPELLINGS, SearchMark, take_if};
 
 /// How often each of some things is there; what is not there any more is not kept.
 pub(super) struct Tally<T>(HashMap<T, usize>);
@@ -53,26 +53,26 @@ pub(super) struct Numbers {
 /// The searches of the last while and the people whom they ask for: a few spellings under one reference are one person.
 ///
 /// Each search is counted once as it comes and once as it leaves, whatever else is there.
-pub(super) struct People {
+pub(super) struct PeopleWindow {
     /// Microseconds that it looks back.
     within: i64,
     /// People from which on they are many.
     least: usize,
-    searches: VecDeque<(Mark, Numbers)>,
+    searches: VecDeque<(SearchMark, Numbers)>,
     questions: Tally<usize>,
     /// Different questions of each case.
     of_case: Tally<usize>,
     people: usize,
 }
 
-impl People {
+impl PeopleWindow {
     pub(super) fn new(least: usize, within: i64) -> Self {
         let (questions, of_case) = (Tally::default(), Tally::default());
         Self { within, least, searches: VecDeque::new(), questions, of_case, people: 0 }
     }
 
     /// Adds the newest search. Returns whether it asks for one person more, and they are many.
-    pub(super) fn add(&mut self, mark: Mark, numbers: Numbers) -> bool {
+    pub(super) fn add(&mut self, mark: SearchMark, numbers: Numbers) -> bool {
         let from = mark.micros() - self.within;
         while let Some((_, numbers)) = self.searches.pop_front_if(|(mark, _)| mark.micros() < from) {
             self.subtract(numbers);
@@ -87,7 +87,7 @@ impl People {
         self.people > before && self.people >= self.least
     }
 
-    /// Removes the search of this place if it stands at that end.
+    /// Removes the search of this place if it is at that end.
     pub(super) fn remove(&mut self, place: usize, end: End) {
         if let Some((_, numbers)) = take_if(&mut self.searches, end, |(mark, _)| mark.place == place) {
             self.subtract(numbers);
@@ -95,7 +95,7 @@ impl People {
     }
 
     /// The searches, the earliest first.
-    pub(super) fn marks(&self) -> impl ExactSizeIterator<Item = Mark> + '_ {
+    pub(super) fn marks(&self) -> impl ExactSizeIterator<Item = SearchMark> + '_ {
         self.searches.iter().map(|(mark, _)| *mark)
     }
 

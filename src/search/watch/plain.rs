@@ -1,5 +1,5 @@
-//! The rules of the watch over a plain list of searches, gone through anew for each: as they are said in
-//! `docs/matching.md`. The watch must tell of the same.
+//! The rules of the watch over a plain list of searches, gone through anew for each: as `docs/matching.md` states them.
+//! The watch must notice the same.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -11,7 +11,7 @@ use super::{
     *,
 };
 
-struct Seen {
+struct PlainSearch {
     request: Uuid,
     at: Timestamp,
     night: bool,
@@ -26,8 +26,8 @@ struct Seen {
 }
 
 #[derive(Default)]
-struct Officer {
-    searches: VecDeque<Seen>,
+struct PlainHistory {
+    searches: VecDeque<PlainSearch>,
     told: BTreeMap<Rule, Timestamp>,
     /// Before the last search.
     told_before: BTreeMap<Rule, Timestamp>,
@@ -35,12 +35,12 @@ struct Officer {
 
 /// The recent searches of every officer of a node.
 #[derive(Default)]
-pub(super) struct Plain(Mutex<HashMap<(OrganizationCode, String), Officer>>);
+pub(super) struct Plain(Mutex<HashMap<(OrganizationCode, String), PlainHistory>>);
 
 impl Plain {
     /// Adds a search and says what it completes.
-    pub(super) fn observe(&self, search: Search<'_>) -> Vec<Alert> {
-        let Search { request, organization, officer, officer_name, at, query, case_reference, found } = search;
+    pub(super) fn observe(&self, search: WatchedSearch<'_>) -> Vec<Alert> {
+        let WatchedSearch { request, organization, officer, officer_name, at, query, case_reference, found } = search;
         let patterns: Vec<&Pattern> = [&query.child, &query.guardian, &query.relative].into_iter().flatten().collect();
         let own_name = patterns.iter().any(|pattern| pattern.begins_with_family_name(officer_name));
         let case_reference = reference(case_reference);
@@ -55,7 +55,7 @@ impl Plain {
             return Vec::new();
         }
         let is_fresh = !own_children && !known.has_long_known(&case_reference, at);
-        known.searches.push_back(Seen {
+        known.searches.push_back(PlainSearch {
             request,
             at,
             night: !(6..22).contains(&at.hour_in_japan()),
@@ -78,7 +78,7 @@ impl Plain {
 }
 
 /// People whom some questions are about, where a few spellings under one reference are one person.
-fn people<'a>(searches: impl Iterator<Item = &'a Seen>) -> usize {
+fn people<'a>(searches: impl Iterator<Item = &'a PlainSearch>) -> usize {
     let mut cases: BTreeMap<&str, BTreeSet<&Question>> = BTreeMap::new();
     for seen in searches {
         cases.entry(&seen.case_reference).or_default().insert(&seen.question);
@@ -89,16 +89,16 @@ fn people<'a>(searches: impl Iterator<Item = &'a Seen>) -> usize {
     cases.iter().map(of_case).sum()
 }
 
-fn sittings<'a>(searches: impl Iterator<Item = &'a Seen>) -> usize {
+fn sittings<'a>(searches: impl Iterator<Item = &'a PlainSearch>) -> usize {
     let mut last = i64::MIN;
-    let begins = |seen: &&Seen| {
+    let begins = |seen: &&PlainSearch| {
         let apart = seen.at.as_micros().saturating_sub(std::mem::replace(&mut last, seen.at.as_micros()));
         apart > SITTING
     };
     searches.filter(begins).count()
 }
 
-impl Officer {
+impl PlainHistory {
     fn take_back(&mut self, request: Uuid) {
         if self.searches.pop_back_if(|last| last.request == request).is_some() {
             self.told.clone_from(&self.told_before);
@@ -123,7 +123,7 @@ impl Officer {
     }
 
     fn forget_before(&mut self, micros: i64) {
-        while self.searches.front().is_some_and(|seen| seen.at.as_micros() < micros) || self.searches.len() >= MOST_KEPT
+        while self.searches.front().is_some_and(|seen| seen.at.as_micros() < micros) || self.searches.len() >= MAX_KEPT
         {
             self.searches.pop_front();
         }
@@ -140,7 +140,7 @@ impl Officer {
     }
 
     fn alert(&mut self, rule: Rule, series: Vec<usize>, at: Timestamp) -> Option<Alert> {
-        let seen: Vec<&Seen> = series.iter().filter_map(|at| self.searches.get(*at)).collect();
+        let seen: Vec<&PlainSearch> = series.iter().filter_map(|at| self.searches.get(*at)).collect();
         let since = seen.first()?.at;
         let is_news = self.told.get(&rule).is_none_or(|told| at.as_micros() - told.as_micros() > HOUR);
         let untold = if is_news { seen.as_slice() } else { seen.get(seen.len() - 1..).unwrap_or_default() };
@@ -154,17 +154,17 @@ impl Officer {
     }
 
     /// Fresh searches within a time before a moment, with their places.
-    fn fresh(&self, at: Timestamp, micros: i64) -> Vec<(usize, &Seen)> {
+    fn fresh(&self, at: Timestamp, micros: i64) -> Vec<(usize, &PlainSearch)> {
         let from = at.as_micros() - micros;
         let within = self.searches.iter().enumerate().skip_while(|(_, seen)| seen.at.as_micros() < from);
         within.filter(|(_, seen)| seen.is_fresh).collect()
     }
 
     /// A series that the last search makes longer by a person, where it has that many.
-    fn adds_to_people(&self, series: &[(usize, &Seen)], least: usize) -> Option<Vec<usize>> {
+    fn adds_to_people(&self, series: &[(usize, &PlainSearch)], least: usize) -> Option<Vec<usize>> {
         let (last, before) = series.split_last()?;
         let is_last = last.0 + 1 == self.searches.len();
-        let of = |series: &[(usize, &Seen)]| people(series.iter().map(|(_, seen)| *seen));
+        let of = |series: &[(usize, &PlainSearch)]| people(series.iter().map(|(_, seen)| *seen));
         let now = of(series);
         (is_last && now >= least && now > of(before)).then(|| places(series))
     }
@@ -177,7 +177,7 @@ impl Officer {
 
     fn many_in_a_case(&self) -> Option<Vec<usize>> {
         let last = self.searches.back().filter(|last| !last.case_reference.is_empty())?;
-        let of_case: Vec<(usize, &Seen)> =
+        let of_case: Vec<(usize, &PlainSearch)> =
             self.searches.iter().enumerate().filter(|(_, seen)| seen.case_reference == last.case_reference).collect();
         let (_, before) = of_case.split_last()?;
         let questions: BTreeSet<&Question> = before.iter().map(|(_, seen)| &seen.question).collect();
@@ -191,7 +191,7 @@ impl Officer {
         steps.retain(|(_, seen)| !seen.step.is_empty());
         steps.dedup_by(|(_, a), (_, b)| a.step == b.step);
         steps.last().filter(|(place, _)| place + 1 == self.searches.len())?;
-        let longest = |follows: fn(&Seen, &Seen) -> bool| {
+        let longest = |follows: fn(&PlainSearch, &PlainSearch) -> bool| {
             // For each name: the length of the longest run that it ends, and the name before it in that run.
             let mut runs: Vec<(usize, Option<usize>)> = Vec::with_capacity(steps.len());
             for (at, (_, seen)) in steps.iter().enumerate() {
@@ -222,7 +222,8 @@ impl Officer {
     /// The officer's own family name; or, in whatever spelling, a child who was shown for it.
     fn own_name(&self) -> Option<Vec<usize>> {
         let last = self.searches.back()?;
-        let shares = |seen: &Seen| seen.found.iter().any(|(record, _)| last.found.iter().any(|(f, _)| f == record));
+        let shares =
+            |seen: &PlainSearch| seen.found.iter().any(|(record, _)| last.found.iter().any(|(f, _)| f == record));
         let mut series = self.looked_up(shares);
         if last.found.is_empty() {
             series.push((self.searches.len() - 1, last));
@@ -249,11 +250,11 @@ impl Officer {
         })
     }
 
-    fn looked_up(&self, is_it: impl Fn(&Seen) -> bool) -> Vec<(usize, &Seen)> {
+    fn looked_up(&self, is_it: impl Fn(&PlainSearch) -> bool) -> Vec<(usize, &PlainSearch)> {
         self.searches.iter().enumerate().filter(|(_, seen)| is_it(seen)).collect()
     }
 }
 
-fn places(series: &[(usize, &Seen)]) -> Vec<usize> {
+fn places(series: &[(usize, &PlainSearch)]) -> Vec<usize> {
     series.iter().map(|(place, _)| *place).collect()
 }

@@ -31,7 +31,7 @@ impl Desk {
         self.now += minutes * MINUTE;
         let query = Query { child: Pattern::of(name), ..Query::default() };
         self.number += 1;
-        let alerts = self.watch.observe(Search {
+        let alerts = self.watch.observe(WatchedSearch {
             request: Uuid::from_u128(self.number),
             organization: &OrganizationCode::ministry(),
             officer: "o1",
@@ -102,7 +102,7 @@ fn walks_nights_own_name_and_repetition_are_noticed() {
 }
 
 /// A history of searches in a few numbers, each below 100.
-type Step = [u8; 6];
+type SearchStep = [u8; 6];
 
 /// How an officer searches: what the numbers of a step are held against.
 #[derive(Clone, Debug)]
@@ -159,8 +159,8 @@ static IN_ORDER: LazyLock<Vec<Option<Pattern>>> = LazyLock::new(|| {
     (0..60).map(|number| Pattern::of(&name(number))).collect()
 });
 
-/// Both are given the same searches; answers what was told, with whether it was news.
-fn compare(habit: &Habit, steps: &[Step]) -> Result<Vec<(Rule, bool)>, TestCaseError> {
+/// Gives both the same searches; returns what was noticed, and whether it was news.
+fn compare(habit: &Habit, steps: &[SearchStep]) -> Result<Vec<(Rule, bool)>, TestCaseError> {
     let (watch, plain) = (Watch::default(), Plain::default());
     let organization = OrganizationCode::ministry();
     let owners = [OrganizationCode::operator(), organization.clone(), OrganizationCode::parse("122327").unwrap()];
@@ -192,7 +192,7 @@ fn compare(habit: &Habit, steps: &[Step]) -> Result<Vec<(Rule, bool)>, TestCaseE
         } else {
             format!("R8-{}", pick(*case, habit.cases) + 2)
         };
-        let search = || Search {
+        let search = || WatchedSearch {
             request: Uuid::from_u128(request),
             organization: &organization,
             officer: if *gap % 16 == 15 { "o2" } else { "o1" },
@@ -212,7 +212,7 @@ fn compare(habit: &Habit, steps: &[Step]) -> Result<Vec<(Rule, bool)>, TestCaseE
     Ok(all)
 }
 
-/// Of `HISTORIES` (500) histories the given part, each of so many searches: how often each rule was told of.
+/// Of `HISTORIES` (500) histories the given part, each of so many searches: how often each rule was noticed.
 fn histories(part: u32, searches: std::ops::Range<usize>) -> BTreeMap<(Rule, bool), usize> {
     let all = std::env::var("HISTORIES").ok().and_then(|all| all.parse().ok()).unwrap_or(500_u32);
     let cases = all.div_ceil(part);
@@ -241,7 +241,7 @@ fn it_tells_of_the_same_as_the_rules_over_a_plain_list() {
 
 #[test]
 fn it_forgets_the_same_when_an_officer_makes_more_searches_than_are_kept() {
-    histories(80, MOST_KEPT + 1..MOST_KEPT + 200);
+    histories(80, MAX_KEPT + 1..MAX_KEPT + 200);
 }
 
 #[test]

@@ -14,7 +14,7 @@
 
 use std::collections::VecDeque;
 
-use super::{End, Mark, Symbol, WALK, WALK_PERCENT, WALK_WITHIN, take_if};
+use super::{End, SearchMark, Symbol, WALK, WALK_PERCENT, WALK_WITHIN, take_if};
 
 /// Names in kana that were asked for within the time of a walk.
 #[derive(Default)]
@@ -22,23 +22,23 @@ pub(super) struct Walk {
     names: VecDeque<Name>,
     /// Number of the first name; the others follow.
     first: usize,
-    up: Runs,
-    down: Runs,
+    up: NameLayers,
+    down: NameLayers,
 }
 
 /// A name and the searches for it that no other name came between.
 struct Name {
     step: Vec<Symbol>,
-    marks: VecDeque<Mark>,
+    marks: VecDeque<SearchMark>,
 }
 
 /// Numbers of names in layers by the length of the run that each ends.
 #[derive(Default)]
-struct Runs(VecDeque<VecDeque<usize>>);
+struct NameLayers(VecDeque<VecDeque<usize>>);
 
 impl Walk {
     /// Adds the newest name. Returns the number of the first name of the walk that it ends.
-    pub(super) fn add(&mut self, step: Vec<Symbol>, mark: Mark) -> Option<usize> {
+    pub(super) fn add(&mut self, step: Vec<Symbol>, mark: SearchMark) -> Option<usize> {
         let from = mark.micros() - WALK_WITHIN;
         while self.remove_if(End::First, |mark| mark.micros() < from) {}
         if let Some(last) = self.names.back_mut().filter(|last| last.step == step) {
@@ -54,17 +54,17 @@ impl Walk {
         up.or(down)
     }
 
-    /// Removes the search of this place if it stands at that end.
+    /// Removes the search of this place if it is at that end.
     pub(super) fn remove(&mut self, place: usize, end: End) {
         self.remove_if(end, |mark| mark.place == place);
     }
 
     /// The first search for each name from one on.
-    pub(super) fn marks_from(&self, number: usize) -> impl Iterator<Item = Mark> + '_ {
+    pub(super) fn marks_from(&self, number: usize) -> impl Iterator<Item = SearchMark> + '_ {
         self.names.iter().skip(number - self.first).filter_map(|name| name.marks.front().copied())
     }
 
-    fn remove_if(&mut self, end: End, is_it: impl Fn(&Mark) -> bool) -> bool {
+    fn remove_if(&mut self, end: End, is_it: impl Fn(&SearchMark) -> bool) -> bool {
         let name = match end {
             End::First => self.names.front_mut(),
             End::Last => self.names.back_mut(),
@@ -94,7 +94,7 @@ impl Walk {
     }
 }
 
-impl Runs {
+impl NameLayers {
     /// Adds the newest name. Returns the first name of the run that it ends, where that is long and dense enough.
     fn add(&mut self, number: usize, follows: impl Fn(usize) -> bool) -> Option<usize> {
         let below = self.below(follows);

@@ -64,8 +64,8 @@ pub fn is_declaration(content: &str) -> bool {
     rest.trim_matches(is_blank).is_empty()
 }
 
-/// What follows `name="value"`, where that stands after white space and the value is one of these. Encodings are named
-/// in any case; the rest is in lower case.
+/// What follows `name="value"`, where that follows white space and the value is one of these. Encodings are named in
+/// any case; the rest is in lower case.
 fn member<'t>(text: &'t str, name: &str, values: &[&str]) -> Option<&'t str> {
     let trimmed = text.trim_start_matches(is_blank);
     if trimmed.len() == text.len() {

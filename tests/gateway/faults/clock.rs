@@ -28,7 +28,7 @@ async fn offer(city: &Party, record: &str) -> String {
     json(&reply)["transfer"].as_str().unwrap().to_owned()
 }
 
-/// Works while the clock leaps forwards, back, and home; answers what went wrong.
+/// Works while the clock leaps forwards, back, and home; returns what went wrong.
 async fn leaping(defect: Option<&str>) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let premises = crash::premises(directory.path()).await;
@@ -161,7 +161,7 @@ async fn a_node_does_not_start_before_its_own_ledger_nor_outside_its_certificate
         let Started::Ended(outside) = starts(leap, true).await else { panic!("it starts outside its certificate") };
         assert!(outside.contains("Renew it, or set the clock"), "{leap}: {outside}");
     }
-    // 300 days later nothing tells that the clock is wrong: but no transfer expires before somebody could look.
+    // 300 days later nothing shows that the clock is wrong: but no transfer expires before somebody could look.
     let Started::Served(said) = starts("+300d", false).await else { panic!("it does not start") };
     assert!(said.contains("the ledger is old. Is the clock right?"), "{said}");
     assert_eq!(state_of_transfer(&premises).await, "offered");

@@ -2,7 +2,7 @@
 
 use crate::{crash, faults::*, harness::*};
 
-/// Views a record while a trigger aborts every entry. Answers how many of the entries that answers with record data
+/// Views a record while a trigger aborts every entry. Returns how many of the entries that answers with record data
 /// named are not in the ledger, and how many answers were refusals.
 async fn aborting(defect: Option<&str>) -> (usize, usize) {
     let directory = tempfile::tempdir().unwrap();
@@ -47,7 +47,7 @@ async fn going_on_without_the_ledger_is_caught() {
     assert!(unlogged > 0, "a planted defect went unnoticed");
 }
 
-/// Registers while every second commit is in doubt, each until it is acknowledged. Answers what is wrong in the end,
+/// Registers while every second commit is in doubt, each until it is acknowledged. Returns what is wrong in the end,
 /// and how many tries were refused.
 async fn in_doubt(fault: &str, repeats_key: bool) -> (Vec<String>, usize) {
     const REGISTRATIONS: usize = 12;

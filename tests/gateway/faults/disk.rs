@@ -17,7 +17,7 @@ async fn control(running: &Running, fifo: &str, command: &str) {
     assert!(told.success(), "{command}");
 }
 
-/// Registers before, while and after the disk fails, and starts anew. Answers what is wrong in the end.
+/// Registers before, while and after the disk fails, and starts anew. Returns what is wrong in the end.
 async fn failing_disk(defect: Option<&str>) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let premises = crash::premises(directory.path()).await;
@@ -35,8 +35,10 @@ async fn failing_disk(defect: Option<&str>) -> Vec<String> {
     }
     let shown = acknowledged[0].to_string();
     control(&running, &fifo, "enable name=posix/io/sync/*,failinfo=5").await;
-    let wal = directory.path().join("tsunagi.db-wal");
-    let confirmed = std::fs::metadata(&wal).unwrap().len();
+    let confirmed = ["tsunagi.db-wal", "tsunagi.db"].map(|file| {
+        let file = directory.path().join(file);
+        (std::fs::read(&file).unwrap(), file)
+    });
     let mut refused = 0;
     for number in 0..5 {
         let reply = register_as(&city.client, &format!("during-{number}")).await;
@@ -58,7 +60,9 @@ async fn failing_disk(defect: Option<&str>) -> Vec<String> {
     }
     running.stop().await;
     // The power fails: what the disk never confirmed is gone, however the kernel showed it.
-    std::fs::File::options().write(true).open(&wal).unwrap().set_len(confirmed).unwrap();
+    for (bytes, file) in confirmed {
+        std::fs::write(file, bytes).unwrap();
+    }
     let kept = records_kept(&premises).await;
     wrong.extend(acknowledged.iter().filter(|record| !kept.contains(record)).map(|record| format!("{record} is lost")));
     if defect.is_some() {

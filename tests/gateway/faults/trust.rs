@@ -158,7 +158,7 @@ async fn a_server_certificate_that_is_expired_or_damaged_does_not_serve() {
     Server::start(config, Clock::system()).await.unwrap().stop().await;
 }
 
-/// So many readings of new lists while a terminal works; answers how many of its requests were refused.
+/// So many readings of new lists while a terminal works; returns how many of its requests were refused.
 async fn reloads(times: usize, revokes_the_worker: bool) -> usize {
     let stage = Stage::new().await;
     let (city, other) = (stage.party("city", CITY_A).await, stage.party("other", CITY_B).await);

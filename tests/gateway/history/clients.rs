@@ -57,7 +57,7 @@ pub fn desks_at_two_nodes(stage: &Stage, node: SocketAddr, monitor: SocketAddr) 
     DESKS.into_iter().map(desk).collect()
 }
 
-/// Lets the desks act and answers what they wrote down, in the order of the calls.
+/// Lets the desks act and returns what they wrote down, in the order of the calls.
 pub async fn play(desks: &[Arc<Desk>], seed: u32) -> History {
     let board = Arc::new(Mutex::new(Board::new(seed)));
     let start = Arc::new(Barrier::new(desks.len()));
@@ -194,7 +194,7 @@ impl Desk {
 
 const SINCE: &str = "2026-04-01";
 
-/// A shield names both cities: it stands in the way of no transfer.
+/// A shield names both cities: it keeps no transfer from either.
 fn document(name: Name, birth_date: &str, guardian: Name, shielded: bool) -> String {
     let family = Family {
         child: name.child(),

@@ -12,7 +12,7 @@ use tsunagi::{
         index::SearchIndex,
         pattern::Pattern,
         query::{BirthCriterion, Query},
-        watch::{Search, Watch},
+        watch::{Watch, WatchedSearch},
     },
 };
 use uuid::Uuid;
@@ -204,13 +204,13 @@ impl Extraction {
     /// The number of searches before the first alert, and its rule.
     fn before_alert(
         &self,
-        allowance: &config::Search,
+        allowance: &config::SearchConfig,
         reference: impl Fn(usize) -> String,
     ) -> Option<(usize, &'static str)> {
         let watch = Watch::default();
         let organization = OrganizationCode::operator();
         self.steps.iter().enumerate().find_map(|(number, step)| {
-            let alerts = watch.observe(Search {
+            let alerts = watch.observe(WatchedSearch {
                 request: Uuid::from_u128(number as u128 + 1),
                 organization: &organization,
                 officer: "o1",
@@ -225,7 +225,7 @@ impl Extraction {
         })
     }
 
-    fn noticed(&self, allowance: &config::Search, reference: impl Fn(usize) -> String) -> String {
+    fn noticed(&self, allowance: &config::SearchConfig, reference: impl Fn(usize) -> String) -> String {
         match self.before_alert(allowance, reference) {
             Some((before, rule)) => format!("{} searches, {} children ({rule})", before + 1, self.children(before)),
             None => "never".to_owned(),
@@ -234,7 +234,7 @@ impl Extraction {
 }
 
 /// When the allowance lets a search be made that begins a day: some at once, then one by one.
-fn moment(number: usize, allowance: &config::Search) -> Timestamp {
+fn moment(number: usize, allowance: &config::SearchConfig) -> Timestamp {
     let at_once = allowance.officer_burst as usize;
     let waited = number.saturating_sub(at_once) as f64 * 3_600.0 / f64::from(allowance.officer_per_hour);
     let seconds = number.min(at_once) as f64 + waited;
@@ -250,7 +250,7 @@ pub fn run(records: u64) {
     let population = Population::seeded(SEED);
     let index = engine::build(&population, records).index;
     let tables = Tables::read();
-    let allowance = config::Search::default();
+    let allowance = config::SearchConfig::default();
     println!("{SEARCHES} searches for as many children as possible, among {records} records");
     println!(
         "an officer's allowance ({} at once, {} an hour) makes them last {:.1} hours; an organization's ({} at once, {} \
@@ -267,7 +267,7 @@ pub fn run(records: u64) {
         "", "searches", "answered", "nothing", "too many", "children", "share"
     );
     for strategy in Strategy::ALL {
-        let targets = strategy.targets(&tables, records, engine::MOST_HITS);
+        let targets = strategy.targets(&tables, records, engine::MAX_HITS);
         let extraction = Extraction::by(strategy, &index, targets, allowance.page_hits);
         let children = extraction.children(SEARCHES);
         println!(

@@ -1,8 +1,8 @@
-//! The script told to a watch, in the order of time.
+//! The script played to a watch, in the order of time.
 
 use tsunagi::{
     clock::Timestamp,
-    search::watch::{Search, Watch},
+    search::watch::{Watch, WatchedSearch},
 };
 
 use uuid::Uuid;
@@ -31,7 +31,7 @@ pub fn replay(script: &Script, told: impl Fn(usize) -> bool) -> Vec<Vec<Raised>>
             raised.push(Vec::new());
             continue;
         }
-        let alerts = watch.observe(Search {
+        let alerts = watch.observe(WatchedSearch {
             request: Uuid::from_u128(number),
             organization: &officer.organization,
             officer: &officer.id,

@@ -143,7 +143,7 @@ impl Script {
             return Answer::Refused;
         }
         let answer = engine::search(&self.index, query);
-        let size = config::Search::default().page_hits;
+        let size = config::SearchConfig::default().page_hits;
         let found: Vec<(Uuid, OrganizationCode)> =
             answer.records.iter().skip(page * size).take(size).cloned().collect();
         let seen = if answer.too_many {

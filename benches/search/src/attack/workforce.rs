@@ -11,7 +11,7 @@ use tsunagi::{
 
 use crate::population::{Name, Population, Sample};
 
-/// They stand first among the offices.
+/// They are the first of the offices.
 pub const CENTERS: usize = 20;
 const CITIES: usize = 30;
 /// At the intake desk, and caseworkers.

@@ -16,7 +16,7 @@ use std::{
 use people::People;
 
 use crate::{
-    engine::MOST_HITS,
+    engine::MAX_HITS,
     measure::Latencies,
     population::Population,
     queries::{self, Asked, Class},
@@ -52,20 +52,20 @@ fn hit_list<P: Peer>(peer: &mut P, asked: &Asked) -> Vec<Shown> {
     hits
 }
 
-/// One more than is shown, so that too many can be told.
-const ENOUGH: usize = MOST_HITS + 1;
+/// One more than is shown, so that too many are noticed.
+const ENOUGH: usize = MAX_HITS + 1;
 /// Queries of each class whose number of hits is compared between peers.
 const COMPARED: usize = 20;
 /// A slow peer answers fewer queries of a class, but never fewer than this.
-const LEAST_QUERIES: usize = 20;
+const MIN_QUERIES: usize = 20;
 const WARMING: Duration = Duration::from_secs(5);
 const MEASURING: Duration = Duration::from_secs(20);
 
 /// Databases hold no more than a million: what they lose there they lose the more with ten.
-const MOST_IN_DATABASES: u64 = 1_000_000;
+const MAX_IN_DATABASES: u64 = 1_000_000;
 
 pub fn run(population: &Population, records: u64, queries_per_class: usize) -> Vec<PeerTable> {
-    let people = People { population, records: records.min(MOST_IN_DATABASES) };
+    let people = People { population, records: records.min(MAX_IN_DATABASES) };
     let mut bench = Bench::new(&people, queries_per_class);
     let mut server = postgres::Server::start();
     let mut tables = vec![
@@ -127,11 +127,11 @@ fn latencies<P: Peer>(peer: &mut P, queries: &[Asked]) -> Latencies {
     Latencies::from(micros(peer, queries, MEASURING))
 }
 
-fn micros<P: Peer>(peer: &mut P, queries: &[Asked], most: Duration) -> Vec<f64> {
+fn micros<P: Peer>(peer: &mut P, queries: &[Asked], max: Duration) -> Vec<f64> {
     let started = Instant::now();
     let mut micros = Vec::with_capacity(queries.len());
     for asked in queries {
-        if micros.len() >= LEAST_QUERIES && started.elapsed() > most {
+        if micros.len() >= MIN_QUERIES && started.elapsed() > max {
             break;
         }
         let asking = Instant::now();

@@ -28,7 +28,7 @@ pub struct Row {
 }
 
 impl People<'_> {
-    /// Hands over all rows, and answers the seconds that taking them took.
+    /// Hands over all rows, and returns the seconds that taking them took.
     pub fn each_batch(&self, mut take: impl FnMut(&[Row])) -> f64 {
         let mut taking = 0.0;
         let mut from = 0;

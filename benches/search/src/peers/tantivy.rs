@@ -1,7 +1,7 @@
 //! Names in tantivy: bigrams with places, so that a fragment is a phrase of them; single letters apart.
 //!
-//! Comes in: the people. Goes out: hits, one after another without scores, until there are enough. What is
-//! shown of them stands in memory beside the index, as the gateway's own engine has it.
+//! Comes in: the people. Goes out: hits, one after another without scores, until there are enough. What is shown of
+//! them is in memory beside the index, as the gateway's own engine has it.
 
 use tantivy::{
     DocSet, Index, IndexWriter, ReloadPolicy, Searcher, TERMINATED, TantivyDocument, Term,

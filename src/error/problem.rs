@@ -1,5 +1,5 @@
-/// What a client is told of a refusal.
-pub struct Told {
+/// What a client learns of a refusal: the content of `application/problem+json` (RFC 9457).
+pub struct Problem {
     /// HTTP status.
     pub status: u16,
     /// The stable code, as in `docs/errors.md`.
@@ -11,7 +11,7 @@ pub struct Told {
     pub detail_en: String,
 }
 
-impl Told {
+impl Problem {
     pub fn new(status: u16, code: &'static str, title_ja: &'static str, title_en: &'static str) -> Self {
         Self { status, code, title_ja, title_en, detail_ja: String::new(), detail_en: String::new() }
     }
