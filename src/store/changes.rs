@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     error::StoreError,
-    kept::Kept,
+    kept::KeptConnections,
     tx::{Tx, execute, fetch_all, fetch_optional, insert_arrays},
 };
 use crate::{clock::Timestamp, domain::organization::OrganizationCode, journal::recent::Scope};
@@ -86,7 +86,7 @@ pub async fn position(tx: &mut Tx) -> Result<u64, StoreError> {
 }
 
 /// The same by one round trip.
-pub(super) async fn glance(glances: &Kept<Postgres>) -> Result<u64, StoreError> {
+pub(super) async fn glance(glances: &KeptConnections<Postgres>) -> Result<u64, StoreError> {
     let mut connection = glances.lend().await?;
     let row = sqlx::query_as(POSITION).fetch_optional(&mut *connection).await?;
     connection.keep();

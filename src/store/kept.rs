@@ -15,20 +15,20 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 pub(super) const IDLE: Duration = Duration::from_secs(1);
 
 /// The connections of a pool that nobody else takes any from.
-pub struct Kept<DB: Database> {
+pub struct KeptConnections<DB: Database> {
     pool: Pool<DB>,
     idle: Arc<Mutex<Vec<(PoolConnection<DB>, Instant)>>>,
     turns: Arc<Semaphore>,
 }
 
 /// A connection in use. Dropped, it goes back to the pool, which asks whether it is fit for more.
-pub struct Lent<'k, DB: Database> {
+pub struct LentConnection<'k, DB: Database> {
     connection: PoolConnection<DB>,
-    kept: &'k Kept<DB>,
+    kept: &'k KeptConnections<DB>,
     _turn: SemaphorePermit<'k>,
 }
 
-impl<DB: Database> Kept<DB> {
+impl<DB: Database> KeptConnections<DB> {
     pub fn new(pool: Pool<DB>) -> Self {
         let turns = usize::try_from(pool.options().get_max_connections()).unwrap_or(1);
         Self { pool, idle: Arc::default(), turns: Arc::new(Semaphore::new(turns)) }
@@ -36,7 +36,7 @@ impl<DB: Database> Kept<DB> {
 
     /// # Errors
     /// There is none.
-    pub async fn lend(&self) -> Result<Lent<'_, DB>, sqlx::Error> {
+    pub async fn lend(&self) -> Result<LentConnection<'_, DB>, sqlx::Error> {
         let turn = self.turns.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
         // One that is not fresh goes back to the pool, which looks at it.
         let fresh = self.idle().pop().filter(|(_, since)| since.elapsed() < IDLE);
@@ -44,7 +44,7 @@ impl<DB: Database> Kept<DB> {
             Some((connection, _)) => connection,
             None => self.pool.acquire().await?,
         };
-        Ok(Lent { connection, kept: self, _turn: turn })
+        Ok(LentConnection { connection, kept: self, _turn: turn })
     }
 
     /// The pool, with every connection that is not in use.
@@ -63,13 +63,13 @@ impl<DB: Database> Kept<DB> {
     }
 }
 
-impl<DB: Database> Clone for Kept<DB> {
+impl<DB: Database> Clone for KeptConnections<DB> {
     fn clone(&self) -> Self {
         Self { pool: self.pool.clone(), idle: self.idle.clone(), turns: self.turns.clone() }
     }
 }
 
-impl<DB: Database> Lent<'_, DB> {
+impl<DB: Database> LentConnection<'_, DB> {
     /// Gives it to the next as it is: what was asked of it was answered to the end, and it is in no transaction.
     pub fn keep(self) {
         self.kept.idle().push((self.connection, Instant::now()));
@@ -85,7 +85,7 @@ impl<DB: Database> Lent<'_, DB> {
     }
 }
 
-impl<DB: Database> Deref for Lent<'_, DB> {
+impl<DB: Database> Deref for LentConnection<'_, DB> {
     type Target = DB::Connection;
 
     fn deref(&self) -> &DB::Connection {
@@ -93,7 +93,7 @@ impl<DB: Database> Deref for Lent<'_, DB> {
     }
 }
 
-impl<DB: Database> DerefMut for Lent<'_, DB> {
+impl<DB: Database> DerefMut for LentConnection<'_, DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
         &mut self.connection
     }

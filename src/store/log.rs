@@ -9,7 +9,7 @@ use sqlx::{
 };
 use tokio::{sync::Notify, time::sleep};
 
-use super::kept::Kept;
+use super::kept::KeptConnections;
 
 /// Pages of the log beyond which a commit moves what is left of it, so that the next one begins it anew: 8 MiB of 4 KiB.
 /// While others commit without a pause, nobody else can. That is what bounds the log as long as nobody reads for long.
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Moves what was committed into the database file, on a connection of its own.
 #[derive(Clone)]
 pub struct Emptying {
-    connection: Kept<Sqlite>,
+    connection: KeptConnections<Sqlite>,
     committed: Arc<Notify>,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn leave_the_log(options: SqliteConnectOptions) -> SqliteConnectOptio
 impl Emptying {
     pub(super) fn begin(options: SqliteConnectOptions) -> Self {
         let pool: SqlitePool = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
-        let emptying = Self { connection: Kept::new(pool), committed: Arc::default() };
+        let emptying = Self { connection: KeptConnections::new(pool), committed: Arc::default() };
         tokio::spawn(emptying.clone().rounds());
         emptying
     }

@@ -19,7 +19,7 @@ use futures_util::future::BoxFuture;
 use super::{
     changes,
     error::StoreError,
-    kept::{IDLE, Kept},
+    kept::{IDLE, KeptConnections},
     log::{Emptying, leave_the_log},
     migrate,
     tx::Tx,
@@ -42,18 +42,18 @@ pub trait Follower: Send + Sync {
 #[derive(Clone)]
 pub enum Store {
     Sqlite {
-        writer: Kept<Sqlite>,
+        writer: KeptConnections<Sqlite>,
         readers: SqlitePool,
         /// For what is read in one statement.
-        glances: Kept<Sqlite>,
+        glances: KeptConnections<Sqlite>,
         /// `None` where a stream follows, which sees to the log, and where nothing is written.
         emptying: Option<Emptying>,
         follower: Arc<OnceLock<Arc<dyn Follower>>>,
     },
     Postgres {
-        writer: Kept<Postgres>,
+        writer: KeptConnections<Postgres>,
         readers: PgPool,
-        glances: Kept<Postgres>,
+        glances: KeptConnections<Postgres>,
     },
 }
 
@@ -70,7 +70,6 @@ const READERS: u32 = 4;
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 /// Connections of a node that read PostgreSQL, and as many for what is read in one statement.
 const SHARED_READERS: u32 = 8;
-/// Beside those, for what is read in one statement.
 /// Bounds on what the server does for one statement, in milliseconds.
 const SERVER_BOUNDS: [(&str, &str); 4] = [
     ("statement_timeout", "20000"),
@@ -167,9 +166,9 @@ impl Store {
         migrate::run_sqlite(&writer).await?;
         let several = || SqlitePoolOptions::new().max_connections(READERS).min_connections(1);
         let readers = several().connect_with(options.clone()).await?;
-        let glances = Kept::new(several().connect_with(options.clone()).await?);
+        let glances = KeptConnections::new(several().connect_with(options.clone()).await?);
         let emptying = emptying.map(|begin| begin(options));
-        Ok(Self::Sqlite { writer: Kept::new(writer), readers, glances, emptying, follower: Arc::default() })
+        Ok(Self::Sqlite { writer: KeptConnections::new(writer), readers, glances, emptying, follower: Arc::default() })
     }
 
     /// Connects to PostgreSQL, whose schema must be that of this program.
@@ -207,8 +206,8 @@ impl Store {
         migrate::check_postgres(&writer).await?;
         check_durability(&writer).await?;
         let readers = pool(SHARED_READERS).connect_with(options.clone()).await?;
-        let glances = Kept::new(pool(SHARED_READERS).connect_with(options).await?);
-        Ok(Self::Postgres { writer: Kept::new(writer), readers, glances })
+        let glances = KeptConnections::new(pool(SHARED_READERS).connect_with(options).await?);
+        Ok(Self::Postgres { writer: KeptConnections::new(writer), readers, glances })
     }
 
     /// Whether other nodes may write to it as well.

@@ -7,7 +7,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
-use super::{error::StoreError, kept::Kept, open::Store};
+use super::{error::StoreError, kept::KeptConnections, open::Store};
 
 /// Opens `sqlite:PATH`, the path of a SQLite file, or a `postgres://` URL.
 ///
@@ -21,13 +21,13 @@ pub async fn open(database: &str) -> Result<Store, StoreError> {
             ("default_transaction_isolation", "serializable"),
         ]);
         let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
-        let kept = Kept::new(pool.clone());
+        let kept = KeptConnections::new(pool.clone());
         return Ok(Store::Postgres { writer: kept.clone(), readers: pool, glances: kept });
     }
     let path = database.strip_prefix("sqlite:").unwrap_or(database);
     let options = SqliteConnectOptions::new().filename(Path::new(path)).read_only(true);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-    let kept = Kept::new(pool.clone());
+    let kept = KeptConnections::new(pool.clone());
     Ok(Store::Sqlite {
         writer: kept.clone(),
         readers: pool,
