@@ -41,7 +41,7 @@ use crate::{
 /// Changes read at a time.
 const PAGE: i64 = 1_024;
 /// How long a request waits to learn what was committed.
-const MOST: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// What was committed, brought into memory.
 pub struct Following {
@@ -211,7 +211,7 @@ async fn rounds(following: Weak<Following>, mut asking: mpsc::UnboundedReceiver<
             waiting.push(next);
         }
         let Some(following) = following.upgrade() else { return };
-        let reached = match tokio::time::timeout(MOST, following.round()).await {
+        let reached = match tokio::time::timeout(MAX_WAIT, following.round()).await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 tracing::error!(%error, "what other nodes committed could not be read");
@@ -238,7 +238,7 @@ async fn look_into_inboxes(following: Weak<Following>) {
         tokio::time::sleep(LOOK).await;
         let Some(following) = following.upgrade() else { return };
         let look = async { store::inbox::latest_of_all(&mut following.store.read().await?).await };
-        match tokio::time::timeout(MOST, look).await {
+        match tokio::time::timeout(MAX_WAIT, look).await {
             Ok(Ok(positions)) => {
                 positions.iter().for_each(|(organization, at)| following.memory.inboxes.delivered(organization, *at));
             }

@@ -127,7 +127,7 @@ impl Journal {
         self.memory.healthy.load(Ordering::Relaxed) && !self.memory.condemned.load(Ordering::Relaxed)
     }
 
-    /// Tries to write where the last transaction was not written; answers whether it can now. That it can again is an
+    /// Tries to write where the last transaction was not written; returns whether it can now. That it can again is an
     /// entry.
     pub async fn recovers(&self, clock: &Clock) -> bool {
         self.is_healthy() || {

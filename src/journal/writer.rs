@@ -428,7 +428,7 @@ impl Writer {
         Ok(outcome)
     }
 
-    /// Gives every message its position in its inbox; answers the latest of each inbox as well.
+    /// Gives every message its position in its inbox; returns the latest of each inbox as well.
     async fn place(&self, tx: &mut Tx, messages: Vec<InboxItem>) -> Result<Placed, StoreError> {
         if !self.store.is_shared() {
             return Ok(self.place_in_memory(messages));
@@ -457,7 +457,7 @@ impl Writer {
     }
 
     /// Finds out whether the last unconfirmed commit holds, and brings memory into line if it does.
-    /// Answers whether it holds; `true` where there is nothing in doubt.
+    /// Returns whether it holds; `true` where there is nothing in doubt.
     async fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
         let Some(doubt) = &self.in_doubt else { return Ok(true) };
         let (expected, has_entries) = ((doubt.size, doubt.root), !doubt.leaves.is_empty());

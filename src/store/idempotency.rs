@@ -31,7 +31,7 @@ pub async fn outcome_of(
 /// Outcomes that are forgotten at a time: nobody may wait for more.
 const MAX_FORGOTTEN: i64 = 5_000;
 
-/// Removes the oldest outcomes from before a time; answers whether there may be more of them.
+/// Removes the oldest outcomes from before a time; returns whether there may be more of them.
 pub(crate) async fn forget_before(tx: &mut Tx, at: Timestamp) -> Result<bool, StoreError> {
     let forgotten = execute!(
         tx,

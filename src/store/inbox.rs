@@ -75,7 +75,7 @@ const ADVANCE: &str = "/* advance_inboxes */ INSERT INTO inbox_positions (organi
  ON CONFLICT (organization) DO UPDATE SET position = inbox_positions.position + excluded.position
  RETURNING organization, position";
 
-/// Takes the next positions of inboxes that several nodes write to, so many of each; answers the last of them. Others
+/// Takes the next positions of inboxes that several nodes write to, so many of each; returns the last of them. Others
 /// wait for the end of this transaction, so that positions become visible in order. The inboxes come in their order: two
 /// nodes never wait for each other.
 pub(crate) async fn advance(

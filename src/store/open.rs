@@ -161,7 +161,8 @@ impl Store {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-            .connect_with(options.clone())
+            // A batch's own lists are short: they need no file.
+            .connect_with(options.clone().pragma("temp_store", "memory"))
             .await?;
         migrate::run_sqlite(&writer).await?;
         let several = || SqlitePoolOptions::new().max_connections(READERS).min_connections(1);
@@ -177,9 +178,9 @@ impl Store {
     /// The server cannot be reached, or the schema is not one this program knows.
     pub async fn open_postgres(url: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)?.options(SERVER_BOUNDS).application_name("tsunagi");
-        let pool = |most| {
+        let pool = |max_connections| {
             PgPoolOptions::new()
-                .max_connections(most)
+                .max_connections(max_connections)
                 .acquire_timeout(BUSY)
                 .test_before_acquire(false)
                 .before_acquire(|connection, used| {

@@ -305,7 +305,7 @@ pub(crate) async fn readdress_inquiries(tx: &mut Tx, record: Uuid, owner: &Organ
     Ok(())
 }
 
-/// Writes the answer, if there is none yet; answers whether it did.
+/// Writes the answer, if there is none yet; returns whether it did.
 pub(crate) async fn answer_inquiry(
     tx: &mut Tx,
     vault: &Vault,

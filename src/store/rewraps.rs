@@ -145,7 +145,7 @@ pub(crate) async fn remove_prefecture_key(tx: &mut Tx, prefecture: &str, generat
     Ok(())
 }
 
-/// Wraps some keys anew that are not wrapped with the latest; answers how many it wrapped.
+/// Wraps some keys anew that are not wrapped with the latest; returns how many it wrapped.
 pub(crate) async fn wrap_latest(tx: &mut Tx, vault: &Vault, keys: Vec<WrappedRecordKey>) -> Result<u64, StoreError> {
     let mut wrapped = 0;
     for WrappedRecordKey { record, prefecture, sealed_key } in keys {

@@ -22,7 +22,7 @@ impl Tx {
     }
 }
 
-/// Runs a statement; answers the number of rows it touched.
+/// Runs a statement; returns the number of rows it touched.
 macro_rules! execute {
     ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
         match $tx {
@@ -95,7 +95,7 @@ macro_rules! for_each_chunk {
 }
 
 /// Inserts any number of rows by one statement of PostgreSQL: each column goes as an array, constants after them.
-/// Answers how many rows it inserted.
+/// Returns how many rows it inserted.
 macro_rules! insert_arrays {
     ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($column:ident = $value:expr),+ $(,)?] $(, $constant:expr)* $(,)?) => {{
         $(let mut $column = Vec::new();)+
