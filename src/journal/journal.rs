@@ -202,12 +202,12 @@ struct Entries {
 
 impl Job for Entries {
     fn run<'t>(&'t mut self, _tx: &'t mut Tx, _clock: &'t Clock) -> BoxFuture<'t, Result<JobWrites, Declined>> {
-        let prepared = self.prepared().ok_or_else(|| Declined::from(Error::from(JournalError::Unavailable)));
+        let prepared = self.prepared.take().ok_or_else(|| Declined::from(Error::from(JournalError::Unavailable)));
         Box::pin(async move { prepared })
     }
 
-    fn prepared(&mut self) -> Option<JobWrites> {
-        self.prepared.take()
+    fn prepared(&self) -> Option<(Vec<Logged>, Vec<InboxItem>)> {
+        self.prepared.as_ref().map(|writes| (writes.entries.clone(), writes.inbox.clone()))
     }
 
     fn is_effect(&self) -> bool {
@@ -260,7 +260,7 @@ where
         })
     }
 
-    fn prepared(&mut self) -> Option<JobWrites> {
+    fn prepared(&self) -> Option<(Vec<Logged>, Vec<InboxItem>)> {
         None
     }
 

@@ -34,6 +34,8 @@ use crate::{
     planted::Planted,
     store::{
         self,
+        append::append_at_once,
+        append_shared::{AppendAtOnce, append_at_once_shared},
         changes::PositionedChange,
         error::StoreError,
         open::{Access, Store},
@@ -78,8 +80,8 @@ pub(super) trait Job: Send {
     /// Whether it does more than add entries: nobody else may change anything meanwhile, and what it did must be
     /// undone if it declines half-way.
     fn is_effect(&self) -> bool;
-    /// What it wants written, where it does no more than add entries.
-    fn prepared(&mut self) -> Option<JobWrites>;
+    /// The entries and messages that it wants written, where it does no more than that.
+    fn prepared(&self) -> Option<(Vec<Logged>, Vec<InboxItem>)>;
     /// What it adds, if that is known before it runs.
     fn entries(&self) -> &[Logged];
     fn finish(self: Box<Self>, outcome: Result<Receipt, Error>);
@@ -278,7 +280,11 @@ impl Writer {
         self.resolve_doubt().await?;
         let changes_things = batch.iter().any(|work| work.job.is_effect());
         if !changes_things && self.store.appends_at_once() {
-            return self.append(batch).await;
+            match self.append(batch).await {
+                // Something changed that memory does not know of: it is taken in first.
+                Err(StoreError::Moved) => {}
+                outcome => return outcome,
+            }
         }
         let mut tx = self.store.write(if changes_things { Access::Change } else { Access::Append }).await?;
         // Nobody can change anything now: what memory takes in here is all there is.
@@ -329,28 +335,55 @@ impl Writer {
     }
 
     /// Commits a batch that only appends, as one statement: nothing is read, and nothing else is changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] where other nodes changed something that memory does not know of; nothing was written.
     async fn append(&mut self, batch: &mut [Work]) -> Result<Vec<JobOutcome>, StoreError> {
+        let known = self.memory.position();
         let before = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
         let mut pass = Pass::from(&before);
         for work in batch.iter_mut() {
             if self.is_stale(work, &[]) {
                 pass.ran.push(JobOutcome::Not(JournalError::Stale.into()));
             } else {
-                pass.take(work.job.prepared().ok_or_else(|| Error::from(JournalError::Unavailable).into()));
+                let writes = work.job.prepared().ok_or_else(|| Error::from(JournalError::Unavailable).into());
+                pass.take(writes.map(|(entries, inbox)| JobWrites { entries, inbox, changes: Vec::new() }));
             }
         }
         let Pass { frontier, leaves, appended, messages, ran, .. } = pass;
         if frontier.size() == before.size() && messages.is_empty() {
             return Ok(ran);
         }
-        let (messages, inbox) = self.place_in_memory(messages);
-        let first_change = self.memory.position() + 1;
-        let doubt =
-            InDoubt { size: frontier.size(), root: frontier.root(), leaves, changes: Vec::new(), first_change, inbox };
-        self.in_doubt = Some(doubt);
-        self.tried += 1;
+        let first_change = known + 1;
         let (trees, now) = ((before.head(), frontier.head()), self.clock.now());
-        let written = store::append::append_at_once(&self.store, &self.node, trees, (appended, messages), now).await;
+        let doubt = |inbox| InDoubt {
+            size: frontier.size(),
+            root: frontier.root(),
+            leaves,
+            changes: Vec::new(),
+            first_change,
+            inbox,
+        };
+        self.tried += 1;
+        let written = if self.store.is_shared() {
+            self.in_doubt = Some(doubt(Vec::new()));
+            let appended = AppendAtOnce { node: &self.node, known, trees, entries: appended, messages, at: now };
+            match append_at_once_shared(&self.store, appended).await {
+                Err(StoreError::Moved) => {
+                    self.in_doubt = None;
+                    return Err(StoreError::Moved);
+                }
+                Ok(latest) => {
+                    self.in_doubt.iter_mut().for_each(|doubt| doubt.inbox.clone_from(&latest));
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            }
+        } else {
+            let (messages, inbox) = self.place_in_memory(messages);
+            self.in_doubt = Some(doubt(inbox));
+            append_at_once(&self.store, &self.node, trees, (appended, messages), now).await
+        };
         self.conclude(CommitOutcome::of(written), ran).await
     }
 

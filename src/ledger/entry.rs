@@ -231,6 +231,7 @@ pub struct RecordRef {
 }
 
 /// An owner whom the actor of an entry may not know, and the salt of the commitment to it.
+#[derive(Clone)]
 pub struct HiddenOwner {
     pub owner: OrganizationCode,
     pub salt: [u8; 16],
@@ -353,6 +354,7 @@ impl Entry {
 
 /// An entry with what is kept beside it, on its way into the ledger: written out and hashed by whoever made it, which
 /// for all but effects is not the one writer.
+#[derive(Clone)]
 pub struct Logged {
     pub(crate) entry: Entry,
     /// The bytes that are stored.

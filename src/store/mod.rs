@@ -10,6 +10,7 @@
 
 pub mod accounts;
 pub mod append;
+pub mod append_shared;
 pub mod attachments;
 pub mod batches;
 pub mod changes;

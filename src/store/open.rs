@@ -203,7 +203,9 @@ impl Store {
         // Acknowledged is durable: on whatever the server or the role says otherwise, here it waits for the flush, and for
         // the standbys that `synchronous_standby_names` asks for.
         let flushed = if Planted::UnflushedCommits.is_planted() { "off" } else { "on" };
-        let writer = pool(1).connect_with(options.clone().options([("synchronous_commit", flushed)])).await?;
+        // What is committed in one statement begins as the server says otherwise.
+        let own = [("synchronous_commit", flushed), ("default_transaction_isolation", "read committed")];
+        let writer = pool(1).connect_with(options.clone().options(own)).await?;
         migrate::check_postgres(&writer).await?;
         check_durability(&writer).await?;
         let readers = pool(SHARED_READERS).connect_with(options.clone()).await?;
@@ -218,7 +220,7 @@ impl Store {
 
     /// Whether entries can be appended and committed as one statement: nobody else writes, and nothing follows the commit.
     pub fn appends_at_once(&self) -> bool {
-        matches!(self, Self::Sqlite { .. }) && self.follower().is_none() && !Planted::is_of_transactions()
+        self.follower().is_none() && !Planted::is_of_transactions()
     }
 
     /// Position of the last change that any node committed; 0 where no other node writes.

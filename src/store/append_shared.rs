@@ -1,0 +1,140 @@
+//! Appends entries and delivers messages, and commits them, as one question to PostgreSQL: the function of migration 8
+//! takes the lock of the journal, and looks only then whether anything changed (docs/decisions/0002-journal-and-epochs.md).
+
+use uuid::Uuid;
+
+use super::{
+    error::StoreError,
+    ledger::{Columns, TreeHead, signed},
+    open::Store,
+};
+use crate::{
+    clock::Timestamp, domain::organization::OrganizationCode, journal::inbox::InboxItem, ledger::entry::Logged,
+};
+
+/// What is to be appended to a node's log, and what its memory rests on.
+pub(crate) struct AppendAtOnce<'w> {
+    pub(crate) node: &'w str,
+    /// Position of the last change that memory holds.
+    pub(crate) known: u64,
+    /// The tree before and after.
+    pub(crate) trees: (TreeHead, TreeHead),
+    pub(crate) entries: Vec<Logged>,
+    pub(crate) messages: Vec<InboxItem>,
+    pub(crate) at: Timestamp,
+}
+
+/// Named as the parameters of the function, in their order.
+const APPEND: &str = "/* append_at_once */ SELECT outcome, receiver, latest FROM append_at_once($1, $2, $3, $4, $5, $6,
+    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
+
+#[derive(Default)]
+struct EntryColumns {
+    positions: Vec<i64>,
+    ids: Vec<Uuid>,
+    organizations: Vec<String>,
+    owners: Vec<Option<String>>,
+    records: Vec<Option<Uuid>>,
+    bodies: Vec<Vec<u8>>,
+    notes: Vec<Option<Vec<u8>>>,
+    salts: Vec<Option<Vec<u8>>>,
+}
+
+#[derive(Default)]
+struct MessageColumns {
+    receivers: Vec<String>,
+    kinds: Vec<&'static str>,
+    records: Vec<Option<Uuid>>,
+    subjects: Vec<Option<Uuid>>,
+    entries: Vec<Option<Uuid>>,
+    senders: Vec<Option<String>>,
+    officers: Vec<Option<String>>,
+    terminals: Vec<Option<String>>,
+    purposes: Vec<Option<&'static str>>,
+}
+
+/// Appends and delivers; it is committed where this succeeds. Returns the latest position of each inbox that got
+/// something.
+///
+/// # Errors
+/// [`StoreError::Moved`] where something changed that memory does not know of, [`StoreError::OtherWriter`] where the head
+/// is not the tree that is given; then nothing was written. Any other: whether it holds is in doubt.
+pub(crate) async fn append_at_once_shared(
+    store: &Store,
+    AppendAtOnce { node, known, trees: (from, to), entries, messages, at }: AppendAtOnce<'_>,
+) -> Result<Vec<(OrganizationCode, i64)>, StoreError> {
+    let Store::Postgres { writer, .. } = store else { return Err(StoreError::Corrupt("not PostgreSQL")) };
+    let entries = columns_of_entries((from.0..).zip(entries).map(Columns::of));
+    let messages = columns_of_messages(&messages);
+    let query = sqlx::query_as::<_, (String, Option<String>, Option<i64>)>(APPEND)
+        .bind(signed(known))
+        .bind(node)
+        .bind(signed(from.0))
+        .bind(from.1.to_vec())
+        .bind(signed(to.0))
+        .bind(to.1.to_vec())
+        .bind(at.as_micros())
+        .bind(entries.positions)
+        .bind(entries.ids)
+        .bind(entries.organizations)
+        .bind(entries.owners)
+        .bind(entries.records)
+        .bind(entries.bodies)
+        .bind(entries.notes)
+        .bind(entries.salts)
+        .bind(messages.receivers)
+        .bind(messages.kinds)
+        .bind(messages.records)
+        .bind(messages.subjects)
+        .bind(messages.entries)
+        .bind(messages.senders)
+        .bind(messages.officers)
+        .bind(messages.terminals)
+        .bind(messages.purposes);
+    let mut connection = writer.lend().await?;
+    let rows = match query.fetch_all(&mut *connection).await {
+        Ok(rows) => rows,
+        Err(error) => {
+            connection.end().await;
+            return Err(error.into());
+        }
+    };
+    connection.keep();
+    match rows.first().map(|(outcome, ..)| outcome.as_str()) {
+        Some("written") => {}
+        Some("behind") => return Err(StoreError::Moved),
+        Some("other_writer") => return Err(StoreError::OtherWriter),
+        _ => return Err(StoreError::Corrupt("outcome of an append")),
+    }
+    Ok(rows.into_iter().filter_map(|(_, to, latest)| Some((OrganizationCode::parse(&to?)?, latest?))).collect())
+}
+
+fn columns_of_entries(rows: impl Iterator<Item = Columns>) -> EntryColumns {
+    rows.fold(EntryColumns::default(), |mut columns, row| {
+        columns.positions.push(row.position);
+        columns.ids.push(row.id);
+        columns.organizations.push(row.organization);
+        columns.owners.push(row.owner);
+        columns.records.push(row.record);
+        columns.bodies.push(row.body);
+        columns.notes.push(row.note);
+        columns.salts.push(row.salt);
+        columns
+    })
+}
+
+fn columns_of_messages(messages: &[InboxItem]) -> MessageColumns {
+    messages.iter().fold(MessageColumns::default(), |mut columns, item| {
+        let from = item.from.as_ref();
+        columns.receivers.push(item.to.to_string());
+        columns.kinds.push(item.kind.as_str());
+        columns.records.push(item.record);
+        columns.subjects.push(item.subject);
+        columns.entries.push(item.entry);
+        columns.senders.push(from.map(|caller| caller.organization().to_string()));
+        columns.officers.push(from.map(|caller| caller.officer().to_owned()));
+        columns.terminals.push(from.map(|caller| caller.terminal().to_owned()));
+        columns.purposes.push(item.purpose.map(|purpose| purpose.as_str()));
+        columns
+    })
+}
