@@ -11,11 +11,11 @@ use tokio::{sync::Notify, time::sleep};
 
 use super::kept::KeptConnections;
 
-/// Pages of the log beyond which a commit moves what is left of it, so that the next one begins it anew: 8 MiB of 4 KiB.
+/// Pages of the log beyond which a commit moves what is left of it, so that the next one begins it anew: 64 MiB of 4 KiB.
 /// While others commit without a pause, nobody else can. That is what bounds the log as long as nobody reads for long.
-const MAX_PAGES: &str = "2000";
+const MAX_PAGES: &str = "16000";
 /// Between two rounds: a page that is written often meanwhile is moved once.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Moves what was committed into the database file, on a connection of its own.
 #[derive(Clone)]
