@@ -424,6 +424,8 @@ def main():
     if with_gateway:
         # postgres may not be able to look into the checkout.
         program = Path(shutil.copy(arguments.program, directory / "tsunagi"))
+        # `tsunagi pki` becomes the program beside it.
+        shutil.copy(arguments.program.with_name("tsunagi-testkit"), directory)
         program.chmod(0o755)
     become_postgres(directory)
     os.chdir(directory)
