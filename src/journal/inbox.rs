@@ -1,7 +1,7 @@
 //! Messages to organizations: ids and codes, no record data.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -167,4 +167,26 @@ impl Inboxes {
             waiting.notify_waiters();
         }
     }
+}
+
+/// Messages with their positions, and the latest position of each inbox.
+pub(super) type Placed = (Vec<(i64, InboxItem)>, Vec<(OrganizationCode, i64)>);
+
+/// How many messages each organization gets. In order of the organizations: two nodes never wait for each other.
+pub(super) fn counted(messages: &[InboxItem]) -> BTreeMap<OrganizationCode, i64> {
+    let mut counted: BTreeMap<OrganizationCode, i64> = BTreeMap::new();
+    for message in messages {
+        *counted.entry(message.to.clone()).or_default() += 1;
+    }
+    counted
+}
+
+/// Messages with the positions that follow those of `last`.
+pub(super) fn placed(messages: Vec<InboxItem>, mut last: BTreeMap<OrganizationCode, i64>) -> Vec<(i64, InboxItem)> {
+    let place = |message: InboxItem| {
+        let position = last.entry(message.to.clone()).or_default();
+        *position += 1;
+        (*position, message)
+    };
+    messages.into_iter().map(place).collect()
 }

@@ -1,9 +1,6 @@
 //! The way into a node's ledger: entries, and effects with their entries, are handed to the one [`writer`](super::writer)
 //! and come back as a [`Receipt`].
 
-use super::{error::JournalError, writer::Receipt};
-use crate::domain::idempotency::Idempotency;
-use crate::keys::error::KeyError;
 use std::sync::{Arc, atomic::Ordering};
 
 use futures_util::future::BoxFuture;
@@ -11,16 +8,19 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    error::JournalError,
     following::Following,
     inbox::InboxItem,
+    job::{Job, JobWrites, Work},
     memory::{Change, Memory},
-    writer::{Job, JobWrites, Work, Writer},
+    writer::{Receipt, Writer},
 };
 use crate::{
     clock::Clock,
-    domain::organization::OrganizationCode,
+    domain::{idempotency::Idempotency, organization::OrganizationCode},
     error::{Error, RequestError},
     identity::Caller,
+    keys::error::KeyError,
     ledger::entry::{Act, Entry, Logged},
     store::{self, error::StoreError, open::Store, tx::Tx},
 };

@@ -9,6 +9,7 @@ mod commit;
 pub mod error;
 pub mod following;
 pub mod inbox;
+mod job;
 #[expect(clippy::module_inception, reason = "the handle to the writer is the journal, in the room of its name")]
 pub mod journal;
 pub mod memory;

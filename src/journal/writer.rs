@@ -6,12 +6,10 @@
 //! answered. So a receipt proves a durable entry, and a later search sees every earlier acknowledgement.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
 use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
@@ -19,7 +17,8 @@ use super::{
     commit::{CommitOutcome, commit},
     error::JournalError,
     following::Following,
-    inbox::InboxItem,
+    inbox::{InboxItem, Placed, counted, placed},
+    job::{Job, JobWrites, Work},
     journal::Declined,
     memory::{Change, Memory},
 };
@@ -67,32 +66,6 @@ impl Receipt {
     }
 }
 
-/// What one job wants written besides what it did itself.
-pub(super) struct JobWrites {
-    pub(super) entries: Vec<Logged>,
-    pub(super) inbox: Vec<InboxItem>,
-    pub(super) changes: Vec<Change>,
-}
-
-pub(super) trait Job: Send {
-    /// Runs inside the transaction. Keeps its own answer until [`Job::finish`].
-    fn run<'t>(&'t mut self, tx: &'t mut Tx, clock: &'t Clock) -> BoxFuture<'t, Result<JobWrites, Declined>>;
-    /// Whether it does more than add entries: nobody else may change anything meanwhile, and what it did must be
-    /// undone if it declines half-way.
-    fn is_effect(&self) -> bool;
-    /// The entries and messages that it wants written, where it does no more than that.
-    fn prepared(&self) -> Option<(Vec<Logged>, Vec<InboxItem>)>;
-    /// What it adds, if that is known before it runs.
-    fn entries(&self) -> &[Logged];
-    fn finish(self: Box<Self>, outcome: Result<Receipt, Error>);
-}
-
-pub(super) struct Work {
-    /// The position of memory at which the caller decided; `None` for what decides inside the transaction.
-    pub(super) decided_at: Option<u64>,
-    pub(super) job: Box<dyn Job>,
-}
-
 /// A batch whose transaction is not known to have been committed or not.
 struct InDoubt {
     size: u64,
@@ -114,28 +87,6 @@ pub(super) struct Writer {
     in_doubt: Option<InDoubt>,
     /// Commits that were tried.
     tried: u64,
-}
-
-/// Messages with their positions, and the latest position of each inbox.
-type Placed = (Vec<(i64, InboxItem)>, Vec<(OrganizationCode, i64)>);
-
-/// How many messages each organization gets. In order of the organizations: two nodes never wait for each other.
-fn counted(messages: &[InboxItem]) -> BTreeMap<OrganizationCode, i64> {
-    let mut counted: BTreeMap<OrganizationCode, i64> = BTreeMap::new();
-    for message in messages {
-        *counted.entry(message.to.clone()).or_default() += 1;
-    }
-    counted
-}
-
-/// Messages with the positions that follow those of `last`.
-fn placed(messages: Vec<InboxItem>, mut last: BTreeMap<OrganizationCode, i64>) -> Vec<(i64, InboxItem)> {
-    let place = |message: InboxItem| {
-        let position = last.entry(message.to.clone()).or_default();
-        *position += 1;
-        (*position, message)
-    };
-    messages.into_iter().map(place).collect()
 }
 
 /// What a batch comes to, job by job.
