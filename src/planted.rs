@@ -68,12 +68,9 @@ impl Planted {
         None
     }
 
-    /// Whether a defect or fault of the journal's transaction was asked for: it shows only where there is one.
+    /// Whether a defect of the journal's transaction was asked for: it shows only where there is one.
     pub fn is_of_transactions() -> bool {
-        matches!(
-            Self::from_environment(),
-            Some(Self::AnswerBeforeCommit | Self::IgnoreTheLedger | Self::CommitHeldAndDenied | Self::CommitLost)
-        )
+        matches!(Self::from_environment(), Some(Self::AnswerBeforeCommit | Self::IgnoreTheLedger))
     }
 
     /// What becomes of the commit with this number.

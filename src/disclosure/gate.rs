@@ -14,6 +14,7 @@ use super::{
 use crate::{
     clock::Clock,
     domain::{
+        attachment::AttachmentLine,
         case_record::{IndexItems, RecordFacts, Standing},
         format::{Document, Element, sections::SECTIONS},
         organization::OrganizationCode,
@@ -161,7 +162,7 @@ impl Gate {
     fn record_view(
         &self,
         document: Document,
-        attachments: Vec<crate::domain::attachment::AttachmentLine>,
+        attachments: Vec<AttachmentLine>,
         facts: RecordFacts,
         grant: &Grant,
     ) -> RecordView {
@@ -214,22 +215,20 @@ impl Gate {
     {
         let mut tx = self.store.read().await?;
         let found = reads::facts(&mut tx, asked.record, &self.reader(caller, asked.record, None)).await?;
-        let Some((stored, grant)) = found
-            .and_then(|found| Some((self.decide(caller, asked.operation, &found)?, found.stored)))
-            .map(|(grant, stored)| (stored, grant))
-        else {
+        let decided = found.and_then(|found| Some((self.decide(caller, asked.operation, &found)?, found.stored)));
+        let Some((grant, stored)) = decided else {
             drop(tx);
             return Err(self.refuse(caller, asked).await);
         };
         let sealed = read(&mut tx, &stored, &grant).await?;
         drop(tx);
-        let Some(sealed) = sealed else { return Err(self.refuse(caller, asked).await) };
-        if !grant.groups.contains(group) {
-            let refused =
-                self.log(caller, asked, &stored.facts, &grant, |entry| entry.refused("record_not_available"))?;
+        // The owner finds the refusal among what was done about the record.
+        let Some(sealed) = sealed.filter(|_| grant.groups.contains(group)) else {
+            let error = Error::NotAvailable;
+            let refused = self.log(caller, asked, &stored.facts, &grant, |entry| entry.refused(error.code()))?;
             self.journal.record(caller.decided_at(), vec![refused], Vec::new()).await?;
-            return Err(Error::NotAvailable);
-        }
+            return Err(error);
+        };
         let receipt = self.account(caller, asked, &stored.facts, &grant, GroupSet::of([group])).await?;
         Ok(Disclosed::new(sealed.open(), receipt))
     }

@@ -1,9 +1,32 @@
 //! Attachments: photos and papers of a record.
 
+use bytes::Bytes;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
+
+/// A file as it was sent. Of what kind its bytes are concerns the faces alone.
+pub struct FileContent {
+    media_type: String,
+    bytes: Bytes,
+}
+
+impl FileContent {
+    pub fn new(media_type: String, bytes: Bytes) -> Self {
+        Self { media_type, bytes }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its line in the list of a record's attachments.
+    pub fn line(self, id: Uuid, kind: AttachmentKind, at: Timestamp) -> AttachmentLine {
+        let bytes = i64::try_from(self.bytes.len()).unwrap_or(i64::MAX);
+        AttachmentLine { id, media_type: self.media_type, kind: kind.as_str().to_owned(), bytes, at }
+    }
+}
 
 /// The content of one attachment.
 pub struct Attachment {

@@ -81,7 +81,7 @@ impl From<KeyError> for Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Moved => JournalError::Stale.into(),
+            StoreError::Moved | StoreError::Outdated => JournalError::Stale.into(),
             error => Self::Store(error),
         }
     }

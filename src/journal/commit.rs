@@ -1,5 +1,7 @@
 //! The moment of the commit: whether it holds, does not, or nobody knows.
 
+use std::future::Future;
+
 use crate::{
     planted::Planted,
     store::{error::StoreError, tx::Tx},
@@ -32,13 +34,28 @@ pub async fn commit(number: u64, tx: Tx) -> CommitOutcome {
     CommitOutcome::of(outcome)
 }
 
+/// The same of what is committed in one statement: what it gives, or what became of it.
+pub async fn commit_at_once<T>(
+    fault: Option<Planted>,
+    statement: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, CommitOutcome> {
+    match fault {
+        Some(Planted::CommitHeldAndDenied) => {
+            let _ = statement.await;
+            Err(CommitOutcome::Unknowable(StoreError::Corrupt("planted: held and denied")))
+        }
+        Some(_) => Err(CommitOutcome::Unknowable(StoreError::Corrupt("planted: lost"))),
+        None => statement.await.map_err(CommitOutcome::of_error),
+    }
+}
+
 impl CommitOutcome {
     /// What the database's answer to a commit says.
     pub fn of(outcome: Result<(), StoreError>) -> Self {
-        match outcome {
-            Ok(()) => Self::Surely,
-            Err(error) if error.is_sync_failure() => Self::Unknowable(error),
-            Err(error) => Self::Doubtful(error),
-        }
+        outcome.map_or_else(Self::of_error, |()| Self::Surely)
+    }
+
+    fn of_error(error: StoreError) -> Self {
+        if error.is_sync_failure() { Self::Unknowable(error) } else { Self::Doubtful(error) }
     }
 }

@@ -7,7 +7,6 @@
 //!
 //! [`store::changes`]: crate::store::changes
 
-use crate::keys::error::KeyError;
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
@@ -24,6 +23,7 @@ use super::{
 use crate::{
     error::Error,
     identity::directory::DirectoryChange,
+    keys::error::KeyError,
     keys::{keyring::Keyring, vault::Vault},
     planted::Planted,
     search::{index::IndexChange, records::PackedRecord},

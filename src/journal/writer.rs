@@ -14,7 +14,7 @@ use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
 use super::{
-    commit::{CommitOutcome, commit},
+    commit::{CommitOutcome, commit, commit_at_once},
     error::JournalError,
     following::Following,
     inbox::{InboxItem, Placed, counted, placed},
@@ -199,7 +199,7 @@ impl Writer {
 
     /// Commits and answers; hands back what there was no time for.
     async fn commit(&mut self, mut batch: Vec<Work>) -> Vec<Work> {
-        let mut left = Vec::new();
+        let (mut left, tried) = (Vec::new(), self.tried);
         let outcome = if self.memory.condemned.load(Ordering::SeqCst) {
             Err(StoreError::Corrupt("ledger"))
         } else if self.store.is_shared() {
@@ -214,7 +214,10 @@ impl Writer {
         if matches!(outcome, Err(StoreError::OtherWriter)) {
             self.memory.condemned.store(true, Ordering::SeqCst);
         }
-        self.memory.healthy.store(outcome.is_ok(), Ordering::Relaxed);
+        // A batch of which nothing was left to write says nothing of the database.
+        if outcome.is_err() || self.tried > tried {
+            self.memory.healthy.store(outcome.is_ok(), Ordering::Relaxed);
+        }
         match outcome {
             Ok(ran) => answer(batch, ran),
             Err(error) => {
@@ -233,7 +236,7 @@ impl Writer {
         if !changes_things && self.store.appends_at_once() {
             match self.append(batch).await {
                 // Something changed that memory does not know of: it is taken in first.
-                Err(StoreError::Moved) => {}
+                Err(StoreError::Outdated) => {}
                 outcome => return outcome,
             }
         }
@@ -288,7 +291,7 @@ impl Writer {
     /// Commits a batch that only appends, as one statement: nothing is read, and nothing else is changed.
     ///
     /// # Errors
-    /// [`StoreError::Moved`] where other nodes changed something that memory does not know of; nothing was written.
+    /// [`StoreError::Outdated`] where other nodes changed something that memory does not know of; nothing was written.
     async fn append(&mut self, batch: &mut [Work]) -> Result<Vec<JobOutcome>, StoreError> {
         let known = self.memory.position();
         let before = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
@@ -316,26 +319,28 @@ impl Writer {
             inbox,
         };
         self.tried += 1;
+        let fault = Planted::of_commit(self.tried);
         let written = if self.store.is_shared() {
             self.in_doubt = Some(doubt(Vec::new()));
-            let appended = AppendAtOnce { node: &self.node, known, trees, entries: appended, messages, at: now };
-            match append_at_once_shared(&self.store, appended).await {
-                Err(StoreError::Moved) => {
-                    self.in_doubt = None;
-                    return Err(StoreError::Moved);
-                }
+            let append = AppendAtOnce { node: &self.node, known, trees, entries: appended, messages, at: now };
+            match commit_at_once(fault, append_at_once_shared(&self.store, append)).await {
                 Ok(latest) => {
                     self.in_doubt.iter_mut().for_each(|doubt| doubt.inbox.clone_from(&latest));
-                    Ok(())
+                    CommitOutcome::Surely
                 }
-                Err(error) => Err(error),
+                Err(CommitOutcome::Doubtful(StoreError::Outdated)) => {
+                    self.in_doubt = None;
+                    return Err(StoreError::Outdated);
+                }
+                Err(outcome) => outcome,
             }
         } else {
             let (messages, inbox) = self.place_in_memory(messages);
             self.in_doubt = Some(doubt(inbox));
-            append_at_once(&self.store, &self.node, trees, (appended, messages), now).await
+            let append = append_at_once(&self.store, &self.node, trees, (appended, messages), now);
+            commit_at_once(fault, append).await.err().unwrap_or(CommitOutcome::Surely)
         };
-        self.conclude(CommitOutcome::of(written), ran).await
+        self.conclude(written, ran).await
     }
 
     /// What becomes of a batch once its commit was tried.

@@ -4,7 +4,6 @@
 //! A snapshot is believed as far as the ledger bears it out: what was written since is read again, and the entries
 //! before are held against it once the node serves ([`audit`](super::audit)).
 
-use crate::keys::error::KeyError;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -23,6 +22,7 @@ use crate::{
     clock::Timestamp,
     domain::case_record::{IndexItems, RecordFacts},
     identity::directory::{Directory, DirectoryChange},
+    keys::error::KeyError,
     keys::vault::Vault,
     ledger::merkle::{Hash, MerkleTree, empty_root, leaf_hash},
     search::{

@@ -3,7 +3,6 @@
 //! A database restored from an old copy is in itself without a fault: entries, root and head agree. Only those who saw
 //! the later tree can tell. They are the file beside the database, and the witnesses themselves.
 
-use crate::publish::board::SetBack;
 use std::sync::PoisonError;
 
 use super::{
@@ -16,6 +15,7 @@ use crate::{
         checkpoint::{Checkpoint, SignedNote},
         entry::{Act, Entry},
     },
+    publish::board::SetBack,
 };
 
 impl Publisher {

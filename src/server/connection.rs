@@ -451,8 +451,3 @@ pub fn parse_query(query: &str) -> HashMap<String, String> {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
-
-/// For tests and documentation: the method and path of every route.
-pub fn all_routes() -> impl Iterator<Item = (&'static Method, &'static str)> {
-    routes::all().map(|route| (&route.method, route.path))
-}

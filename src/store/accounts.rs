@@ -253,7 +253,7 @@ pub async fn prefecture_keys(tx: &mut Tx) -> Result<Vec<WrappedKey>, StoreError>
 /// Adds a new key. One that is there is never replaced: records may be wrapped with it.
 ///
 /// # Errors
-/// [`StoreError::Moved`]: the generation is taken.
+/// [`StoreError::Outdated`]: the generation is taken.
 pub(crate) async fn add_prefecture_key(tx: &mut Tx, key: &WrappedKey) -> Result<(), StoreError> {
     let added = execute!(
         tx,
@@ -264,7 +264,7 @@ pub(crate) async fn add_prefecture_key(tx: &mut Tx, key: &WrappedKey) -> Result<
         i64::from(key.master_generation),
         key.sealed.as_slice(),
     )?;
-    if added == 1 { Ok(()) } else { Err(StoreError::Moved) }
+    if added == 1 { Ok(()) } else { Err(StoreError::Outdated) }
 }
 
 /// Writes a key as another master key wraps it. One that is gone stays gone.
@@ -285,7 +285,7 @@ pub(crate) async fn rewrap_prefecture_key(tx: &mut Tx, key: &WrappedKey) -> Resu
 /// a pass over all keys has begun, nothing is wrapped with an older one any more, and the pass can end.
 ///
 /// # Errors
-/// [`StoreError::Moved`]: it has to be wrapped again.
+/// [`StoreError::Outdated`]: it has to be wrapped again.
 pub(crate) async fn check_wrapped(tx: &mut Tx, prefecture: &str, sealed_key: &[u8]) -> Result<(), StoreError> {
     let known = fetch_optional!(
         tx,
@@ -295,5 +295,5 @@ pub(crate) async fn check_wrapped(tx: &mut Tx, prefecture: &str, sealed_key: &[u
         prefecture,
         i64::from(generation_of(sealed_key)?),
     )?;
-    known.map(|_| ()).ok_or(StoreError::Moved)
+    known.map(|_| ()).ok_or(StoreError::Outdated)
 }

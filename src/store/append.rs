@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Sqlite, query::QueryAs, sqlite::SqliteArguments};
 
 use super::{
     error::StoreError,
-    inbox,
+    inbox::{self, MessageColumns},
     ledger::{self, Columns, TreeHead, signed},
     open::{Access, Store},
 };
@@ -76,19 +76,19 @@ pub(crate) async fn append_at_once(
             .bind(row.salt);
     }
     query = empty(query, left.0 * OF_ENTRY);
-    for (position, item) in messages {
+    for row in messages.into_iter().map(MessageColumns::of) {
         query = query
-            .bind(item.to.to_string())
-            .bind(position)
+            .bind(row.to)
+            .bind(row.position)
             .bind(at.as_micros())
-            .bind(item.kind.as_str())
-            .bind(item.record)
-            .bind(item.subject)
-            .bind(item.entry)
-            .bind(item.from.as_ref().map(|caller| caller.organization().to_string()))
-            .bind(item.from.as_ref().map(|caller| caller.officer().to_owned()))
-            .bind(item.from.as_ref().map(|caller| caller.terminal().to_owned()))
-            .bind(item.purpose.map(|purpose| purpose.as_str()));
+            .bind(row.kind)
+            .bind(row.record)
+            .bind(row.subject)
+            .bind(row.entry)
+            .bind(row.sender)
+            .bind(row.officer)
+            .bind(row.terminal)
+            .bind(row.purpose);
     }
     query = empty(query, left.1 * OF_MESSAGE);
     query = query.bind(signed(to.0)).bind(to.1.to_vec()).bind(node.to_owned());

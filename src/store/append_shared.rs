@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{
     error::StoreError,
+    inbox::MessageColumns,
     ledger::{Columns, TreeHead, signed},
     open::Store,
 };
@@ -29,7 +30,7 @@ const APPEND: &str = "/* append_at_once */ SELECT outcome, receiver, latest FROM
     $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
 
 #[derive(Default)]
-struct EntryColumns {
+struct EntryArrays {
     positions: Vec<i64>,
     ids: Vec<Uuid>,
     organizations: Vec<String>,
@@ -41,7 +42,7 @@ struct EntryColumns {
 }
 
 #[derive(Default)]
-struct MessageColumns {
+struct MessageArrays {
     receivers: Vec<String>,
     kinds: Vec<&'static str>,
     records: Vec<Option<Uuid>>,
@@ -57,15 +58,16 @@ struct MessageColumns {
 /// something.
 ///
 /// # Errors
-/// [`StoreError::Moved`] where something changed that memory does not know of, [`StoreError::OtherWriter`] where the head
+/// [`StoreError::Outdated`] where something changed that memory does not know of, [`StoreError::OtherWriter`] where the head
 /// is not the tree that is given; then nothing was written. Any other: whether it holds is in doubt.
 pub(crate) async fn append_at_once_shared(
     store: &Store,
     AppendAtOnce { node, known, trees: (from, to), entries, messages, at }: AppendAtOnce<'_>,
 ) -> Result<Vec<(OrganizationCode, i64)>, StoreError> {
     let Store::Postgres { writer, .. } = store else { return Err(StoreError::Corrupt("not PostgreSQL")) };
-    let entries = columns_of_entries((from.0..).zip(entries).map(Columns::of));
-    let messages = columns_of_messages(&messages);
+    let entries = EntryArrays::of((from.0..).zip(entries).map(Columns::of));
+    // The server numbers them.
+    let messages = MessageArrays::of(messages.into_iter().map(|item| MessageColumns::of((0, item))));
     let query = sqlx::query_as::<_, (String, Option<String>, Option<i64>)>(APPEND)
         .bind(signed(known))
         .bind(node)
@@ -102,39 +104,42 @@ pub(crate) async fn append_at_once_shared(
     connection.keep();
     match rows.first().map(|(outcome, ..)| outcome.as_str()) {
         Some("written") => {}
-        Some("behind") => return Err(StoreError::Moved),
+        Some("behind") => return Err(StoreError::Outdated),
         Some("other_writer") => return Err(StoreError::OtherWriter),
         _ => return Err(StoreError::Corrupt("outcome of an append")),
     }
     Ok(rows.into_iter().filter_map(|(_, to, latest)| Some((OrganizationCode::parse(&to?)?, latest?))).collect())
 }
 
-fn columns_of_entries(rows: impl Iterator<Item = Columns>) -> EntryColumns {
-    rows.fold(EntryColumns::default(), |mut columns, row| {
-        columns.positions.push(row.position);
-        columns.ids.push(row.id);
-        columns.organizations.push(row.organization);
-        columns.owners.push(row.owner);
-        columns.records.push(row.record);
-        columns.bodies.push(row.body);
-        columns.notes.push(row.note);
-        columns.salts.push(row.salt);
-        columns
-    })
+impl EntryArrays {
+    fn of(rows: impl Iterator<Item = Columns>) -> Self {
+        rows.fold(Self::default(), |mut arrays, row| {
+            arrays.positions.push(row.position);
+            arrays.ids.push(row.id);
+            arrays.organizations.push(row.organization);
+            arrays.owners.push(row.owner);
+            arrays.records.push(row.record);
+            arrays.bodies.push(row.body);
+            arrays.notes.push(row.note);
+            arrays.salts.push(row.salt);
+            arrays
+        })
+    }
 }
 
-fn columns_of_messages(messages: &[InboxItem]) -> MessageColumns {
-    messages.iter().fold(MessageColumns::default(), |mut columns, item| {
-        let from = item.from.as_ref();
-        columns.receivers.push(item.to.to_string());
-        columns.kinds.push(item.kind.as_str());
-        columns.records.push(item.record);
-        columns.subjects.push(item.subject);
-        columns.entries.push(item.entry);
-        columns.senders.push(from.map(|caller| caller.organization().to_string()));
-        columns.officers.push(from.map(|caller| caller.officer().to_owned()));
-        columns.terminals.push(from.map(|caller| caller.terminal().to_owned()));
-        columns.purposes.push(item.purpose.map(|purpose| purpose.as_str()));
-        columns
-    })
+impl MessageArrays {
+    fn of(rows: impl Iterator<Item = MessageColumns>) -> Self {
+        rows.fold(Self::default(), |mut arrays, row| {
+            arrays.receivers.push(row.to);
+            arrays.kinds.push(row.kind);
+            arrays.records.push(row.record);
+            arrays.subjects.push(row.subject);
+            arrays.entries.push(row.entry);
+            arrays.senders.push(row.sender);
+            arrays.officers.push(row.officer);
+            arrays.terminals.push(row.terminal);
+            arrays.purposes.push(row.purpose);
+            arrays
+        })
+    }
 }

@@ -17,6 +17,8 @@ pub enum StoreError {
     Corrupt(&'static str),
     #[error("a version of a record is not where its prefecture says: it moved while it was read, or it is missing")]
     Moved,
+    #[error("what this rests on has changed since: it is decided again")]
+    Outdated,
     #[error("the server may lose what it has committed: `{setting}` is off")]
     NotDurable { setting: &'static str },
     #[error("another process writes as this node: give each node a name of its own")]

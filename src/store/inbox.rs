@@ -25,46 +25,79 @@ const DELIVER_ALL: &str =
  SELECT *, $11 FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
      $8::text[], $9::text[], $10::text[])";
 
+/// A message as its row has it; the time is one for all of a commit.
+pub(super) struct MessageColumns {
+    pub(super) to: String,
+    pub(super) position: i64,
+    pub(super) kind: &'static str,
+    pub(super) record: Option<Uuid>,
+    pub(super) subject: Option<Uuid>,
+    pub(super) entry: Option<Uuid>,
+    pub(super) sender: Option<String>,
+    pub(super) officer: Option<String>,
+    pub(super) terminal: Option<String>,
+    pub(super) purpose: Option<&'static str>,
+}
+
+impl MessageColumns {
+    pub(super) fn of((position, item): (i64, InboxItem)) -> Self {
+        let InboxItem { to, kind, record, subject, entry, from, purpose } = item;
+        let from = from.as_ref();
+        Self {
+            to: to.to_string(),
+            position,
+            kind: kind.as_str(),
+            record,
+            subject,
+            entry,
+            sender: from.map(|caller| caller.organization().to_string()),
+            officer: from.map(|caller| caller.officer().to_owned()),
+            terminal: from.map(|caller| caller.terminal().to_owned()),
+            purpose: purpose.map(|purpose| purpose.as_str()),
+        }
+    }
+}
+
 /// Delivers messages, each with its position in its own inbox. The journal alone calls this.
 pub(crate) async fn deliver(tx: &mut Tx, messages: Vec<(i64, InboxItem)>, at: Timestamp) -> Result<(), StoreError> {
     if messages.is_empty() {
         return Ok(());
     }
+    let rows = messages.into_iter().map(MessageColumns::of);
     match tx {
         Tx::Postgres(tx) => {
             insert_arrays!(
                 tx,
                 DELIVER_ALL,
-                messages,
-                |(position, item)| [
-                    organizations = item.to.to_string(),
-                    positions = position,
-                    kinds = item.kind.as_str(),
-                    records = item.record,
-                    subjects = item.subject,
-                    entries = item.entry,
-                    bodies = item.from.as_ref().map(|caller| caller.organization().to_string()),
-                    officers = item.from.as_ref().map(|caller| caller.officer().to_owned()),
-                    terminals = item.from.as_ref().map(|caller| caller.terminal().to_owned()),
-                    purposes = item.purpose.map(|purpose| purpose.as_str()),
+                rows,
+                |row| [
+                    organizations = row.to,
+                    positions = row.position,
+                    kinds = row.kind,
+                    records = row.record,
+                    subjects = row.subject,
+                    entries = row.entry,
+                    senders = row.sender,
+                    officers = row.officer,
+                    terminals = row.terminal,
+                    purposes = row.purpose,
                 ],
                 at.as_micros()
             );
         }
-        tx @ Tx::Sqlite(_) => for_each_chunk!(tx, messages, DELIVER_16, DELIVER, |query, message| {
-            let (position, item) = message;
+        tx @ Tx::Sqlite(_) => for_each_chunk!(tx, rows.collect::<Vec<_>>(), DELIVER_16, DELIVER, |query, row| {
             query
-                .bind(item.to.to_string())
-                .bind(position)
+                .bind(row.to)
+                .bind(row.position)
                 .bind(at.as_micros())
-                .bind(item.kind.as_str())
-                .bind(item.record)
-                .bind(item.subject)
-                .bind(item.entry)
-                .bind(item.from.as_ref().map(|caller| caller.organization().to_string()))
-                .bind(item.from.as_ref().map(|caller| caller.officer().to_owned()))
-                .bind(item.from.as_ref().map(|caller| caller.terminal().to_owned()))
-                .bind(item.purpose.map(|purpose| purpose.as_str()))
+                .bind(row.kind)
+                .bind(row.record)
+                .bind(row.subject)
+                .bind(row.entry)
+                .bind(row.sender)
+                .bind(row.officer)
+                .bind(row.terminal)
+                .bind(row.purpose)
         }),
     }
     Ok(())

@@ -4,34 +4,52 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use sqlx::{Database, Pool, pool::PoolConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::error::TERMINATED;
+
 /// After so long nobody takes it for granted that a connection is still there.
 pub(super) const IDLE: Duration = Duration::from_secs(1);
+
+/// Whether a connection was found dead by what was asked of it, as after a failover every one may be.
+pub(super) fn is_dead(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().as_deref() == Some(TERMINATED),
+        _ => false,
+    }
+}
 
 /// The connections of a pool that nobody else takes any from.
 pub struct KeptConnections<DB: Database> {
     pool: Pool<DB>,
     idle: Arc<Mutex<Vec<(PoolConnection<DB>, Instant)>>>,
     turns: Arc<Semaphore>,
+    /// How often the pool was asked for with all that it has.
+    recalls: Arc<AtomicU64>,
 }
 
 /// A connection in use. Dropped, it goes back to the pool, which asks whether it is fit for more.
 pub struct LentConnection<'k, DB: Database> {
     connection: PoolConnection<DB>,
     kept: &'k KeptConnections<DB>,
+    /// Recalls before it was lent.
+    recalls: u64,
     _turn: SemaphorePermit<'k>,
 }
 
 impl<DB: Database> KeptConnections<DB> {
     pub fn new(pool: Pool<DB>) -> Self {
         let turns = usize::try_from(pool.options().get_max_connections()).unwrap_or(1);
-        Self { pool, idle: Arc::default(), turns: Arc::new(Semaphore::new(turns)) }
+        Self { pool, idle: Arc::default(), turns: Arc::new(Semaphore::new(turns)), recalls: Arc::default() }
     }
 
     /// # Errors
@@ -44,11 +62,13 @@ impl<DB: Database> KeptConnections<DB> {
             Some((connection, _)) => connection,
             None => self.pool.acquire().await?,
         };
-        Ok(LentConnection { connection, kept: self, _turn: turn })
+        let recalls = self.recalls.load(Ordering::SeqCst);
+        Ok(LentConnection { connection, kept: self, recalls, _turn: turn })
     }
 
-    /// The pool, with every connection that is not in use.
+    /// The pool, with every connection that is not in use; those that are come back to it as well.
     pub fn pool(&self) -> &Pool<DB> {
+        self.recalls.fetch_add(1, Ordering::SeqCst);
         self.idle().clear();
         &self.pool
     }
@@ -65,16 +85,22 @@ impl<DB: Database> KeptConnections<DB> {
 
 impl<DB: Database> Clone for KeptConnections<DB> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), idle: self.idle.clone(), turns: self.turns.clone() }
+        Self {
+            pool: self.pool.clone(),
+            idle: self.idle.clone(),
+            turns: self.turns.clone(),
+            recalls: self.recalls.clone(),
+        }
     }
 }
 
 impl<DB: Database> LentConnection<'_, DB> {
     /// Gives it to the next as it is: what was asked of it was answered to the end, and it is in no transaction.
     pub fn keep(self) {
-        self.kept.idle().push((self.connection, Instant::now()));
-        if self.kept.turns.is_closed() {
-            self.kept.idle().clear();
+        let mut idle = self.kept.idle();
+        // Somebody waits for it at the pool, or it is closed: it is dropped, and goes there.
+        if self.kept.recalls.load(Ordering::SeqCst) == self.recalls {
+            idle.push((self.connection, Instant::now()));
         }
     }
 

@@ -51,14 +51,22 @@ impl Emptying {
         loop {
             self.committed.notified().await;
             sleep(PAUSE).await;
-            let Ok(mut connection) = self.connection.lend().await else { return };
-            // Nobody waits for it, it waits for nobody. A commit finds again what goes wrong here, and tells.
-            match sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut *connection).await {
-                Ok(_) => connection.keep(),
+            match self.round().await {
+                Ok(()) => {}
+                Err(sqlx::Error::PoolClosed) => return,
+                // What was committed is in the log, which is flushed: a later round moves it.
                 Err(error) => {
                     tracing::warn!(%error, "the write-ahead log could not be moved into the database; it is tried again")
                 }
             }
         }
+    }
+
+    /// Nobody waits for it, it waits for nobody.
+    async fn round(&self) -> Result<(), sqlx::Error> {
+        let mut connection = self.connection.lend().await?;
+        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut *connection).await?;
+        connection.keep();
+        Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! The databases: SQLite where one process serves, PostgreSQL in production.
 //!
 //! Comes in: ids, facts and values to seal. Goes out: facts in the clear and content as [`Sealed`], which only the
-//! disclosure room opens. Never done here: deciding who may see what, or writing outside the journal's transaction.
+//! disclosure room opens. Never done here: deciding who may see what, or writing but for the journal.
 //!
 //! SQL is written once for both databases. [`Tx`] is a transaction on either; [`execute!`], [`fetch_optional!`] and
-//! [`fetch_all!`] run a statement on whichever it is. What differs between the two stands in `migrations/`.
+//! [`fetch_all!`] run a statement on whichever it is. What differs between the two stands in `migrations/`, and in two
+//! files of one database each: `append.rs` and `append_shared.rs`, which append and commit as one statement.
 //!
 //! [`Sealed`]: crate::disclosure::sealed::Sealed
 

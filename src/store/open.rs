@@ -1,6 +1,5 @@
 //! Opens a database, and begins its transactions.
 
-use super::error::TERMINATED;
 use std::{
     path::Path,
     str::FromStr,
@@ -19,7 +18,7 @@ use futures_util::future::BoxFuture;
 use super::{
     changes,
     error::StoreError,
-    kept::{IDLE, KeptConnections},
+    kept::{IDLE, KeptConnections, is_dead},
     log::{Emptying, leave_the_log},
     migrate,
     tx::Tx,
@@ -69,7 +68,7 @@ pub enum Access {
 const READERS: u32 = 4;
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 /// Connections of a node that read PostgreSQL, and as many for what is read in one statement.
-const SHARED_READERS: u32 = 8;
+pub(super) const SHARED_READERS: u32 = 8;
 /// Bounds on what the server does for one statement, in milliseconds.
 const SERVER_BOUNDS: [(&str, &str); 4] = [
     ("statement_timeout", "20000"),
@@ -87,8 +86,7 @@ async fn begin(pool: &PgPool, statement: &'static str) -> Result<Transaction<'st
     let begun = tokio::spawn(async move {
         for _ in 0..=SHARED_READERS {
             match pool.begin_with(statement).await {
-                Err(sqlx::Error::Io(_)) => {}
-                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(TERMINATED) => {}
+                Err(error) if is_dead(&error) => {}
                 Err(error @ (sqlx::Error::Database(_) | sqlx::Error::BeginFailed)) => {
                     // It may have begun and then failed, which its connection does not tell the pool.
                     if let Ok(connection) = pool.acquire().await {
@@ -218,7 +216,7 @@ impl Store {
         matches!(self, Self::Postgres { .. })
     }
 
-    /// Whether entries can be appended and committed as one statement: nobody else writes, and nothing follows the commit.
+    /// Whether entries can be appended and committed as one statement: no stream follows the commit.
     pub fn appends_at_once(&self) -> bool {
         self.follower().is_none() && !Planted::is_of_transactions()
     }

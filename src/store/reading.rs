@@ -20,19 +20,13 @@ pub async fn open(database: &str) -> Result<Store, StoreError> {
             // One state from the first row to the last, whatever is written meanwhile.
             ("default_transaction_isolation", "serializable"),
         ]);
-        let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
-        let kept = KeptConnections::new(pool.clone());
-        return Ok(Store::Postgres { writer: kept.clone(), readers: pool, glances: kept });
+        let readers = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let kept = KeptConnections::new(PgPoolOptions::new().max_connections(1).connect_lazy_with(options));
+        return Ok(Store::Postgres { writer: kept.clone(), readers, glances: kept });
     }
     let path = database.strip_prefix("sqlite:").unwrap_or(database);
     let options = SqliteConnectOptions::new().filename(Path::new(path)).read_only(true);
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-    let kept = KeptConnections::new(pool.clone());
-    Ok(Store::Sqlite {
-        writer: kept.clone(),
-        readers: pool,
-        glances: kept,
-        emptying: None,
-        follower: Default::default(),
-    })
+    let readers = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    let kept = KeptConnections::new(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options));
+    Ok(Store::Sqlite { writer: kept.clone(), readers, glances: kept, emptying: None, follower: Default::default() })
 }

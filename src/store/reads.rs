@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::{
     error::StoreError,
-    open::Store,
+    kept::is_dead,
+    open::{SHARED_READERS, Store},
     records::{StoredRecord, record_facts},
     tx::Tx,
     versions::open_body,
@@ -169,8 +170,8 @@ macro_rules! record_and_standing {
     };
 }
 
-/// `$4`: whether the reader is a party; `$5`: the version that was asked for; `$6`: the prefecture. A hidden record is one row and no more, as
-/// near as can be to one that does not exist.
+/// `$4`: whether the reader is a party; `$5`: the version that was asked for; `$6`: the prefecture. A hidden record is one
+/// row and no more, as near as can be to one that does not exist.
 const RECORD: &str = concat!(
     "/* read_record */ SELECT ",
     record_columns!(),
@@ -222,10 +223,22 @@ pub async fn record(store: &Store, id: Uuid, reader: &Reader) -> Result<Option<R
     }
     macro_rules! glance {
         ($glances:expr) => {{
-            let mut connection = $glances.lend().await?;
-            let rows = query!().fetch_all(&mut *connection).await?;
-            connection.keep();
-            rows
+            let mut dead = 0;
+            loop {
+                let mut connection = $glances.lend().await?;
+                match query!().fetch_all(&mut *connection).await {
+                    Ok(rows) => {
+                        connection.keep();
+                        break rows;
+                    }
+                    // Nothing was written: the next connection is asked.
+                    Err(error) if is_dead(&error) && dead < SHARED_READERS => {
+                        dead += 1;
+                        connection.end().await;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
         }};
     }
     let rows = match store {

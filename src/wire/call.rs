@@ -1,6 +1,5 @@
 //! One call of the API, and typed access to its parts: requests of operations are made of these.
 
-use crate::wire::header::PURPOSE;
 use std::collections::HashMap;
 
 use aws_lc_rs::hmac;
@@ -14,6 +13,7 @@ use crate::{
     domain::{format::Document, idempotency::Idempotency},
     error::{Error, RequestError, ServiceError},
     ledger::entry::Purpose,
+    wire::header::PURPOSE,
 };
 
 /// Bodies larger than this are parsed off the async workers.

@@ -10,13 +10,13 @@ use super::{
 use crate::{
     disclosure::view::RecordView,
     domain::{
-        attachment::{Attachment, AttachmentKind},
+        attachment::{Attachment, AttachmentKind, FileContent},
         batch::BatchReport,
         format::Fault,
     },
     error::{Error, RequestError},
     operations::records::{
-        attach_file::{AttachFile, Attached, FileContent, ViewAttachment, attach_file, view_attachment},
+        attach_file::{AttachFile, Attached, ViewAttachment, attach_file, view_attachment},
         close_record::{CloseRecord, close_record},
         edit_lock::{
             ChangeEditLock, EditLockHeld, EditLockReleased, EditLockState, TakeOverEditLock, TakeOverReason,
@@ -184,11 +184,7 @@ const MEDIA: [(&str, &[u8]); 3] =
 fn content(call: &Call) -> Result<FileContent, Error> {
     let media_type = call.content_type();
     let is_known = MEDIA.iter().any(|(name, start)| *name == media_type && call.body.starts_with(start));
-    if is_known {
-        Ok(FileContent { media_type, bytes: call.body.clone() })
-    } else {
-        Err(RequestError::MediaType.into())
-    }
+    if is_known { Ok(FileContent::new(media_type, call.body.clone())) } else { Err(RequestError::MediaType.into()) }
 }
 
 fn attachment_kind(call: &Call) -> Result<AttachmentKind, Error> {

@@ -56,6 +56,16 @@ async fn records_kept(premises: &Premises) -> Vec<Uuid> {
     kept.into_iter().map(|(facts, ..)| facts.id).collect()
 }
 
+/// The entries in the ledger of a gateway that is stopped.
+async fn entries_kept(premises: &Premises) -> Vec<Uuid> {
+    let gateway = Gateway::open(premises.config.clone(), Clock::system()).await.unwrap();
+    let mut tx = gateway.store.read().await.unwrap();
+    let kept = store::ledger::rows_from(&mut tx, &premises.config.node, 0, 100_000).await.unwrap();
+    drop(tx);
+    gateway.store.close().await;
+    kept.into_iter().map(|row| row.id).collect()
+}
+
 fn record_of(reply: &Reply) -> Uuid {
     json(reply)["record"].as_str().unwrap().parse().unwrap()
 }

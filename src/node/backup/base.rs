@@ -1,6 +1,5 @@
 //! A base copy: the whole database at one moment, taken while it is written to, in one sealed file.
 
-use crate::keys::error::KeyError;
 use std::{
     fs::{self, File},
     io::{BufReader, BufWriter, IntoInnerError, Read, Write},
@@ -23,6 +22,7 @@ use super::{
 use crate::{
     clock::{Timestamp, unclocked_id},
     files::Replacing,
+    keys::error::KeyError,
     keys::{
         keyring::Keyring,
         vault::{Key, Place},

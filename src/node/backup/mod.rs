@@ -15,7 +15,6 @@ mod segment;
 mod stream;
 mod wal;
 
-use crate::keys::error::KeyError;
 use std::{
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -29,6 +28,7 @@ pub use self::{
 };
 use crate::{
     files,
+    keys::error::KeyError,
     keys::{
         keyring::Keyring,
         vault::{Key, Place},

@@ -3,7 +3,6 @@
 //! A record is a head in the clear (length, batch, part, whether it is the last, a digest of these) and the sealed
 //! part. The head is part of what authenticates the part. A batch counts once its last part is durable.
 
-use crate::keys::error::KeyError;
 use std::{
     fs::{self, File, OpenOptions},
     io::{BufReader, Read, Seek, SeekFrom, Write},
@@ -21,6 +20,7 @@ use super::{
     wal::{CommittedPages, Position},
 };
 use crate::{
+    keys::error::KeyError,
     keys::{
         keyring::Keyring,
         vault::{Key, Place},

@@ -5,7 +5,6 @@
 //! central key and bound to its file and its place in it, so that none can be changed, left out, moved or taken from
 //! an older file. Never done here: deciding whether the file is still true; that is asked of the ledger.
 
-use crate::keys::error::KeyError;
 use std::{
     fs::File,
     io::{self, BufReader, BufWriter, IntoInnerError, Read, Write},
@@ -20,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::{
     clock::unclocked_id,
     files::{self, Replacing},
+    keys::error::KeyError,
     keys::vault::{CENTRAL, Place, Vault},
     ledger::merkle::Hash,
     store::{error::StoreError, ledger::LedgerHead},

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,7 +12,7 @@ use crate::{
         gate::{AccessRequest, Disclosed},
     },
     domain::{
-        attachment::{Attachment, AttachmentKind, AttachmentLine},
+        attachment::{Attachment, AttachmentKind, FileContent},
         idempotency::Idempotency,
         visibility::{ItemGroup, Operation},
     },
@@ -25,12 +24,6 @@ use crate::{
     operations::{Acting, carry_out},
     store,
 };
-
-/// A file as it was sent: what kind it is concerns the faces alone.
-pub struct FileContent {
-    pub media_type: String,
-    pub bytes: Bytes,
-}
 
 /// A photo or paper for a record of the caller's.
 pub struct AttachFile {
@@ -64,14 +57,8 @@ pub async fn attach_file(
             }
             not_locked(tx, &acting, &stored.facts).await?;
             let node = &acting.node;
-            let sealed = store::attachments::seal(&node.vault, &stored, attachment, &content.bytes)?;
-            let line = AttachmentLine {
-                id: attachment,
-                media_type: content.media_type,
-                kind: kind.as_str().to_owned(),
-                bytes: i64::try_from(content.bytes.len()).unwrap_or(i64::MAX),
-                at: node.clock.now(),
-            };
+            let sealed = store::attachments::seal(&node.vault, &stored, attachment, content.bytes())?;
+            let line = content.line(attachment, kind, node.clock.now());
             store::attachments::insert(tx, &stored, &line, &sealed).await?;
             Ok(Effect::new(Attached { attachment }, acting.owner_entry(&stored.facts).about(attachment)))
         })

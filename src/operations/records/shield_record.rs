@@ -77,12 +77,13 @@ pub async fn set_shield(
     caller: &Caller,
     SetShield { record, shield, idempotency }: SetShield,
 ) -> Result<Done<Written>, Error> {
-    let section = shield.section()?;
-    rules::check_shield(&section, &gateway.registry)?;
     let acting = Acting::new(gateway, caller, Act::ShieldSet);
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
+            // First of all whose record it is: an attempt on another's is in the ledger, whatever it says.
             let stored = acting.own_record(tx, record).await?;
+            let section = shield.section()?;
+            rules::check_shield(&section, &acting.node.registry)?;
             write_shield(tx, &acting, stored, Some(section)).await
         })
     })

@@ -111,3 +111,44 @@ async fn a_new_key_for_each_try_makes_two() {
     let (wrong, _) = in_doubt("commit-held-and-denied", false).await;
     assert!(!wrong.is_empty(), "what was written twice went unnoticed");
 }
+
+/// Views a record while every second commit is in doubt, each until it is shown. Returns how many of the entries that
+/// answers named are not in the ledger, and how many tries were refused.
+async fn views_in_doubt(fault: &str) -> (usize, usize) {
+    const VIEWS: usize = 12;
+    let directory = tempfile::tempdir().unwrap();
+    let premises = crash::premises(directory.path()).await;
+    let mut running = crash::serve(&premises, None).await;
+    let operator = crash::operator(&premises, &running);
+    let city = crash::connect(&premises, &operator, "a", CITY_A).await;
+    let record = register(&city, &family(CITY_A)).await;
+    running.stop().await;
+    let mut running = crash::serve(&premises, Some(fault)).await;
+    let (mut shown, mut refused, mut named) = (0, 0, Vec::new());
+    while shown < VIEWS {
+        let reply = view(&city, &record).await;
+        if reply.status == 200 {
+            named.extend(reply.entries());
+            shown += 1;
+        } else {
+            assert_refused(&reply, 503, "journal_unavailable");
+            refused += 1;
+            assert!(refused < 10 * VIEWS, "it is never shown");
+        }
+    }
+    running.stop().await;
+    // The ledger is one tree to its end: the next start reads it, and serves.
+    let mut running = crash::serve(&premises, None).await;
+    assert_eq!(view(&city, &record).await.status, 200);
+    running.stop().await;
+    let kept = entries_kept(&premises).await;
+    (named.iter().filter(|entry| !kept.contains(*entry)).count(), refused)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_whose_commit_is_in_doubt_are_logged_or_refused() {
+    for fault in ["commit-held-and-denied", "commit-lost"] {
+        let (unlogged, refused) = views_in_doubt(fault).await;
+        assert!(unlogged == 0 && refused > 0, "{fault}: {unlogged} not logged, {refused} refused");
+    }
+}
