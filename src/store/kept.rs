@@ -55,6 +55,8 @@ impl<DB: Database> KeptConnections<DB> {
     /// # Errors
     /// There is none.
     pub async fn lend(&self) -> Result<LentConnection<'_, DB>, sqlx::Error> {
+        // Noted before there is a connection: whoever asks for all of them meanwhile gets this one too.
+        let recalls = self.recalls.load(Ordering::SeqCst);
         let turn = self.turns.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
         // One that is not fresh goes back to the pool, which looks at it.
         let fresh = self.idle().pop().filter(|(_, since)| since.elapsed() < IDLE);
@@ -62,7 +64,6 @@ impl<DB: Database> KeptConnections<DB> {
             Some((connection, _)) => connection,
             None => self.pool.acquire().await?,
         };
-        let recalls = self.recalls.load(Ordering::SeqCst);
         Ok(LentConnection { connection, kept: self, recalls, _turn: turn })
     }
 
@@ -99,7 +100,7 @@ impl<DB: Database> LentConnection<'_, DB> {
     pub fn keep(self) {
         let mut idle = self.kept.idle();
         // Somebody waits for it at the pool, or it is closed: it is dropped, and goes there.
-        if self.kept.recalls.load(Ordering::SeqCst) == self.recalls {
+        if self.kept.recalls.load(Ordering::SeqCst) == self.recalls && !self.kept.turns.is_closed() {
             idle.push((self.connection, Instant::now()));
         }
     }
