@@ -125,3 +125,42 @@ impl<DB: Database> DerefMut for LentConnection<'_, DB> {
         &mut self.connection
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+
+    fn one() -> KeptConnections<sqlx::Sqlite> {
+        KeptConnections::new(SqlitePoolOptions::new().max_connections(1).connect_lazy("sqlite::memory:").unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_asked_for_while_it_is_lent_goes_to_the_pool() {
+        let kept = one();
+        let lent = kept.lend().await.unwrap();
+        let pool = kept.pool().clone();
+        lent.keep();
+        pool.acquire().await.expect("the only connection");
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_no_connection_that_is_kept() {
+        let kept = one();
+        let lent = kept.lend().await.unwrap();
+        let closing = tokio::spawn({
+            let kept = kept.clone();
+            async move { kept.close().await }
+        });
+        while !kept.turns.is_closed() {
+            tokio::task::yield_now().await;
+        }
+        // As if it had been lent a moment later.
+        let late = LentConnection { recalls: kept.recalls.load(Ordering::SeqCst) + 1, ..lent };
+        kept.recalls.store(late.recalls, Ordering::SeqCst);
+        late.keep();
+        closing.await.unwrap();
+        assert!(kept.lend().await.is_err());
+    }
+}
