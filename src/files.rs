@@ -7,7 +7,9 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use tempfile::NamedTempFile;
@@ -88,6 +90,20 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn remove(path: &Path) -> io::Result<()> {
     remove_if_there(path)?;
     remove_if_there(beside(path))
+}
+
+/// What changes with a file, or with another in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStamp {
+    modified: SystemTime,
+    bytes: u64,
+    inode: u64,
+}
+
+/// Looks at a file without reading it; `None` where there is none.
+pub fn stamp(path: &Path) -> Option<FileStamp> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(FileStamp { modified: metadata.modified().ok()?, bytes: metadata.len(), inode: metadata.ino() })
 }
 
 /// Makes the names in a directory durable.

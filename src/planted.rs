@@ -23,6 +23,8 @@ pub enum Planted {
     IgnoreIfMatch,
     /// Believes what it found out when a request began until the request ends, and looks at no revocation list.
     RecognizeOnce,
+    /// Takes a file without a revocation list for a list that revokes nobody.
+    BelieveAnEmptyList,
     /// Goes by the system's clock wherever it leaps to.
     BelieveTheClock,
     /// Ends without waiting for calls that are under way.
@@ -53,6 +55,7 @@ impl Planted {
             Ok("ignore-the-ledger") => Some(Self::IgnoreTheLedger),
             Ok("ignore-if-match") => Some(Self::IgnoreIfMatch),
             Ok("recognize-once") => Some(Self::RecognizeOnce),
+            Ok("believe-an-empty-list") => Some(Self::BelieveAnEmptyList),
             Ok("believe-the-clock") => Some(Self::BelieveTheClock),
             Ok("cut-open-calls") => Some(Self::CutOpenCalls),
             Ok("commit-held-and-denied") => Some(Self::CommitHeldAndDenied),

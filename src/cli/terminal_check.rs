@@ -17,6 +17,7 @@ use crate::{
     clock::utc_now,
     identity::{
         certificate::TerminalCertificate,
+        revocation_lists::is_pem,
         verifier::{TerminalVerifier, TrustError},
     },
     server::tls::provider,
@@ -27,7 +28,7 @@ pub struct Check {
     /// CA certificates that sign terminals (PEM).
     #[arg(long)]
     ca: PathBuf,
-    /// Revocation lists of that CA (PEM).
+    /// Revocation lists of these CAs (PEM or DER).
     #[arg(long)]
     revocation_list: Option<PathBuf>,
     /// The terminal's certificate and then its intermediate ones (PEM or DER).
@@ -69,7 +70,7 @@ impl Check {
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let bytes = fs::read(file).map_err(|error| TrustError::File(file.to_owned(), error))?;
-    if !bytes.windows(10).any(|window| window == b"-----BEGIN") {
+    if !is_pem(&bytes) {
         return Ok(vec![CertificateDer::from(bytes)]);
     }
     CertificateDer::pem_slice_iter(&bytes).collect::<Result<_, _>>().map_err(|_| TrustError::Pem(file.to_owned()))

@@ -5,6 +5,7 @@
 
 pub mod certificate;
 pub mod directory;
+pub mod revocation_lists;
 pub mod session;
 pub mod verifier;
 

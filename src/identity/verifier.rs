@@ -9,7 +9,6 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
 };
 
 use arc_swap::ArcSwap;
@@ -18,28 +17,34 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme,
     client::danger::HandshakeSignatureValid,
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, UnixTime, pem::PemObject},
     server::{
-        WebPkiClientVerifier,
+        VerifierBuilderError, WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
     },
 };
-use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::certificate::{TerminalCertificate, serial_text};
-use crate::clock::Timestamp;
+use super::{
+    certificate::TerminalCertificate,
+    revocation_lists::{ListError, RevocationList, read_lists},
+};
+use crate::{
+    clock::Timestamp,
+    files::{FileStamp, stamp},
+};
 
 /// Why the trust files could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     #[error("{0}: {1}")]
     File(PathBuf, io::Error),
-    #[error("{0}: not certificates or revocation lists in PEM")]
+    #[error("{0}: not certificates in PEM")]
     Pem(PathBuf),
-    #[error("the certificates of the CA cannot be used: {0}")]
-    Unusable(String),
-    #[error("{0}: a revocation list is not signed by its CA, or by one that may not sign lists")]
-    Unsigned(PathBuf),
+    #[error("{0}: the certificates of the CA cannot be used: {1}")]
+    Unusable(PathBuf, String),
+    #[error("{0}: {1}")]
+    Lists(PathBuf, ListError),
     /// An older list, or none, in place of one that was in force.
     #[error("{0}: the revocation list is older than the one before, or it is gone. Publish the newest")]
     RolledBack(PathBuf),
@@ -56,12 +61,8 @@ pub struct ListMark {
 }
 
 impl ListMark {
-    fn of(list: &CertificateRevocationList<'_>) -> Self {
-        Self {
-            issuer: name_digest(list.issuer().as_raw()),
-            number: list.crl_number().map(|number| serial_text(&number.to_bytes_be())).unwrap_or_default(),
-            issued_at: Timestamp::from_micros(list.last_update().timestamp().saturating_mul(1_000_000)),
-        }
+    fn of(list: &RevocationList) -> Self {
+        Self { issuer: name_digest(&list.issuer_name), number: list.number.clone(), issued_at: list.issued_at }
     }
 
     /// By its number; where one of the two has none, by its date.
@@ -77,6 +78,20 @@ fn name_digest(name: &[u8]) -> String {
     HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name).as_ref())
 }
 
+/// When a list ends, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListEnd {
+    /// The CA's name, as people read it.
+    pub issuer: String,
+    pub until: Timestamp,
+}
+
+impl ListEnd {
+    fn of(list: &RevocationList) -> Option<Self> {
+        Some(Self { issuer: list.issuer.clone(), until: list.valid_until? })
+    }
+}
+
 /// The trust in force: the library's verifier and the serials its lists revoke.
 struct TrustStore {
     verifier: Arc<dyn ClientCertVerifier>,
@@ -84,8 +99,9 @@ struct TrustStore {
     marks: Vec<ListMark>,
     /// The CAs, as marks name them.
     issuers: Vec<String>,
-    /// Earliest `nextUpdate` of the lists; `None` where there is no list.
-    lists_valid_until: Option<Timestamp>,
+    ends: Vec<ListEnd>,
+    /// Names of the CAs that have no list where there are lists.
+    without_list: Vec<String>,
     /// Whether there may be intermediate CAs between a terminal and these.
     intermediates_vouch: bool,
 }
@@ -107,7 +123,7 @@ impl std::fmt::Debug for TerminalVerifier {
 }
 
 impl TerminalVerifier {
-    /// Reads the CA's certificates and its revocation lists (PEM).
+    /// Reads the CA's certificates (PEM) and its revocation lists (PEM or DER).
     ///
     /// # Errors
     /// A file is missing or is not what it should be.
@@ -159,12 +175,8 @@ impl TerminalVerifier {
     }
 
     /// What tells that a file was changed, without reading it: asked several times a second.
-    pub fn stamps(&self) -> Vec<Option<(SystemTime, u64, u64)>> {
-        let stamp = |file: &PathBuf| {
-            let metadata = fs::metadata(file).ok()?;
-            Some((metadata.modified().ok()?, metadata.len(), std::os::unix::fs::MetadataExt::ino(&metadata)))
-        };
-        std::iter::once(&self.ca_file).chain(&self.crl_file).map(stamp).collect()
+    pub fn stamps(&self) -> Vec<Option<FileStamp>> {
+        std::iter::once(&self.ca_file).chain(&self.crl_file).map(|file| stamp(file)).collect()
     }
 
     /// Whether a list in force revokes this serial. Asked on every request: a handshake may be hours old.
@@ -174,7 +186,17 @@ impl TerminalVerifier {
 
     /// When the first revocation list expires; `None` where there is no list.
     pub fn lists_valid_until(&self) -> Option<Timestamp> {
-        self.trust.load().lists_valid_until
+        self.trust.load().ends.iter().map(|end| end.until).min()
+    }
+
+    /// When each revocation list ends.
+    pub fn list_ends(&self) -> Vec<ListEnd> {
+        self.trust.load().ends.clone()
+    }
+
+    /// Names of the CAs without a list: terminals that these signed are turned away. None where no list is asked for.
+    pub fn without_list(&self) -> Vec<String> {
+        self.trust.load().without_list.clone()
     }
 }
 
@@ -188,73 +210,40 @@ fn read_trust(
     let certificates: Vec<CertificateDer<'_>> =
         CertificateDer::pem_slice_iter(&ca_pem).collect::<Result<_, _>>().map_err(|_| not_pem())?;
     let mut roots = RootCertStore::empty();
-    let mut issuers = Vec::new();
+    let mut cas = Vec::new();
+    let unusable = |error: String| TrustError::Unusable(ca_file.to_owned(), error);
     for certificate in &certificates {
         let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|_| not_pem())?;
-        issuers.push(parsed);
-        roots.add(certificate.clone()).map_err(|error| TrustError::Unusable(error.to_string()))?;
+        cas.push(parsed);
+        roots.add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
     }
-    let Lists { lists, revoked, marks, valid_until } = match crl_file {
-        Some(file) => read_lists(file, &issuers, provider)?,
-        None => Lists::default(),
+    let not_taken = |error| TrustError::Lists(crl_file.unwrap_or(ca_file).to_owned(), error);
+    let lists = match crl_file {
+        Some(file) => read_lists(&read(file)?, &cas, provider).map_err(not_taken)?,
+        None => Vec::new(),
     };
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .with_crls(lists)
+        .with_crls(lists.iter().map(|list| list.der.clone()))
         .only_check_end_entity_revocation();
     // Without a list the state of every certificate is unknown; the registry of terminals decides then.
     let builder = if crl_file.is_none() { builder.allow_unknown_revocation_status() } else { builder };
-    let verifier = builder.build().map_err(|error| TrustError::Unusable(error.to_string()))?;
-    let issuers = issuers.iter().map(|issuer| name_digest(issuer.subject().as_raw())).collect();
-    // On an open connection a list of any other CA would go unseen, and an older one could take its place.
-    let intermediates_vouch = crl_file.is_none();
-    Ok(TrustStore { verifier, revoked, marks, issuers, lists_valid_until: valid_until, intermediates_vouch })
-}
-
-/// What the revocation lists of a file say.
-#[derive(Default)]
-struct Lists {
-    lists: Vec<CertificateRevocationListDer<'static>>,
-    revoked: HashSet<String>,
-    marks: Vec<ListMark>,
-    valid_until: Option<Timestamp>,
-}
-
-fn read_lists(file: &Path, issuers: &[X509Certificate<'_>], provider: &CryptoProvider) -> Result<Lists, TrustError> {
-    let mut all = Lists::default();
-    for list in CertificateRevocationListDer::pem_slice_iter(&read(file)?) {
-        let list = list.map_err(|_| TrustError::Pem(file.to_owned()))?;
-        let (_, parsed) = CertificateRevocationList::from_der(&list).map_err(|_| TrustError::Pem(file.to_owned()))?;
-        let mut named =
-            issuers.iter().filter(|issuer| issuer.subject().as_raw() == parsed.issuer().as_raw()).peekable();
-        if named.peek().is_some() {
-            // A list that only bears the CA's name would unrevoke at once, and every handshake would fail on it.
-            if !named.any(|issuer| is_signed_by(&parsed, issuer, provider)) {
-                return Err(TrustError::Unsigned(file.to_owned()));
-            }
-            all.revoked.extend(parsed.iter_revoked_certificates().map(|entry| serial_text(entry.raw_serial())));
-            all.marks.push(ListMark::of(&parsed));
-        }
-        let until = parsed.next_update().map(|at| Timestamp::from_micros(at.timestamp().saturating_mul(1_000_000)));
-        all.valid_until = match (all.valid_until, until) {
-            (Some(first), Some(until)) => Some(std::cmp::min(first, until)),
-            (known, until) => known.or(until),
-        };
-        all.lists.push(list);
-    }
-    Ok(all)
-}
-
-fn is_signed_by(list: &CertificateRevocationList<'_>, issuer: &X509Certificate<'_>, provider: &CryptoProvider) -> bool {
-    // RFC 5280 section 6.3.3 (f). The library asks it of no CA that is trusted by itself.
-    let may_sign_lists = match issuer.key_usage() {
-        Ok(Some(usage)) => usage.value.crl_sign(),
-        Ok(None) => true,
-        Err(_) => false,
-    };
-    let (key, signature) = (&issuer.public_key().subject_public_key.data, &list.signature_value.data);
-    let algorithms = provider.signature_verification_algorithms.all;
-    may_sign_lists
-        && algorithms.iter().any(|by| by.verify_signature(key, list.tbs_cert_list.as_ref(), signature).is_ok())
+    let verifier = builder.build().map_err(|error| match error {
+        VerifierBuilderError::InvalidCrl(error) => not_taken(ListError::Damaged(format!("{error:?}"))),
+        error => unusable(error.to_string()),
+    })?;
+    let known = || lists.iter().filter(|list| !list.signers.is_empty());
+    let has_list = |place: usize| crl_file.is_none() || lists.iter().any(|list| list.signers.contains(&place));
+    let without_list = cas.iter().enumerate().filter(|(place, _)| !has_list(*place));
+    Ok(TrustStore {
+        verifier,
+        revoked: known().flat_map(|list| list.revoked.iter().cloned()).collect(),
+        marks: known().map(ListMark::of).collect(),
+        issuers: cas.iter().map(|ca| name_digest(ca.subject().as_raw())).collect(),
+        ends: lists.iter().filter_map(ListEnd::of).collect(),
+        without_list: without_list.map(|(_, ca)| ca.subject().to_string()).collect(),
+        // On an open connection a list of any other CA would go unseen, and an older one could take its place.
+        intermediates_vouch: crl_file.is_none(),
+    })
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TrustError> {

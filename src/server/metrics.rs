@@ -6,7 +6,7 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, identity::verifier::ListEnd};
 
 /// Counters and histograms of a server.
 pub struct Metrics {
@@ -26,8 +26,10 @@ pub struct Metrics {
     keys_left: IntGauge,
     /// 1 while a revocation list is past its date.
     pub expired_lists: IntGauge,
+    list_until: IntGaugeVec,
     /// Unix time at which the server's own certificate ends.
     pub certificate_until: IntGauge,
+    pub certificate_reload_failures: IntCounter,
     /// Seconds by which the system's clock is ahead of the gateway's, where it is not followed.
     pub clock_off: IntGauge,
 }
@@ -50,6 +52,16 @@ impl Metrics {
         let trust_reload_failures =
             IntCounter::new("tsunagi_trust_reload_failures_total", "CA or revocation list that was not taken")?;
         let expired_lists = IntGauge::new("tsunagi_revocation_list_expired", "A revocation list is past its date")?;
+        let list_until = IntGaugeVec::new(
+            Opts::new("tsunagi_revocation_list_until", "Unix time at which the revocation list of a CA ends"),
+            &["issuer"],
+        )?;
+        registry.register(Box::new(list_until.clone()))?;
+        let certificate_reload_failures = IntCounter::new(
+            "tsunagi_certificate_reload_failures_total",
+            "New certificate of the server that was not taken",
+        )?;
+        registry.register(Box::new(certificate_reload_failures.clone()))?;
         let certificate_until =
             IntGauge::new("tsunagi_certificate_until", "Unix time at which the server's certificate ends")?;
         let clock_off = IntGauge::new("tsunagi_clock_off_seconds", "How far the system's clock was moved")?;
@@ -92,9 +104,20 @@ impl Metrics {
             witness_disagrees,
             keys_left,
             expired_lists,
+            list_until,
             certificate_until,
+            certificate_reload_failures,
             clock_off,
         })
+    }
+
+    /// Of a CA that has several lists the first end; of one whose list is gone nothing.
+    pub(super) fn show_list_ends(&self, mut ends: Vec<ListEnd>) {
+        ends.sort_by_key(|end| std::cmp::Reverse(end.until));
+        self.list_until.reset();
+        for ListEnd { issuer, until } in ends {
+            self.list_until.with_label_values(&[&issuer]).set(until.as_micros() / 1_000_000);
+        }
     }
 
     pub(super) fn text(&self, gateway: &Gateway) -> Vec<u8> {

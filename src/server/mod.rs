@@ -12,6 +12,7 @@ pub mod limits;
 pub mod metrics;
 pub mod monitor;
 pub mod openapi;
+pub mod own_certificate;
 mod sending;
 pub mod serving;
 pub mod start;

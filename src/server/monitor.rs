@@ -16,6 +16,7 @@ pub(super) async fn serve(listener: TcpListener, serving: Arc<Serving>, mut stop
             get(|State(serving): State<Arc<Serving>>| async move {
                 let off = serving.gateway.clock.off();
                 serving.metrics.clock_off.set(off.map_or(0, time::Duration::whole_seconds));
+                serving.metrics.show_list_ends(serving.verifier.list_ends());
                 serving.metrics.text(&serving.gateway)
             }),
         )

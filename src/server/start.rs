@@ -12,10 +12,18 @@ use std::{
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use super::{
-    connection, error::StartError, limits::CallerLimits, metrics::Metrics, monitor, serving::Serving, tls, trust,
+    connection,
+    error::StartError,
+    limits::CallerLimits,
+    metrics::Metrics,
+    monitor,
+    own_certificate::{self, OwnCertificate},
+    serving::Serving,
+    tls::{self, TlsError},
+    trust,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     config::Config,
     gateway::Gateway,
     identity::verifier::TerminalVerifier,
@@ -48,8 +56,9 @@ impl Server {
         let provider = tls::provider();
         let verifier =
             TerminalVerifier::load(&config.tls.client_ca, config.tls.revocation_list.as_deref(), provider.clone())?;
-        let (acceptor, certificate_until) =
-            tls::acceptor(&config.tls.certificate, &config.tls.key, Arc::new(verifier.clone()), provider, &clock)?;
+        let own = OwnCertificate::load(&config.tls.certificate, &config.tls.key, provider.clone(), &clock)?;
+        let own = Arc::new(own);
+        let acceptor = tls::acceptor(own.clone(), Arc::new(verifier.clone()), provider, &clock)?;
         let listener = listen(config.listen).await?;
         let monitor_listener = listen(config.monitor_listen).await?;
         let (address, monitor_address) =
@@ -67,13 +76,14 @@ impl Server {
             verifier,
             draining: AtomicBool::new(false),
         });
-        serving.metrics.certificate_until.set(certificate_until.as_micros() / 1_000_000);
+        serving.metrics.certificate_until.set(own.valid_until()?.as_micros() / 1_000_000);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(connection::serve(listener, acceptor, serving.clone(), stopped.clone()));
         tasks.spawn(monitor::serve(monitor_listener, serving.clone(), stopped.clone()));
         tasks.spawn(publisher.run(stopped.clone()));
         tasks.spawn(trust::follow(serving.clone(), stopped.clone()));
+        tasks.spawn(follow_certificate(own, serving.clone(), stopped.clone()));
         tasks.spawn(rewrap(serving.gateway.clone(), stopped.clone()));
         tasks.spawn(tick(serving.gateway.clone(), elapse_from, stopped.clone()));
         tasks.spawn(forget_idle(serving.clone(), stopped));
@@ -103,6 +113,15 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(configured)
+}
+
+async fn follow_certificate(own: Arc<OwnCertificate>, serving: Arc<Serving>, stopped: watch::Receiver<bool>) {
+    let again = Duration::from_secs(serving.gateway.config.tls.reload_seconds.max(1));
+    let told = |outcome: Result<Timestamp, TlsError>| match outcome {
+        Ok(until) => serving.metrics.certificate_until.set(until.as_micros() / 1_000_000),
+        Err(_) => serving.metrics.certificate_reload_failures.inc(),
+    };
+    own_certificate::follow(own, again, told, stopped).await;
 }
 
 async fn forget_idle(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {

@@ -19,7 +19,7 @@ use crate::{
     gateway::Gateway,
     identity::{
         Caller,
-        verifier::{ListMark, TerminalVerifier, TrustError},
+        verifier::{ListEnd, ListMark, TerminalVerifier, TrustError},
     },
     journal::{journal::Effect, memory::Change, recent::Scope},
     node::tick::pause,
@@ -44,6 +44,7 @@ pub(super) async fn follow(serving: Arc<Serving>, mut stopped: watch::Receiver<b
     // The files may have changed since the start read them.
     let (mut stamps, mut read_at) = (Vec::new(), Instant::now());
     let mut remembered: Vec<ListMark> = Vec::new();
+    let mut named: Vec<String> = Vec::new();
     loop {
         let now = serving.verifier.stamps();
         if now != stamps || read_at.elapsed() >= every {
@@ -56,6 +57,7 @@ pub(super) async fn follow(serving: Arc<Serving>, mut stopped: watch::Receiver<b
                     Err(error) => tracing::error!(%error, "the revocation list is in force; it could not be noted"),
                 }
             }
+            name_without_list(&serving, &mut named);
             look_at_dates(&serving);
         }
         if !pause(LOOK, &mut stopped).await {
@@ -83,14 +85,27 @@ async fn reload(serving: &Arc<Serving>) -> bool {
     }
 }
 
+/// Which CAs have no list, at the start and when it changes: nobody whom these signed gets in.
+fn name_without_list(serving: &Serving, named: &mut Vec<String>) {
+    let without = serving.verifier.without_list();
+    if without != *named {
+        for ca in &without {
+            tracing::warn!(ca, "a CA has no revocation list; its terminals are turned away");
+        }
+        *named = without;
+    }
+}
+
 fn look_at_dates(serving: &Serving) {
     let now = serving.gateway.clock.now();
-    if serving.verifier.lists_valid_until().is_some_and(|until| until < now) {
-        serving.metrics.expired_lists.set(1);
-        tracing::error!("a revocation list has expired; publish a new one");
-    } else {
-        serving.metrics.expired_lists.set(0);
+    let mut ended = false;
+    for ListEnd { issuer, until } in serving.verifier.list_ends() {
+        if until < now {
+            ended = true;
+            tracing::error!(issuer, until = until.to_rfc3339(), "a revocation list has expired; publish a new one");
+        }
     }
+    serving.metrics.expired_lists.set(i64::from(ended));
 }
 
 #[derive(Serialize, Deserialize)]

@@ -42,13 +42,19 @@ use super::{
 use crate::{
     clock::Clock,
     ledger::{checkpoint::CheckpointError, cosignature::Cosigner},
-    server::{accept::accept, tls},
+    server::{
+        accept::accept,
+        own_certificate::{self, OwnCertificate},
+        tls,
+    },
 };
 
 /// Connections at once: a witness has a few logs.
 const CONNECTIONS: usize = 64;
 /// In which a handshake must be done, and the headers or the body of a request be here.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a new server certificate that cannot be used is tried again.
+const RELOADS: Duration = Duration::from_secs(5);
 
 /// The configuration of a witness.
 #[derive(Clone, Debug, Deserialize)]
@@ -117,13 +123,16 @@ impl WitnessServer {
     /// Key, state, certificates or address cannot be used.
     pub async fn start(config: &WitnessConfig, clock: Clock) -> Result<Self, WitnessError> {
         let cosigner = Cosigner::from_line(&Zeroizing::new(read(&config.key)?))?;
-        let acceptor = acceptor(&config.tls)?;
+        let own = OwnCertificate::load(&config.tls.certificate, &config.tls.key, tls::provider(), &Clock::system())?;
+        let own = Arc::new(own);
+        let acceptor = acceptor(&config.tls, own.clone())?;
         let name = cosigner.public_key().name().to_owned();
         let keeper = Keeper::open(&config.state, cosigner, &config.logs, clock)?;
         let listen = |error| WitnessError::Listen { address: config.listen, error };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let (stop, stopped) = watch::channel(false);
+        let following = own_certificate::follow(own, RELOADS, |_| {}, stopped.clone());
         let router = Router::new().route("/add-checkpoint", post(add_checkpoint)).with_state(keeper);
         let accepting = tokio::spawn(async move {
             let each = |stream| {
@@ -135,7 +144,8 @@ impl WitnessServer {
                     }
                 }
             };
-            accept(listener, CONNECTIONS, stopped.clone(), || {}, each).await;
+            let accepting = accept(listener, CONNECTIONS, stopped.clone(), || {}, each);
+            tokio::join!(accepting, following);
         });
         tracing::info!(%address, name, logs = config.logs.len(), "witnessing");
         Ok(Self { address, stop, accepting })
@@ -148,7 +158,7 @@ impl WitnessServer {
     }
 }
 
-fn acceptor(config: &WitnessTls) -> Result<TlsAcceptor, WitnessError> {
+fn acceptor(config: &WitnessTls, own: Arc<OwnCertificate>) -> Result<TlsAcceptor, WitnessError> {
     let unusable = || WitnessError::ClientCa(config.client_ca.clone());
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(&config.client_ca).map_err(|_| unusable())? {
@@ -157,8 +167,7 @@ fn acceptor(config: &WitnessTls) -> Result<TlsAcceptor, WitnessError> {
     let provider = tls::provider();
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
     let verifier = verifier.build().map_err(|_| unusable())?;
-    let (acceptor, _) = tls::acceptor(&config.certificate, &config.key, verifier, provider, &Clock::system())?;
-    Ok(acceptor)
+    Ok(tls::acceptor(own, verifier, provider, &Clock::system())?)
 }
 
 async fn connection(stream: TcpStream, acceptor: &TlsAcceptor, router: Router) {

@@ -5,7 +5,9 @@ mod clock;
 mod commit;
 mod descriptors;
 mod disk;
+mod lists;
 mod overload;
+mod renewal;
 mod revocation;
 mod stopping;
 mod trust;
@@ -43,6 +45,16 @@ async fn metric(monitor: SocketAddr, name: &str) -> i64 {
     stream.read_to_string(&mut text).await.unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
     line.unwrap_or_else(|| panic!("no metric {name}")).parse::<f64>().unwrap() as i64
+}
+
+/// Waits for what a gateway does by itself.
+async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
 /// The records of city A in the database of a gateway that has ended; opening it holds the ledger against its head.
