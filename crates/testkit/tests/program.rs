@@ -1,9 +1,10 @@
 //! The program itself, as `tsunagi demo` and `tsunagi pki` run it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
-use std::{path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use tsunagi::identity::certificate::TerminalCertificate;
+use tsunagi_testkit::demo::site::make_anew;
 
 fn run(arguments: &[&str], directory: &Path) -> String {
     let output =
@@ -18,28 +19,64 @@ fn a_terminal_gets_a_certificate_of_the_profile_and_a_list_revokes_it() {
     let directory = tempfile::tempdir().unwrap();
     run(&["pki", "create", "certs"], directory.path());
     let serial = run(&["pki", "terminal", "certs", "city", "392014"], directory.path());
-    let pem = std::fs::read(directory.path().join("certs/city.crt")).unwrap();
+    let pem = fs::read(directory.path().join("certs/city.crt")).unwrap();
     let (_, pem) = x509_parser::pem::parse_x509_pem(&pem).unwrap();
     let certificate = TerminalCertificate::from_der(&pem.contents).unwrap();
     assert_eq!((certificate.organization.as_str(), certificate.serial.as_str()), ("392014", serial.trim()));
     run(&["pki", "revoke", "certs", serial.trim(), "--days", "2"], directory.path());
-    let list = std::fs::read(directory.path().join("certs/crl.pem")).unwrap();
+    let list = fs::read(directory.path().join("certs/crl.pem")).unwrap();
     let (_, list) = x509_parser::pem::parse_x509_pem(&list).unwrap();
     let (_, list) = x509_parser::parse_x509_crl(&list.contents).unwrap();
     let revoked: Vec<_> = list.iter_revoked_certificates().map(|entry| format!("{:x}", entry.serial())).collect();
     assert_eq!(revoked, [serial.trim()]);
 }
 
-#[test]
-fn the_whole_story_holds() {
-    let directory = tempfile::tempdir().unwrap();
-    // Two ports next to each other that are free now.
+/// A port that is free now, and the next one too.
+fn free_port() -> String {
+    let is_free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
     let port = (20_000..30_000_u16)
         .step_by(2)
         .map(|port| port + std::process::id() as u16 % 1_000 * 2)
-        .find(|port| [*port, port + 1].iter().all(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()));
-    let told = run(&["demo", "--once", "--records", "20", "--port", &port.unwrap().to_string()], directory.path());
-    assert!(told.contains("expectations held, 0 did not."), "{told}");
+        .find(|port| is_free(*port) && is_free(port + 1));
+    port.unwrap().to_string()
+}
+
+#[test]
+fn the_whole_story_holds_and_is_played_anew_where_it_was() {
+    let root = tempfile::tempdir().unwrap();
+    let demo = root.path().join("var/demo");
+    let play = || {
+        let told = run(&["demo", "--once", "--records", "20", "--port", &free_port()], root.path());
+        assert!(told.contains("expectations held, 0 did not."), "{told}");
+        fs::read(demo.join("certs/ca.key")).unwrap()
+    };
+    let first = play();
+    fs::write(demo.join("notes.txt"), "mine").unwrap();
+    assert_ne!(play(), first);
+    assert_eq!(fs::read_to_string(demo.join("notes.txt")).unwrap(), "mine");
+    // Every file that a demonstration makes is known as such.
+    make_anew(&demo).unwrap();
+    assert_eq!(fs::read_dir(demo.join("certs")).unwrap().count(), 0);
+    let mut left: Vec<_> = fs::read_dir(&demo).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".tsunagi-demo", "certs", "notes.txt"]);
+}
+
+/// It once removed whatever directory held a keyring.
+#[test]
+fn a_keyring_of_production_survives_a_demonstration_in_its_directory() {
+    let root = tempfile::tempdir().unwrap();
+    let etc = root.path().join("etc/tsunagi");
+    fs::create_dir_all(&etc).unwrap();
+    fs::write(etc.join("keyring.toml"), "the only copy").unwrap();
+    fs::write(etc.join("tsunagi.toml"), "node = \"node-1\"").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagi-testkit"));
+    let output = command.args(["demo", "--once", "--port", &free_port(), "--directory"]).arg(&etc).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("is not a demonstration. Nothing was removed"), "{told}");
+    assert_eq!(fs::read_to_string(etc.join("keyring.toml")).unwrap(), "the only copy");
+    assert_eq!(fs::read_dir(&etc).unwrap().count(), 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `tsunagi demo`: a gateway of its own, a few thousand synthetic records, and the whole story.
 
 pub mod narrator;
+pub mod site;
 pub mod story;
 
 use std::{
@@ -23,7 +24,7 @@ use crate::{
 
 #[derive(Args)]
 pub struct Options {
-    /// Directory for the demonstration; made anew.
+    /// Directory for the demonstration: an empty one, or that of an earlier demonstration, whose files are made anew.
     #[arg(long, default_value = "var/demo")]
     directory: PathBuf,
     /// End after the story; status 0 only if every step's expectation held.
@@ -41,7 +42,6 @@ pub struct Options {
 const LIMITS: &str = "[limits]\nterminal_per_second = 100000\nterminal_burst = 100000\nofficer_per_second = 100000\n\
 officer_burst = 100000\n";
 const CALLERS: usize = 16;
-const MARKER: &str = "README.txt";
 
 impl Options {
     /// Plays the demonstration.
@@ -57,15 +57,13 @@ impl Options {
                 WorldError::Unexpected(format!("{}: {error}; {remedy}", address(port)))
             })?;
         }
-        clear(&self.directory)?;
+        let directory = site::make_anew(&self.directory)?;
         say!("繋ぎ Tsunagi: demonstration under {}", self.directory.display());
         say!("  development PKI and keyring …");
-        fs::create_dir_all(&self.directory)?;
-        let directory = fs::canonicalize(&self.directory)?;
         let (listen, monitor) = (address(self.port), address(self.port.saturating_add(1)));
         let premises = Premises::create(&directory, None, listen, monitor, LIMITS).await?;
         let world = World::start(premises, Clock::system()).await?;
-        say!("  gateway on https://localhost:{}, SQLite {}", self.port, directory.join("tsunagi.db").display());
+        say!("  gateway on https://localhost:{}, SQLite {}", self.port, directory.join(site::DATABASE).display());
         let cast = Cast::connect(&world).await?;
         write_readme(&directory, &cast, self.port)?;
         register_many(&world, &cast.city_a, self.records).await?;
@@ -86,19 +84,6 @@ impl Options {
         world.stop().await;
         Ok(())
     }
-}
-
-/// Removes an earlier demonstration, and nothing that is not one.
-fn clear(directory: &Path) -> Result<(), WorldError> {
-    if !directory.exists() {
-        return Ok(());
-    }
-    let is_ours = directory.join("keyring.toml").exists() || fs::read_dir(directory)?.next().is_none();
-    if !is_ours {
-        let text = format!("{}: holds something that is not a demonstration; it stays as it is", directory.display());
-        return Err(WorldError::Unexpected(text));
-    }
-    Ok(fs::remove_dir_all(directory)?)
 }
 
 /// Registers synthetic families through the API, with progress.
@@ -142,7 +127,7 @@ fn write_readme(directory: &Path, cast: &Cast, port: u16) -> Result<(), WorldErr
     text += "keyring.toml            master keys; in production kept apart from the database\n\
              tsunagi.db              the database\ntsunagi.toml            the configuration\n\n";
     text += &curl_lines(directory, cast, port);
-    Ok(fs::write(directory.join(MARKER), text)?)
+    Ok(fs::write(directory.join("README.txt"), text)?)
 }
 
 fn curl_lines(directory: &Path, cast: &Cast, port: u16) -> String {
