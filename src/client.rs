@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header, uri::Authority};
 use bytes::Bytes;
 use http_body_util::Full;
 use serde::{Serialize, de::DeserializeOwned};
@@ -16,8 +16,8 @@ use crate::{
     wire::header::{self as api, IDEMPOTENCY_KEY},
 };
 
-/// The name in the gateway's certificate that a client looks for, whatever the address.
-const SERVER_NAME: &str = "localhost";
+/// The name in the certificates of `tsunagi-testkit`, whatever the address.
+const TESTKIT_NAME: &str = "localhost";
 
 /// Why a request got no answer, or an unexpected one.
 #[derive(Debug, thiserror::Error)]
@@ -47,17 +47,31 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client of a gateway whose certificate names the host of its address.
+    ///
+    /// # Errors
+    /// The certificate files cannot be read.
+    pub fn of_server(server: Authority, credentials: &Credentials, officer: Option<&str>) -> Result<Self, ClientError> {
+        Self::verifying(server, None, credentials, officer)
+    }
+
+    /// A client of a gateway with a certificate of `tsunagi-testkit`, which names `localhost` wherever it serves.
+    ///
     /// # Errors
     /// The certificate files cannot be read.
     pub fn new(address: SocketAddr, credentials: &Credentials, officer: Option<&str>) -> Result<Self, ClientError> {
-        let Credentials { directory, name } = credentials;
-        let config = tls_config(directory, name)?;
         let server = address.to_string().parse().map_err(axum::http::Error::from)?;
-        Ok(Self {
-            https: HttpsClient::new(config, server, Some(SERVER_NAME))?,
-            officer: officer.map(str::to_owned),
-            token: None,
-        })
+        Self::verifying(server, Some(TESTKIT_NAME), credentials, officer)
+    }
+
+    fn verifying(
+        server: Authority,
+        server_name: Option<&str>,
+        Credentials { directory, name }: &Credentials,
+        officer: Option<&str>,
+    ) -> Result<Self, ClientError> {
+        let https = HttpsClient::new(tls_config(directory, name)?, server, server_name)?;
+        Ok(Self { https, officer: officer.map(str::to_owned), token: None })
     }
 
     /// The same client with a session's token instead of an officer's name.

@@ -86,7 +86,7 @@ pub enum Staff {
 impl Connection {
     pub(super) fn client(&self) -> Result<Client, CommandError> {
         let credentials = Credentials { directory: self.certs.clone(), name: self.cert.clone() };
-        Ok(Client::new(self.address, &credentials, Some(&self.officer))?)
+        Ok(Client::of_server(self.address.clone(), &credentials, Some(&self.officer))?)
     }
 }
 

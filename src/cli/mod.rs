@@ -23,12 +23,14 @@ pub mod witness;
 use std::{
     fmt,
     io::{self, Write},
-    net::SocketAddr,
+    net::Ipv6Addr,
     path::PathBuf,
     process::ExitCode,
 };
 
+use axum::http::uri::Authority;
 use clap::{Args, Parser, Subcommand};
+use rustls::pki_types::ServerName;
 
 use self::error::CommandError;
 use crate::store;
@@ -101,9 +103,9 @@ pub struct ConfigFile {
 /// How a command reaches the gateway.
 #[derive(Args)]
 pub struct Connection {
-    /// Address of the gateway.
-    #[arg(long, default_value = "127.0.0.1:8443")]
-    pub address: SocketAddr,
+    /// HOST:PORT of the gateway. HOST, a name or an IP address, must be in its certificate.
+    #[arg(long, default_value = "localhost:8443", value_parser = gateway_address)]
+    pub address: Authority,
     /// Directory with ca.crt, NAME.crt and NAME.key.
     #[arg(long)]
     pub certs: PathBuf,
@@ -113,6 +115,17 @@ pub struct Connection {
     /// Id of the responsible officer.
     #[arg(long)]
     pub officer: String,
+}
+
+fn gateway_address(text: &str) -> Result<Authority, String> {
+    let wanted = || "expected HOST:PORT, such as gateway.example:8443 or [2001:db8::1]:8443".to_owned();
+    let address: Authority = text.parse().map_err(|_| wanted())?;
+    let is_host = match address.host().strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(bracketed) => bracketed.parse::<Ipv6Addr>().is_ok(),
+        None => ServerName::try_from(address.host()).is_ok(),
+    };
+    let is_whole = is_host && address.port_u16().is_some() && !text.contains('@');
+    if is_whole { Ok(address) } else { Err(wanted()) }
 }
 
 /// Status of a program that was ended because nobody reads what it prints (128 and SIGPIPE).
@@ -174,4 +187,31 @@ async fn migrate(database: Option<String>) -> Result<(), CommandError> {
 fn failed(error: &dyn std::error::Error) -> ExitCode {
     eprintln!("tsunagi: {error}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_host_and_a_port() {
+        for address in ["localhost:8443", "gateway.example:443", "192.0.2.21:8443", "[2001:db8::1]:8443"] {
+            assert_eq!(gateway_address(address).unwrap().as_str(), address);
+        }
+        for text in [
+            "",
+            "gateway.example",
+            ":8443",
+            "gateway.example:",
+            "gateway.example:65536",
+            "2001:db8::1:8443",
+            "https://gateway.example:8443",
+            "gateway.example:8443/",
+            "op1@gateway.example:8443",
+            "a b:8443",
+            "[x]:1",
+        ] {
+            assert!(gateway_address(text).is_err(), "{text}");
+        }
+    }
 }
