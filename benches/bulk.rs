@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tsunagi::{
@@ -34,8 +34,7 @@ use tsunagi::{
 };
 use tsunagi_testkit::{
     people::People,
-    pki::Flaw,
-    world::{OPERATOR_OFFICER, Premises},
+    world::{OpenedBody, Premises},
 };
 
 const CITY: &str = "122327";
@@ -244,23 +243,10 @@ fn line(family: &tsunagi_testkit::people::Family) -> String {
 }
 
 async fn connect(premises: &Premises) -> City {
-    let client = |name: &str, officer: &str| {
-        Client::new(premises.config.listen, &premises.credentials(name), Some(officer)).unwrap()
-    };
-    let operator = client("operator", OPERATOR_OFFICER);
-    let post = async |client: &Client, path: &str, body: Value| {
-        let reply = client.post(path).json(&body).send().await.unwrap();
-        assert!(reply.status.is_success(), "{}", reply.text());
-    };
-    post(&operator, "/v1/organizations", json!({ "code": CITY, "relay_desk": "当直" })).await;
-    let first = json!({ "organization": CITY, "id": "admin", "name": "管理者", "roles": ["user_administrator"] });
-    post(&operator, "/v1/staff", first).await;
+    let operators = premises.operators(premises.config.listen, &Clock::system()).await.unwrap();
     let organization = tsunagi::domain::organization::OrganizationCode::parse(CITY).unwrap();
-    let serial = premises.authority.issue_terminal("city", &organization, Flaw::None).unwrap();
-    let terminal = json!({ "serial": serial, "organization": CITY, "kind": "machine", "label": "city" });
-    post(&operator, "/v1/terminals", terminal).await;
-    let staff = json!({ "id": "o1", "name": "職員", "roles": ["caseworker"] });
-    post(&client("city", "admin"), "/v1/staff", staff).await;
+    let OpenedBody { first, .. } = premises.open_body(&operators, ("city", &organization)).await.unwrap();
+    first.appoint("o1", &["caseworker"]).await.unwrap();
     City { address: premises.config.listen, credentials: premises.credentials("city") }
 }
 

@@ -10,6 +10,8 @@ import ssl
 import time
 import uuid
 
+import persons
+
 HOST = "127.0.0.1"
 CITY = "392014"
 # A city's case system at work is faster than any officer: the limits are not what is tried here.
@@ -85,7 +87,7 @@ class Client:
 
     def request(self, method, path, body=None, headers=None):
         """The answer; an OSError where there was none."""
-        headers = {"Tsunagi-Officer": self.officer} | (headers or {})
+        headers = ({"Tsunagi-Officer": self.officer} if self.officer else {}) | (headers or {})
         if isinstance(body, dict):
             body, headers["Content-Type"] = json.dumps(body), "application/json"
         try:
@@ -105,7 +107,7 @@ class Client:
 
     def must(self, method, path, body=None, headers=None, patience=PATIENCE):
         """A step that nothing may refuse, under one key until it is done."""
-        key = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        key = {"Idempotency-Key": str(uuid.uuid4())} if method in ("POST", "PUT") else {}
         deadline = time.monotonic() + patience
         while True:
             try:
@@ -121,15 +123,16 @@ class Client:
             time.sleep(0.1)
 
 
-def connect_city(operator, admin, serial):
-    """Connects the city, its machine and its first officers, as the operator and the city's administrator do."""
-    operator.must("POST", "/v1/organizations", {"code": CITY, "relay_desk": "架空市 000-000-0000"})
-    operator.must("POST", "/v1/terminals", {
-        "serial": serial, "organization": CITY, "kind": "machine", "label": "架空 業務システム",
-    })
-    operator.must("POST", "/v1/staff", {
-        "organization": CITY, "id": "admin", "name": "管理 担当", "roles": ["user_administrator"],
-    })
-    admin.must("POST", "/v1/staff", {
-        "id": "o1", "name": "試験 担当", "roles": ["caseworker", "supervisor", "auditor"],
-    })
+def sender(client):
+    """How persons send from a desk: the object of the answer to a step that nothing may refuse."""
+    return lambda method, path, message, headers: client.must(method, path, message, headers).message
+
+
+def connect_city(operator_desk, operator_code, city_desk, machine, desk):
+    """Connects the city, its terminals by their serials, and an officer whom its machine names. The clients are those of
+    the operator's desk and of the city's, at which nobody is named.
+    """
+    chair = persons.enrol_operators(sender(operator_desk), operator_code)[0]
+    terminals = [(desk, "desk", "架空 窓口"), (machine, "machine", "架空 業務システム")]
+    first = persons.open_body(chair, sender(city_desk), CITY, "架空市 000-000-0000", terminals)
+    persons.appoint(first, "o1", "試験 担当", ["caseworker", "supervisor", "auditor"])

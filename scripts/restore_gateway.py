@@ -18,6 +18,7 @@ import uuid
 from pathlib import Path
 
 from gateway_client import CITY, HOST, Client, connect_city, record_of, settings, somebody
+from persons import opening_code
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 # Nothing here needs longer; what does, hangs.
@@ -75,15 +76,18 @@ class Gateway:
         self.cluster.psql((DEPLOY / "postgres" / "roles.sql").read_text(), database="tsunagi")
         self.run("pki", "create", self.certs)
         serial = self.run("pki", "terminal", self.certs, "operator", "operator")
+        operator_desk = self.run("pki", "terminal", self.certs, "operator-desk", "operator")
         machine = self.run("pki", "terminal", self.certs, "city", CITY)
+        desk = self.run("pki", "terminal", self.certs, "city-desk", CITY)
         self.run("keys", "create", self.kept / "keyring.toml")
         self.run("migrate", environment={"OWNER_DATABASE": self.database("tsunagi_owner")})
         self._new_ports()
         self.state.mkdir()
-        self.run("init", "--config", self.config, "--serial", serial, "--officer", "op1", "--officer-name", "運用 担当",
-                 environment=self.environment())
+        printed = self.run("init", "--config", self.config, "--serial", serial, "--officer", "op1",
+                           "--officer-name", "運用 担当", "--desk", operator_desk, environment=self.environment())
         self.start()
-        connect_city(self.client("operator", "op1"), self.client("city", "admin"), machine)
+        desks = self.client("operator-desk", None), opening_code(printed), self.client("city-desk", None)
+        connect_city(*desks, machine, desk)
         (self.kept / "log.vkey").write_text(self.city().must("GET", "/v1/ledger/key").text)
 
     def client(self, certificate, officer):

@@ -39,6 +39,12 @@ impl Timestamp {
         self.utc().format(&format).unwrap_or_default()
     }
 
+    /// Reads what [`Self::to_rfc3339`] wrote.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let at = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+        i64::try_from(at.unix_timestamp_nanos() / 1_000).ok().map(Self)
+    }
+
     /// The calendar day in Japan (UTC+9, without daylight saving time).
     pub fn day_in_japan(self) -> Date {
         self.utc().to_offset(UtcOffset::from_hms(9, 0, 0).unwrap_or(UtcOffset::UTC)).date()

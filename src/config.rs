@@ -3,6 +3,8 @@
 //! `TSUNAGI_LIMITS__CONNECTIONS=100` overrides `connections` in `[limits]`. Every key is described in
 //! `docs/configuration.md`.
 
+mod accounts;
+
 use std::{
     fs,
     net::SocketAddr,
@@ -10,6 +12,8 @@ use std::{
 };
 
 use serde::Deserialize;
+
+pub use self::accounts::AccountsConfig;
 
 /// The whole configuration of a node.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +50,8 @@ pub struct Config {
     pub records: RecordsConfig,
     #[serde(default)]
     pub backup: BackupConfig,
+    #[serde(default)]
+    pub accounts: AccountsConfig,
 }
 
 /// Work on records.
@@ -138,7 +144,7 @@ pub struct Limits {
     pub officer_burst: u32,
     /// Seconds for which a node that was asked to stop still serves, saying on `/readyz` that it is about to.
     pub drain_seconds: u64,
-    /// Tries at signing in an hour for one officer, right or wrong.
+    /// Tries at signing in an hour for one officer at one terminal, right or wrong.
     pub sign_ins_per_hour: u32,
 }
 
@@ -163,7 +169,7 @@ impl Default for Limits {
             officer_per_second: 50,
             officer_burst: 200,
             drain_seconds: 0,
-            sign_ins_per_hour: 20,
+            sign_ins_per_hour: 120,
         }
     }
 }

@@ -35,6 +35,20 @@ pub enum Planted {
     CommitLost,
     /// Answers, and streams the batch when the next one comes.
     AnswerBeforeStream,
+    /// Takes whom a case system names, or who has a password alone, for a person who signed in with a second factor.
+    BelieveMachines,
+    /// Takes any two ids for two persons.
+    AnyTwoIds,
+    /// Takes a code of the second factor again that was used before.
+    AcceptReplays,
+    /// Counts no wrong tries at signing in.
+    NeverLock,
+    /// Takes any purpose from anybody.
+    AnyPurpose,
+    /// Opens a body anew without those who must stand for it.
+    OpenAnyBody,
+    /// Leaves what a person signed in with in place when the person is revoked.
+    KeepCredentials,
 }
 
 impl Planted {
@@ -61,6 +75,13 @@ impl Planted {
             Ok("commit-held-and-denied") => Some(Self::CommitHeldAndDenied),
             Ok("commit-lost") => Some(Self::CommitLost),
             Ok("answer-before-stream") => Some(Self::AnswerBeforeStream),
+            Ok("believe-machines") => Some(Self::BelieveMachines),
+            Ok("any-two-ids") => Some(Self::AnyTwoIds),
+            Ok("accept-replays") => Some(Self::AcceptReplays),
+            Ok("never-lock") => Some(Self::NeverLock),
+            Ok("any-purpose") => Some(Self::AnyPurpose),
+            Ok("open-any-body") => Some(Self::OpenAnyBody),
+            Ok("keep-credentials") => Some(Self::KeepCredentials),
             _ => None,
         }
     }

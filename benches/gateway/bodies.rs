@@ -2,11 +2,10 @@
 
 use std::cell::Cell;
 
-use serde_json::{Value, json};
-use tsunagi::{client::Client, domain::organization::OrganizationCode};
+use tsunagi::{client::Client, clock::Clock, domain::organization::OrganizationCode};
 use tsunagi_testkit::{
-    pki::Flaw,
-    world::{ADMINISTRATOR, OPERATOR_OFFICER},
+    persons::FirstPersons,
+    world::{ADMINISTRATOR, OpenedBody},
 };
 
 use crate::gateway::Gateway;
@@ -30,36 +29,25 @@ pub struct Body {
 /// Connects them all: first those that own records, then every center among the other municipalities.
 pub async fn connect(gateway: &Gateway) -> Vec<Body> {
     let codes = codes();
+    let operators = &gateway.premises.operators(gateway.premises.config.listen, &Clock::system()).await.unwrap();
     let each = codes.chunks(BODIES.div_ceil(AT_ONCE)).map(|codes| async move {
-        let operator = gateway.client("operator", OPERATOR_OFFICER);
         let mut bodies = Vec::new();
         for code in codes {
-            bodies.push(connect_one(gateway, &operator, code).await);
+            bodies.push(connect_one(gateway, operators, code).await);
         }
         bodies
     });
     futures_util::future::join_all(each).await.into_iter().flatten().collect()
 }
 
-async fn connect_one(gateway: &Gateway, operator: &Client, code: &OrganizationCode) -> Body {
+async fn connect_one(gateway: &Gateway, operators: &FirstPersons, code: &OrganizationCode) -> Body {
     let name = code.as_str();
-    post(operator, "/v1/organizations", json!({ "code": code, "relay_desk": "当直" })).await;
-    let first = json!({ "organization": code, "id": ADMINISTRATOR, "name": "管理者", "roles": ["user_administrator"] });
-    post(operator, "/v1/staff", first).await;
-    let serial = gateway.premises.authority.issue_terminal(name, code, Flaw::None).unwrap();
-    let terminal = json!({ "serial": serial, "organization": code, "kind": "machine", "label": name });
-    post(operator, "/v1/terminals", terminal).await;
-    let client = gateway.client(name, ADMINISTRATOR);
+    let OpenedBody { first, .. } = gateway.premises.open_body(operators, (name, code)).await.unwrap();
     for officer in OFFICERS {
         // Of no family that is asked for: that would be an officer's own name.
-        post(&client, "/v1/staff", json!({ "id": officer, "name": "職員 某", "roles": ["caseworker"] })).await;
+        first.appoint(officer, &["caseworker"]).await.unwrap();
     }
-    Body { code: code.clone(), client, cases: Cell::new(0) }
-}
-
-async fn post(client: &Client, path: &str, body: Value) {
-    let reply = client.post(path).json(&body).send().await.unwrap();
-    assert!(reply.status.is_success(), "{}", reply.text());
+    Body { code: code.clone(), client: gateway.client(name, ADMINISTRATOR), cases: Cell::new(0) }
 }
 
 fn codes() -> Vec<OrganizationCode> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use tsunagi::ledger::entry::Purpose;
+use tsunagi::domain::purpose::Purpose;
 
 use super::called::call;
 

@@ -4,17 +4,21 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from client import Client, Reply
 
+sys.path.append(str(Path(__file__).parents[1]))
+import persons  # noqa: E402
+
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / "target/attack-surface"
 # Every kind of organization, with an officer of every role.
 PARTIES = {"city": "122327", "center": "120006-04", "other-city": "172014", "ministry": "ministry"}
-ROLES = ["viewer", "caseworker", "supervisor", "auditor", "user_administrator"]
+ROLES = ["viewer", "caseworker", "supervisor", "auditor", "user_administrator", "credential_manager"]
 OFFICER = "o1"
 
 # Where the premises of this run are made, and stay to be looked at.
@@ -87,8 +91,13 @@ class Premises:
             f'revocation_list = "{self.certs}/crl.pem"\n',
             encoding="utf-8",
         )
-        self.run("init", "--config", self.config, "--serial", serial, "--officer", "op1", "--officer-name", "運用 担当")
+        desk = self.run("pki", "terminal", self.certs, "operator-desk", "operator")
+        printed = self.run(
+            "init", "--config", self.config, "--serial", serial, "--officer", "op1", "--officer-name", "運用 担当",
+            "--desk", desk,
+        )
         self.start()
+        self.chair = persons.enrol_operators(self.sender("operator-desk"), persons.opening_code(printed))[0]
         self.operator = Party("operator", "operator", "op1", self.client("operator", "op1"))
         self.parties = {"operator": self.operator}
         for party, code in PARTIES.items():
@@ -173,16 +182,18 @@ class Premises:
         """Every party's client, for the gateway or for what stands before it."""
         return {name: self.client(name, party.officer, port) for name, party in self.parties.items()}
 
+    def sender(self, desk: str):
+        """How persons send from a desk."""
+        client = self.client(desk, None)
+        return lambda method, path, message, headers: expect(client.send(method, path, message or b"", headers)).json()
+
     def connect(self, name: str, code: str) -> None:
-        operator = self.operator.client
-        expect(operator.post("/v1/organizations", {"code": code, "relay_desk": f"{name} 03-0000-0000"}))
-        first = {"organization": code, "id": "admin", "name": "利用者 管理者", "roles": ["user_administrator"]}
-        expect(operator.post("/v1/staff", first))
+        desk = self.run("pki", "terminal", self.certs, f"{name}-desk", code)
         serial = self.run("pki", "terminal", self.certs, name, code)
-        terminal = {"serial": serial, "organization": code, "kind": "machine", "label": f"{name} 業務システム"}
-        expect(operator.post("/v1/terminals", terminal))
-        staff = {"id": OFFICER, "name": "架空 職員", "roles": ROLES}
-        expect(self.client(name, "admin").post("/v1/staff", staff))
+        terminals = [(desk, "desk", f"{name} 窓口"), (serial, "machine", f"{name} 業務システム")]
+        sender = self.sender(f"{name}-desk")
+        first = persons.open_body(self.chair, sender, code, f"{name} 03-0000-0000", terminals)
+        persons.appoint(first, OFFICER, "架空 職員", ROLES)
         self.parties[name] = Party(name, code, OFFICER, self.client(name, OFFICER))
 
     def register(self, party: str = "city") -> str:

@@ -35,7 +35,7 @@ def targets(record: str) -> list[tuple[str, str, str, dict | None]]:
         ("city", "search_nationwide", "/v1/searches", search),
         ("center", "search_notices", "/v1/missing-notices/searches", {"name": "架空 子"}),
         ("city", "request_transfer", "/v1/transfers/requests", {"record": record, "reason": "架空"}),
-        ("city", "register_staff", "/v1/staff", staff),
+        ("city", "request_staff", "/v1/staff", staff),
         ("operator", "register_terminal", "/v1/terminals", terminal),
         ("operator", "connect_organization", "/v1/organizations", {"code": "392014", "relay_desk": "架空"}),
         ("operator", "suspend_organization", "/v1/organizations/392014*/suspend", {}),

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from gateway_client import CITY, Client, connect_city, record_of, settings, somebody
+from persons import opening_code
 
 from .cluster import HOST, PATIENCE
 from .load import Load
@@ -74,21 +75,22 @@ class Gateways:
     def start(self):
         self.run("pki", "create", self.certs)
         serial = self.run("pki", "terminal", self.certs, "operator", "operator")
+        desk = self.run("pki", "terminal", self.certs, "operator-desk", "operator")
         self.run("keys", "create", self.directory / "keyring.toml")
         self.run("migrate", environment={"OWNER_DATABASE": self.database("tsunagi_owner")})
         self._assert_least_privilege()
         for node in self.nodes:
             self.witnesses.write_config(node, self.run)
         first = self.nodes[0]
-        self.run("init", "--config", first.config, "--serial", serial, "--officer", "op1", "--officer-name", "運用 担当",
-                 environment=first.environment)
+        printed = self.run("init", "--config", first.config, "--serial", serial, "--officer", "op1",
+                           "--officer-name", "運用 担当", "--desk", desk, environment=first.environment)
         for node in self.serving:
             node.process.start()
         for node in self.serving:
             until(f"{node.name} to be ready", node.is_ready, PATIENCE)
         self.witnesses.start(self)
         until("HAProxy to lead to a gateway", self._leads, PATIENCE)
-        self._connect_city()
+        self._connect_city(opening_code(printed))
 
     def _assert_least_privilege(self):
         """The nodes' login reads the ledger, and is refused whatever would change it."""
@@ -114,9 +116,10 @@ class Gateways:
     def _leads(self):
         return self.client("operator", "op1").request("GET", "/v1/session").status == 200
 
-    def _connect_city(self):
+    def _connect_city(self, code):
         serial = self.run("pki", "terminal", self.certs, "city", CITY)
-        connect_city(self.client("operator", "op1"), self.client("city", "admin"), serial)
+        desk = self.run("pki", "terminal", self.certs, "city-desk", CITY)
+        connect_city(self.client("operator-desk", None), code, self.client("city-desk", None), serial, desk)
 
     def client(self, certificate, officer, port=None):
         """A caller through HAProxy, or of the node at that port."""

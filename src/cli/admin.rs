@@ -16,6 +16,18 @@ pub enum Org {
         /// Whom to call about a record.
         relay_desk: String,
     },
+    /// Make the code with which the first persons of an organization enrol at its desk.
+    Open {
+        #[command(flatten)]
+        connection: Connection,
+        code: String,
+    },
+    /// Ask that an organization gets a first administrator anew.
+    Reopen {
+        #[command(flatten)]
+        connection: Connection,
+        code: String,
+    },
     /// Suspend an organization: its next request is refused.
     Suspend {
         #[command(flatten)]
@@ -56,18 +68,22 @@ pub enum TerminalCommand {
 
 #[derive(Subcommand)]
 pub enum Staff {
-    /// Register a staff member; a password is read from the variable STAFF_PASSWORD.
+    /// Ask for a new staff member; a second person approves.
     Register {
         #[command(flatten)]
         connection: Connection,
         id: String,
         name: String,
-        /// viewer, caseworker, supervisor, auditor, user_administrator
+        /// viewer, caseworker, supervisor, auditor, user_administrator, credential_manager
         #[arg(required = true)]
         roles: Vec<String>,
-        /// Another organization (operator only).
-        #[arg(long)]
-        organization: Option<String>,
+    },
+    /// Issue the code with which a person sets password and second factor.
+    Issue {
+        #[command(flatten)]
+        connection: Connection,
+        organization: String,
+        id: String,
     },
     /// Revoke a staff member: the next request is refused.
     Revoke {
@@ -86,7 +102,12 @@ pub enum Staff {
 impl Connection {
     pub(super) fn client(&self) -> Result<Client, CommandError> {
         let credentials = Credentials { directory: self.certs.clone(), name: self.cert.clone() };
-        Ok(Client::of_server(self.address.clone(), &credentials, Some(&self.officer))?)
+        match std::env::var("SESSION_TOKEN") {
+            Ok(token) if self.officer.is_empty() => {
+                Ok(Client::of_server(self.address.clone(), &credentials, None)?.with_token(token))
+            }
+            _ => Ok(Client::of_server(self.address.clone(), &credentials, Some(&self.officer))?),
+        }
     }
 }
 
@@ -118,6 +139,12 @@ impl Org {
             Self::Connect { connection, code, relay_desk } => {
                 post(&connection, "/v1/organizations", &json!({ "code": code, "relay_desk": relay_desk })).await
             }
+            Self::Open { connection, code } => {
+                post(&connection, &format!("/v1/organizations/{code}/opening-codes"), &Value::Null).await
+            }
+            Self::Reopen { connection, code } => {
+                post(&connection, &format!("/v1/organizations/{code}/reopenings"), &Value::Null).await
+            }
             Self::Suspend { connection, code } => {
                 post(&connection, &format!("/v1/organizations/{code}/suspend"), &Value::Null).await
             }
@@ -144,17 +171,52 @@ impl TerminalCommand {
 impl Staff {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
-            Self::Register { connection, id, name, roles, organization } => {
-                let password = std::env::var("STAFF_PASSWORD").ok();
-                let body = json!({
-                    "organization": organization, "id": id, "name": name, "roles": roles, "password": password,
-                });
-                post(&connection, "/v1/staff", &body).await
+            Self::Register { connection, id, name, roles } => {
+                post(&connection, "/v1/staff", &json!({ "id": id, "name": name, "roles": roles })).await
+            }
+            Self::Issue { connection, organization, id } => {
+                post(&connection, &format!("/v1/staff/{organization}/{id}/credential"), &Value::Null).await
             }
             Self::Revoke { connection, organization, id } => {
                 post(&connection, &format!("/v1/staff/{organization}/{id}/revoke"), &Value::Null).await
             }
             Self::List { connection } => list(&connection, "/v1/staff").await,
+        }
+    }
+}
+
+/// Sharp acts that wait for a person.
+#[derive(Subcommand)]
+pub enum Waiting {
+    /// List them.
+    List {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Stand for one, at a desk with a second factor.
+    Confirm {
+        #[command(flatten)]
+        connection: Connection,
+        id: String,
+    },
+    /// Withdraw one.
+    Withdraw {
+        #[command(flatten)]
+        connection: Connection,
+        id: String,
+    },
+}
+
+impl Waiting {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
+        match self {
+            Self::List { connection } => list(&connection, "/v1/waiting-acts").await,
+            Self::Confirm { connection, id } => {
+                post(&connection, &format!("/v1/waiting-acts/{id}/confirmation"), &Value::Null).await
+            }
+            Self::Withdraw { connection, id } => {
+                post(&connection, &format!("/v1/waiting-acts/{id}/withdrawal"), &Value::Null).await
+            }
         }
     }
 }

@@ -36,7 +36,9 @@ pub enum Keys {
     Rewrap(Connection),
     /// Show generations of keys, and how far the gateway is.
     Show(Connection),
-    /// Have the gateway take master keys out of the keyring that nothing needs any more.
+    /// Ask to retire master keys; two operators confirm at a desk.
+    AskRetire(Connection),
+    /// Have the gateway take master keys out of the keyring that nothing needs any more, once two operators approved it.
     Retire(Connection),
 }
 
@@ -88,6 +90,11 @@ impl Keys {
             Self::Show(connection) => {
                 let reply = connection.client()?.get("/v1/keys").send().await?;
                 show(&expect(reply, 200)?.json()?);
+            }
+            Self::AskRetire(connection) => {
+                let reply = connection.client()?.post("/v1/keys/retirement-requests").send().await?;
+                say!("{}", expect(reply, 202)?.text());
+                say!("two operators confirm it with `tsunagi waiting confirm`; then run `tsunagi keys retire`");
             }
             Self::Retire(connection) => {
                 let reply = connection.client()?.post("/v1/keys/retirements").send().await?;

@@ -10,6 +10,7 @@ macro_rules! say {
 
 pub mod admin;
 pub mod backup;
+pub mod desk;
 pub mod error;
 pub mod keys;
 pub mod ledger;
@@ -49,6 +50,11 @@ enum Command {
     Serve(serve::Serve),
     /// Make keyring and database, and register the operator's first terminal and administrator.
     Init(serve::Init),
+    /// Register the operator's desk and make the code for its first persons, where none of them can sign in yet.
+    Operator(serve::OpenOperator),
+    /// Enrol and sign in at a desk.
+    #[command(subcommand)]
+    Desk(desk::DeskCommand),
     /// Bring the schema of a PostgreSQL database up to date, as the role that owns it.
     Migrate {
         /// `postgres://` URL; left out, `OWNER_DATABASE` of the environment, which no list of processes shows.
@@ -72,6 +78,9 @@ enum Command {
     /// Staff (user administrator).
     #[command(subcommand)]
     Staff(admin::Staff),
+    /// Sharp acts that wait for a person.
+    #[command(subcommand)]
+    Waiting(admin::Waiting),
     /// Keys at rest.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -112,8 +121,8 @@ pub struct Connection {
     /// NAME of the certificate to use.
     #[arg(long)]
     pub cert: String,
-    /// Id of the responsible officer.
-    #[arg(long)]
+    /// Id of the responsible officer. At a desk, `tsunagi desk sign-in` prints a token; it is taken from SESSION_TOKEN.
+    #[arg(long, default_value = "")]
     pub officer: String,
 }
 
@@ -153,6 +162,8 @@ pub fn run() -> ExitCode {
         match cli.command {
             Command::Serve(serve) => serve.run().await,
             Command::Init(init) => init.run().await,
+            Command::Operator(operator) => operator.run().await,
+            Command::Desk(desk) => desk.run().await,
             Command::Migrate { database } => migrate(database).await,
             Command::Demo(_) => Err(testkit::become_testkit()),
             Command::Backup(backup) => backup.run().await,
@@ -161,6 +172,7 @@ pub fn run() -> ExitCode {
             Command::Org(command) => command.run().await,
             Command::Terminal(command) => command.run().await,
             Command::Staff(command) => command.run().await,
+            Command::Waiting(command) => command.run().await,
             Command::Keys(command) => command.run().await,
             Command::Ledger(command) => command.run().await,
             Command::Witness(command) => command.run().await,

@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     gateway::Gateway,
     keys::{keyring::Keyring, shreds::Shreds},
-    operations::accounts::bootstrap::bootstrap,
+    operations::accounts::bootstrap::{Bootstrap, bootstrap, open_operator},
     server::start::Server,
 };
 
@@ -93,6 +93,9 @@ pub struct Init {
     /// Name of the operator's first administrator.
     #[arg(long)]
     officer_name: String,
+    /// Serial of the certificate of the operator's first desk, where its first persons enrol.
+    #[arg(long)]
+    desk: Option<String>,
 }
 
 impl Init {
@@ -103,16 +106,45 @@ impl Init {
             Keyring::create(keyring, None)?;
         }
         let gateway = Gateway::open(config, Clock::system()).await?;
-        let begun = bootstrap(&gateway, &self.serial, &self.officer, &self.officer_name).await;
+        let Self { serial, officer, officer_name: name, desk, .. } = self;
+        let has_desk = desk.is_some();
+        let begun = bootstrap(&gateway, Bootstrap { serial, officer, name, desk }).await;
         // Closed in good order in either case: the next start must not suspect that somebody else wrote here.
         gateway.store.close().await;
-        begun?;
+        let code = begun?;
         if let Some(keyring) = made {
             say!("keyring made: {}", keyring.display());
             say!("shreds made: {}", Shreds::path_beside(&keyring).display());
             say!("keep a copy of both, apart from the database");
         }
         say!("checkpoint key: {}", gateway.signer.verifier_key());
+        if has_desk {
+            say!("code for the operator's first two persons, at its desk: {code}");
+        } else {
+            say!("no desk was named: `tsunagi operator` registers one and makes the code for the first two persons");
+        }
+        Ok(())
+    }
+}
+
+/// The operator's first persons, of a gateway of before or where their code ran out. Run it while nothing serves the
+/// database.
+#[derive(Args)]
+pub struct OpenOperator {
+    /// Configuration file (TOML).
+    #[arg(long)]
+    config: PathBuf,
+    /// Serial of the certificate of the operator's desk.
+    #[arg(long)]
+    desk: String,
+}
+
+impl OpenOperator {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
+        let gateway = Gateway::open(Config::load(&self.config, std::env::vars())?, Clock::system()).await?;
+        let opened = open_operator(&gateway, &self.desk).await;
+        gateway.store.close().await;
+        say!("code for the operator's first two persons, at its desk: {}", opened?);
         Ok(())
     }
 }

@@ -13,6 +13,11 @@ pub trait CarriesNoRecordData: Serialize {
     fn version(&self) -> Option<i64> {
         None
     }
+
+    /// Whether it was not done yet, and waits for a person.
+    fn is_waiting(&self) -> bool {
+        false
+    }
 }
 
 /// What an operation did or found out, with the ledger entries that account for it. It holds no record data.
@@ -32,6 +37,11 @@ impl<T: CarriesNoRecordData> Done<T> {
     /// A reply for which nothing has to be accounted.
     pub fn told(value: T) -> Self {
         Self { value, entries: None }
+    }
+
+    /// Another reply that the same entries account for.
+    pub fn answering<U>(self, value: U) -> Done<U> {
+        Done { value, entries: self.entries }
     }
 
     /// With the first of its entries alone, which represents the others.

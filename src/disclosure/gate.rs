@@ -18,11 +18,12 @@ use crate::{
         case_record::{IndexItems, RecordFacts, Standing},
         format::{Document, Element, sections::SECTIONS},
         organization::OrganizationCode,
+        purpose::{Purpose, kind_may_look_for, may_look_for},
         registry::Registry,
         relation::relation,
         visibility::{GroupSet, ItemGroup, LegalBasis, Operation, Relation, Situation, visible_groups},
     },
-    error::Error,
+    error::{CallerError, Error},
     identity::{Caller, Role},
     journal::{
         inbox::{InboxItem, InboxKind},
@@ -30,7 +31,8 @@ use crate::{
         writer::Receipt,
     },
     keys::{error::KeyError, vault::Vault},
-    ledger::entry::{Act, Entry, Logged, Purpose, RecordRef},
+    ledger::entry::{Act, Entry, Logged, RecordRef},
+    planted::Planted,
     search::{
         index::{Findable, Hit},
         pattern::Rank,
@@ -142,11 +144,12 @@ impl Gate {
         asked: AccessRequest,
         version: Option<i64>,
     ) -> Result<Disclosed<RecordView>, Error> {
+        self.check_purpose(caller, asked).await?;
         let reader = self.reader(caller, asked.record, version);
         let read = reads::record(&self.store, asked.record, &reader).await?;
         // What an earlier owner did not hand over is in its versions: they are not the present owner's to read.
         let read = read.filter(|read| version.is_none_or(|v| read.stored.facts.has_own_version(v)));
-        let decided = read.and_then(|read| Some((self.decide(caller, asked.operation, &read)?, read)));
+        let decided = read.and_then(|read| Some((self.decide(caller, asked, &read)?, read)));
         let Some((grant, ReadRecord { stored, versions, attachments, .. })) = decided else {
             return Err(self.refuse(caller, asked).await);
         };
@@ -213,9 +216,10 @@ impl Gate {
             &'t Grant,
         ) -> BoxFuture<'t, Result<Option<Sealed<T>>, StoreError>>,
     {
+        self.check_purpose(caller, asked).await?;
         let mut tx = self.store.read().await?;
         let found = reads::facts(&mut tx, asked.record, &self.reader(caller, asked.record, None)).await?;
-        let decided = found.and_then(|found| Some((self.decide(caller, asked.operation, &found)?, found.stored)));
+        let decided = found.and_then(|found| Some((self.decide(caller, asked, &found)?, found.stored)));
         let Some((grant, stored)) = decided else {
             drop(tx);
             return Err(self.refuse(caller, asked).await);
@@ -236,7 +240,18 @@ impl Gate {
     /// A refusal is in the ledger before the caller learns of it. A record that is hidden and one that does not exist
     /// look the same.
     async fn refuse(&self, caller: &Caller, asked: AccessRequest) -> Error {
-        let error = Error::NotAvailable;
+        self.refuse_as(caller, asked, Error::NotAvailable).await
+    }
+
+    /// A purpose that a body of this kind never has is refused before anything is looked up.
+    async fn check_purpose(&self, caller: &Caller, asked: AccessRequest) -> Result<(), Error> {
+        if kind_may_look_for(asked.purpose, caller.kind()) || Planted::AnyPurpose.is_planted() {
+            return Ok(());
+        }
+        Err(self.refuse_as(caller, asked, CallerError::Purpose.into()).await)
+    }
+
+    async fn refuse_as(&self, caller: &Caller, asked: AccessRequest, error: Error) -> Error {
         let entry = Entry::of(caller, asked.act, &self.clock)
             .about(asked.record)
             .for_purpose(asked.purpose)
@@ -260,8 +275,11 @@ impl Gate {
         Reader { organization: caller.organization().clone(), prefecture, is_party, version, now: self.clock.now() }
     }
 
-    fn decide(&self, caller: &Caller, operation: Operation, read: &ReadRecord) -> Option<Grant> {
-        self.decide_on(caller, operation, &read.stored.facts, &read.standing)
+    /// A purpose that the caller cannot have towards this record looks like a record that is not there.
+    fn decide(&self, caller: &Caller, asked: AccessRequest, read: &ReadRecord) -> Option<Grant> {
+        self.decide_on(caller, asked.operation, &read.stored.facts, &read.standing).filter(|grant| {
+            may_look_for(asked.purpose, caller.kind(), Some(grant.relation)) || Planted::AnyPurpose.is_planted()
+        })
     }
 
     fn decide_on(

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use time::{Date, macros::format_description};
 
-use super::organization::OrganizationCode;
+use super::organization::{OrganizationCode, OrganizationKind};
 
 /// Name and reading of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +144,24 @@ impl Registry {
     /// The center that answers for a municipality on a day.
     pub fn center_of(&self, municipality: &OrganizationCode, day: Date) -> Option<&OrganizationCode> {
         self.jurisdictions.get(municipality)?.iter().find(|j| j.valid.covers(day)).map(|j| &j.center)
+    }
+
+    /// The prefecture to which a body belongs.
+    pub fn prefecture_of(&self, body: &OrganizationCode) -> Option<OrganizationCode> {
+        let number = body.prefecture();
+        let is_office = |code: &&OrganizationCode| {
+            code.kind() == OrganizationKind::Prefecture && code.prefecture() == number && number != "00"
+        };
+        self.bodies.keys().find(is_office).cloned()
+    }
+
+    /// Municipalities for which a center answers on a day.
+    pub fn municipalities_of(&self, center: &OrganizationCode, day: Date) -> Vec<OrganizationCode> {
+        let answers = |all: &Vec<Jurisdiction>| all.iter().any(|j| j.valid.covers(day) && j.center == *center);
+        let mut found: Vec<_> =
+            self.jurisdictions.iter().filter(|(_, all)| answers(all)).map(|(code, _)| code.clone()).collect();
+        found.sort();
+        found
     }
 
     /// Every center that exists on a day.

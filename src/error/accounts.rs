@@ -1,26 +1,68 @@
-//! Refusals about bodies, staff and terminals.
+//! Refusals about bodies, staff, terminals, and what people sign in with.
 
 use super::problem::Problem;
+use crate::identity::password::{LONGEST, SHORTEST, WeakPassword};
 
 /// Why an act on a body, its staff or its terminals is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    #[error("the operator appoints only the first user administrator")]
-    FirstAdministratorOnly,
     #[error("settings above the ceiling")]
     SettingsUnlawful,
+    /// An id stays its first person's, whatever became of them.
+    #[error("staff id was given before")]
+    StaffIdTaken,
+    #[error("password refused")]
+    WeakPassword(WeakPassword),
+    #[error("password is to be renewed")]
+    PasswordExpired,
+    #[error("second factor not shown")]
+    SecondFactorMissing,
+    /// A password that was right, and a code that was not; or nothing was right.
+    #[error("the code of the device is wrong, old or used")]
+    SecondFactorWrong,
+    #[error("a second factor is enrolled already")]
+    SecondFactorThere,
+    #[error("locked at this terminal")]
+    SignInLocked { retry_after_seconds: u64 },
+    #[error("enrolment code unknown, used or expired")]
+    EnrolmentCode,
+    #[error("the code opens a body with another number of persons")]
+    FirstPersons,
+    #[error("the body has persons of its own")]
+    BodyIsOpen,
+    #[error("a first administrator anew was not approved")]
+    ReopeningNotApproved,
+    #[error("the person has a credential")]
+    CredentialThere,
+}
+
+/// Why a waiting sharp act cannot be confirmed.
+#[derive(Debug, thiserror::Error)]
+pub enum SharpError {
+    #[error("the two do not count as two: {0}")]
+    NotTwo(&'static str),
+    #[error("already decided: {0}")]
+    State(&'static str),
+    #[error("not before {until}")]
+    TooEarly { until: String },
+    #[error("asked for already")]
+    AskedAlready,
+    #[error("naming a body under a shield needs two persons")]
+    NamingNeedsTwo,
+    #[error("retiring keys was not approved by two persons")]
+    RetirementNotApproved,
 }
 
 impl AccountError {
     pub(super) fn problem(&self) -> Problem {
         match self {
-            Self::FirstAdministratorOnly => Problem::new(
-                403,
-                "first_administrator_only",
-                "他の機関についてシステム運用者が登録できるのは、最初の利用者管理者だけです",
-                "The operator appoints only the first user administrator of another body",
-            )
-            .with("その機関の利用者管理者に依頼してください。", "Ask a user administrator of that body."),
+            Self::WeakPassword(weak) => weak_password(*weak),
+            Self::PasswordExpired
+            | Self::SecondFactorMissing
+            | Self::SecondFactorWrong
+            | Self::SecondFactorThere
+            | Self::SignInLocked { .. }
+            | Self::EnrolmentCode => self.problem_of_sign_in(),
             Self::SettingsUnlawful => Problem::new(
                 422,
                 "settings_unlawful",
@@ -28,6 +70,211 @@ impl AccountError {
                 "The settings go beyond the national bounds",
             )
             .with("閲覧制限の標準設定が定める範囲で指定してください。", "Stay within what the standard matrix allows."),
+            Self::StaffIdTaken => Problem::new(
+                409,
+                "staff_id_taken",
+                "この職員番号は既に使われています",
+                "This staff id was given before",
+            )
+            .with(
+                "失効した職員の番号も再び使うことはできません。別の番号で申請してください。",
+                "An id is never given again, not even to the same person. Ask with another one.",
+            ),
+            Self::FirstPersons => Problem::new(
+                422,
+                "first_persons",
+                "利用開始時に登録する人数が正しくありません",
+                "The number of first persons is not right",
+            )
+            .with(
+                "管理責任者と認証情報管理者の2人を登録してください。1人だけの登録は市町村に限ります。",
+                "Enrol two: who administers users and who manages credentials. A municipality alone may enrol one.",
+            ),
+            Self::BodyIsOpen => Problem::new(
+                409,
+                "body_is_open",
+                "この機関には既に職員または記録があります",
+                "The body has staff or records already",
+            )
+            .with(
+                "管理責任者がいない場合は、管理責任者の再選任を申請してください。",
+                "Where it has no administrator any more, ask for a first one anew.",
+            ),
+            Self::ReopeningNotApproved => Problem::new(
+                409,
+                "reopening_not_approved",
+                "管理責任者の再選任が承認されていません",
+                "A first administrator anew has not been approved",
+            )
+            .with(
+                "その機関の職員の申請、または職員がいない場合はシステム運用者2人の承認と所定の期間が必要です。",
+                "An officer of that body asks; where none is left, two operators approve, and the time told to all must pass.",
+            ),
+            Self::CredentialThere => Problem::new(
+                409,
+                "credential_there",
+                "この職員には認証情報が発行されています",
+                "The person has a credential",
+            )
+            .with(
+                "紛失した場合は、再発行を申請し、2人の承認を受けてください。",
+                "Where it was lost, ask for it anew: two persons approve.",
+            ),
         }
     }
+
+    fn problem_of_sign_in(&self) -> Problem {
+        match self {
+            Self::PasswordExpired => Problem::new(
+                403,
+                "password_expired",
+                "パスワードの有効期限が切れています",
+                "The password is to be renewed",
+            )
+            .with("新しいパスワードを添えてログインしてください。", "Sign in again with a new password beside the old one."),
+            Self::SecondFactorMissing => Problem::new(
+                401,
+                "second_factor_missing",
+                "認証アプリのコードが必要です",
+                "A code of the second factor is needed",
+            )
+            .with(
+                "認証アプリに表示される6桁のコード、または回復用コードを入力してください。",
+                "Enter the six digits that your device shows, or a recovery code.",
+            ),
+            Self::SecondFactorThere => Problem::new(
+                409,
+                "second_factor_there",
+                "二要素認証は設定済みです",
+                "A second factor is enrolled already",
+            )
+            .with("紛失した場合は、再発行を申請してください。", "Where it was lost, have the credential issued anew."),
+            Self::SignInLocked { retry_after_seconds } => Problem::new(
+                429,
+                "sign_in_locked",
+                "この端末では、しばらくログインできません",
+                "Signing in is locked at this terminal for a while",
+            )
+            .with(
+                format!("{retry_after_seconds}秒後に試すか、監督者に制限の解除を依頼してください。別の執務端末からはログインできます。"),
+                format!("Try again in {retry_after_seconds} seconds, ask a supervisor to end it, or use another desk."),
+            ),
+            Self::EnrolmentCode => Problem::new(
+                401,
+                "enrolment_code_refused",
+                "このコードは使用できません",
+                "The code cannot be used",
+            )
+            .with(
+                "コードは1回限りで、期限があります。所属機関の執務端末で入力してください。",
+                "A code works once, until it expires, at a desk of the body that it was made for.",
+            ),
+            _ => Problem::new(
+                401,
+                "second_factor_wrong",
+                "認証アプリのコードが正しくありません",
+                "The code of the second factor is not right",
+            )
+            .with(
+                "次に表示されるコードで試してください。一度使ったコードは使えません。",
+                "Try the next code that your device shows; a code works once.",
+            ),
+        }
+    }
+}
+
+fn weak_password(weak: WeakPassword) -> Problem {
+    let problem = Problem::new(422, "password_refused", "このパスワードは使用できません", "The password is refused");
+    match weak {
+        WeakPassword::Length => problem.with(
+            format!("{SHORTEST}文字以上{LONGEST}文字以下で指定してください。"),
+            format!("It must have {SHORTEST} to {LONGEST} characters."),
+        ),
+        WeakPassword::OwnName => {
+            problem.with("職員番号や氏名を使わないでください。", "It must not be made of your id or your name.")
+        }
+        WeakPassword::Common => problem.with(
+            "よく使われるパスワードです。ほかの人が思いつかないものにしてください。",
+            "Many people choose it. Take one that nobody would guess.",
+        ),
+    }
+}
+
+impl SharpError {
+    pub(super) fn problem(&self) -> Problem {
+        match self {
+            Self::NotTwo(why) => not_two(why),
+            Self::State(state) => Problem::new(
+                409,
+                "sharp_act_decided",
+                "この申請は既に処理されています",
+                "The request was decided already",
+            )
+            .with(format!("現在の状態: {state}"), format!("It is {state}.")),
+            Self::TooEarly { until } => Problem::new(
+                409,
+                "sharp_act_too_early",
+                "まだ実行できません",
+                "It cannot be done yet",
+            )
+            .with(
+                format!("関係機関に通知してから所定の期間を置きます。{until} 以降に実行してください。"),
+                format!("Those concerned were told and have time to object. Do it after {until}."),
+            ),
+            Self::AskedAlready => Problem::new(
+                409,
+                "sharp_act_waiting",
+                "同じ申請が既に確認を待っています",
+                "The same is asked for already",
+            )
+            .with("待っている申請を確認するか、取り下げてください。", "Confirm or withdraw the request that waits."),
+            Self::NamingNeedsTwo => Problem::new(
+                409,
+                "naming_needs_two",
+                "開示先の追加には2人の職員が必要です",
+                "Naming a body under a shield needs two persons",
+            )
+            .with(
+                "支援措置の設定や記録の登録・更新では、開示先を追加できません。追加を申請し、2人の職員が執務端末で確認してください。",
+                "Setting a shield, registering and updating name nobody. Ask for it; two persons confirm at a desk.",
+            ),
+            Self::RetirementNotApproved => Problem::new(
+                409,
+                "retirement_not_approved",
+                "古い鍵の削除が承認されていません",
+                "Retiring keys has not been approved",
+            )
+            .with(
+                "先に申請し、2人のシステム運用者が執務端末で確認してください。承認は24時間有効です。",
+                "Ask first; two operators confirm at a desk. Their approval holds for 24 hours.",
+            ),
+        }
+    }
+}
+
+fn not_two(why: &'static str) -> Problem {
+    let problem = Problem::new(
+        409,
+        "not_two_persons",
+        "この2人では、2人の職員による確認とみなされません",
+        "These two do not count as two persons",
+    );
+    let (ja, en) = match why {
+        "same_person" => {
+            ("申請または確認した職員とは別の職員が確認してください。", "Somebody other than the first must confirm.")
+        }
+        "given_by_oneself" => (
+            "自分の役割や認証情報に自ら関わった職員は、二人目になれません。",
+            "One of them had a part in giving themselves their role or credential.",
+        ),
+        "given_by_the_other" => (
+            "一方が他方の役割の申請・承認または認証情報の発行に関わっています。別の職員が確認してください。",
+            "One of them had a part in giving the other a role or credential. Somebody else must confirm.",
+        ),
+        _ => (
+            "2人の認証情報が、短期間に同じ職員によって再発行されています。別の職員が確認してください。",
+            "One person replaced the credentials of both within a short time. Somebody else must confirm.",
+        ),
+    };
+    problem.with(ja, en)
 }

@@ -10,6 +10,11 @@ pub enum CallerError {
     Unrecognized(#[from] Unrecognized),
     #[error("revocation lists expired")]
     RevocationListExpired,
+    /// A machine, or somebody who showed no second factor.
+    #[error("a sharp act needs a person at a desk with a second factor")]
+    NotSharp,
+    #[error("purpose not of this caller")]
+    Purpose,
     #[error("role or kind of organization not allowed")]
     NotAllowed { kinds: &'static [OrganizationKind], roles: Vec<&'static str> },
 }
@@ -59,6 +64,26 @@ impl CallerError {
                 "The revocation list has expired",
             )
             .with("システム運用者が失効リストを更新するまで利用できません。", "The operator must publish a new list."),
+            Self::NotSharp => Problem::new(
+                403,
+                "sharp_act_needs_person",
+                "この操作は、執務端末で二要素認証によりログインした職員が行います",
+                "This is done by a person who signed in at a desk with a second factor",
+            )
+            .with(
+                "業務システムからは申請だけができます。執務端末で、認証アプリのコードを使ってログインし直してください。",
+                "A case system can only ask for it. Sign in at a desk with a code of your device.",
+            ),
+            Self::Purpose => Problem::new(
+                403,
+                "purpose_not_allowed",
+                "この利用目的では閲覧できません",
+                "The caller cannot look for this purpose",
+            )
+            .with(
+                "所属機関の業務に合った利用目的を指定してください。重大事案の検証は、こども家庭庁が行います。",
+                "State a purpose that your body has: serious cases are reviewed by the ministry.",
+            ),
             Self::NotAllowed { kinds, roles } => {
                 let kinds = kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
                 let roles = roles.join(", ");

@@ -16,12 +16,22 @@ mod service;
 mod transfers;
 
 pub use self::{
-    accounts::AccountError, caller::CallerError, notices::NoticeError, problem::Problem, records::RecordError,
-    request::RequestError, retention::RetentionError, search::SearchError, service::ServiceError,
+    accounts::{AccountError, SharpError},
+    caller::CallerError,
+    notices::NoticeError,
+    problem::Problem,
+    records::RecordError,
+    request::RequestError,
+    retention::RetentionError,
+    search::SearchError,
+    service::ServiceError,
     transfers::TransferError,
 };
 use crate::{
-    domain::format::Fault, identity::directory::Unrecognized, journal::error::JournalError, keys::error::KeyError,
+    domain::{format::Fault, two_persons::NotTwo},
+    identity::{directory::Unrecognized, sharp::NotSharp},
+    journal::error::JournalError,
+    keys::error::KeyError,
     store::error::StoreError,
 };
 
@@ -32,6 +42,8 @@ pub enum Error {
     Caller(#[from] CallerError),
     #[error(transparent)]
     Account(#[from] AccountError),
+    #[error(transparent)]
+    Sharp(#[from] SharpError),
     #[error(transparent)]
     Request(#[from] RequestError),
     #[error(transparent)]
@@ -63,6 +75,18 @@ pub enum Error {
 impl From<Unrecognized> for Error {
     fn from(error: Unrecognized) -> Self {
         Self::Caller(error.into())
+    }
+}
+
+impl From<NotSharp> for Error {
+    fn from(_: NotSharp) -> Self {
+        Self::Caller(CallerError::NotSharp)
+    }
+}
+
+impl From<NotTwo> for Error {
+    fn from(why: NotTwo) -> Self {
+        Self::Sharp(SharpError::NotTwo(why.into()))
     }
 }
 
@@ -103,6 +127,7 @@ impl Error {
         match self {
             Self::Caller(error) => error.problem(),
             Self::Account(error) => error.problem(),
+            Self::Sharp(error) => error.problem(),
             Self::Request(error) => error.problem(),
             Self::Record(error) => error.problem(),
             Self::Transfer(error) => error.problem(),
@@ -127,6 +152,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Service(ServiceError::RateLimited { retry_after_seconds })
+            | Self::Account(AccountError::SignInLocked { retry_after_seconds })
             | Self::Search(SearchError::Budget { retry_after_seconds }) => Some(*retry_after_seconds),
             Self::Service(ServiceError::Overloaded) | Self::Journal(_) => Some(1),
             Self::Store(error) if error.is_outage() => Some(1),

@@ -49,8 +49,8 @@ impl RecordError {
                 "A shield is lifted by two persons",
             )
             .with(
-                "申請した職員とは別の監督者が承認してください。記録の更新では解除できません。",
-                "A supervisor other than the one who asked must approve; an update cannot lift it.",
+                "解除を申請し、2人の監督者が執務端末で確認してください。記録の更新では解除できません。",
+                "Ask for it, and have two supervisors confirm at a desk; an update cannot lift it.",
             ),
             Self::ShieldLiftNotAsked => Problem::new(
                 409,
@@ -58,7 +58,7 @@ impl RecordError {
                 "支援措置の解除が申請されていません",
                 "Nobody has asked to lift the shield",
             )
-            .with("先に解除を申請してください。", "Ask first; another supervisor then approves."),
+            .with("先に解除を申請してください。", "Ask first; two persons then stand for it."),
             Self::ShieldForbids => {
                 Problem::new(409, "shield_forbids", "支援措置のため提供できません", "The shield forbids this").with(
                     "記録を引き継ぐ機関には住所が開示されます。先に、支援措置の開示先にその機関を加えてください。",

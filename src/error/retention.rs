@@ -9,8 +9,6 @@ pub enum RetentionError {
     Shortened,
     #[error("a record's retention has not ended")]
     DisposalNotDue,
-    #[error("disposal needs two officers")]
-    DisposalNeedsTwo,
     #[error("disposal is {0}")]
     DisposalState(&'static str),
 }
@@ -21,7 +19,6 @@ impl RetentionError {
             Self::Shortened => Problem::new(422, "retention_shortened", "保存期間を標準より短くすることはできません", "Retention may not be shorter than the standard").with("GET /v1/retention の standard 以上の年数と年齢を指定してください。", "Give years and ages not below the standard in GET /v1/retention."),
             Self::DisposalNotDue => Problem::new(409, "disposal_not_due", "廃棄できない記録があります", "A record on the list may not be disposed of").with("終結していない記録、保存期間が満了していない記録、情報提供が進行中の記録、または別の廃棄一覧に載っている記録が含まれています。GET /v1/disposals/due で確認してください。廃棄は行われていません。", "One is not closed, its retention has not ended, a transfer of it is open, or it is on another \
                      list. See GET /v1/disposals/due; nothing was disposed of."),
-            Self::DisposalNeedsTwo => Problem::new(409, "disposal_needs_two", "廃棄には2人の職員が必要です", "A disposal needs two officers").with("申請した職員とは別の監督者が承認してください。", "A supervisor other than the one who asked must approve."),
             Self::DisposalState(state) => {
                 Problem::new(409, "disposal_state", "廃棄一覧の現在の状態では、この操作はできません", "The state of the disposal list does not allow this").with(format!("廃棄一覧の状態は {state} です。"), format!("The list is {state}."))
             }

@@ -6,9 +6,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use time::Duration;
 use uuid::Uuid;
 
-use super::{Caller, Role, certificate::TerminalCertificate, session::Session};
+use super::{Assurance, Caller, Role, certificate::TerminalCertificate, session::Session};
 use crate::{
     clock::Timestamp,
     domain::{organization::OrganizationCode, visibility::VisibilitySettings},
@@ -61,8 +62,6 @@ pub struct StaffMember {
     pub name: String,
     pub roles: Vec<Role>,
     pub active: bool,
-    /// Argon2id in PHC form; `None` for officers of case systems, who do not sign in.
-    pub password_hash: Option<String>,
 }
 
 /// A change that follows a committed effect.
@@ -106,7 +105,13 @@ struct Inner {
 }
 
 impl Inner {
-    fn caller(&self, terminal: &Terminal, officer: String, request: Uuid) -> Result<Caller, Unrecognized> {
+    fn caller(
+        &self,
+        terminal: &Terminal,
+        officer: String,
+        assurance: Assurance,
+        request: Uuid,
+    ) -> Result<Caller, Unrecognized> {
         let staff = self
             .staff
             .get(&(terminal.organization.clone(), officer))
@@ -117,6 +122,7 @@ impl Inner {
             terminal: terminal.serial.clone(),
             officer: staff.id.clone(),
             roles: staff.roles.clone(),
+            assurance,
             request,
             decided_at: 0,
             attempt: 0,
@@ -127,6 +133,10 @@ impl Inner {
 /// Everyone who may call.
 #[derive(Default)]
 pub struct Directory(RwLock<Inner>);
+
+fn assurance_of(session: &Session) -> Assurance {
+    if session.second_factor { Assurance::TwoFactors } else { Assurance::Password }
+}
 
 /// How a request names its officer.
 pub enum OfficerClaim<'a> {
@@ -163,7 +173,7 @@ impl Directory {
                 inner.sessions.retain(|_, session| session.organization != organization || session.officer != officer);
                 inner.sessions.extend(sessions);
             }
-            DirectoryChange::ForgetExpired(now) => inner.sessions.retain(|_, session| now < session.expires_at),
+            DirectoryChange::ForgetExpired(now) => inner.sessions.retain(|_, session| now < session.ends_at()),
         }
     }
 
@@ -192,26 +202,39 @@ impl Directory {
         if !terminal.active {
             return Err(Unrecognized::TerminalRevoked);
         }
-        let id = match (terminal.kind, officer) {
-            (TerminalKind::Machine, OfficerClaim::Named(id)) => (*id).to_owned(),
+        let (id, assurance) = match (terminal.kind, officer) {
+            (TerminalKind::Machine, OfficerClaim::Named(id)) => ((*id).to_owned(), Assurance::Named),
             (TerminalKind::Desk, OfficerClaim::Session(token)) => inner
                 .sessions
                 .get(token)
                 .filter(|session| session.is_in_force(&organization.code, &terminal.serial, now))
-                .map(|session| session.officer.clone())
+                .map(|session| (session.officer.clone(), assurance_of(session)))
                 .ok_or(Unrecognized::Session)?,
             _ => return Err(Unrecognized::OfficerMissing),
         };
-        inner.caller(terminal, id, request)
+        inner.caller(terminal, id, assurance, request)
     }
 
-    /// Who signs in at a desk, once the password was right.
+    /// Who signs in at a desk, once what they signed in with was right.
     ///
     /// # Errors
     /// Which of the identities is not in force.
-    pub fn signing_in(&self, desk: &Terminal, officer: &str, request: Uuid) -> Result<Caller, Unrecognized> {
+    pub fn signing_in(
+        &self,
+        desk: &Terminal,
+        officer: &str,
+        second_factor: bool,
+        request: Uuid,
+    ) -> Result<Caller, Unrecognized> {
+        let assurance = if second_factor { Assurance::TwoFactors } else { Assurance::Password };
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        inner.caller(desk, officer.to_owned(), request)
+        inner.caller(desk, officer.to_owned(), assurance, request)
+    }
+
+    /// The session of a token, where it is time to note that it is used.
+    pub fn session_to_note(&self, token: &[u8; 32], now: Timestamp, idle: Duration) -> Option<Session> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        inner.sessions.get(token).filter(|session| session.is_to_be_noted(now, idle)).cloned()
     }
 
     /// A desk terminal in force, for signing in.

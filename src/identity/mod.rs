@@ -5,14 +5,20 @@
 
 pub mod certificate;
 pub mod directory;
+pub mod password;
 pub mod revocation_lists;
+pub mod second_factor;
 pub mod session;
+pub mod sharp;
 pub mod verifier;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::organization::{OrganizationCode, OrganizationKind};
+use crate::domain::{
+    organization::{OrganizationCode, OrganizationKind},
+    two_persons::StaffId,
+};
 
 /// What a staff member may do. Nothing is allowed that a role does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
@@ -24,7 +30,10 @@ pub enum Role {
     Caseworker,
     Supervisor,
     Auditor,
+    /// Answers for who has which role (管理責任者).
     UserAdministrator,
+    /// Hands out what people sign in with (認証情報管理者).
+    CredentialManager,
 }
 
 impl Role {
@@ -39,6 +48,18 @@ impl Role {
     }
 }
 
+/// How it is known that a caller is the officer (law 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Assurance {
+    /// A case system says so.
+    Named,
+    /// The officer signed in at a desk with a password alone: staff of before, until they enrol a second factor.
+    Password,
+    /// The officer signed in at a desk with password and second factor.
+    TwoFactors,
+}
+
 /// The authenticated caller of one request: organization, terminal and responsible officer.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -46,6 +67,7 @@ pub struct Caller {
     terminal: String,
     officer: String,
     roles: Vec<Role>,
+    assurance: Assurance,
     request: Uuid,
     /// Position of memory at which the caller was recognized: decisions are made as of it.
     decided_at: u64,
@@ -61,6 +83,7 @@ impl Caller {
             terminal: "gateway".to_owned(),
             officer: "gateway".to_owned(),
             roles: Vec::new(),
+            assurance: Assurance::Named,
             request,
             decided_at: 0,
             attempt: 0,
@@ -69,7 +92,27 @@ impl Caller {
 
     /// Somebody who claims to be an officer and has not proved it: for the entry of a refusal alone.
     pub(crate) fn unproved(organization: OrganizationCode, terminal: String, officer: String, request: Uuid) -> Self {
-        Self { organization, terminal, officer, roles: Vec::new(), request, decided_at: 0, attempt: 0 }
+        Self {
+            organization,
+            terminal,
+            officer,
+            roles: Vec::new(),
+            assurance: Assurance::Named,
+            request,
+            decided_at: 0,
+            attempt: 0,
+        }
+    }
+
+    /// The same request as something that another person is named for, who stood for it before.
+    pub(crate) fn recording_for(&self, person: &StaffId) -> Self {
+        Self {
+            organization: person.organization.clone(),
+            officer: person.officer.clone(),
+            roles: Vec::new(),
+            assurance: Assurance::Named,
+            ..self.clone()
+        }
     }
 
     pub fn organization(&self) -> &OrganizationCode {
@@ -94,8 +137,20 @@ impl Caller {
         &self.roles
     }
 
+    pub fn assurance(&self) -> Assurance {
+        self.assurance
+    }
+
+    pub fn person(&self) -> StaffId {
+        StaffId { organization: self.organization.clone(), officer: self.officer.clone() }
+    }
+
     pub fn has_role(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    pub fn has_any_role(&self, roles: &[Role]) -> bool {
+        roles.iter().any(|role| self.has_role(*role))
     }
 
     /// The same caller, deciding as of a position of memory, for the first time or again.

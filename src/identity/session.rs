@@ -1,9 +1,5 @@
-//! Signing in at a desk: passwords as Argon2id (RFC 9106), sessions bound to the terminal.
+//! Sessions of desks: bound to terminal and person, ended by time, by standing idle, or by hand.
 
-use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
-};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use time::Duration;
 
@@ -12,10 +8,8 @@ use crate::{
     domain::organization::OrganizationCode,
 };
 
-/// A session ends after this long, whatever happens in it.
-pub const LASTS: Duration = Duration::hours(10);
-/// Fewest characters of a password.
-pub const SHORTEST_PASSWORD: usize = 12;
+/// That a session is used is noted so often: it is exact to this.
+pub const NOTED_EVERY: Duration = Duration::minutes(1);
 
 /// A signed-in officer at one terminal.
 #[derive(Clone)]
@@ -23,12 +17,26 @@ pub struct Session {
     pub organization: OrganizationCode,
     pub officer: String,
     pub terminal: String,
+    /// Whether the second factor was shown.
+    pub second_factor: bool,
+    /// The end, whatever happens in it.
     pub expires_at: Timestamp,
+    /// The end, unless it is used before.
+    pub idle_at: Timestamp,
 }
 
 impl Session {
+    pub fn ends_at(&self) -> Timestamp {
+        self.expires_at.min(self.idle_at)
+    }
+
+    /// Whether it is time to note that the session is used; `idle` is how long it may stand unused.
+    pub fn is_to_be_noted(&self, now: Timestamp, idle: Duration) -> bool {
+        self.idle_at < now.plus(idle).plus(-NOTED_EVERY)
+    }
+
     pub fn is_in_force(&self, organization: &OrganizationCode, terminal: &str, now: Timestamp) -> bool {
-        self.organization == *organization && self.terminal == terminal && now < self.expires_at
+        self.organization == *organization && self.terminal == terminal && now < self.ends_at()
     }
 }
 
@@ -46,19 +54,58 @@ pub fn token_digest(token: &str) -> [u8; 32] {
     digest
 }
 
-/// Hashes a password in PHC form; `None` where the random generator fails. Takes tens of milliseconds.
-pub fn hash_password(password: &str) -> Option<String> {
-    let salt = random_bytes::<16>().ok()?;
-    Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).ok().map(|hash| hash.to_string())
+/// Wrong tries of an id at a terminal before it is locked there.
+pub const FREE_TRIES: u32 = 5;
+/// How long it is locked at first; each further wrong try doubles it, up to the longest.
+pub const FIRST_LOCK: Duration = Duration::minutes(1);
+pub const LONGEST_LOCK: Duration = Duration::minutes(60);
+/// After so long without a wrong try they are forgotten.
+pub const TRIES_COUNT_FOR: Duration = Duration::hours(12);
+
+/// Wrong tries at signing in with one id at one terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignInLock {
+    pub failures: u32,
+    pub failed_at: Timestamp,
+    pub locked_until: Timestamp,
 }
 
-/// Whether a password is the one hashed. An officer without a hash costs the same time as one with.
-pub fn verify_password(password: &str, hash: Option<&str>) -> bool {
-    match hash.and_then(|hash| PasswordHash::new(hash).ok()) {
-        Some(hash) => Argon2::default().verify_password(password.as_bytes(), &hash).is_ok(),
-        None => {
-            let _ = hash_password(password);
-            false
+impl SignInLock {
+    /// After one more wrong try.
+    pub fn after(before: Option<Self>, now: Timestamp) -> Self {
+        let counted = before.filter(|before| now < before.failed_at.plus(TRIES_COUNT_FOR));
+        let failures = counted.map_or(0, |before| before.failures).saturating_add(1);
+        let locked_for = match failures.checked_sub(FREE_TRIES) {
+            None => Duration::ZERO,
+            Some(beyond) => (FIRST_LOCK * 2_i32.saturating_pow(beyond.min(16))).min(LONGEST_LOCK),
+        };
+        Self { failures, failed_at: now, locked_until: now.plus(locked_for) }
+    }
+
+    /// Seconds for which it is still locked.
+    pub fn seconds_left(self, now: Timestamp) -> Option<u64> {
+        let left = self.locked_until.as_micros().saturating_sub(now.as_micros());
+        u64::try_from(left).ok().filter(|left| *left > 0).map(|micros| micros.div_ceil(1_000_000))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_tries_lock_for_longer_and_longer_and_are_forgotten() {
+        let mut now = Timestamp::from_micros(1);
+        let mut lock = None;
+        let mut locked = Vec::new();
+        for _ in 0..14 {
+            let after = SignInLock::after(lock, now);
+            locked.push(after.seconds_left(now).unwrap_or(0));
+            lock = Some(after);
+            now = after.locked_until.plus(Duration::seconds(1));
         }
+        assert_eq!(locked, [0, 0, 0, 0, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600, 3_600]);
+        let later = now.plus(TRIES_COUNT_FOR);
+        assert_eq!(SignInLock::after(lock, later).failures, 1);
     }
 }

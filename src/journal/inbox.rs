@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    domain::organization::OrganizationCode,
+    domain::{organization::OrganizationCode, purpose::Purpose},
     identity::Caller,
-    ledger::entry::{Entry, Purpose},
+    ledger::entry::Entry,
 };
 
 /// What an organization finds in its inbox.
@@ -65,6 +65,24 @@ pub enum InboxKind {
     RecordDisposed,
     /// The operator registered a terminal for the organization.
     TerminalRegistered,
+    TerminalRevoked,
+    /// The operator connected the organization, or changed whom to call.
+    OrganizationConnected,
+    OrganizationSuspended,
+    StaffRevoked,
+    /// A code was made with which somebody of the organization sets what they sign in with.
+    CredentialIssued,
+    /// The operator made the code that opens the organization.
+    BodyOpened,
+    /// A body is to get a first administrator anew: to the body, its counterparts, its prefecture and the ministry.
+    BodyReopenAsked,
+    /// A sharp act waits for a person, or a second one, of the organization.
+    SharpActAsked,
+    SharpActDone,
+    /// It was withdrawn, or its time ran out.
+    SharpActEnded,
+    /// A body that has too few persons took the second from elsewhere: to its prefecture.
+    SecondPersonLent,
     /// Patterns in an officer's searches: to the officer's organization, and to owners of the children shown.
     SearchManyNames,
     SearchWalk,

@@ -56,6 +56,12 @@ impl<T> Effect<T> {
         self
     }
 
+    /// The same with another answer.
+    pub fn map<U>(self, answer: impl FnOnce(T) -> U) -> Effect<U> {
+        let Self { value, entries, inbox, changes } = self;
+        Effect { value: answer(value), entries, inbox, changes }
+    }
+
     pub fn then(mut self, change: Change) -> Self {
         self.changes.push(change);
         self

@@ -19,6 +19,7 @@ use crate::{
     clock::{Clock, random_bytes},
     domain::{
         organization::OrganizationCode,
+        purpose::Purpose,
         visibility::{GroupSet, ItemGroup, LegalBasis, Relation},
     },
     identity::Caller,
@@ -69,6 +70,10 @@ pub enum Act {
     ShieldSet,
     ShieldLiftAsk,
     ShieldLift,
+    ShieldNameAsk,
+    /// Bodies were named to which address and affiliation may go.
+    ShieldName,
+    BreakGlassAsk,
     BreakGlass,
     BreakGlassReview,
     EditLockTake,
@@ -85,12 +90,42 @@ pub enum Act {
     SettingsChange,
     OrganizationConnect,
     OrganizationSuspend,
+    OrganizationConnectAsk,
+    TerminalRegisterAsk,
     TerminalRegister,
     TerminalRevoke,
+    StaffRequest,
+    StaffApprove,
+    /// A name or roles changed, by two persons; or roles were taken away, by one.
+    StaffChange,
+    /// As it was done by one person, until two were needed.
     StaffRegister,
     StaffRevoke,
+    /// A code to enrol with was made; the subject names the person.
+    CredentialIssue,
+    CredentialReissueAsk,
+    CredentialReissueApprove,
+    /// A person set password and second factor.
+    CredentialEnrol,
+    PasswordChange,
+    SecondFactorEnrol,
+    SignInPolicyChange,
+    /// A supervisor ended the lock of an id that was typed with wrong passwords.
+    SignInUnlock,
+    /// The operator made the code that opens a body.
+    BodyOpen,
+    /// A body that had an administrator is to get a first one again.
+    BodyReopenAsk,
+    BodyReopenApprove,
     SessionOpen,
     SessionEnd,
+    SessionEndAll,
+    /// The first of two persons stands for an act that a machine asked for.
+    SharpActConfirm,
+    SharpActWithdraw,
+    SharpActExpire,
+    KeysRetireAsk,
+    KeysRetireApprove,
     /// The gateway noticed a pattern in an officer's searches; the subject names the rule.
     SearchWatch,
     /// An operator accepted that the ledger is behind what was witnessed; the subject names the sizes.
@@ -192,36 +227,6 @@ pub struct Entry {
     pub note: Option<String>,
 }
 
-/// For what a caller looks (利用目的).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Purpose {
-    /// A new report came in (通告受理).
-    NewReport,
-    /// Running casework.
-    Casework,
-    /// A family has moved or is about to (転出・転入).
-    Transfer,
-    /// A child is missing.
-    MissingChild,
-    /// Review of a serious case (死亡事例検証等).
-    SeriousCaseReview,
-    /// Audit and accounting.
-    Audit,
-}
-
-impl Purpose {
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-}
-
 /// A record as an entry names it.
 #[derive(Clone, Debug)]
 pub struct RecordRef {
@@ -298,6 +303,18 @@ impl Entry {
         self.record_version = Some(record.version);
         self.owner_commitment = Some(hidden.commitment());
         Ok((self, hidden))
+    }
+
+    /// Names a record, in no version of it.
+    pub fn on_record(mut self, record: Uuid) -> Self {
+        self.record = Some(record);
+        self
+    }
+
+    /// Stands in the disclosures of a body that it is about, though about none of its records.
+    pub fn of_body(mut self, body: &OrganizationCode) -> Self {
+        self.owner = Some(body.to_string());
+        self
     }
 
     pub fn about(mut self, subject: impl ToString) -> Self {

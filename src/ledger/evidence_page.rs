@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::entry::{Act, Entry, Outcome, Purpose};
-use crate::domain::{organization::OrganizationCode, registry::Registry, visibility::LegalBasis};
+use super::entry::{Act, Entry, Outcome};
+use crate::domain::{organization::OrganizationCode, purpose::Purpose, registry::Registry, visibility::LegalBasis};
 
 /// What the page is about.
 pub struct About<'a> {
@@ -124,6 +124,7 @@ fn purpose_in_japanese(purpose: Purpose) -> &'static str {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one line for each act")]
 fn act_in_japanese(act: Act) -> &'static str {
     match act {
         Act::Register => "登録",
@@ -195,6 +196,31 @@ fn act_in_japanese(act: Act) -> &'static str {
         Act::SearchWatch => "検索の監視",
         Act::JournalRecover => "記録簿の復旧",
         Act::RollbackAccept => "巻き戻しの承認",
+        Act::ShieldNameAsk => "支援措置の開示先の追加の申請",
+        Act::ShieldName => "支援措置の開示先の追加",
+        Act::BreakGlassAsk => "緊急閲覧の申請",
+        Act::OrganizationConnectAsk => "機関の接続の申請",
+        Act::TerminalRegisterAsk => "端末の登録の申請",
+        Act::StaffRequest => "職員の登録・変更の申請",
+        Act::StaffApprove => "職員の登録の承認",
+        Act::StaffChange => "職員の変更",
+        Act::CredentialIssue => "認証情報の発行",
+        Act::CredentialReissueAsk => "認証情報の再発行の申請",
+        Act::CredentialReissueApprove => "認証情報の再発行の承認",
+        Act::CredentialEnrol => "認証情報の設定",
+        Act::PasswordChange => "パスワードの変更",
+        Act::SecondFactorEnrol => "二要素認証の設定",
+        Act::SignInPolicyChange => "ログインの定めの変更",
+        Act::SignInUnlock => "ログインの制限の解除",
+        Act::BodyOpen => "機関の利用開始コードの発行",
+        Act::BodyReopenAsk => "管理責任者の再選任の申請",
+        Act::BodyReopenApprove => "管理責任者の再選任の承認",
+        Act::SessionEndAll => "全端末からのログアウト",
+        Act::SharpActConfirm => "重要操作の一人目の確認",
+        Act::SharpActWithdraw => "重要操作の申請の取下げ",
+        Act::SharpActExpire => "重要操作の申請の期限切れ",
+        Act::KeysRetireAsk => "古い鍵の削除の申請",
+        Act::KeysRetireApprove => "古い鍵の削除の承認",
         Act::Refused => "拒否",
     }
 }

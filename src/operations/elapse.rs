@@ -6,7 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::retention::destroy_keys::{destroy_keys, erase_leftovers, follow_destruction};
+use super::{
+    retention::destroy_keys::{destroy_keys, erase_leftovers, follow_destruction},
+    waiting::list::expire_waiting,
+};
 use crate::{
     domain::{
         organization::OrganizationKind,
@@ -14,7 +17,7 @@ use crate::{
     },
     error::{Error, TransferError},
     gateway::Gateway,
-    identity::Caller,
+    identity::{Caller, session::TRIES_COUNT_FOR},
     journal::{
         error::JournalError,
         inbox::{InboxItem, InboxKind},
@@ -39,6 +42,7 @@ pub async fn elapse(gateway: &Arc<Gateway>) -> Result<usize, Error> {
     destroy_keys(gateway).await?;
     follow_destruction(gateway).await?;
     erase_leftovers(gateway).await?;
+    expire_waiting(gateway).await?;
     let now = gateway.clock.now();
     let mut tx = gateway.store.read().await?;
     let due = store::transfers::due(&mut tx, now).await?;
@@ -72,6 +76,7 @@ pub async fn forget_old(gateway: &Arc<Gateway>) -> Result<bool, Error> {
     let forgetting = gateway.journal.write(&clockwork, None, move |tx| {
         Box::pin(async move {
             store::sessions::forget_expired(tx, now).await?;
+            store::sign_in_locks::forget_before(tx, now.plus(-TRIES_COUNT_FOR)).await?;
             if is_shared {
                 store::changes::forget_before(tx, now.plus(-CHANGES_KEPT)).await?;
             }

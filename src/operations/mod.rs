@@ -16,6 +16,7 @@ pub mod records;
 pub mod retention;
 pub mod search;
 pub mod transfers;
+pub mod waiting;
 
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -24,7 +25,9 @@ use uuid::Uuid;
 
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
-    domain::{case_record::RecordFacts, idempotency::Idempotency, visibility::Relation},
+    domain::{
+        case_record::RecordFacts, idempotency::Idempotency, organization::OrganizationCode, visibility::Relation,
+    },
     error::{Error, ServiceError},
     gateway::Gateway,
     identity::Caller,
@@ -81,8 +84,18 @@ impl Acting {
     /// A record of the caller's own, inside the journal's transaction. Any other declines as not available, and the
     /// ledger says so.
     pub(crate) async fn own_record(&self, tx: &mut Tx, id: Uuid) -> Result<StoredRecord, Declined> {
+        self.record_of(tx, self.caller.organization(), id).await
+    }
+
+    /// A record of a body's, for which the caller stands beside a person of that body.
+    pub(crate) async fn record_of(
+        &self,
+        tx: &mut Tx,
+        body: &OrganizationCode,
+        id: Uuid,
+    ) -> Result<StoredRecord, Declined> {
         match store::records::find(tx, id).await? {
-            Some(stored) if stored.facts.owner == *self.caller.organization() => Ok(stored),
+            Some(stored) if stored.facts.owner == *body => Ok(stored),
             _ => Err(self.declined(id, Error::NotAvailable)),
         }
     }

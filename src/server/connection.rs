@@ -51,11 +51,11 @@ use crate::{
     },
     journal::error::JournalError,
     ledger::entry::{Act, Entry},
-    operations::{self, accounts::sign_in::SigningIn},
+    operations::accounts::sessions::{AtDesk, note_use},
     planted::Planted,
     wire::{
         accounts,
-        answer::{Answer, IntoAnswer},
+        answer::Answer,
         call::Call,
         header::OFFICER,
         route::{Route, RouteHandler},
@@ -291,10 +291,15 @@ async fn work(
         record_bytes: serving.gateway.config.limits.record_bytes,
         fingerprint: serving.gateway.fingerprint.clone(),
     };
-    let RouteHandler::Operation(run) = route.run else {
-        let call = call(read_body(serving, route, body).await?);
-        check_lists(serving, certificate)?;
-        return sign_in(serving, certificate, id, &call).await;
+    let run = match route.run {
+        RouteHandler::Operation(run) => run,
+        RouteHandler::AtDesk(run) => {
+            let call = call(read_body(serving, route, body).await?);
+            check_lists(serving, certificate)?;
+            let terminal = serving.gateway.directory().desk(certificate)?;
+            serving.limits.take_sign_in(&terminal.serial, &accounts::claimed_officer(&call)?)?;
+            return run(serving.gateway.clone(), AtDesk { terminal, request: id }, call).await;
+        }
     };
     // Recognized before the body is read: a stranger's bytes are not worth reading.
     let mut known_at = serving.gateway.journal.position();
@@ -402,7 +407,15 @@ async fn recognize(
         (None, None) => OfficerClaim::Missing,
     };
     let gateway = &serving.gateway;
-    let caller = gateway.directory().recognize(certificate, &officer, gateway.clock.now(), id)?;
+    let now = gateway.clock.now();
+    let caller = gateway.directory().recognize(certificate, &officer, now, id)?;
+    if let OfficerClaim::Session(token) = &officer
+        && gateway.directory().session_to_note(token, now, gateway.config.accounts.idle()).is_some()
+        && let Err(error) = note_use(gateway, &caller, *token).await
+    {
+        // It ends earlier than it might: nothing is shown that should not be.
+        tracing::debug!(%error, "that a session is used could not be noted");
+    }
     if !route.allows(&caller) {
         let error = Error::from(CallerError::NotAllowed {
             kinds: route.kinds,
@@ -414,19 +427,6 @@ async fn recognize(
         return Err(error);
     }
     Ok(caller)
-}
-
-async fn sign_in(
-    serving: &Arc<Serving>,
-    certificate: &TerminalCertificate,
-    request: Uuid,
-    call: &Call,
-) -> Result<Answer, Error> {
-    let terminal = serving.gateway.directory().desk(certificate)?;
-    let message = accounts::sign_in_message(call)?;
-    serving.limits.take_sign_in(&certificate.organization, &message.officer)?;
-    let signing_in = SigningIn { organization: certificate.organization.clone(), terminal, request, message };
-    Ok(operations::accounts::sign_in::sign_in(&serving.gateway, signing_in).await?.into_answer(call))
 }
 
 async fn read_body(serving: &Serving, route: &Route, body: Body) -> Result<Bytes, Error> {

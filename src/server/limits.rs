@@ -24,7 +24,7 @@ use crate::{
 pub struct CallerLimits {
     terminals: DefaultKeyedRateLimiter<String>,
     officers: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
-    sign_ins: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
+    sign_ins: DefaultKeyedRateLimiter<(String, String)>,
 }
 
 /// Requests at once: so many, and so many of one terminal.
@@ -79,12 +79,12 @@ impl CallerLimits {
         self.officers.check_key(&(organization.clone(), officer.to_owned())).map_err(|wait| limited(&wait))
     }
 
-    /// Takes one try at a password.
+    /// Takes one try of an id at a terminal: who is typed elsewhere by somebody else is not held up here.
     ///
     /// # Errors
     /// As [`Self::take_terminal`].
-    pub fn take_sign_in(&self, organization: &OrganizationCode, officer: &str) -> Result<(), Error> {
-        self.sign_ins.check_key(&(organization.clone(), officer.to_owned())).map_err(|wait| limited(&wait))
+    pub fn take_sign_in(&self, serial: &str, officer: &str) -> Result<(), Error> {
+        self.sign_ins.check_key(&(serial.to_owned(), officer.to_owned())).map_err(|wait| limited(&wait))
     }
 
     /// Forgets callers that have their whole allowance again.

@@ -147,11 +147,7 @@ pub(crate) async fn put_terminal(tx: &mut Tx, terminal: &Terminal, now: Timestam
 /// # Errors
 /// The database failed, or a name does not open.
 pub async fn staff(tx: &mut Tx, vault: &Vault) -> Result<Vec<StaffMember>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        StaffRow,
-        "/* staff */ SELECT organization, id, roles, active, sealed_name, password_hash FROM staff"
-    )?;
+    let rows = fetch_all!(tx, StaffRow, "/* staff */ SELECT organization, id, roles, active, sealed_name FROM staff")?;
     rows.into_iter().map(|row| staff_of(vault, row)).collect()
 }
 
@@ -182,7 +178,7 @@ pub async fn staff_member(
     let row = fetch_optional!(
         tx,
         StaffRow,
-        "/* staff_member */ SELECT organization, id, roles, active, sealed_name, password_hash FROM staff
+        "/* staff_member */ SELECT organization, id, roles, active, sealed_name FROM staff
          WHERE organization = $1 AND id = $2",
         organization.as_str(),
         id,
@@ -190,10 +186,10 @@ pub async fn staff_member(
     row.map(|row| staff_of(vault, row)).transpose()
 }
 
-type StaffRow = (String, String, String, i64, Vec<u8>, Option<String>);
+type StaffRow = (String, String, String, i64, Vec<u8>);
 
 fn staff_of(vault: &Vault, row: StaffRow) -> Result<StaffMember, StoreError> {
-    let (organization, id, roles, active, sealed_name, password_hash) = row;
+    let (organization, id, roles, active, sealed_name) = row;
     let name = vault.unseal_text(name_place(&format!("{organization}:{id}")), &sealed_name)?;
     Ok(StaffMember {
         organization: code_of(&organization)?,
@@ -201,7 +197,6 @@ fn staff_of(vault: &Vault, row: StaffRow) -> Result<StaffMember, StoreError> {
         name,
         roles: roles.split_whitespace().filter_map(Role::parse).collect(),
         active: active != 0,
-        password_hash,
     })
 }
 
@@ -209,16 +204,15 @@ pub(crate) async fn put_staff(tx: &mut Tx, vault: &Vault, staff: &StaffMember) -
     let sealed_name = vault.seal_text(name_place(&format!("{}:{}", staff.organization, staff.id)), &staff.name)?;
     execute!(
         tx,
-        "/* put_staff */ INSERT INTO staff (organization, id, roles, active, sealed_name, password_hash)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "/* put_staff */ INSERT INTO staff (organization, id, roles, active, sealed_name)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (organization, id) DO UPDATE SET roles = excluded.roles, active = excluded.active,
-             sealed_name = excluded.sealed_name, password_hash = excluded.password_hash",
+             sealed_name = excluded.sealed_name",
         staff.organization.as_str(),
         staff.id.as_str(),
         staff.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" "),
         i64::from(staff.active),
         sealed_name,
-        staff.password_hash.as_deref(),
     )?;
     Ok(())
 }

@@ -99,7 +99,8 @@ pub trait IntoAnswer {
 
 impl<T: CarriesNoRecordData> IntoAnswer for Done<T> {
     fn into_answer(self, call: &Call) -> Answer {
-        let answer = Answer::new(call.status, JSON, serde_json::to_vec(self.value()).unwrap_or_default());
+        let status = if self.value().is_waiting() { StatusCode::ACCEPTED } else { call.status };
+        let answer = Answer::new(status, JSON, serde_json::to_vec(self.value()).unwrap_or_default());
         let answer = match self.value().version() {
             Some(version) => answer.with_version(version),
             None => answer,

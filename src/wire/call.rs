@@ -10,9 +10,8 @@ use uuid::Uuid;
 
 use super::{json, xml};
 use crate::{
-    domain::{format::Document, idempotency::Idempotency},
+    domain::{format::Document, idempotency::Idempotency, purpose::Purpose},
     error::{Error, RequestError, ServiceError},
-    ledger::entry::Purpose,
     wire::header::PURPOSE,
 };
 

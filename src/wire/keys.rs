@@ -1,8 +1,12 @@
 //! The API of keys, for the operator.
 
 use super::route::{ADMINISTER, OPERATOR, Route, get, post, run};
-use crate::operations::keys::rewrap_keys::{
-    BeginRewrap, KeysView, RetireMasters, RewrapView, begin_rewrap, retire_masters, view_keys,
+use crate::operations::{
+    keys::rewrap_keys::{BeginRewrap, KeysView, RetireMasters, RewrapView, begin_rewrap, retire_masters, view_keys},
+    waiting::{
+        SharpReply,
+        ask::{RequestRetirement, request_retirement},
+    },
 };
 
 pub const ROUTES: &[Route] = &[
@@ -16,6 +20,11 @@ pub const ROUTES: &[Route] = &[
         .open_to(OPERATOR, ADMINISTER)
         .answers::<KeysView>()
         .runs(run!(retire_masters, call => RetireMasters { idempotency: call.idempotency()? })),
+    post("/v1/keys/retirement-requests")
+        .words("不要になったマスター鍵の廃止を申請する", "Ask to retire master keys")
+        .open_to(OPERATOR, ADMINISTER)
+        .accepts::<SharpReply>()
+        .runs(run!(request_retirement, call => RequestRetirement { idempotency: call.idempotency()? })),
     post("/v1/keys/rewraps")
         .words("鍵を掛け替える", "Wrap keys anew")
         .open_to(OPERATOR, ADMINISTER)

@@ -22,6 +22,7 @@ pub mod routes;
 pub mod search;
 pub mod shape;
 pub mod transfers;
+pub mod waiting;
 pub mod xml;
 
 use crate::domain::format::Fault;

@@ -12,20 +12,27 @@ use crate::{
         staffing::{FiscalYear, StaffingReport},
     },
     error::Error,
-    operations::oversight::{
-        ask_owner::{
-            AnswerInquiry, AskOwner, InquiryText, InquiryWritten, ViewInquiry, answer_inquiry, ask_owner, view_inquiry,
+    operations::{
+        oversight::{
+            ask_owner::{
+                AnswerInquiry, AskOwner, InquiryText, InquiryWritten, ViewInquiry, answer_inquiry, ask_owner,
+                view_inquiry,
+            },
+            break_glass::{
+                BreakGlassRequest, ReviewBreakGlass, Reviewed, ViewBreakGlass, review_break_glass, view_break_glass,
+            },
+            report_staffing::{
+                ReadStaffing, StaffingReports, SubmitStaffing, Submitted, export_staffing, list_staffing,
+                submit_staffing,
+            },
+            review_serious_case::{
+                ReadSeriousNotes, SeriousCases, SeriousText, SeriousWritten, WriteSerious, designate_serious,
+                list_serious, read_serious_notes, review_serious,
+            },
         },
-        break_glass::{
-            BreakGlass, BreakGlassRequest, GlassBroken, ReviewBreakGlass, Reviewed, ViewBreakGlass, break_glass,
-            review_break_glass, view_break_glass,
-        },
-        report_staffing::{
-            ReadStaffing, StaffingReports, SubmitStaffing, Submitted, export_staffing, list_staffing, submit_staffing,
-        },
-        review_serious_case::{
-            ReadSeriousNotes, SeriousCases, SeriousText, SeriousWritten, WriteSerious, designate_serious, list_serious,
-            read_serious_notes, review_serious,
+        waiting::{
+            SharpReply,
+            ask::{BreakGlass, break_glass},
         },
     },
 };
@@ -35,7 +42,7 @@ pub const ROUTES: &[Route] = &[
         .words("緊急閲覧", "Break the glass")
         .open_to(CENTERS, CASEWORK)
         .takes::<BreakGlassRequest>()
-        .creates::<GlassBroken>()
+        .creates::<SharpReply>()
         .runs(run!(break_glass, call => BreakGlass {
             record: call.id("id")?,
             idempotency: call.idempotency()?,

@@ -15,19 +15,26 @@ use crate::{
         format::Fault,
     },
     error::{Error, RequestError},
-    operations::records::{
-        attach_file::{AttachFile, Attached, ViewAttachment, attach_file, view_attachment},
-        close_record::{CloseRecord, close_record},
-        edit_lock::{
-            ChangeEditLock, EditLockHeld, EditLockReleased, EditLockState, TakeOverEditLock, TakeOverReason,
-            ViewEditLock, release_edit_lock, take_edit_lock, take_over_edit_lock, view_edit_lock,
+    operations::{
+        records::{
+            attach_file::{AttachFile, Attached, ViewAttachment, attach_file, view_attachment},
+            close_record::{CloseRecord, close_record},
+            edit_lock::{
+                ChangeEditLock, EditLockHeld, EditLockReleased, EditLockState, TakeOverEditLock, TakeOverReason,
+                ViewEditLock, release_edit_lock, take_edit_lock, take_over_edit_lock, view_edit_lock,
+            },
+            list_records::{ListRecords, OwnRecords, list_records},
+            register_batch::{BatchTaken, Line, MAX_LINES, ReadBatch, RegisterBatch, read_batch, register_batch},
+            register_record::{RegisterRecord, Written, register_record},
+            shield_record::{SetShield, ShieldRequest, set_shield},
+            update_record::{UpdateRecord, update_record},
+            view_record::{History, ViewRecord, ViewVersion, view_history, view_record, view_version},
         },
-        list_records::{ListRecords, OwnRecords, list_records},
-        register_batch::{BatchTaken, Line, MAX_LINES, ReadBatch, RegisterBatch, read_batch, register_batch},
-        register_record::{RegisterRecord, Written, register_record},
-        shield_record::{LiftShield, SetShield, ShieldRequest, approve_lift, ask_lift, set_shield},
-        update_record::{UpdateRecord, update_record},
-        view_record::{History, ViewRecord, ViewVersion, view_history, view_record, view_version},
+        waiting::{
+            SharpReply,
+            ask::{AskLift, AskNaming, NamedBodies, ask_lift, ask_naming},
+            confirm::{ApproveLift, approve_lift},
+        },
     },
 };
 
@@ -158,22 +165,28 @@ pub const ROUTES: &[Route] = &[
         })),
     post("/v1/records/{id}/shield/lift-requests")
         .words("支援措置の解除を申請する", "Ask to lift a shield")
-        .open_to(BODIES, SUPERVISE)
-        .answers::<Written>()
-        .runs(run!(ask_lift, call => lift(&call)?)),
+        .open_to(BODIES, CASEWORK)
+        .accepts::<SharpReply>()
+        .runs(run!(ask_lift, call => AskLift { record: call.id("id")?, idempotency: call.idempotency()? })),
     post("/v1/records/{id}/shield/lift-approvals")
-        .words("支援措置の解除を承認する（別の監督者）", "Approve lifting a shield (another supervisor)")
+        .words("支援措置の解除を確認する（監督者、執務端末）", "Stand for lifting a shield: a supervisor at a desk")
         .open_to(BODIES, SUPERVISE)
-        .answers::<Written>()
-        .runs(run!(approve_lift, call => lift(&call)?)),
+        .answers::<SharpReply>()
+        .runs(run!(approve_lift, call => ApproveLift { record: call.id("id")?, idempotency: call.idempotency()? })),
+    post("/v1/records/{id}/shield/naming-requests")
+        .words("支援措置の開示先の追加を申請する", "Ask to name bodies under a shield")
+        .open_to(BODIES, CASEWORK)
+        .takes::<NamedBodies>()
+        .accepts::<SharpReply>()
+        .runs(run!(ask_naming, call => AskNaming {
+            record: call.id("id")?,
+            bodies: call.json()?,
+            idempotency: call.idempotency()?,
+        })),
 ];
 
 fn edit_lock(call: &Call) -> Result<ChangeEditLock, Error> {
     Ok(ChangeEditLock { record: call.id("id")?, idempotency: call.idempotency()? })
-}
-
-fn lift(call: &Call) -> Result<LiftShield, Error> {
-    Ok(LiftShield { record: call.id("id")?, idempotency: call.idempotency()? })
 }
 
 /// Kinds of file that may be attached, with the bytes on which each begins.

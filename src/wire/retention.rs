@@ -7,13 +7,16 @@ use super::{
 use crate::{
     domain::retention::RetentionSettings,
     error::Error,
-    operations::retention::{
-        dispose_records::{
-            AskDisposal, DecideDisposal, DisposalLine, DisposalLines, DisposalRequest, approve_disposal, ask_disposal,
-            list_disposals, withdraw_disposal,
+    operations::{
+        retention::{
+            dispose_records::{
+                AskDisposal, DecideDisposal, DisposalLine, DisposalLines, DisposalRequest, ask_disposal,
+                list_disposals, withdraw_disposal,
+            },
+            list_due::{DueRecords, ListDue, list_due},
+            retain_records::{ChangeRetention, RetentionView, change_retention, view_retention},
         },
-        list_due::{DueRecords, ListDue, list_due},
-        retain_records::{ChangeRetention, RetentionView, change_retention, view_retention},
+        waiting::confirm::{ConfirmAct, approve_disposal},
     },
 };
 
@@ -53,10 +56,13 @@ pub const ROUTES: &[Route] = &[
         .answers::<DisposalLines>()
         .runs(run!(list_disposals)),
     post("/v1/disposals/{id}/approval")
-        .words("廃棄を承認する（別の監督者）", "Approve a disposal (another supervisor)")
+        .words("廃棄を確認する（2人の監督者、執務端末）", "Stand for a disposal: two supervisors at a desk")
         .open_to(BODIES, SUPERVISE)
         .answers::<DisposalLine>()
-        .runs(run!(approve_disposal, call => decision(&call)?)),
+        .runs(run!(approve_disposal, call => ConfirmAct {
+            waiting_act: call.id("id")?,
+            idempotency: call.idempotency()?,
+        })),
     post("/v1/disposals/{id}/withdrawal")
         .words("廃棄の申請を取り下げる", "Withdraw a disposal")
         .open_to(BODIES, SUPERVISE)

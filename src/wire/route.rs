@@ -16,9 +16,10 @@ use super::{
 use crate::{
     config::Limits,
     domain::organization::OrganizationKind,
-    error::Error,
+    error::{Error, RequestError},
     gateway::Gateway,
     identity::{Caller, Role},
+    operations::accounts::sessions::AtDesk,
 };
 
 use OrganizationKind::{ChildGuidanceCenter, Ministry, Municipality, Operator, Prefecture};
@@ -40,6 +41,12 @@ pub const CASEWORK: &[Role] = &[Role::Caseworker, Role::Supervisor];
 pub const SUPERVISE: &[Role] = &[Role::Supervisor];
 pub const REVIEW: &[Role] = &[Role::Supervisor, Role::Auditor];
 pub const ADMINISTER: &[Role] = &[Role::UserAdministrator];
+/// Those who answer for what people sign in with.
+pub const APPOINT: &[Role] = &[Role::UserAdministrator, Role::CredentialManager];
+/// Those who may stand for one sharp act or another.
+pub const STAND: &[Role] = &[Role::Caseworker, Role::Supervisor, Role::UserAdministrator, Role::CredentialManager];
+/// Those who can say that a colleague is who they say they are.
+pub const VOUCH: &[Role] = &[Role::Supervisor, Role::UserAdministrator, Role::CredentialManager];
 
 /// One call of the API.
 pub struct Route {
@@ -102,8 +109,8 @@ type RouteFuture = BoxFuture<'static, Result<Answer, Error>>;
 #[derive(Clone, Copy)]
 pub enum RouteHandler {
     Operation(fn(Arc<Gateway>, Caller, Call) -> RouteFuture),
-    /// Signing in comes before there is a caller.
-    SignIn,
+    /// Signing in and enrolling come before there is a caller: a desk is known, and nobody at it.
+    AtDesk(fn(Arc<Gateway>, AtDesk, Call) -> RouteFuture),
 }
 
 /// An operation by its name.
@@ -140,6 +147,23 @@ macro_rules! run {
     };
 }
 pub(crate) use run;
+
+/// The same for what is asked at a desk before it is known who asks.
+macro_rules! run_at_desk {
+    ($operation:ident, $call:ident => $asked:expr) => {
+        $crate::wire::route::Named {
+            operation: stringify!($operation),
+            run: $crate::wire::route::RouteHandler::AtDesk(|gateway, desk, $call| {
+                Box::pin(async move {
+                    let asked = $asked;
+                    let reply = $operation(&gateway, desk, asked).await?;
+                    Ok($crate::wire::answer::IntoAnswer::into_answer(reply, &$call))
+                })
+            }),
+        }
+    };
+}
+pub(crate) use run_at_desk;
 
 pub const fn get(path: &'static str) -> Route {
     Route::of(Method::GET, path)
@@ -178,7 +202,7 @@ impl Route {
             keyed,
             attachment_kind: false,
             waits: false,
-            run: RouteHandler::SignIn,
+            run: RouteHandler::AtDesk(|_, _, _| Box::pin(async { Err(RequestError::NoSuchRoute.into()) })),
         }
     }
 

@@ -1,12 +1,14 @@
 //! Every call of the API, by subject.
 
 use super::{
-    accounting, accounts, inbox, keys, missing_children, oversight, records, retention, route::Route, search, transfers,
+    accounting, accounts, inbox, keys, missing_children, oversight, records, retention, route::Route, search,
+    transfers, waiting,
 };
 
 /// The slices of the route table, each owned by its subject.
 const SUBJECTS: &[&[Route]] = &[
     accounts::ROUTES,
+    waiting::ROUTES,
     records::ROUTES,
     search::ROUTES,
     transfers::ROUTES,

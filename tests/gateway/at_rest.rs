@@ -106,9 +106,9 @@ async fn plant(premises: &Premises, log: &Path) -> crash::Running {
     let operator = crash::operator(premises, &running);
     let city = crash::connect(premises, &operator, "a", CITY_A).await;
     let far = crash::connect(premises, &operator, "far", FAR_CENTER).await;
-    let staff =
-        j!({ "id": "planted", "name": PLANTED[5], "roles": ["caseworker"], "password": "correct horse battery" });
-    assert_eq!(operator_of(premises, "a").post("/v1/staff").json(&staff).send().await.unwrap().status, 201);
+    let staff = j!({ "id": "planted", "name": PLANTED[5], "roles": ["caseworker"] });
+    city.first.both("/v1/staff", &staff).await.unwrap();
+    city.first.seat("planted").await.unwrap();
     let mut planted = family(CITY_A);
     (planted.child, planted.child_kana) = (PLANTED[0].into(), PLANTED[1].into());
     (planted.guardian, planted.address) = (PLANTED[2].into(), PLANTED[3].into());
@@ -160,8 +160,4 @@ fn is_nowhere_in(house: &Path, log: &Path) {
         assert_eq!(holders(house, PLANTED[2]), std::slice::from_ref(&file));
         fs::remove_file(house.join(file)).unwrap();
     }
-}
-
-fn operator_of(premises: &Premises, name: &str) -> tsunagi::client::Client {
-    tsunagi::client::Client::new(premises.config.listen, &premises.credentials(name), Some("admin")).unwrap()
 }

@@ -262,6 +262,11 @@ async fn the_city(site: &Site, running: &crash::Running) -> Party {
         serial: String::new(),
         officer: "o1".into(),
         client: Client::new(site.premises.config.listen, &credentials, Some("o1")).unwrap(),
+        first: Arc::new(site.premises.first_persons(
+            site.premises.config.listen,
+            &Clock::system(),
+            ("a", &OrganizationCode::parse(CITY_A).unwrap()),
+        )),
     }
 }
 
@@ -394,7 +399,9 @@ async fn a_master_key_of_the_stream_stays_until_a_new_base_copy_covers_it() {
     while json(&operator.get("/v1/keys").send().await.unwrap())["rewrap"]["finished_at"].is_null() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    let operators = site.premises.operators(site.premises.config.listen, &Clock::system()).await.unwrap();
     let retired = async || {
+        operators.both("/v1/keys/retirement-requests", &serde_json::Value::Null).await.unwrap();
         let reply = operator.post("/v1/keys/retirements").send().await.unwrap();
         assert_eq!(reply.status, 200, "{}", reply.text());
         let keys = json(&reply);

@@ -27,8 +27,7 @@ use tsunagi::{
 };
 use tsunagi_testkit::{
     people::People,
-    pki::Flaw,
-    world::{OPERATOR_OFFICER, Party, Premises},
+    world::{OPERATOR_OFFICER, OpenedBody, Party, Premises},
 };
 use uuid::Uuid;
 
@@ -197,20 +196,13 @@ pub fn client(premises: &Premises, address: SocketAddr, name: &str, officer: &st
 }
 
 /// Connects an organization through a running gateway.
-pub async fn connect(premises: &Premises, operator: &Client, name: &str, code: &str) -> Party {
+pub async fn connect(premises: &Premises, _operator: &Client, name: &str, code: &str) -> Party {
     let code = OrganizationCode::parse(code).unwrap();
-    let ok = |reply: Reply| assert!(reply.status.is_success(), "{}", reply.text());
-    ok(operator.post("/v1/organizations").json(&j!({ "code": code, "relay_desk": "当直" })).send().await.unwrap());
-    let first = j!({ "organization": code, "id": "admin", "name": "管理者", "roles": ["user_administrator"] });
-    ok(operator.post("/v1/staff").json(&first).send().await.unwrap());
-    let serial = premises.authority.issue_terminal(name, &code, Flaw::None).unwrap();
-    let terminal = j!({ "serial": serial, "organization": code, "kind": "machine", "label": name });
-    ok(operator.post("/v1/terminals").json(&terminal).send().await.unwrap());
-    let administrator = client(premises, premises.config.listen, name, "admin");
-    let staff = j!({ "id": "o1", "name": "職員", "roles": ALL_ROLES });
-    ok(administrator.post("/v1/staff").json(&staff).send().await.unwrap());
+    let operators = premises.operators(premises.config.listen, &Clock::system()).await.unwrap();
+    let OpenedBody { serial, first } = premises.open_body(&operators, (name, &code)).await.unwrap();
+    first.appoint("o1", &ALL_ROLES).await.unwrap();
     let client = client(premises, premises.config.listen, name, "o1");
-    Party { code, name: name.into(), serial, officer: "o1".into(), client }
+    Party { code, name: name.into(), serial, officer: "o1".into(), client, first: Arc::new(first) }
 }
 
 /// Asks until there is an answer: a gateway whose database is away says 503, and the request may come again under its

@@ -17,7 +17,7 @@ use tsunagi::{
     operations::elapse::elapse,
     store::{self, error::StoreError, open::Store},
 };
-use tsunagi_testkit::{people::Family, world::Party};
+use tsunagi_testkit::{people::Family, persons::DeskPerson, world::Party};
 use uuid::Uuid;
 
 use crate::{harness::*, postgres};
@@ -94,9 +94,14 @@ async fn due(party: &Party) -> Vec<Value> {
     json(&reply)["records"].as_array().unwrap().clone()
 }
 
-async fn second_officer(stage: &Stage, party: &Party) -> Party {
-    stage.world.add_staff(party, "o2", &["supervisor"]).await.unwrap();
-    stage.world.add_terminal(&format!("{}-2", party.name), &party.code, "o2").await.unwrap()
+/// Two persons stand for a list; returns it as it is then.
+async fn approve(two: &[DeskPerson; 2], list: &str) -> Value {
+    let path = format!("/v1/disposals/{list}/approval");
+    let first = two[0].post(&path, &Value::Null).await.unwrap();
+    assert_eq!((first.status.as_u16(), &json(&first)["state"]), (200, &j!("asked")), "{}", first.text());
+    let approved = two[1].post(&path, &Value::Null).await.unwrap();
+    assert_eq!(approved.status, 200, "{}", approved.text());
+    json(&approved)
 }
 
 /// Asks and approves; returns the list as it is then.
@@ -104,10 +109,7 @@ async fn dispose(stage: &Stage, party: &Party, records: &[&str]) -> Value {
     let asked = ask(party, records).await;
     assert_eq!(asked.status, 201, "{}", asked.text());
     let list = json(&asked)["disposal"].as_str().unwrap().to_owned();
-    let second = second_officer(stage, party).await;
-    let approved = second.client.post(&format!("/v1/disposals/{list}/approval")).send().await.unwrap();
-    assert_eq!(approved.status, 200, "{}", approved.text());
-    json(&approved)
+    approve(&two_supervisors(stage, party).await, &list).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,7 +136,10 @@ async fn two_officers_dispose_of_a_record_and_no_backup_opens_it() {
     let list = json(&asked)["disposal"].as_str().unwrap().to_owned();
     assert_refused(&ask(&city, &[&goes]).await, 409, "disposal_not_due");
     let approval = format!("/v1/disposals/{list}/approval");
-    assert_refused(&city.client.post(&approval).send().await.unwrap(), 409, "disposal_needs_two");
+    assert_refused(&city.client.post(&approval).send().await.unwrap(), 403, "sharp_act_needs_person");
+    let two = two_supervisors(&stage, &city).await;
+    assert_eq!(json(&two[0].post(&approval, &Value::Null).await.unwrap())["state"], "asked");
+    assert_refused(&two[0].post(&approval, &Value::Null).await.unwrap(), 409, "not_two_persons");
     assert_eq!(view(&city, &goes).await.status, 200);
 
     let backup = back_up(&stage, "backup.db").await;
@@ -145,11 +150,10 @@ async fn two_officers_dispose_of_a_record_and_no_backup_opens_it() {
     let snapshot = config.snapshot_file().unwrap();
     fs::write(&snapshot, "what an older stop left").unwrap();
 
-    let second = second_officer(&stage, &city).await;
-    let approved = second.client.post(&approval).send().await.unwrap();
+    let approved = two[1].post(&approval, &Value::Null).await.unwrap();
     assert_eq!(approved.status, 200, "{}", approved.text());
-    assert_eq!((&json(&approved)["state"], &json(&approved)["decided_by"]), (&j!("destroyed"), &j!("o2")));
-    assert_refused(&second.client.post(&approval).send().await.unwrap(), 409, "disposal_state");
+    assert_eq!((&json(&approved)["state"], &json(&approved)["decided_by"]), (&j!("destroyed"), &j!("sup2")));
+    assert_refused(&two[1].post(&approval, &Value::Null).await.unwrap(), 409, "sharp_act_decided");
 
     // It is gone: for its owner, for a search, from the database, and the snapshot with it.
     assert_refused(&view(&city, &goes).await, 404, "record_not_available");
@@ -244,11 +248,12 @@ async fn only_what_is_closed_and_kept_long_enough_is_due() {
     // What was asked for is decided on by what holds at the approval.
     let list = json(&ask(&city, &[&recent]).await)["disposal"].as_str().unwrap().to_owned();
     assert_eq!(set(20).send().await.unwrap().status, 200);
-    let second = second_officer(&stage, &city).await;
-    let approval = second.client.post(&format!("/v1/disposals/{list}/approval")).send().await.unwrap();
-    assert_refused(&approval, 409, "disposal_not_due");
+    let two = two_supervisors(&stage, &city).await;
+    let approval = format!("/v1/disposals/{list}/approval");
+    assert_eq!(two[0].post(&approval, &Value::Null).await.unwrap().status, 200);
+    assert_refused(&two[1].post(&approval, &Value::Null).await.unwrap(), 409, "disposal_not_due");
     assert_eq!(view(&city, &recent).await.status, 200);
-    let withdrawn = second.client.post(&format!("/v1/disposals/{list}/withdrawal")).send().await.unwrap();
+    let withdrawn = city.client.post(&format!("/v1/disposals/{list}/withdrawal")).send().await.unwrap();
     assert_eq!(json(&withdrawn)["state"], "withdrawn");
     let lists = json(&city.client.get("/v1/disposals").send().await.unwrap());
     assert_eq!(lists["disposals"][0]["records"], j!([recent]));

@@ -139,8 +139,7 @@ async fn it_does_not_hold_up_setting_a_shield_and_the_holder_reads_again() {
     let city = office(&stage).await;
     let outside = stage.party("outside", FAR_CITY).await;
     let record = register(&city, &family(CITY_A)).await;
-    let (w1, w2, s1) =
-        (as_officer(&stage, &city, "w1"), as_officer(&stage, &city, "w2"), as_officer(&stage, &city, "s1"));
+    let (w1, w2) = (as_officer(&stage, &city, "w1"), as_officer(&stage, &city, "w2"));
     take(&w1, &record).await;
     assert_eq!(children(&search(&outside, j!({ "child_name": "髙橋花子" })).await).len(), 1);
     assert_eq!(json(&set_shield(&w2, &record).await)["version"], 2);
@@ -152,11 +151,11 @@ async fn it_does_not_hold_up_setting_a_shield_and_the_holder_reads_again() {
     assert_refused(&update(&w1, &record, 2).await, 409, "shield_needs_two");
     // Lifting one waits.
     let path = format!("/v1/records/{record}/shield");
-    assert_eq!(city.client.post(&format!("{path}/lift-requests")).send().await.unwrap().status, 200);
-    let lift = format!("{path}/lift-approvals");
-    assert_refused(&s1.post(&lift).send().await.unwrap(), 423, "record_locked");
+    let two = two_supervisors(&stage, &city).await;
+    let ask = format!("{path}/lift-requests");
+    assert_refused(&by_two(&two, &ask, &serde_json::Value::Null).await, 423, "record_locked");
     release(&w1, &record).await;
-    assert_eq!(s1.post(&lift).send().await.unwrap().status, 200);
+    assert_eq!(by_two(&two, &ask, &serde_json::Value::Null).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,7 +192,7 @@ async fn a_supervisor_takes_it_over_with_a_reason_and_the_organization_is_told()
 async fn it_belongs_to_an_officer_at_a_terminal() {
     let stage = Stage::new().await;
     let city = office(&stage).await;
-    let other = stage.world.add_terminal("city-2", &city.code, "o1").await.unwrap();
+    let other = stage.world.add_terminal("city-2", &city, "o1").await.unwrap();
     let record = register(&city, &family(CITY_A)).await;
     take(&city.client, &record).await;
     // The case system names the same officer: what it sends would overwrite what is being typed.

@@ -14,7 +14,6 @@ mod trust;
 
 use std::{fs, net::SocketAddr, path::Path};
 
-use serde_json::json as j;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tsunagi::{
     client::{Client, Reply},
@@ -23,13 +22,10 @@ use tsunagi::{
     gateway::Gateway,
     store,
 };
-use tsunagi_testkit::{
-    pki::Flaw,
-    world::{Party, Premises},
-};
+use tsunagi_testkit::world::{Party, Premises};
 use uuid::Uuid;
 
-use crate::{crash, harness::*};
+use crate::harness::*;
 
 /// Registers under a key; returns whatever the gateway says.
 async fn register_as(client: &Client, key: &str) -> Reply {
@@ -113,18 +109,13 @@ async fn until_shown(party: &Party, record: &str) -> usize {
 }
 
 /// Registers the terminal `desk` and signs the officer `d1` in at it; returns the session's token.
-async fn at_a_desk(premises: &Premises, operator: &Client, city: &Party) -> String {
-    let staff = j!({ "id": "d1", "name": "執務 担当", "roles": ["caseworker"], "password": "correct horse battery" });
-    let administrator = crash::client(premises, premises.config.listen, &city.name, "admin");
-    assert_eq!(administrator.post("/v1/staff").json(&staff).send().await.unwrap().status, 201);
-    let serial = premises.authority.issue_terminal("desk", &city.code, Flaw::None).unwrap();
-    let terminal = j!({ "serial": serial, "organization": city.code, "kind": "desk", "label": "窓口" });
-    assert_eq!(operator.post("/v1/terminals").json(&terminal).send().await.unwrap().status, 201);
-    let desk = Client::new(premises.config.listen, &premises.credentials("desk"), None).unwrap();
-    let sign_in = j!({ "officer": "d1", "password": "correct horse battery" });
-    let signed = desk.post("/v1/sessions").json(&sign_in).send().await.unwrap();
-    assert_eq!(signed.status, 201, "{}", signed.text());
-    json(&signed)["token"].as_str().unwrap().to_owned()
+async fn at_a_desk(premises: &Premises, city: &Party) -> String {
+    let clock = Clock::system();
+    let operators = premises.operators(premises.config.listen, &clock).await.unwrap();
+    premises.register_terminal(&operators, ("desk", &city.code, "desk")).await.unwrap();
+    city.first.appoint("d1", &["caseworker"]).await.unwrap();
+    let desk = premises.desk(premises.config.listen, &clock, "desk");
+    city.first.seat("d1").await.unwrap().at(desk).sign_in_anew().await.unwrap()
 }
 
 /// Every test below a directory, as `module::name`.

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tsunagi::{client::Reply, clock::Clock};
+use tsunagi::{client::Reply, clock::Clock, domain::organization::OrganizationCode};
 use tsunagi_testkit::{
     people::{Family, People},
+    persons::DeskPerson,
     world::{Party, Premises, World},
 };
 
@@ -17,12 +18,13 @@ pub const CENTER_B: &str = "172014-01";
 pub const FAR_CENTER: &str = "010006-01";
 pub const FAR_CITY: &str = "012025";
 
-pub const ALL_ROLES: [&str; 5] = ["viewer", "caseworker", "supervisor", "auditor", "user_administrator"];
+pub const ALL_ROLES: [&str; 6] =
+    ["viewer", "caseworker", "supervisor", "auditor", "user_administrator", "credential_manager"];
 
 /// Limits that no test meets by accident. A test may add keys of `[limits]`.
 pub const GENEROUS: &str = "[search]\nofficer_per_hour = 1000000\nofficer_burst = 1000000\n\
 organization_per_hour = 1000000\norganization_burst = 1000000\n[limits]\nterminal_per_second = 100000\n\
-terminal_burst = 100000\nofficer_per_second = 100000\nofficer_burst = 100000\n";
+terminal_burst = 100000\nofficer_per_second = 100000\nofficer_burst = 100000\nsign_ins_per_hour = 100000\n";
 
 /// The same with more keys of `[search]`.
 pub fn generous_with_search(keys: &str) -> String {
@@ -53,6 +55,19 @@ impl Stage {
     pub async fn party(&self, name: &str, code: &str) -> Party {
         self.world.connect(name, code, "o1", &ALL_ROLES).await.unwrap()
     }
+}
+
+/// Two supervisors at a party's desk, who count as two.
+pub async fn two_supervisors(stage: &Stage, party: &Party) -> [DeskPerson; 2] {
+    let seat = async |officer| stage.world.seat_new(party, officer, &["supervisor"]).await.unwrap();
+    [seat("sup1").await, seat("sup2").await]
+}
+
+/// One asks for a sharp act, and both stand for it then.
+pub async fn by_two(two: &[DeskPerson; 2], path: &str, message: &Value) -> Reply {
+    let asked = two[0].post(path, message).await.unwrap();
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    two[1].confirm(json(&asked)["waiting_act"].as_str().unwrap()).await.unwrap()
 }
 
 /// A family of which every test knows the names.
@@ -87,12 +102,23 @@ pub fn assert_refused(reply: &Reply, status: u16, code: &str) {
     assert_eq!(reply.header("content-type"), Some("application/problem+json"));
 }
 
-/// The messages in a party's inbox, but for the one that its own terminal was registered.
+/// What a body is told while it is opened and its staff are appointed.
+const ADMINISTRATION: [&str; 7] = [
+    "terminal_registered",
+    "terminal_revoked",
+    "organization_connected",
+    "body_opened",
+    "credential_issued",
+    "sharp_act_asked",
+    "sharp_act_done",
+];
+
+/// The messages in a party's inbox, but for those about its own people and terminals.
 pub async fn inbox(party: &Party) -> Vec<Value> {
     let reply = party.client.get("/v1/inbox").send().await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
     let messages = json(&reply)["messages"].as_array().unwrap().clone();
-    messages.into_iter().filter(|message| message["kind"] != "terminal_registered").collect()
+    messages.into_iter().filter(|message| !ADMINISTRATION.contains(&message["kind"].as_str().unwrap())).collect()
 }
 
 /// The kinds of the messages in a party's inbox, in order.
@@ -100,8 +126,15 @@ pub async fn inbox_kinds(party: &Party) -> Vec<String> {
     inbox(party).await.iter().map(|message| message["kind"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Entries about a party's records, newest first.
+/// Entries about a party's records, newest first, and not about the body itself.
 pub async fn disclosures(party: &Party) -> Vec<Value> {
+    let acts = ["organization_connect", "terminal_", "body_", "credential_", "session_", "staff_", "sharp_act_"];
+    let is_about_people = |entry: &Value| acts.iter().any(|act| entry["act"].as_str().unwrap().starts_with(act));
+    about_body(party).await.into_iter().filter(|entry| !is_about_people(entry)).collect()
+}
+
+/// Entries about a party and its records, newest first.
+pub async fn about_body(party: &Party) -> Vec<Value> {
     let reply = party.client.get("/v1/disclosures").send().await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
     json(&reply)["disclosures"].as_array().unwrap().iter().map(|line| line["entry"].clone()).collect()
@@ -119,7 +152,8 @@ pub fn children(reply: &Reply) -> Vec<Value> {
     json(reply)["children"].as_array().unwrap().clone()
 }
 
-/// Views a record for running casework.
+/// Views a record for what a body of its kind looks for.
 pub async fn view(party: &Party, record: &str) -> Reply {
-    party.client.get(&format!("/v1/records/{record}")).purpose("casework").send().await.unwrap()
+    let purpose = if party.code == OrganizationCode::ministry() { "serious_case_review" } else { "casework" };
+    party.client.get(&format!("/v1/records/{record}")).purpose(purpose).send().await.unwrap()
 }

@@ -76,7 +76,7 @@ async fn every_history_is_linearizable() {
     let histories = std::env::var("HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(HISTORIES);
     let stage = Stage::new().await;
     clients::connect(&stage).await;
-    let desks = clients::desks(&stage, stage.world.address);
+    let desks = clients::desks(&stage, stage.world.address).await;
     let mut done = BTreeMap::new();
     for seed in 0..histories {
         let history = clients::play(&desks, seed).await;
@@ -98,7 +98,7 @@ async fn a_stale_index_is_caught() {
     let stage = Stage::new().await;
     clients::connect(&stage).await;
     let stale = left_behind(&stage).await;
-    let desks = clients::desks(&stage, stale.address);
+    let desks = clients::desks(&stage, stale.address).await;
     let mut caught = 0;
     for seed in 0..3 {
         caught += usize::from(clients::play(&desks, seed).await.verdict().is_err());
@@ -123,7 +123,7 @@ async fn left_behind(stage: &Stage) -> Server {
 async fn an_answer_from_before_an_acknowledged_change_is_caught() {
     let stage = Stage::new().await;
     clients::connect(&stage).await;
-    let desks = clients::desks(&stage, stage.world.address);
+    let desks = clients::desks(&stage, stage.world.address).await;
     let desk = |body: Body| desks.iter().find(|desk| desk.body == body).unwrap();
     let (since, guardian, birth_date) = (Instant::now(), Name(0), "2018-04-01");
     let search = Act::Search(Query { name: Asked::Guardian(guardian), birth_date: None });

@@ -14,17 +14,20 @@ use tsunagi::{
     identity::{
         certificate::{ORGANIZATION_URI, TerminalCertificate},
         directory::{OfficerClaim, TerminalKind},
+        session::token_digest,
         verifier::TerminalVerifier,
     },
     journal::journal::Effect,
-    ledger::entry::{Act, Entry, Outcome},
-    operations::accounts::terminals::{NewTerminal, RegisterTerminal, register_terminal},
+    ledger::entry::{Act, Entry},
+    operations::{
+        accounts::terminals::NewTerminal,
+        waiting::ask::{RegisterTerminal, register_terminal},
+    },
     server::tls::provider,
-    store,
 };
 use tsunagi_testkit::{
     pki::{Authority, Flaw},
-    world::{OPERATOR_OFFICER, Party},
+    world::Party,
 };
 
 use crate::harness::*;
@@ -136,28 +139,22 @@ async fn a_machine_names_its_officer_and_a_desk_signs_in() {
     let unknown = city.client.get("/v1/session").header("tsunagi-officer", "nobody").send().await.unwrap();
     assert_refused(&unknown, 401, "officer_not_active");
 
-    let staff = j!({ "id": "d1", "name": "執務 担当", "roles": ["caseworker"], "password": "correct horse battery" });
-    assert_eq!(city.client.post("/v1/staff").json(&staff).send().await.unwrap().status, 201);
-    let short = j!({ "id": "d2", "name": "執務 担当", "roles": ["viewer"], "password": "short" });
-    assert_refused(&city.client.post("/v1/staff").json(&short).send().await.unwrap(), 422, "field_refused");
-    let serial = stage.world.premises.authority.issue_terminal("desk", &city.code, Flaw::None).unwrap();
-    let terminal = j!({ "serial": serial, "organization": CITY_A, "kind": "desk", "label": "窓口" });
-    assert_eq!(stage.world.operator.post("/v1/terminals").json(&terminal).send().await.unwrap().status, 201);
-    let desk = Client::new(stage.world.address, &stage.world.premises.credentials("desk"), None).unwrap();
+    let person = stage.world.seat_new(&city, "d1", &["caseworker"]).await.unwrap();
+    let desk = Client::new(stage.world.address, &stage.world.premises.credentials("city-desk"), None).unwrap();
     assert_refused(&session(&desk).await, 401, "officer_missing");
     let named = desk.get("/v1/session").header("tsunagi-officer", "d1").send().await.unwrap();
     assert_refused(&named, 401, "officer_missing");
     let sign_in =
         |password: &str| desk.post("/v1/sessions").json(&j!({ "officer": "d1", "password": password })).send();
     assert_refused(&sign_in("wrong password!").await.unwrap(), 401, "officer_not_active");
-    let signed = sign_in("correct horse battery").await.unwrap();
-    assert_eq!(signed.status, 201, "{}", signed.text());
-    let token = json(&signed)["token"].as_str().unwrap().to_owned();
+    assert_refused(&sign_in(&person.password).await.unwrap(), 401, "second_factor_missing");
+    let token = person.sign_in_anew().await.unwrap();
     let from_machine =
         city.client.get("/v1/session").header("authorization", &format!("Bearer {token}")).send().await.unwrap();
     assert_refused(&from_machine, 401, "officer_missing");
-    let signed_in =
-        Client::new(stage.world.address, &stage.world.premises.credentials("desk"), None).unwrap().with_token(token);
+    let signed_in = Client::new(stage.world.address, &stage.world.premises.credentials("city-desk"), None)
+        .unwrap()
+        .with_token(token);
     assert_eq!(json(&signed_in.get("/v1/session").send().await.unwrap())["officer"], "d1");
     assert_eq!(signed_in.request(axum::http::Method::DELETE, "/v1/sessions").send().await.unwrap().status, 200);
     assert_refused(&signed_in.get("/v1/session").send().await.unwrap(), 401, "session_invalid");
@@ -171,11 +168,18 @@ async fn of_two_registrations_in_one_transaction_one_is_refused() {
     let gateway = stage.world.gateway().unwrap();
     let operator = TerminalCertificate {
         organization: OrganizationCode::operator(),
-        serial: gateway.directory().terminals_of(Some(&OrganizationCode::operator()))[0].serial.clone(),
+        serial: gateway
+            .directory()
+            .terminals_of(Some(&OrganizationCode::operator()))
+            .into_iter()
+            .find(|terminal| terminal.kind == TerminalKind::Desk)
+            .unwrap()
+            .serial,
         not_after: gateway.clock.now().plus(time::Duration::days(1)),
     };
+    let token = stage.world.operators().await.unwrap().administrator.sign_in_anew().await.unwrap();
     let caller = || {
-        let officer = OfficerClaim::Named(OPERATOR_OFFICER);
+        let officer = OfficerClaim::Session(token_digest(&token));
         let (now, request) = (gateway.clock.now(), gateway.clock.new_id());
         gateway.directory().recognize(&operator, &officer, now, request).unwrap()
     };
@@ -205,7 +209,7 @@ async fn of_two_registrations_in_one_transaction_one_is_refused() {
     assert!(held.is_ok() && first.is_ok());
     assert!(matches!(second, Err(Error::Exists("terminal"))));
     assert_eq!(gateway.directory().terminal("abc123").unwrap().organization, a.code);
-    assert_eq!((terminals_told(&a).await, terminals_told(&b).await), (2, 1), "each is told of its own terminals");
+    assert_eq!((terminals_told(&a).await, terminals_told(&b).await), (3, 2), "each is told of its own terminals");
 }
 
 async fn terminals_told(party: &Party) -> usize {
@@ -381,30 +385,4 @@ async fn a_refusal_is_not_put_off_by_what_others_change() {
         }
     };
     tokio::join!(changes, refusals);
-}
-
-/// The operator appoints the first administrator of a body and nobody more, also where two of them are sent at once.
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_first_administrators_one_is_appointed() {
-    let stage = Stage::new().await;
-    let operator = &stage.world.operator;
-    let connect = j!({ "code": CITY_B, "relay_desk": "当直" });
-    assert_eq!(operator.post("/v1/organizations").json(&connect).send().await.unwrap().status, 200);
-    let appoint = async |id: &str| {
-        let staff = j!({ "organization": CITY_B, "id": id, "name": "管理者", "roles": ["user_administrator"] });
-        operator.post("/v1/staff").json(&staff).send().await.unwrap().status.as_u16()
-    };
-    let (one, two, three) = tokio::join!(appoint("a1"), appoint("a2"), appoint("a3"));
-    let mut answers = [one, two, three];
-    answers.sort_unstable();
-    assert_eq!(answers, [201, 403, 403]);
-    // Who tried is in the ledger.
-    let gateway = stage.world.gateway().unwrap();
-    let mut tx = gateway.store.read().await.unwrap();
-    let entries = store::ledger::entries_from(&mut tx, "node-1", 0, 1_000).await.unwrap();
-    let refused = entries
-        .iter()
-        .map(|entry| serde_json::from_slice::<Entry>(&entry.body).unwrap())
-        .filter(|entry| entry.act == Act::StaffRegister && entry.outcome == Outcome::Refused);
-    assert_eq!(refused.count(), 2);
 }

@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use rcgen::{
     CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
@@ -23,7 +23,8 @@ use tsunagi::{
     client::{Client, Reply, RequestBuilder},
     clock::{Clock, utc_now},
     config::Config,
-    identity::certificate::ORGANIZATION_URI,
+    domain::{organization::OrganizationCode, two_persons::StaffId},
+    identity::{certificate::ORGANIZATION_URI, second_factor::code_at},
     operations::elapse::elapse,
 };
 use tsunagi_testkit::{
@@ -256,14 +257,27 @@ impl Opened {
         let desk = Client::new(self.world.address, &self.world.premises.credentials("desk"), None).unwrap();
         let signed = desk.post("/v1/sessions").json(&self.contents["desk"]["sign_in"]).send().await.unwrap();
         assert_eq!(signed.status, 201, "{}", signed.text());
-        let lift = format!("/v1/records/{}/shield/lift-approvals", self.record("lift_asked"));
-        done(self.client("city-2", "o2").post(&lift)).await;
-        let found = done(
-            other
-                .post("/v1/searches")
-                .json(&j!({ "purpose": "new_report", "case_reference": "R8-1", "child_name": "エンドウタクミ" })),
-        );
-        assert_eq!(found.await["children"][0]["record"], self.record("lift_asked"));
+        // It does no sharp act, until the second factor is enrolled; and it opens nothing without it after that.
+        assert_eq!(json(&signed)["assurance"], "password");
+        let desk = desk.with_token(text(&json(&signed)["token"]).to_owned());
+        let ticket = json(&desk.post("/v1/second-factor/tickets").send().await.unwrap());
+        let secret = BASE32_NOPAD.decode(text(&ticket["secret"]).as_bytes()).unwrap();
+        let person = StaffId {
+            organization: OrganizationCode::parse(CITY_A).unwrap(),
+            officer: text(&self.contents["desk"]["sign_in"]["officer"]).to_owned(),
+        };
+        let code = code_at(&secret, &person, self.world.clock.now()).unwrap();
+        let shown = j!({ "ticket": ticket["ticket"], "second_factor": code });
+        let enrolled = json(&desk.post("/v1/second-factor").json(&shown).send().await.unwrap());
+        assert_eq!(enrolled["recovery_codes"].as_array().map(Vec::len), Some(8), "{enrolled}");
+        assert_eq!(done(desk.get("/v1/session")).await["assurance"], "two_factors");
+        let again = Client::new(self.world.address, &self.world.premises.credentials("desk"), None).unwrap();
+        let again = again.post("/v1/sessions").json(&self.contents["desk"]["sign_in"]).send().await.unwrap();
+        assert_refused(&again, 401, "second_factor_missing");
+        // What one machine asked of another waits for persons now.
+        let lift = format!("/v1/records/{}/shield/lift-requests", self.record("lift_asked"));
+        let asked = self.client("city-2", "o2").post(&lift).send().await.unwrap();
+        assert_eq!((asked.status.as_u16(), &json(&asked)["state"]), (202, &j!("waiting")), "{}", asked.text());
     }
 
     /// A month later the transfers that nobody went on with have expired.

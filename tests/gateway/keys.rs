@@ -153,9 +153,13 @@ async fn keys_rotate_under_load_and_everything_opens_afterwards() {
 
     // Then the older master keys go.
     assert_eq!(keys(operator).await["masters"], j!([1, 2, 3]));
+    assert_refused(&operator.post("/v1/keys/retirements").send().await.unwrap(), 409, "retirement_not_approved");
+    let operators = stage.world.operators().await.unwrap();
+    operators.both("/v1/keys/retirement-requests", &Value::Null).await.unwrap();
     let retired = operator.post("/v1/keys/retirements").send().await.unwrap();
     assert_eq!(retired.status, 200, "{}", retired.text());
     assert_eq!(json(&retired)["masters"], j!([3]));
+    assert_refused(&operator.post("/v1/keys/retirements").send().await.unwrap(), 409, "retirement_not_approved");
 
     // The acts are in the ledger.
     let gateway = stage.world.gateway().unwrap();
@@ -330,6 +334,8 @@ async fn a_master_key_in_a_token_never_leaves_it_and_its_absence_stops_nothing_t
     let record = register(&city, &family(CITY_A)).await;
     begin(&operator).await;
     keys_until(&operator, is_finished).await;
+    let operators = premises.operators(premises.config.listen, &Clock::system()).await.unwrap();
+    operators.both("/v1/keys/retirement-requests", &Value::Null).await.unwrap();
     let retired = operator.post("/v1/keys/retirements").send().await.unwrap();
     assert_eq!(json(&retired)["masters"], j!([2]), "{}", retired.text());
     assert_eq!(masters(), 0, "no master key is in the file any more");
@@ -373,6 +379,7 @@ async fn a_master_key_in_a_token_never_leaves_it_and_its_absence_stops_nothing_t
     for record in [&record, &other] {
         assert_eq!(view(&city, record).await.status, 200);
     }
+    operators.both("/v1/keys/retirement-requests", &Value::Null).await.unwrap();
     let retired = operator.post("/v1/keys/retirements").send().await.unwrap();
     assert_eq!(json(&retired)["masters"], j!([3]), "{}", retired.text());
     running.end().await;

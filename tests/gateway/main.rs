@@ -26,6 +26,7 @@ mod national_format;
 mod nodes;
 mod openapi;
 mod oversight;
+mod persons;
 mod postgres;
 mod postgres_schema;
 mod programs;

@@ -224,7 +224,7 @@ async fn a_pattern_of_searches_reaches_the_auditor_and_the_owner() {
         stage.world.clock.advance(time::Duration::hours(2));
     }
     stage.world.add_staff(&far, "o2", &["caseworker"]).await.unwrap();
-    let colleague = stage.world.add_terminal("far-2", &far.code, "o2").await.unwrap();
+    let colleague = stage.world.add_terminal("far-2", &far, "o2").await.unwrap();
     assert!(inbox_kinds(&colleague).await.is_empty(), "what the watch noticed is for the auditor");
     let message = inbox(&city).await.into_iter().find(|message| message["kind"] == "search_repeated").unwrap();
     assert_eq!((&message["record"], &message["from_officer"]), (&j!(record), &j!("o1")));

@@ -1,6 +1,7 @@
 //! Shielded records: address and affiliation leave to nobody, and the owner's name is itself a location.
 
-use serde_json::json as j;
+use serde_json::{Value, json as j};
+use tsunagi_testkit::{people::Family, persons::DeskPerson};
 
 use crate::harness::*;
 
@@ -40,17 +41,18 @@ async fn a_shield_takes_effect_at_once_and_is_lifted_by_two_persons() {
     // An update cannot lift it, nor one person alone.
     let without = city.client.put(&path).if_match(2).xml(family(CITY_A).to_xml()).send().await.unwrap();
     assert_refused(&without, 409, "shield_needs_two");
-    let approve = |client| {
-        let path = format!("{path}/shield/lift-approvals");
-        async move { tsunagi::client::Client::post(client, &path).send().await.unwrap() }
-    };
-    assert_refused(&approve(&city.client).await, 409, "shield_lift_not_asked");
+    let two = two_supervisors(&stage, &city).await;
+    let lift = format!("{path}/shield/lift-approvals");
+    let approve = async |person: &DeskPerson| person.post(&lift, &Value::Null).await.unwrap();
+    assert_refused(&approve(&two[0]).await, 409, "shield_lift_not_asked");
+    // A machine asks, and stands for nothing.
     let asked = city.client.post(&format!("{path}/shield/lift-requests")).send().await.unwrap();
-    assert_eq!(asked.status, 200, "{}", asked.text());
-    assert_refused(&approve(&city.client).await, 409, "shield_needs_two");
-    stage.world.add_staff(&city, "o2", &["supervisor"]).await.unwrap();
-    let second = stage.world.add_terminal("city-2", &city.code, "o2").await.unwrap();
-    let lifted = approve(&second.client).await;
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    assert_refused(&city.client.post(&lift).send().await.unwrap(), 403, "sharp_act_needs_person");
+    assert_eq!(approve(&two[0]).await.status, 202);
+    assert_refused(&approve(&two[0]).await, 409, "not_two_persons");
+    assert!(children(&search(&other, j!({ "child_name": "高橋" })).await).is_empty());
+    let lifted = approve(&two[1]).await;
     assert_eq!(lifted.status, 200, "{}", lifted.text());
     assert_eq!(children(&search(&other, j!({ "child_name": "高橋" })).await).len(), 1);
 }
@@ -60,11 +62,27 @@ async fn bodies_that_the_owner_names_see_the_address() {
     let stage = Stage::new().await;
     let (city, center) = (stage.party("city", CITY_A).await, stage.party("center", CENTER_A).await);
     let record = register(&city, &family(CITY_A)).await;
-    let shield = j!({ "kind": "1", "since": "R8.4.1", "named": [CENTER_A] });
-    let set = city.client.put(&format!("/v1/records/{record}/shield")).json(&shield).send().await.unwrap();
-    assert_eq!(set.status, 200, "{}", set.text());
+    let path = format!("/v1/records/{record}/shield");
+    let shield = |named: Value| j!({ "kind": "1", "since": "R8.4.1", "named": named, "note": "架空" });
+    let set = async |named| city.client.put(&path).json(&shield(named)).send().await.unwrap();
+    // One machine shields at once, and names nobody: neither so, nor by an update, nor by registering.
+    assert_refused(&set(j!([CENTER_A])).await, 409, "naming_needs_two");
+    assert_eq!(set(j!([])).await.status, 200);
+    let named = Family { shield_since: Some("R8.4.1".into()), ..family(CITY_A) }.to_xml();
+    let named = named.replace("</since></shield>", &format!("</since><named>{CENTER_A}</named></shield>"));
+    let update = city.client.put(&format!("/v1/records/{record}")).if_match(2).xml(named.clone()).send().await.unwrap();
+    assert_refused(&update, 409, "naming_needs_two");
+    assert_refused(&city.client.post("/v1/records").xml(named).send().await.unwrap(), 409, "naming_needs_two");
+    assert_eq!(json(&view(&center, &record).await)["items"]["contact"], j!({ "withheld": true }));
+    let two = two_supervisors(&stage, &city).await;
+    let name = format!("{path}/naming-requests");
+    let done = by_two(&two, &name, &j!({ "named": [CENTER_A] })).await;
+    assert_eq!((done.status.as_u16(), &json(&done)["version"]), (200, &j!(3)), "{}", done.text());
     let seen = json(&view(&center, &record).await);
     assert!(seen["items"]["contact"]["shown"]["address"].as_str().unwrap().contains("架空町"));
+    // Taking the name away again is one machine's to do, at once.
+    assert_eq!(set(j!([])).await.status, 200);
+    assert_eq!(json(&view(&center, &record).await)["items"]["contact"], j!({ "withheld": true }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,8 +143,15 @@ async fn breaking_the_glass_needs_a_reason_and_tells_the_owner_at_once() {
     assert_refused(&empty, 422, "field_refused");
     let city_tries = other.client.post(&path).json(&j!({ "reason": "緊急" })).send().await.unwrap();
     assert_refused(&city_tries, 403, "not_allowed");
-    let broken = far.client.post(&path).json(&j!({ "reason": "夜間に負傷した児童を保護した" })).send().await.unwrap();
-    assert_eq!(broken.status, 201, "{}", broken.text());
+    // A machine asks; a person of that center does it.
+    let reason = j!({ "reason": "夜間に負傷した児童を保護した" });
+    let asked = far.client.post(&path).json(&reason).send().await.unwrap();
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    assert_refused(&view(&far, &record).await, 404, "record_not_available");
+    assert!(inbox_kinds(&city).await.is_empty());
+    let night = stage.world.seat(&far, "o1").await.unwrap();
+    let broken = night.confirm(json(&asked)["waiting_act"].as_str().unwrap()).await.unwrap();
+    assert_eq!(broken.status, 200, "{}", broken.text());
     let seen = json(&view(&far, &record).await);
     assert_eq!(seen["relation"], "break_glass");
     assert!(seen["items"]["contact"]["shown"].is_object());

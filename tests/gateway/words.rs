@@ -9,13 +9,15 @@ use tsunagi::{
     domain::{
         missing_notice::NoticeState,
         organization::OrganizationKind,
+        purpose::Purpose,
         retention::RetentionClass,
+        sharp_act::SharpKind,
         transfer::TransferState,
         visibility::{ItemGroup, LegalBasis, Relation},
     },
     identity::{Role, directory::TerminalKind},
     journal::inbox::InboxKind,
-    ledger::entry::{Act, Outcome, Purpose},
+    ledger::entry::{Act, Outcome},
 };
 
 fn words_are_one<T: VariantArray + Copy + Into<&'static str> + Serialize>() {
@@ -47,6 +49,7 @@ fn serde_and_strum_agree() {
     words_are_read::<Relation>();
     words_are_read::<RetentionClass>();
     words_are_read::<Role>();
+    words_are_read::<SharpKind>();
     words_are_read::<TransferState>();
     words_are_one::<Act>();
     words_are_one::<InboxKind>();

@@ -15,11 +15,8 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tsunagi::{client::Client, domain::organization::OrganizationCode};
-use tsunagi_testkit::{
-    pki::Flaw,
-    world::{OPERATOR_OFFICER, Premises},
-};
+use tsunagi::{client::Client, clock::Clock, domain::organization::OrganizationCode};
+use tsunagi_testkit::world::{OpenedBody, Premises};
 
 use crate::{
     SEED, engine,
@@ -148,26 +145,16 @@ async fn is_ready(monitor: SocketAddr) -> bool {
         && answer.starts_with("HTTP/1.0 200")
 }
 
-async fn post(client: &Client, path: &str, body: Value) {
-    let reply = client.post(path).json(&body).send().await.expect("an answer");
-    assert!(reply.status.is_success(), "{}", reply.text());
-}
-
 /// A center with its officers.
 async fn center(server: &Server<'_>) -> Vec<Client> {
-    let operator = server.client("operator", OPERATOR_OFFICER);
-    post(&operator, "/v1/organizations", json!({ "code": CENTER, "relay_desk": "当直" })).await;
-    let first = json!({ "organization": CENTER, "id": "admin", "name": "管理者", "roles": ["user_administrator"] });
-    post(&operator, "/v1/staff", first).await;
+    let premises = &server.premises;
+    let operators = premises.operators(premises.config.listen, &Clock::system()).await.expect("operators");
     let code = OrganizationCode::parse(CENTER).expect("code");
-    let serial = server.premises.authority.issue_terminal("far", &code, Flaw::None).expect("certificate");
-    let terminal = json!({ "serial": serial, "organization": CENTER, "kind": "machine", "label": "far" });
-    post(&operator, "/v1/terminals", terminal).await;
-    let admin = server.client("far", "admin");
+    let OpenedBody { first, .. } = premises.open_body(&operators, ("far", &code)).await.expect("a center");
     let mut officers = Vec::new();
     for number in 0..OFFICERS {
         let id = format!("o{number}");
-        post(&admin, "/v1/staff", json!({ "id": id, "name": "職員 某", "roles": ["caseworker"] })).await;
+        first.appoint(&id, &["caseworker"]).await.expect("an officer");
         officers.push(server.client("far", &id));
     }
     officers

@@ -3,5 +3,6 @@
 
 pub mod demo;
 pub mod people;
+pub mod persons;
 pub mod pki;
 pub mod world;

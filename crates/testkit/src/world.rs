@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::json;
+use tokio::sync::OnceCell;
 use tsunagi::{
     client::{Client, ClientError, Credentials, expect},
     clock::Clock,
@@ -17,11 +18,14 @@ use tsunagi::{
     gateway::Gateway,
     keys::{error::KeyError, keyring::Keyring},
     node::open::OpenError,
-    operations::accounts::bootstrap::bootstrap,
+    operations::accounts::bootstrap::{Bootstrap, bootstrap},
     server::{error::StartError, start::Server},
 };
 
-use crate::pki::{Authority, Flaw, PkiError};
+use crate::{
+    persons::{DeskPerson, DeskPlace, FirstPersons},
+    pki::{Authority, Flaw, PkiError},
+};
 
 /// What went wrong while a world was made, or what a party did not expect.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +57,18 @@ pub struct Premises {
     pub authority: Authority,
 }
 
+/// File of the code with which the operator's first persons enrol.
+const OPERATOR_CODE: &str = "operator-code";
+/// Name of the certificate of the operator's desk.
+pub const OPERATOR_DESK: &str = "operator-desk";
 /// Id of the operator's first administrator.
 pub const OPERATOR_OFFICER: &str = "op1";
 /// Id of each organization's first user administrator.
 pub const ADMINISTRATOR: &str = "admin";
+/// Id of each organization's first credential manager.
+pub const CREDENTIAL_MANAGER: &str = "manager";
+/// Ids of the operator's first persons.
+pub const OPERATORS: [&str; 2] = ["chair1", "chair2"];
 
 impl Premises {
     /// Makes PKI, keyring, configuration and a database that knows the operator alone: a new SQLite file in the
@@ -75,14 +87,87 @@ impl Premises {
         let authority = Authority::create(&certs)?;
         authority.issue_server(&["localhost", "127.0.0.1"])?;
         let serial = authority.issue_terminal("operator", &OrganizationCode::operator(), Flaw::None)?;
+        let desk = authority.issue_terminal(OPERATOR_DESK, &OrganizationCode::operator(), Flaw::None)?;
         Keyring::create(&directory.join("keyring.toml"), None)?;
         let file = directory.join("tsunagi.toml");
         fs::write(&file, config_text(directory, database, listen, monitor, extra))?;
         let config = Config::load(&file, std::iter::empty())?;
         let gateway = Gateway::open(config.clone(), Clock::system()).await?;
-        bootstrap(&gateway, &serial, OPERATOR_OFFICER, "運用 担当").await?;
+        let (officer, name) = (OPERATOR_OFFICER.to_owned(), "運用 担当".to_owned());
+        let operator_code = bootstrap(&gateway, Bootstrap { serial, officer, name, desk: Some(desk) }).await?;
         gateway.store.close().await;
+        fs::write(directory.join(OPERATOR_CODE), operator_code)?;
         Ok(Self { directory: directory.to_owned(), config, authority })
+    }
+
+    /// A desk by the name of its certificate.
+    pub fn desk(&self, address: SocketAddr, clock: &Clock, name: &str) -> DeskPlace {
+        let devices = self.directory.join("devices");
+        DeskPlace { address, credentials: self.credentials(name), clock: clock.clone(), devices }
+    }
+
+    /// The operator's first persons, who enrol at its desk where they have not yet.
+    ///
+    /// # Errors
+    /// They were refused.
+    pub async fn operators(&self, address: SocketAddr, clock: &Clock) -> Result<FirstPersons, WorldError> {
+        let (desk, code) = (self.desk(address, clock, OPERATOR_DESK), OrganizationCode::operator());
+        let file = self.directory.join(OPERATOR_CODE);
+        let Ok(opening) = fs::read_to_string(&file) else { return Ok(FirstPersons::known(&desk, &code, OPERATORS)) };
+        let first = FirstPersons::enrol(&desk, &code, (&opening, OPERATORS)).await?;
+        fs::remove_file(&file)?;
+        Ok(first)
+    }
+
+    /// The first persons of a body that was opened before, by the name of its certificates.
+    pub fn first_persons(
+        &self,
+        address: SocketAddr,
+        clock: &Clock,
+        (name, code): (&str, &OrganizationCode),
+    ) -> FirstPersons {
+        let desk = self.desk(address, clock, &format!("{name}-desk"));
+        FirstPersons::known(&desk, code, [ADMINISTRATOR, CREDENTIAL_MANAGER])
+    }
+
+    /// Opens a body as it is done in life: an operator connects it, registers a desk and a machine, and hands out a code
+    /// with which its first two persons enrol at the desk.
+    ///
+    /// # Errors
+    /// Somebody was refused.
+    pub async fn open_body(
+        &self,
+        operators: &FirstPersons,
+        (name, code): (&str, &OrganizationCode),
+    ) -> Result<OpenedBody, WorldError> {
+        let chair = &operators.administrator;
+        let connected = json!({ "code": code, "relay_desk": format!("{name} 03-0000-0000") });
+        expect(chair.post("/v1/organizations", &connected).await?, 200)?;
+        let desk = format!("{name}-desk");
+        self.register_terminal(operators, (&desk, code, "desk")).await?;
+        let serial = self.register_terminal(operators, (name, code, "machine")).await?;
+        let issued = chair.post(&format!("/v1/organizations/{code}/opening-codes"), &serde_json::Value::Null).await?;
+        let issued: serde_json::Value = expect(issued, 201)?.json()?;
+        let opening = issued.get("code").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let place = self.desk(chair.desk().address, &chair.desk().clock, &desk);
+        let first = FirstPersons::enrol(&place, code, (opening, [ADMINISTRATOR, CREDENTIAL_MANAGER])).await?;
+        Ok(OpenedBody { serial, first })
+    }
+
+    /// Issues a certificate, and has an operator register the terminal that holds it; returns its serial.
+    ///
+    /// # Errors
+    /// The operator was refused.
+    pub async fn register_terminal(
+        &self,
+        operators: &FirstPersons,
+        (name, code, kind): (&str, &OrganizationCode, &str),
+    ) -> Result<String, WorldError> {
+        let serial = self.authority.issue_terminal(name, code, Flaw::None)?;
+        let label = if kind == "machine" { format!("{name} 業務システム") } else { format!("{name} 窓口") };
+        let terminal = json!({ "serial": serial, "organization": code, "kind": kind, "label": label });
+        expect(operators.administrator.post("/v1/terminals", &terminal).await?, 201)?;
+        Ok(serial)
     }
 
     pub fn credentials(&self, name: &str) -> Credentials {
@@ -112,16 +197,24 @@ fn config_text(
     )
 }
 
+/// A body that was opened: the serial of its machine, and its first persons.
+pub struct OpenedBody {
+    pub serial: String,
+    pub first: FirstPersons,
+}
+
 /// A served gateway and its operator.
 pub struct World {
     pub premises: Premises,
     pub server: Option<Server>,
     pub address: SocketAddr,
     pub clock: Clock,
+    /// The operator's machine, which names its officer: it looks, asks, and takes away.
     pub operator: Client,
+    operators: OnceCell<FirstPersons>,
 }
 
-/// Somebody with a certificate and an officer.
+/// A body with a machine that names an officer, and with persons at a desk.
 pub struct Party {
     pub code: OrganizationCode,
     /// Name of its certificate files.
@@ -129,6 +222,8 @@ pub struct Party {
     pub serial: String,
     pub officer: String,
     pub client: Client,
+    /// The two who opened the body; shared by the terminals of one body.
+    pub first: Arc<FirstPersons>,
 }
 
 impl World {
@@ -140,7 +235,15 @@ impl World {
         let server = Server::start(premises.config.clone(), clock.clone()).await?;
         let address = server.address;
         let operator = Client::new(address, &premises.credentials("operator"), Some(OPERATOR_OFFICER))?;
-        Ok(Self { premises, server: Some(server), address, clock, operator })
+        Ok(Self { premises, server: Some(server), address, clock, operator, operators: OnceCell::new() })
+    }
+
+    /// The operator's persons, who enrol when they are first asked for.
+    ///
+    /// # Errors
+    /// They were refused.
+    pub async fn operators(&self) -> Result<&FirstPersons, WorldError> {
+        self.operators.get_or_try_init(|| self.premises.operators(self.address, &self.clock)).await
     }
 
     /// The gateway inside, for looking at what no client can see.
@@ -148,45 +251,63 @@ impl World {
         self.server.as_ref().map(|server| &server.serving.gateway)
     }
 
-    /// Connects an organization with one machine terminal and one officer.
+    /// Opens a body, with one machine and an officer whom it names.
     ///
     /// # Errors
-    /// The operator was refused.
+    /// Somebody was refused.
     pub async fn connect(&self, name: &str, code: &str, officer: &str, roles: &[&str]) -> Result<Party, WorldError> {
         let code = OrganizationCode::parse(code)
             .ok_or_else(|| WorldError::Unexpected(format!("{code} is no organization code")))?;
-        let connected = json!({ "code": code, "relay_desk": format!("{name} 03-0000-0000") });
-        expect(self.operator.post("/v1/organizations").json(&connected).send().await?, 200)?;
-        let first = json!({
-            "organization": code, "id": ADMINISTRATOR, "name": "利用者 管理者", "roles": ["user_administrator"],
-        });
-        expect(self.operator.post("/v1/staff").json(&first).send().await?, 201)?;
-        let party = self.add_terminal(name, &code, officer).await?;
-        self.add_staff(&party, officer, roles).await?;
-        Ok(party)
+        let OpenedBody { serial, first } = self.premises.open_body(self.operators().await?, (name, &code)).await?;
+        first.appoint(officer, roles).await?;
+        let client = Client::new(self.address, &self.premises.credentials(name), Some(officer))?;
+        let (name, officer) = (name.to_owned(), officer.to_owned());
+        Ok(Party { code, name, serial, officer, client, first: Arc::new(first) })
     }
 
-    /// Registers a staff member without a password, as the organization's own administrator.
+    /// Registers a staff member whom a machine names, by the body's first two persons.
     ///
     /// # Errors
-    /// The administrator was refused.
+    /// They were refused.
     pub async fn add_staff(&self, party: &Party, officer: &str, roles: &[&str]) -> Result<(), WorldError> {
-        let administrator = Client::new(self.address, &self.premises.credentials(&party.name), Some(ADMINISTRATOR))?;
-        let staff = json!({ "id": officer, "name": format!("職員 {officer}"), "roles": roles });
-        expect(administrator.post("/v1/staff").json(&staff).send().await?, 201)?;
-        Ok(())
+        party.first.appoint(officer, roles).await
     }
 
-    /// Issues a certificate and registers the terminal that holds it.
+    /// A staff member at the body's desk, with a credential of their own.
+    ///
+    /// # Errors
+    /// Somebody was refused.
+    pub async fn seat(&self, party: &Party, officer: &str) -> Result<DeskPerson, WorldError> {
+        party.first.seat(officer).await
+    }
+
+    /// Registers a staff member and seats them at the body's desk.
+    ///
+    /// # Errors
+    /// Somebody was refused.
+    pub async fn seat_new(&self, party: &Party, officer: &str, roles: &[&str]) -> Result<DeskPerson, WorldError> {
+        party.first.appoint(officer, roles).await?;
+        party.first.seat(officer).await
+    }
+
+    /// Another machine of a body, with its certificate.
     ///
     /// # Errors
     /// The operator was refused.
-    pub async fn add_terminal(&self, name: &str, code: &OrganizationCode, officer: &str) -> Result<Party, WorldError> {
-        let serial = self.premises.authority.issue_terminal(name, code, Flaw::None)?;
-        let terminal = json!({ "serial": serial, "organization": code, "kind": "machine", "label": format!("{name} 業務システム") });
-        expect(self.operator.post("/v1/terminals").json(&terminal).send().await?, 201)?;
+    pub async fn add_terminal(&self, name: &str, party: &Party, officer: &str) -> Result<Party, WorldError> {
+        let serial = self.premises.register_terminal(self.operators().await?, (name, &party.code, "machine")).await?;
         let client = Client::new(self.address, &self.premises.credentials(name), Some(officer))?;
-        Ok(Party { code: code.clone(), name: name.to_owned(), serial, officer: officer.to_owned(), client })
+        let (name, officer) = (name.to_owned(), officer.to_owned());
+        Ok(Party { code: party.code.clone(), name, serial, officer, client, first: party.first.clone() })
+    }
+
+    /// Another desk of a body.
+    ///
+    /// # Errors
+    /// The operator was refused.
+    pub async fn add_desk(&self, name: &str, code: &OrganizationCode) -> Result<DeskPlace, WorldError> {
+        self.premises.register_terminal(self.operators().await?, (name, code, "desk")).await?;
+        Ok(self.premises.desk(self.address, &self.clock, name))
     }
 
     /// Another client of the same terminal and officer, with a connection of its own.

@@ -6,13 +6,14 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
+    clock::Timestamp,
     disclosure::done::{CarriesNoRecordData, Done},
-    domain::organization::OrganizationCode,
+    domain::{organization::OrganizationCode, two_persons::StaffId},
     error::Error,
     gateway::Gateway,
     identity::Caller,
     ledger::entry::{Act, Entry},
-    store::{self, error::StoreError, ledger::StoredEntry},
+    store::{self, error::StoreError, ledger::StoredEntry, tx::Tx},
 };
 
 /// One entry with the names that its ids stand for.
@@ -23,7 +24,7 @@ pub struct Disclosure {
     /// Position in that log, from 0.
     pub position: u64,
     pub organization_name: String,
-    /// Name of the officer, as its organization registered it.
+    /// Name of the officer, as its organization had registered it at that time.
     pub officer_name: String,
     pub entry: Entry,
 }
@@ -74,24 +75,47 @@ pub async fn read_disclosures(
         }
         Accounted::ByUs => store::ledger::entries_by(&mut tx, organization, before, PAGE).await?,
     };
-    drop(tx);
     let full = page.len() == PAGE as usize;
     let next = page.last().filter(|_| full).map(|last| last.id);
-    let disclosures = page.into_iter().map(|stored| disclosure(gateway, stored)).collect::<Result<_, _>>()?;
+    let mut disclosures = Vec::with_capacity(page.len());
+    for stored in page {
+        disclosures.push(disclosure(&mut tx, gateway, stored).await?);
+    }
+    drop(tx);
     let entry = Entry::of(caller, Act::DisclosuresRead, &gateway.clock);
     let receipt = gateway.journal.record(caller.decided_at(), vec![entry.into()], Vec::new()).await?;
     Ok(Done::new(Disclosures { disclosures, next }, &receipt))
 }
 
-fn disclosure(gateway: &Gateway, stored: StoredEntry) -> Result<Disclosure, StoreError> {
+async fn disclosure(tx: &mut Tx, gateway: &Gateway, stored: StoredEntry) -> Result<Disclosure, StoreError> {
     let entry = Entry::from_bytes(&stored.body).ok_or(StoreError::Corrupt("ledger entry"))?;
     let code = OrganizationCode::parse(&entry.organization);
-    let officer = code.as_ref().and_then(|code| gateway.directory().staff(code, &entry.officer));
+    let officer_name = match &code {
+        Some(code) => name_then(tx, gateway, code, &entry).await?,
+        None => String::new(),
+    };
     Ok(Disclosure {
         log: stored.node,
         position: stored.position,
         organization_name: code.map_or_else(|| entry.organization.to_string(), |code| gateway.registry.name(&code)),
-        officer_name: officer.map(|officer| officer.name).unwrap_or_default(),
+        officer_name,
         entry,
     })
+}
+
+/// What an officer was called when it acted.
+async fn name_then(
+    tx: &mut Tx,
+    gateway: &Gateway,
+    code: &OrganizationCode,
+    entry: &Entry,
+) -> Result<String, StoreError> {
+    let Some(staff) = gateway.directory().staff(code, &entry.officer) else { return Ok(String::new()) };
+    let of = StaffId { organization: staff.organization, officer: staff.id };
+    let at = Timestamp::from_rfc3339(&entry.at);
+    let then = match at {
+        Some(at) => store::staff_grants::name_at(tx, &gateway.vault, &of, at).await?,
+        None => None,
+    };
+    Ok(then.unwrap_or(staff.name))
 }

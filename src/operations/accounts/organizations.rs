@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Administered;
+use super::{Administered, told_to_body};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
         idempotency::Idempotency,
         organization::{OrganizationCode, OrganizationKind},
+        sharp_act::SharpOutcome,
         visibility::VisibilitySettings,
     },
     error::{AccountError, Error},
@@ -17,11 +18,17 @@ use crate::{
     identity::{
         Caller,
         directory::{DirectoryChange, Organization},
+        sharp::SharpCaller,
     },
-    journal::{journal::Effect, memory::Change, recent::Scope},
+    journal::{
+        inbox::InboxKind,
+        journal::{Declined, Effect},
+        memory::Change,
+        recent::Scope,
+    },
     ledger::entry::Act,
     operations::{Acting, carry_out, written},
-    store,
+    store::{self, tx::Tx},
 };
 
 /// An organization as the operator connects it, or whom to call from now on.
@@ -34,37 +41,42 @@ pub struct ConnectedOrganization {
     pub relay_desk: String,
 }
 
-/// An organization is to be connected, or changed.
-pub struct ConnectOrganization {
-    pub organization: ConnectedOrganization,
-    pub idempotency: Idempotency,
+/// Holds a connection against the registry.
+///
+/// # Errors
+/// The registry does not know the code; the text is empty or too long.
+pub(crate) fn check_connection(
+    gateway: &Gateway,
+    ConnectedOrganization { code, relay_desk }: &ConnectedOrganization,
+) -> Result<(), Error> {
+    written("relay_desk", relay_desk, 200)?;
+    gateway.registry.body(code).map(|_| ()).ok_or(Error::NotFound("organization"))
 }
 
 /// Connects an organization, or changes whom to call.
 ///
 /// # Errors
-/// The registry does not know the code.
-pub async fn connect_organization(
-    gateway: &Arc<Gateway>,
-    caller: &Caller,
-    ConnectOrganization { organization: ConnectedOrganization { code, relay_desk }, idempotency }: ConnectOrganization,
-) -> Result<Done<Administered>, Error> {
-    written("relay_desk", &relay_desk, 200)?;
-    if gateway.registry.body(&code).is_none() {
-        return Err(Error::NotFound("organization"));
-    }
-    let acting = Acting::new(gateway, caller, Act::OrganizationConnect);
-    let connected = code.clone();
-    change_organization(acting, code, idempotency, move |known| {
+/// The database failed.
+pub(crate) async fn connect(
+    tx: &mut Tx,
+    acting: &Acting,
+    _person: &SharpCaller,
+    (code, relay_desk): (OrganizationCode, String),
+) -> Result<Effect<SharpOutcome>, Declined> {
+    let becoming = |known: Option<Organization>| {
         Some(Organization {
-            code: connected,
+            code: code.clone(),
             active: true,
             relay_desk,
             settings: known.as_ref().map(|o| o.settings.clone()).unwrap_or_default(),
             last_upload_at: known.and_then(|o| o.last_upload_at),
         })
-    })
-    .await
+    };
+    let effect = change_inside(tx, acting, &code, becoming).await?;
+    let told = told_to_body(acting, &code, InboxKind::OrganizationConnected);
+    let outcome =
+        |Administered { id, active }| SharpOutcome { administered: Some((id, active)), ..SharpOutcome::default() };
+    Ok(effect.map(outcome).tell(told))
 }
 
 /// An organization is to be suspended.
@@ -111,7 +123,7 @@ pub async fn change_settings(
     change_organization(acting, caller.organization().clone(), idempotency, change).await
 }
 
-pub(super) fn connected(gateway: &Gateway, code: &str) -> Result<Organization, Error> {
+pub(crate) fn connected(gateway: &Gateway, code: &str) -> Result<Organization, Error> {
     OrganizationCode::parse(code)
         .and_then(|code| gateway.directory().organization(&code))
         .ok_or(Error::NotFound("organization"))
@@ -128,16 +140,29 @@ async fn change_organization(
     let Acting { node, caller, .. } = acting.clone();
     carry_out(&node, &caller, idempotency, move |tx| {
         Box::pin(async move {
-            let known = store::accounts::organization(tx, &code).await?;
-            let organization = becoming(known).ok_or(Error::NotFound("organization"))?;
-            store::accounts::put_organization(tx, &organization, acting.node.clock.now()).await?;
-            let done = Administered { id: code.to_string(), active: organization.active };
-            Ok(Effect::new(done, acting.entry().about(&code))
-                .then(Change::Directory(DirectoryChange::Organization(Box::new(organization))))
-                .then(Change::Visibility(Scope::Organization(code))))
+            let told = match acting.act {
+                Act::OrganizationSuspend => told_to_body(&acting, &code, InboxKind::OrganizationSuspended),
+                _ => None,
+            };
+            Ok(change_inside(tx, &acting, &code, becoming).await?.tell(told))
         })
     })
     .await
+}
+
+async fn change_inside(
+    tx: &mut Tx,
+    acting: &Acting,
+    code: &OrganizationCode,
+    becoming: impl FnOnce(Option<Organization>) -> Option<Organization> + Send,
+) -> Result<Effect<Administered>, Declined> {
+    let known = store::accounts::organization(tx, code).await?;
+    let organization = becoming(known).ok_or(Error::NotFound("organization"))?;
+    store::accounts::put_organization(tx, &organization, acting.node.clock.now()).await?;
+    let done = Administered { id: code.to_string(), active: organization.active };
+    Ok(Effect::new(done, acting.entry().about(code).of_body(code))
+        .then(Change::Directory(DirectoryChange::Organization(Box::new(organization))))
+        .then(Change::Visibility(Scope::Organization(code.clone()))))
 }
 
 /// A connected organization.

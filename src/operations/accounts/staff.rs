@@ -1,89 +1,57 @@
-//! Registers staff, and revokes them.
+//! Staff: by two persons in, by one out.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Administered, administers, organizations::connected};
+use super::{Administered, administers, told_to_body};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
-    domain::{idempotency::Idempotency, organization::OrganizationCode},
-    error::{AccountError, Error, ServiceError},
+    domain::{idempotency::Idempotency, organization::OrganizationCode, sharp_act::SharpOutcome, two_persons::StaffId},
+    error::{AccountError, Error},
     gateway::Gateway,
     identity::{
         Caller, Role,
         directory::{DirectoryChange, StaffMember},
-        session::{SHORTEST_PASSWORD, hash_password},
+        sharp::TwoPersons,
     },
     journal::{
+        inbox::InboxKind,
         journal::{Declined, Effect},
         memory::Change,
         recent::Scope,
     },
     ledger::entry::Act,
-    operations::{Acting, carry_out, hashing, written},
-    store,
+    operations::{Acting, carry_out, written},
+    planted::Planted,
+    store::{self, staff_grants::StaffGrant, tx::Tx},
 };
 
-/// A staff member as it is from now on: name, roles, password.
+/// A staff member as it is to be: name and roles. Nobody else sets what a person signs in with.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = RegisterStaff)]
+#[schema(as = RequestStaff)]
 pub struct NewStaff {
-    /// Left out: the caller's own. The operator alone names another, for its first administrator.
-    #[serde(default)]
-    pub organization: Option<OrganizationCode>,
-    /// Id within the organization: 1 to 40 letters, digits, `-` or `_`.
+    /// Id within the organization: 1 to 40 letters, digits, `-` or `_`. Never given twice.
     pub id: String,
     pub name: String,
     pub roles: Vec<Role>,
-    /// For desks: at least 12 characters.
-    #[serde(default)]
-    pub password: Option<String>,
 }
 
-/// A staff member is to be registered, or changed.
-pub struct RegisterStaff {
-    pub staff: NewStaff,
-    pub idempotency: Idempotency,
+/// What two persons approved of one.
+pub(crate) struct StaffAsked<'a> {
+    pub(crate) body: &'a OrganizationCode,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) roles: Vec<Role>,
 }
 
-/// Registers a staff member, or changes name, roles or password.
+/// Holds id and name against their rules.
 ///
 /// # Errors
-/// A field that breaks its rule; [`Error::NotFound`] for another organization; [`AccountError::FirstAdministratorOnly`].
-pub async fn register_staff(
-    gateway: &Arc<Gateway>,
-    caller: &Caller,
-    RegisterStaff { staff, idempotency }: RegisterStaff,
-) -> Result<Done<Administered>, Error> {
-    let NewStaff { organization, id, name, roles, password } = staff;
-    written("name", &name, 120)?;
-    check_id(&id)?;
-    let organization = organization.unwrap_or_else(|| caller.organization().clone());
-    if !administers(caller, &organization) {
-        return Err(Error::NotFound("organization"));
-    }
-    connected(gateway, organization.as_str())?;
-    let new_hash = match password {
-        Some(password) => Some(hashed(password).await?),
-        None => None,
-    };
-    let is_foreign = organization != *caller.organization();
-    let who = (organization.clone(), id.clone());
-    let register = move |known: Option<StaffMember>, administered: bool| {
-        if is_foreign && (known.is_some() || administered || roles != [Role::UserAdministrator]) {
-            // The operator runs the system without seeing inside it: there it appoints the one who appoints all others.
-            return Err(AccountError::FirstAdministratorOnly.into());
-        }
-        // Names and roles change without the password.
-        let password_hash = new_hash.or_else(|| known.and_then(|staff| staff.password_hash));
-        Ok(StaffMember { organization, id, name, roles, active: true, password_hash })
-    };
-    change_staff(Acting::new(gateway, caller, Act::StaffRegister), who, idempotency, register).await
-}
-
-fn check_id(id: &str) -> Result<(), Error> {
+/// The one that is not right.
+pub(crate) fn check(id: &str, name: &str) -> Result<(), Error> {
+    written("name", name, 120)?;
     let is_id =
         (1..=40).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     is_id.then_some(()).ok_or(Error::field(
@@ -93,11 +61,101 @@ fn check_id(id: &str) -> Result<(), Error> {
     ))
 }
 
-async fn hashed(password: String) -> Result<String, Error> {
-    if password.chars().count() < SHORTEST_PASSWORD {
-        return Err(Error::field("password", "12文字以上で指定してください。", "must have at least 12 characters"));
+/// Holds an id against all that were ever given.
+///
+/// # Errors
+/// [`AccountError::StaffIdTaken`], also where its person was revoked.
+pub(crate) async fn check_unused(
+    tx: &mut Tx,
+    acting: &Acting,
+    (body, id): (&OrganizationCode, &str),
+) -> Result<(), Declined> {
+    match store::accounts::staff_member(tx, &acting.node.vault, body, id).await? {
+        None => Ok(()),
+        Some(_) => Err(acting.declined(None, AccountError::StaffIdTaken)),
     }
-    hashing(move || hash_password(&password)).await?.ok_or(ServiceError::Overloaded.into())
+}
+
+/// An active staff member of a body.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(crate) async fn active(
+    tx: &mut Tx,
+    acting: &Acting,
+    (body, id): (&OrganizationCode, &str),
+) -> Result<StaffMember, Declined> {
+    let known = store::accounts::staff_member(tx, &acting.node.vault, body, id).await?;
+    known.filter(|staff| staff.active).ok_or_else(|| acting.declined(None, Error::NotFound("staff")))
+}
+
+/// Registers a person for whom two stand.
+///
+/// # Errors
+/// [`AccountError::StaffIdTaken`].
+pub(crate) async fn register_staff(
+    tx: &mut Tx,
+    acting: &Acting,
+    two: &TwoPersons,
+    asked: StaffAsked<'_>,
+) -> Result<Effect<SharpOutcome>, Declined> {
+    check_unused(tx, acting, (asked.body, &asked.id)).await?;
+    grant(tx, acting, two, (None, asked)).await
+}
+
+/// Changes a person's name or roles, for which two stand.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(crate) async fn change_staff(
+    tx: &mut Tx,
+    acting: &Acting,
+    two: &TwoPersons,
+    asked: StaffAsked<'_>,
+) -> Result<Effect<SharpOutcome>, Declined> {
+    let known = active(tx, acting, (asked.body, &asked.id)).await?;
+    grant(tx, acting, two, (Some(known), asked)).await
+}
+
+async fn grant(
+    tx: &mut Tx,
+    acting: &Acting,
+    two: &TwoPersons,
+    (known, StaffAsked { body, id, name, roles }): (Option<StaffMember>, StaffAsked<'_>),
+) -> Result<Effect<SharpOutcome>, Declined> {
+    let (vault, now) = (&acting.node.vault, acting.node.clock.now());
+    let to = StaffId { organization: body.clone(), officer: id.clone() };
+    let (asked_by, approved_by) = (Some(two.first().clone()), Some(two.second().caller().person()));
+    let grant = StaffGrant { to: to.clone(), asked_by, approved_by, opening: None, at: now };
+    store::staff_grants::put(tx, &grant).await?;
+    store::staff_grants::note_name(tx, vault, &to, (known.as_ref(), &name), now).await?;
+    put(tx, acting, StaffMember { organization: body.clone(), id, name, roles, active: true }).await
+}
+
+/// Takes roles from a person, where that is all that is asked; `None` where more is.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(crate) async fn take_roles(
+    tx: &mut Tx,
+    acting: &Acting,
+    StaffAsked { body, id, name, roles }: StaffAsked<'_>,
+) -> Result<Option<Effect<SharpOutcome>>, Declined> {
+    let known = active(tx, acting, (body, &id)).await?;
+    if known.name != name || roles.iter().any(|role| !known.roles.contains(role)) {
+        return Ok(None);
+    }
+    put(tx, acting, StaffMember { roles, ..known }).await.map(Some)
+}
+
+async fn put(tx: &mut Tx, acting: &Acting, staff: StaffMember) -> Result<Effect<SharpOutcome>, Declined> {
+    store::accounts::put_staff(tx, &acting.node.vault, &staff).await?;
+    let entry = acting.entry().about(format!("{}/{}", staff.organization, staff.id)).of_body(&staff.organization);
+    let done = SharpOutcome { administered: Some((staff.id.clone(), staff.active)), ..SharpOutcome::default() };
+    let scope = Scope::Organization(staff.organization.clone());
+    Ok(Effect::new(done, entry)
+        .then(Change::Directory(DirectoryChange::Staff(Box::new(staff))))
+        .then(Change::Visibility(scope)))
 }
 
 /// A staff member is to be revoked.
@@ -107,7 +165,7 @@ pub struct RevokeStaff {
     pub idempotency: Idempotency,
 }
 
-/// Revokes a staff member.
+/// Revokes a staff member: one person, at once. What the person signed in with is destroyed in the same commit.
 ///
 /// # Errors
 /// [`Error::NotFound`] for staff of another organization.
@@ -120,43 +178,21 @@ pub async fn revoke_staff(
         .filter(|organization| administers(caller, organization))
         .and_then(|organization| gateway.directory().staff(&organization, &id))
         .ok_or(Error::NotFound("staff"))?;
-    let revoke = |known: Option<StaffMember>, _| {
-        known.map(|known| StaffMember { active: false, ..known }).ok_or(Error::NotFound("staff"))
-    };
+    let person = StaffId { organization: staff.organization, officer: staff.id };
     let acting = Acting::new(gateway, caller, Act::StaffRevoke);
-    change_staff(acting, (staff.organization, staff.id), idempotency, revoke).await
-}
-
-/// Writes a staff member as it becomes of what it is inside the journal's transaction, and of whether its organization
-/// is administered: a new password is not undone by a new name that was sent at the same moment, and of two first
-/// administrators one is refused.
-async fn change_staff(
-    acting: Acting,
-    (organization, id): (OrganizationCode, String),
-    idempotency: Idempotency,
-    becoming: impl FnOnce(Option<StaffMember>, bool) -> Result<StaffMember, Error> + Send + 'static,
-) -> Result<Done<Administered>, Error> {
-    let Acting { node, caller, .. } = acting.clone();
-    carry_out(&node, &caller, idempotency, move |tx| {
+    carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
             let vault = &acting.node.vault;
-            let known = store::accounts::staff_member(tx, vault, &organization, &id).await?;
-            let administered = store::accounts::is_administered(tx, &organization).await?;
-            let staff = becoming(known, administered).map_err(|error| {
-                let entry = acting.entry().refused(error.code()).about(format!("{organization}/{id}"));
-                Declined { error, entry: Some(Box::new(entry)) }
-            })?;
-            store::accounts::put_staff(tx, vault, &staff).await?;
-            let entry = acting.entry().about(format!("{}/{}", staff.organization, staff.id));
-            let done = Administered { id: staff.id.clone(), active: staff.active };
-            // A new password or a revocation ends what was signed in with the old one.
-            store::sessions::end_all(tx, &staff.organization, &staff.id).await?;
-            let ended = DirectoryChange::Sessions(staff.organization.clone(), staff.id.clone(), Vec::new());
-            let scope = Scope::Organization(staff.organization.clone());
-            Ok(Effect::new(done, entry)
-                .then(Change::Directory(ended))
-                .then(Change::Directory(DirectoryChange::Staff(Box::new(staff))))
-                .then(Change::Visibility(scope)))
+            let known = store::accounts::staff_member(tx, vault, &person.organization, &person.officer).await?;
+            let known = known.ok_or(Error::NotFound("staff"))?;
+            if !Planted::KeepCredentials.is_planted() {
+                store::credentials::destroy(tx, &person).await?;
+            }
+            let told = told_to_body(&acting, &person.organization, InboxKind::StaffRevoked);
+            let done = Administered { id: known.id.clone(), active: false };
+            let ended = DirectoryChange::Sessions(person.organization, person.officer, Vec::new());
+            let effect = put(tx, &acting, StaffMember { active: false, ..known }).await?;
+            Ok(effect.map(|_| done).tell(told).then(Change::Directory(ended)))
         })
     })
     .await

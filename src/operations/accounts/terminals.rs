@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Administered, administers, organizations::connected};
+use super::{Administered, administers, organizations::connected, told_to_body};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
         idempotency::Idempotency,
         organization::{OrganizationCode, OrganizationKind},
+        sharp_act::SharpOutcome,
     },
     error::Error,
     gateway::Gateway,
@@ -17,9 +18,10 @@ use crate::{
         Caller,
         certificate::is_serial,
         directory::{DirectoryChange, Terminal, TerminalKind},
+        sharp::SharpCaller,
     },
     journal::{
-        inbox::{InboxItem, InboxKind},
+        inbox::InboxKind,
         journal::{Declined, Effect},
         memory::Change,
         recent::Scope,
@@ -42,39 +44,40 @@ pub struct NewTerminal {
     pub label: String,
 }
 
-/// A terminal is to be registered.
-pub struct RegisterTerminal {
-    pub terminal: NewTerminal,
-    pub idempotency: Idempotency,
+/// Holds a new terminal against the rules.
+///
+/// # Errors
+/// The organization is not connected; a field that breaks its rule.
+pub(crate) fn check_terminal(
+    gateway: &Gateway,
+    NewTerminal { serial, organization, label, .. }: &NewTerminal,
+) -> Result<(), Error> {
+    written("label", label, 120)?;
+    check_serial(serial)?;
+    connected(gateway, organization.as_str()).map(|_| ())
 }
 
 /// Registers a terminal.
 ///
 /// # Errors
-/// The organization is not connected; the serial is registered already.
-pub async fn register_terminal(
-    gateway: &Arc<Gateway>,
-    caller: &Caller,
-    RegisterTerminal { terminal, idempotency }: RegisterTerminal,
-) -> Result<Done<Administered>, Error> {
-    let NewTerminal { serial, organization, kind, label } = terminal;
-    written("label", &label, 120)?;
-    check_serial(&serial)?;
-    connected(gateway, organization.as_str())?;
-    let acting = Acting::new(gateway, caller, Act::TerminalRegister);
-    carry_out(gateway, caller, idempotency, move |tx| {
-        Box::pin(async move {
-            // Memory knows what is committed, and not what the same transaction did before this.
-            if store::accounts::terminal(tx, &serial).await?.is_some() {
-                return Err(acting.declined(None, Error::Exists("terminal")));
-            }
-            let terminal = Terminal { serial, organization, kind, label, active: true };
-            // The organization learns of every terminal that may speak for it.
-            let told = InboxItem::new(terminal.organization.clone(), InboxKind::TerminalRegistered);
-            Ok(put_terminal(tx, &acting, terminal).await?.tell([told.from(&acting.caller)]))
-        })
-    })
-    .await
+/// The serial is registered already.
+pub(crate) async fn register(
+    tx: &mut Tx,
+    acting: &Acting,
+    _person: &SharpCaller,
+    (serial, organization, kind, label): (String, OrganizationCode, TerminalKind, String),
+) -> Result<Effect<SharpOutcome>, Declined> {
+    // Memory knows what is committed, and not what the same transaction did before this.
+    if store::accounts::terminal(tx, &serial).await?.is_some() {
+        return Err(acting.declined(None, Error::Exists("terminal")));
+    }
+    let terminal = Terminal { serial, organization, kind, label, active: true };
+    // The organization learns of every terminal that may speak for it.
+    let told = told_to_body(acting, &terminal.organization, InboxKind::TerminalRegistered);
+    let effect = put_terminal(tx, acting, terminal).await?;
+    let outcome =
+        |Administered { id, active }| SharpOutcome { administered: Some((id, active)), ..SharpOutcome::default() };
+    Ok(effect.map(outcome).tell(told))
 }
 
 /// A terminal is to be revoked.
@@ -99,14 +102,17 @@ pub async fn revoke_terminal(
         .ok_or(Error::NotFound("terminal"))?;
     let acting = Acting::new(gateway, caller, Act::TerminalRevoke);
     carry_out(gateway, caller, idempotency, move |tx| {
-        Box::pin(async move { put_terminal(tx, &acting, Terminal { active: false, ..terminal }).await })
+        Box::pin(async move {
+            let told = told_to_body(&acting, &terminal.organization, InboxKind::TerminalRevoked);
+            Ok(put_terminal(tx, &acting, Terminal { active: false, ..terminal }).await?.tell(told))
+        })
     })
     .await
 }
 
 async fn put_terminal(tx: &mut Tx, acting: &Acting, terminal: Terminal) -> Result<Effect<Administered>, Declined> {
     store::accounts::put_terminal(tx, &terminal, acting.node.clock.now()).await?;
-    let entry = acting.entry().about(&terminal.serial);
+    let entry = acting.entry().about(&terminal.serial).of_body(&terminal.organization);
     let done = Administered { id: terminal.serial.clone(), active: terminal.active };
     let scope = Scope::Organization(terminal.organization.clone());
     Ok(Effect::new(done, entry)

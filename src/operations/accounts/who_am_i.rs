@@ -7,7 +7,7 @@ use crate::{
     domain::organization::{OrganizationCode, OrganizationKind},
     error::Error,
     gateway::Gateway,
-    identity::{Caller, Role},
+    identity::{Assurance, Caller, Role},
 };
 
 #[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
@@ -18,6 +18,7 @@ pub struct WhoAmI {
     pub terminal: String,
     pub officer: String,
     pub roles: Vec<Role>,
+    pub assurance: Assurance,
 }
 
 /// Returns who the caller is.
@@ -32,5 +33,6 @@ pub async fn who_am_i(gateway: &Gateway, caller: &Caller) -> Result<Done<WhoAmI>
         terminal: caller.terminal().to_owned(),
         officer: caller.officer().to_owned(),
         roles: caller.roles().to_vec(),
+        assurance: caller.assurance(),
     }))
 }

@@ -17,8 +17,12 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     disclosure::done::{CarriesNoRecordData, Done},
-    domain::idempotency::Idempotency,
-    error::{Error, ServiceError},
+    domain::{
+        idempotency::Idempotency,
+        organization::OrganizationCode,
+        sharp_act::{SharpKind, WaitingAct, WaitingState},
+    },
+    error::{Error, ServiceError, SharpError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -366,7 +370,8 @@ pub struct RetireMasters {
 /// last pass do not open with this keyring any more.
 ///
 /// # Errors
-/// [`ServiceError::RewrapRunning`]; the keyring or its token is not available.
+/// [`SharpError::RetirementNotApproved`] without the fresh approval of two operators; [`ServiceError::RewrapRunning`]; the
+/// keyring or its token is not available.
 pub async fn retire_masters(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -383,12 +388,26 @@ pub async fn retire_masters(
     // Logged, then done. Where it is not done, whoever repeats it does it.
     let (_, receipt) = gateway
         .journal
-        .write(caller, Some(idempotency), move |_| {
-            Box::pin(async move { Ok(Effect::new((), acting.entry().about(about.trim_end()))) })
+        .write(caller, Some(idempotency), move |tx| {
+            Box::pin(async move {
+                use_approval(tx, &acting).await?;
+                Ok(Effect::new((), acting.entry().about(about.trim_end())))
+            })
         })
         .await?;
     let path = gateway.config.keyring.clone();
     blocking(move || Ok(Keyring::load(&path)?.retire(&needed)?)).await?;
     reload(gateway).await?;
     Ok(Done::new(keys_view(gateway).await?, &receipt))
+}
+
+/// Uses up the approval of two operators.
+async fn use_approval(tx: &mut Tx, acting: &Acting) -> Result<(), Declined> {
+    let (vault, list) = (&acting.node.vault, OrganizationCode::operator());
+    let retiring = (SharpKind::RetireKeys, "");
+    let approved = store::waiting_acts::newest(tx, vault, &list, retiring, WaitingState::Approved).await?;
+    let Some(act) = approved.filter(|act| acting.node.clock.now() < act.expires_at) else {
+        return Err(acting.declined(None, SharpError::RetirementNotApproved));
+    };
+    Ok(store::waiting_acts::put(tx, vault, &WaitingAct { state: WaitingState::Done, ..act }).await?)
 }

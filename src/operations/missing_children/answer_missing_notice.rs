@@ -11,6 +11,7 @@ use crate::{
     domain::{
         idempotency::Idempotency,
         missing_notice::{Notice, NoticeAnswer, NoticeState},
+        purpose::Purpose,
     },
     error::{Error, NoticeError},
     gateway::Gateway,
@@ -19,7 +20,7 @@ use crate::{
         inbox::{InboxItem, InboxKind},
         journal::{Declined, Effect},
     },
-    ledger::entry::{Act, Purpose},
+    ledger::entry::Act,
     operations::{Acting, carry_out, written},
     store::{self, notices::ToldByCenter, tx::Tx},
 };

@@ -12,14 +12,15 @@ use crate::{
         gate::Disclosed,
     },
     domain::{
-        idempotency::Idempotency, organization::OrganizationCode, oversight::BrokenGlass, visibility::LegalBasis,
+        idempotency::Idempotency, organization::OrganizationCode, oversight::BrokenGlass, sharp_act::SharpOutcome,
+        visibility::LegalBasis,
     },
     error::Error,
     gateway::Gateway,
-    identity::Caller,
+    identity::{Caller, sharp::SharpCaller},
     journal::{
         inbox::{InboxItem, InboxKind},
-        journal::Effect,
+        journal::{Declined, Effect},
         memory::Change,
         recent::Scope,
     },
@@ -40,50 +41,37 @@ pub struct BreakGlassRequest {
     pub reason: String,
 }
 
-/// A record is open to the caller for a while.
-#[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
-pub struct GlassBroken {
-    pub break_glass: Uuid,
-    /// RFC 3339, UTC.
-    pub until: String,
+/// Holds a reason against the rules of what people write.
+///
+/// # Errors
+/// It is empty or too long.
+pub(crate) fn check_reason(reason: &str) -> Result<(), Error> {
+    written("reason", reason, LONGEST_REASON)
 }
 
-/// A record must be read at once.
-pub struct BreakGlass {
-    pub record: Uuid,
-    pub reason: BreakGlassRequest,
-    pub idempotency: Idempotency,
-}
-
-/// Opens a record to the caller for a while.
+/// Opens a record to the caller's body for a while.
 ///
 /// # Errors
 /// [`Error::NotAvailable`] for a record that the caller could not have found.
-pub async fn break_glass(
-    gateway: &Arc<Gateway>,
-    caller: &Caller,
-    BreakGlass { record, reason: BreakGlassRequest { reason }, idempotency }: BreakGlass,
-) -> Result<Done<GlassBroken>, Error> {
-    written("reason", &reason, LONGEST_REASON)?;
-    let acting = Acting::new(gateway, caller, Act::BreakGlass);
-    carry_out(gateway, caller, idempotency, move |tx| {
-        Box::pin(async move {
-            let facts = acting.findable_record(tx, record).await?;
-            let node = &acting.node;
-            let (id, until) = (node.clock.new_id(), node.clock.now().plus(OPEN_FOR));
-            let glass = NewGlass { id, record, until, reason: &reason };
-            store::oversight::break_glass(tx, &node.vault, &acting.caller, glass).await?;
-            let logged = node.gate.log_found(acting.entry().about(id), &acting.caller, &facts)?;
-            let told = InboxItem::new(facts.owner, InboxKind::BreakGlass)
-                .record(record)
-                .subject(id)
-                .from(&acting.caller)
-                .because_of(&logged.entry);
-            let broken = GlassBroken { break_glass: id, until: until.to_rfc3339() };
-            Ok(Effect::new(broken, logged).tell([told]).then(Change::Visibility(Scope::Record(record))))
-        })
-    })
-    .await
+pub(crate) async fn break_glass(
+    tx: &mut Tx,
+    acting: &Acting,
+    person: &SharpCaller,
+    (record, reason): (Uuid, &str),
+) -> Result<Effect<SharpOutcome>, Declined> {
+    let facts = acting.findable_record(tx, record).await?;
+    let node = &acting.node;
+    let (id, until) = (node.clock.new_id(), node.clock.now().plus(OPEN_FOR));
+    let glass = NewGlass { id, record, until, reason };
+    store::oversight::break_glass(tx, &node.vault, person.caller(), glass).await?;
+    let logged = node.gate.log_found(acting.entry().about(id), &acting.caller, &facts)?;
+    let told = InboxItem::new(facts.owner, InboxKind::BreakGlass)
+        .record(record)
+        .subject(id)
+        .from(&acting.caller)
+        .because_of(&logged.entry);
+    let broken = SharpOutcome { break_glass: Some(id), until: Some(until.to_rfc3339()), ..SharpOutcome::default() };
+    Ok(Effect::new(broken, logged).tell([told]).then(Change::Visibility(Scope::Record(record))))
 }
 
 /// A break-glass is asked for.

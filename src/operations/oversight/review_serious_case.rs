@@ -13,8 +13,9 @@ use crate::{
     domain::{
         case_record::RecordFacts,
         idempotency::Idempotency,
-        organization::OrganizationCode,
+        organization::{OrganizationCode, OrganizationKind},
         oversight::SeriousNote,
+        purpose::Purpose,
         visibility::{ItemGroup, Operation, Relation},
     },
     error::Error,
@@ -26,7 +27,7 @@ use crate::{
         memory::Change,
         recent::Scope,
     },
-    ledger::entry::{Act, Entry, Purpose, RecordRef},
+    ledger::entry::{Act, Entry, RecordRef},
     operations::{Acting, carry_out, written},
     search::index::IndexChange,
     store::{self, oversight::NewSeriousNote},
@@ -177,7 +178,9 @@ pub async fn read_serious_notes(
     caller: &Caller,
     ReadSeriousNotes { record }: ReadSeriousNotes,
 ) -> Result<Disclosed<Vec<SeriousNote>>, Error> {
-    let purpose = Purpose::SeriousCaseReview;
+    // The ministry reviews; the body that put the case before it reads what came of it.
+    let is_reviewer = caller.kind() == OrganizationKind::Ministry;
+    let purpose = if is_reviewer { Purpose::SeriousCaseReview } else { Purpose::Casework };
     let asked = AccessRequest { record, act: Act::SeriousRead, operation: Operation::View, purpose };
     let (vault, reader) = (gateway.vault.clone(), caller.organization().clone());
     gateway

@@ -14,13 +14,14 @@ use crate::{
     domain::{
         attachment::{Attachment, AttachmentKind, FileContent},
         idempotency::Idempotency,
+        purpose::Purpose,
         visibility::{ItemGroup, Operation},
     },
     error::{Error, RecordError},
     gateway::Gateway,
     identity::Caller,
     journal::journal::Effect,
-    ledger::entry::{Act, Purpose},
+    ledger::entry::Act,
     operations::{Acting, carry_out},
     store,
 };

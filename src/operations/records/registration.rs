@@ -8,9 +8,9 @@ use crate::{
         case_record::{DerivedFacts, IndexItems, RecordFacts},
         format::Document,
         relation::counterpart_of,
-        visibility::Relation,
+        visibility::{Relation, Shield},
     },
-    error::Error,
+    error::{Error, SharpError},
     gateway::Gateway,
     identity::{Caller, directory::DirectoryChange},
     journal::{
@@ -57,9 +57,12 @@ pub fn check(gateway: &Gateway, document: &Document) -> Result<Checked, Error> {
 /// Checks a document and seals it as the first version of a new record of the caller's.
 ///
 /// # Errors
-/// As [`check`].
+/// As [`check`]; [`SharpError::NamingNeedsTwo`] where its shield names a body.
 pub fn prepare(gateway: &Gateway, caller: &Caller, document: &Document) -> Result<PreparedRecord, Error> {
     let Checked { items, derived } = check(gateway, document)?;
+    if !rules::document_names_none_but(document, &Shield::default()) {
+        return Err(SharpError::NamingNeedsTwo.into());
+    }
     let id = gateway.clock.new_id();
     let owner = caller.organization().clone();
     let key = Key::generate()?;

@@ -9,7 +9,7 @@ use crate::{
         format::{Document, Element, Fault},
         organization::OrganizationCode,
         registry::Registry,
-        visibility::ItemGroup,
+        visibility::{ItemGroup, Shield},
     },
     error::Error,
 };
@@ -40,6 +40,16 @@ pub fn check(document: &Document, registry: &Registry, today: Date) -> Result<()
 /// It names a body that does not exist.
 pub fn check_shield(shield: &Element, registry: &Registry) -> Result<(), Error> {
     named_bodies(shield, registry).map_or(Ok(()), |fault| Err(vec![fault].into()))
+}
+
+/// Whether a section of a shield names no body that the present shield does not name.
+pub fn names_none_but(section: &Element, present: &Shield) -> bool {
+    section.each("named").filter_map(Element::text).all(|named| present.named.iter().any(|code| code.as_str() == named))
+}
+
+/// Whether a document names no body under its shield that the present shield does not name.
+pub fn document_names_none_but(document: &Document, present: &Shield) -> bool {
+    document.section(ItemGroup::Shielded).is_none_or(|section| names_none_but(section, present))
 }
 
 fn fault(path: &str, rule: &'static str, ja: &str, en: &str) -> Option<Fault> {

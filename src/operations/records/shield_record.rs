@@ -1,4 +1,4 @@
-//! Sets a shield (支援措置) at once; lifts it by two persons.
+//! Sets a shield (支援措置) at once; lifts it, and names bodies under it, by two persons.
 
 use std::sync::Arc;
 
@@ -11,23 +11,24 @@ use crate::{
     domain::{
         case_record::RecordFacts,
         format::{
-            Element,
+            Document, Element,
             validate::{RawNode, validate_section},
         },
         idempotency::Idempotency,
+        organization::OrganizationCode,
+        sharp_act::{SharpKind, SharpOutcome},
         visibility::ItemGroup,
     },
-    error::{Error, RecordError},
+    error::{Error, SharpError},
     gateway::Gateway,
-    identity::Caller,
+    identity::{Caller, sharp::TwoPersons},
     journal::{
-        inbox::{InboxItem, InboxKind},
         journal::{Declined, Effect},
         memory::Change,
         recent::Scope,
     },
-    ledger::entry::Act,
-    operations::{Acting, carry_out},
+    ledger::entry::{Act, RecordRef},
+    operations::{Acting, carry_out, waiting::begin::end_about},
     search::index::IndexChange,
     store::{self, error::StoreError, records::StoredRecord, tx::Tx},
 };
@@ -40,7 +41,7 @@ pub struct ShieldRequest {
     pub kind: String,
     /// First day, in any form of date that the national format accepts.
     pub since: String,
-    /// Bodies to which address and affiliation may go.
+    /// Bodies to which address and affiliation may go: those that are named already. More are named by two persons.
     #[serde(default)]
     pub named: Vec<String>,
     #[serde(default)]
@@ -71,7 +72,7 @@ pub struct SetShield {
 /// lock has an older version then and must read again.
 ///
 /// # Errors
-/// The faults of the shield's fields.
+/// The faults of the shield's fields; [`SharpError::NamingNeedsTwo`] where it names a body that was not named before.
 pub async fn set_shield(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -84,96 +85,123 @@ pub async fn set_shield(
             let stored = acting.own_record(tx, record).await?;
             let section = shield.section()?;
             rules::check_shield(&section, &acting.node.registry)?;
-            write_shield(tx, &acting, stored, Some(section)).await
-        })
-    })
-    .await
-}
-
-/// A shield is to be lifted: asked by one person, approved by another.
-pub struct LiftShield {
-    pub record: Uuid,
-    pub idempotency: Idempotency,
-}
-
-/// The first person asks.
-///
-/// # Errors
-/// [`Error::NotFound`] where there is no shield.
-pub async fn ask_lift(
-    gateway: &Arc<Gateway>,
-    caller: &Caller,
-    LiftShield { record, idempotency }: LiftShield,
-) -> Result<Done<Written>, Error> {
-    let acting = Acting::new(gateway, caller, Act::ShieldLiftAsk);
-    carry_out(gateway, caller, idempotency, move |tx| {
-        Box::pin(async move {
-            let stored = acting.own_record(tx, record).await?;
-            if !stored.facts.shield.active {
-                return Err(acting.declined(record, Error::NotFound("shield")));
+            if !rules::names_none_but(&section, &stored.facts.shield) {
+                return Err(acting.declined(record, SharpError::NamingNeedsTwo));
             }
-            store::records::set_shield_lift(tx, &stored.facts, Some(acting.caller.officer())).await?;
-            let entry = acting.owner_entry(&stored.facts);
-            let told = InboxItem::new(stored.facts.owner.clone(), InboxKind::ShieldLiftAsked)
-                .record(record)
-                .from(&acting.caller)
-                .because_of(&entry);
-            Ok(Effect::new(Written { record, version: stored.facts.version }, entry).tell([told]))
+            // Who asked to lift it asked about another one.
+            let own = acting.caller.organization().clone();
+            end_about(tx, &acting, &own, (SharpKind::LiftShield, record)).await?;
+            write_shield(tx, &acting, (stored, None), ShieldChange::Set(section)).await
         })
     })
     .await
 }
 
-/// The second person lifts it.
+/// Whether a record of a body's carries a shield that could be lifted, or under which a body could be named.
 ///
 /// # Errors
-/// [`RecordError::ShieldLiftNotAsked`]; [`RecordError::ShieldNeedsTwo`] where the same person asked; [`RecordError::Locked`].
-pub async fn approve_lift(
-    gateway: &Arc<Gateway>,
-    caller: &Caller,
-    LiftShield { record, idempotency }: LiftShield,
-) -> Result<Done<Written>, Error> {
-    let acting = Acting::new(gateway, caller, Act::ShieldLift);
-    carry_out(gateway, caller, idempotency, move |tx| {
-        Box::pin(async move {
-            let stored = acting.own_record(tx, record).await?;
-            not_locked(tx, &acting, &stored.facts).await?;
-            may_lift(&acting, &stored)?;
-            write_shield(tx, &acting, stored, None).await
-        })
-    })
-    .await
+/// [`Error::NotAvailable`]; [`Error::NotFound`] where there is no shield.
+pub(crate) async fn shielded_record(
+    tx: &mut Tx,
+    acting: &Acting,
+    body: &OrganizationCode,
+    record: Uuid,
+) -> Result<StoredRecord, Declined> {
+    let stored = acting.record_of(tx, body, record).await?;
+    if stored.facts.shield.active { Ok(stored) } else { Err(acting.declined(record, Error::NotFound("shield"))) }
 }
 
-fn may_lift(acting: &Acting, stored: &StoredRecord) -> Result<(), Declined> {
-    let refuse = |error: RecordError| Err(acting.declined(stored.facts.id, error));
-    match stored.shield_lift_asked_by.as_deref() {
-        None => refuse(RecordError::ShieldLiftNotAsked),
-        Some(asked_by) if asked_by == acting.caller.officer() => refuse(RecordError::ShieldNeedsTwo),
-        Some(_) => Ok(()),
-    }
+/// Two persons lift the shield of a record of a body's.
+///
+/// # Errors
+/// There is none any more; [`RecordError::Locked`](crate::error::RecordError::Locked).
+pub(crate) async fn lift_shield(
+    tx: &mut Tx,
+    acting: &Acting,
+    two: &TwoPersons,
+    (body, record): (&OrganizationCode, Uuid),
+) -> Result<Effect<SharpOutcome>, Declined> {
+    let stored = shielded_record(tx, acting, body, record).await?;
+    not_locked(tx, acting, &stored.facts).await?;
+    by_two(write_shield(tx, acting, (stored, Some(two)), ShieldChange::Lift).await?)
 }
 
-/// Writes a new version with or without a shield section. What was decided before must be decided anew.
+/// Two persons name bodies to which address and affiliation may go.
+///
+/// # Errors
+/// As [`lift_shield`]; a body that does not exist.
+pub(crate) async fn name_bodies(
+    tx: &mut Tx,
+    acting: &Acting,
+    two: &TwoPersons,
+    (body, record, named): (&OrganizationCode, Uuid, &[OrganizationCode]),
+) -> Result<Effect<SharpOutcome>, Declined> {
+    let stored = shielded_record(tx, acting, body, record).await?;
+    not_locked(tx, acting, &stored.facts).await?;
+    by_two(write_shield(tx, acting, (stored, Some(two)), ShieldChange::Name(named.to_vec())).await?)
+}
+
+fn by_two(effect: Effect<Written>) -> Result<Effect<SharpOutcome>, Declined> {
+    Ok(effect.map(|Written { record, version }| SharpOutcome {
+        record: Some(record),
+        version: Some(version),
+        ..SharpOutcome::default()
+    }))
+}
+
+/// What becomes of the section of a record that holds its shield.
+enum ShieldChange {
+    Set(Element),
+    Lift,
+    Name(Vec<OrganizationCode>),
+}
+
+fn changed(document: Document, change: ShieldChange) -> Document {
+    let section = match change {
+        ShieldChange::Set(section) => Some(section),
+        ShieldChange::Lift => None,
+        ShieldChange::Name(named) => document.section(ItemGroup::Shielded).map(|section| naming(section, &named)),
+    };
+    document.with_section(ItemGroup::Shielded, section)
+}
+
+/// The section with more bodies named in it, which stand before the note.
+fn naming(section: &Element, named: &[OrganizationCode]) -> Element {
+    let known = |code: &OrganizationCode| section.each("named").any(|name| name.text() == Some(code.as_str()));
+    let more =
+        named.iter().filter(|code| !known(code)).map(|code| Element::Text { name: "named", text: code.to_string() });
+    let (notes, others): (Vec<_>, Vec<_>) =
+        section.children().iter().cloned().partition(|child| child.name() == "note");
+    Element::Parent { name: section.name(), children: others.into_iter().chain(more).chain(notes).collect() }
+}
+
+/// Writes a new version with or without a shield section. What was decided before must be decided anew. Where the second
+/// of two persons is another body's, the version is written by the first.
 async fn write_shield(
     tx: &mut Tx,
     acting: &Acting,
-    stored: StoredRecord,
-    section: Option<Element>,
+    (stored, two): (StoredRecord, Option<&TwoPersons>),
+    change: ShieldChange,
 ) -> Result<Effect<Written>, Declined> {
     let node = &acting.node;
     let (id, version) = (stored.facts.id, stored.facts.version + 1);
-    let document = store::versions::current(tx, &node.vault, &stored).await?;
-    let document = document.map(section, |document, section| document.with_section(ItemGroup::Shielded, section));
+    let document = store::versions::current(tx, &node.vault, &stored).await?.map(change, changed);
     let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
     let (body, items) = store::versions::seal_again(&key, id, version, &document)?;
     let derived = document.facts().ok_or(StoreError::Corrupt("record facts"))?;
     let facts = RecordFacts { version, derived, ..stored.facts };
     let now = node.clock.now();
-    store::versions::insert_version(tx, &facts, &body, &acting.caller, "updated", now).await?;
+    let caller = &acting.caller;
+    let lent = two.filter(|_| facts.owner != *caller.organization());
+    let author = lent.map_or_else(|| caller.clone(), |two| caller.recording_for(two.first()));
+    store::versions::insert_version(tx, &facts, &body, &author, "updated", now).await?;
     store::records::update_facts(tx, &facts, now).await?;
     store::records::set_shield_lift(tx, &facts, None).await?;
-    let entry = acting.owner_entry(&facts);
+    let record = RecordRef { record: id, version, owner: facts.owner.clone() };
+    let entry = match lent {
+        Some(_) => acting.entry().on(&record),
+        None => acting.owner_entry(&facts),
+    };
     Ok(Effect::new(Written { record: id, version }, entry)
         .then(Change::Index(IndexChange::Put(Box::new(items.packed(facts)))))
         .then(Change::Visibility(Scope::Record(id))))

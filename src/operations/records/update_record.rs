@@ -8,11 +8,12 @@ use super::{
     edit_lock::not_locked,
     register_record::Written,
     registration::{Checked, check, notify_of_change},
+    rules,
 };
 use crate::{
     disclosure::done::Done,
     domain::{case_record::RecordFacts, format::Document, idempotency::Idempotency},
-    error::{Error, RecordError},
+    error::{Error, RecordError, SharpError},
     gateway::Gateway,
     identity::{Caller, directory::DirectoryChange},
     journal::{
@@ -40,7 +41,8 @@ pub struct UpdateRecord {
 /// Writes the next version of a record.
 ///
 /// # Errors
-/// [`RecordError::StaleVersion`] with both versions named; the faults of the document.
+/// [`RecordError::StaleVersion`] with both versions named; the faults of the document; a shield that is gone, or that
+/// names more bodies, needs two persons.
 pub async fn update_record(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -69,6 +71,9 @@ async fn write_next(
     check_version(sent, stored.facts.version).map_err(|error| acting.declined(id, error))?;
     if stored.facts.shield.active && !derived.shield.active {
         return Err(acting.declined(id, RecordError::ShieldNeedsTwo));
+    }
+    if !rules::document_names_none_but(document, &stored.facts.shield) {
+        return Err(acting.declined(id, SharpError::NamingNeedsTwo));
     }
     let node = &acting.node;
     let now = node.clock.now();

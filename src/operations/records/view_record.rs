@@ -11,12 +11,13 @@ use crate::{
     },
     domain::{
         case_record::VersionLine,
+        purpose::Purpose,
         visibility::{ItemGroup, Operation},
     },
     error::Error,
     gateway::Gateway,
     identity::Caller,
-    ledger::entry::{Act, Purpose},
+    ledger::entry::Act,
     store,
 };
 

@@ -1,4 +1,4 @@
-//! Disposes of records whose retention has ended (廃棄): one officer asks, another approves.
+//! Disposes of records whose retention has ended (廃棄): asked for, and approved by two persons.
 //!
 //! With the approval the records are removed. Then, before the answer, their keys are destroyed
 //! ([`destroy_keys`](super::destroy_keys)). What the ledger says of them stays.
@@ -8,18 +8,20 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{destroy_keys::destroy_keys, list_due::due};
+use super::list_due::due;
 use crate::{
     clock::Timestamp,
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
         disposal::{Disposal, DisposalState},
         idempotency::Idempotency,
+        organization::OrganizationCode,
+        sharp_act::{SharpAct, SharpOutcome, WaitingState},
         visibility::Relation,
     },
     error::{Error, RetentionError},
     gateway::Gateway,
-    identity::Caller,
+    identity::{Caller, sharp::TwoPersons},
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::{Declined, Effect},
@@ -28,7 +30,10 @@ use crate::{
     },
     keys::vault::slot_of,
     ledger::entry::{Act, Entry},
-    operations::{Acting, carry_out},
+    operations::{
+        Acting, carry_out,
+        waiting::begin::{ToWait, begin, end},
+    },
     search::index::IndexChange,
     store::{self, error::StoreError, records::StoredRecord, tx::Tx},
 };
@@ -117,10 +122,12 @@ pub async fn ask_disposal(
             };
             let mut entries = Vec::with_capacity(records.len());
             for record in &records {
-                let stored = due_record(tx, &acting, *record).await?;
+                let stored = due_record(tx, &acting, (acting.caller.organization(), *record)).await?;
                 entries.push(acting.owner_entry(&stored.facts).about(disposal.id));
             }
             store::disposals::insert(tx, &disposal, &records).await?;
+            let act = SharpAct::Dispose { disposal: disposal.id };
+            begin(tx, &acting, ToWait { id: disposal.id, act, not_before: disposal.asked_at }).await?;
             let (entry, told) = of_list(&acting, &disposal, InboxKind::DisposalAsked);
             Ok(Effect::new(DisposalLine::of(disposal, records), entry).log(entries).tell([told]))
         })
@@ -134,42 +141,34 @@ pub struct DecideDisposal {
     pub idempotency: Idempotency,
 }
 
-/// The second officer approves. The records are removed and their keys destroyed.
+/// The list as it is now, with the entries of what was done to it.
 ///
 /// # Errors
-/// [`RetentionError::DisposalNeedsTwo`] where the same person asked; [`RetentionError::DisposalNotDue`] where one of them is not due any
-/// more: nothing is disposed of then.
-pub async fn approve_disposal(
-    gateway: &Arc<Gateway>,
-    caller: &Caller,
-    DecideDisposal { disposal: id, idempotency }: DecideDisposal,
-) -> Result<Done<DisposalLine>, Error> {
-    let acting = Acting::new(gateway, caller, Act::DisposalApprove);
-    let approving = gateway
-        .journal
-        .write(caller, Some(idempotency), move |tx| Box::pin(async move { approve(tx, &acting, id).await }));
-    let (_, receipt) = approving.await?;
-    // What fails here is done by the clock; until then the list says `approved`.
-    if let Err(error) = destroy_keys(gateway).await {
-        tracing::error!(%error, disposal = %id, "keys could not be destroyed yet; it is tried again");
-    }
+/// The database failed.
+pub(crate) async fn line_of(gateway: &Gateway, id: Uuid) -> Result<DisposalLine, Error> {
     let mut tx = gateway.store.read().await?;
     let disposal = store::disposals::find(&mut tx, id).await?.ok_or(Error::NotFound("disposal"))?;
     let records = store::disposals::records_of(&mut tx, id).await?;
-    Ok(Done::new(DisposalLine::of(disposal, records), &receipt))
+    Ok(DisposalLine::of(disposal, records))
 }
 
-async fn approve(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<Effect<()>, Declined> {
-    let mut disposal = asked_list(tx, acting, id).await?;
-    if disposal.asked_by == acting.caller.officer() {
-        return Err(acting.declined(id, RetentionError::DisposalNeedsTwo));
-    }
+/// Two persons stand for it: its records are removed. Their keys are destroyed after that.
+///
+/// # Errors
+/// [`RetentionError::DisposalNotDue`] where one of them is not due any more: nothing is disposed of then.
+pub(crate) async fn dispose(
+    tx: &mut Tx,
+    acting: &Acting,
+    two: &TwoPersons,
+    (body, id): (&OrganizationCode, Uuid),
+) -> Result<Effect<SharpOutcome>, Declined> {
+    let mut disposal = asked_list(tx, acting, (body, id)).await?;
     let records = store::disposals::records_of(tx, id).await?;
-    decide(tx, acting, &mut disposal, DisposalState::Approved).await?;
+    decide(tx, two.second().caller(), acting, (&mut disposal, DisposalState::Approved)).await?;
     let (entry, told) = of_list(acting, &disposal, InboxKind::DisposalApproved);
-    let mut effect = Effect::new((), entry).tell([told]);
+    let mut effect = Effect::new(SharpOutcome::default(), entry).tell([told]);
     for record in records {
-        let stored = due_record(tx, acting, record).await?;
+        let stored = due_record(tx, acting, (body, record)).await?;
         let providers = store::disposals::providers(tx, record).await?;
         store::disposals::set_slot(tx, id, record, slot_of(&stored.sealed_key)?).await?;
         store::disposals::erase(tx, record).await?;
@@ -198,8 +197,9 @@ pub async fn withdraw_disposal(
     let acting = Acting::new(gateway, caller, Act::DisposalWithdraw);
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let mut disposal = asked_list(tx, &acting, id).await?;
-            decide(tx, &acting, &mut disposal, DisposalState::Withdrawn).await?;
+            let mut disposal = asked_list(tx, &acting, (acting.caller.organization(), id)).await?;
+            decide(tx, &acting.caller, &acting, (&mut disposal, DisposalState::Withdrawn)).await?;
+            end(tx, &acting, id, WaitingState::Withdrawn).await?;
             let records = store::disposals::records_of(tx, id).await?;
             let (entry, told) = of_list(&acting, &disposal, InboxKind::DisposalWithdrawn);
             Ok(Effect::new(DisposalLine::of(disposal, records), entry).tell([told]))
@@ -223,18 +223,22 @@ pub async fn list_disposals(gateway: &Gateway, caller: &Caller) -> Result<Done<D
 }
 
 /// A record of the caller's own that is due now, or a refusal of the whole list.
-async fn due_record(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<StoredRecord, Declined> {
-    let stored = acting.own_record(tx, id).await?;
+async fn due_record(
+    tx: &mut Tx,
+    acting: &Acting,
+    (body, id): (&OrganizationCode, Uuid),
+) -> Result<StoredRecord, Declined> {
+    let stored = acting.record_of(tx, body, id).await?;
     match due(tx, &acting.node, &stored).await? {
         Some(_) => Ok(stored),
         None => Err(acting.declined(id, RetentionError::DisposalNotDue)),
     }
 }
 
-/// A list of the caller's organization that nobody has decided on.
-async fn asked_list(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<Disposal, Declined> {
+/// A list of a body's that nobody has decided on.
+async fn asked_list(tx: &mut Tx, acting: &Acting, (body, id): (&OrganizationCode, Uuid)) -> Result<Disposal, Declined> {
     let found = store::disposals::find(tx, id).await?;
-    let Some(disposal) = found.filter(|disposal| disposal.organization == *acting.caller.organization()) else {
+    let Some(disposal) = found.filter(|disposal| disposal.organization == *body) else {
         return Err(acting.declined(id, Error::NotFound("disposal")));
     };
     match disposal.state {
@@ -244,9 +248,14 @@ async fn asked_list(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<Disposal, 
 }
 
 /// Writes the decision. From here on its records may be on another list.
-async fn decide(tx: &mut Tx, acting: &Acting, disposal: &mut Disposal, state: DisposalState) -> Result<(), StoreError> {
+async fn decide(
+    tx: &mut Tx,
+    by: &Caller,
+    acting: &Acting,
+    (disposal, state): (&mut Disposal, DisposalState),
+) -> Result<(), StoreError> {
     disposal.state = state;
-    disposal.decided_by = Some(acting.caller.officer().to_owned());
+    disposal.decided_by = Some(by.officer().to_owned());
     disposal.decided_at = Some(acting.node.clock.now());
     store::disposals::decide(tx, disposal).await
 }

@@ -14,15 +14,20 @@ use crate::{
         view::FoundChildren,
     },
     domain::{
-        calendar::PartialDate, case_record::RecordFacts, format::code_lists::SEX, organization::OrganizationCode,
+        calendar::PartialDate,
+        case_record::RecordFacts,
+        format::code_lists::SEX,
+        organization::OrganizationCode,
+        purpose::{Purpose, may_look_for},
         registry::Registry,
     },
-    error::{Error, SearchError},
+    error::{CallerError, Error, SearchError},
     gateway::Gateway,
     identity::Caller,
     journal::inbox::{InboxItem, InboxKind},
-    ledger::entry::{Act, Entry, Logged, Purpose},
+    ledger::entry::{Act, Entry, Logged},
     operations::written,
+    planted::Planted,
     search::{
         index::Found,
         pattern::Pattern,
@@ -124,7 +129,7 @@ pub async fn search_nationwide(
     let query = query(&request, &gateway.clock)?;
     let config = &gateway.config.search;
     let start = (request.page - 1).saturating_mul(config.page_hits);
-    if let Err(error) = allowance(gateway, caller) {
+    if let Err(error) = check_purpose(caller, &request).and_then(|()| allowance(gateway, caller)) {
         // Behind no epoch: it rests on nothing that somebody may see, and is not to be decided again.
         let refused = refusal(gateway, caller, &request, &error)?;
         gateway.journal.note(vec![refused], Vec::new()).await?;
@@ -157,6 +162,15 @@ pub async fn search_nationwide(
     };
     let found = FoundBySearch { purpose: request.purpose, hits: page, note, inbox, beside };
     Ok(gateway.gate.children(caller, found).await?.with(facts))
+}
+
+/// A search is for what a body of the caller's kind looks for.
+fn check_purpose(caller: &Caller, request: &SearchRequest) -> Result<(), Error> {
+    if may_look_for(request.purpose, caller.kind(), None) || Planted::AnyPurpose.is_planted() {
+        Ok(())
+    } else {
+        Err(CallerError::Purpose.into())
+    }
 }
 
 fn find(gateway: &Gateway, caller: &Caller, query: Option<&Query>) -> Result<Found<Grant>, Error> {

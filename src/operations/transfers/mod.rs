@@ -9,13 +9,14 @@ use crate::{
     domain::{
         case_record::RecordFacts,
         organization::OrganizationCode,
+        purpose::Purpose,
         transfer::{Side, StepRefused, Transfer},
         visibility::Relation,
     },
     error::{Error, RecordError, TransferError},
     identity::Caller,
     journal::journal::Declined,
-    ledger::entry::{Entry, Purpose, RecordRef},
+    ledger::entry::{Entry, RecordRef},
     operations::Acting,
 };
 

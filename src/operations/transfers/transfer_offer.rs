@@ -12,6 +12,7 @@ use crate::{
         format::Document,
         idempotency::Idempotency,
         organization::{OrganizationCode, OrganizationKind},
+        purpose::Purpose,
         transfer::{Offer, Transfer},
         transfer_note::{Completeness, TransferNote},
         visibility::ItemGroup,
@@ -25,7 +26,7 @@ use crate::{
         memory::Change,
         recent::Scope,
     },
-    ledger::entry::{Act, Purpose},
+    ledger::entry::Act,
     operations::{Acting, carry_out, records::edit_lock::not_locked, written},
     store::{self, records::StoredRecord, tx::Tx},
 };

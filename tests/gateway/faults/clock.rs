@@ -40,7 +40,7 @@ async fn leaping(defect: Option<&str>) -> Vec<String> {
     let operator = crash::operator(&premises, &running);
     let city = crash::connect(&premises, &operator, "a", CITY_A).await;
     crash::connect(&premises, &operator, "b", CITY_B).await;
-    let token = at_a_desk(&premises, &operator, &city).await;
+    let token = at_a_desk(&premises, &city).await;
     let desk = Client::new(running.address(), &premises.credentials("desk"), None).unwrap().with_token(token);
     assert_eq!(desk.get("/v1/session").send().await.unwrap().status, 200);
     let record = register(&city, &family(CITY_A)).await;

@@ -290,6 +290,7 @@ impl Record {
                 next.version += 1;
             }
             Act::Offer if self.transfer.is_some() => return Err("transfer_open"),
+            Act::Offer if self.shielded => return Err("shield_forbids"),
             // Its id comes with the answer.
             Act::Offer => next.transfer = Some((String::new(), false)),
         }
@@ -300,6 +301,10 @@ impl Record {
         let mut next = self.clone();
         let open = self.transfer.as_ref().filter(|(open, _)| open == transfer).map(|(_, confirmed)| *confirmed);
         match (step, by == self.owner, open) {
+            // Whoever takes it over learns the address, and the shield names nobody.
+            (Step::Confirm, false, Some(false)) | (Step::TakeOver, false, Some(true)) if self.shielded => {
+                return Err("shield_forbids");
+            }
             (Step::Confirm, false, Some(false)) => next.transfer = Some((transfer.to_owned(), true)),
             (Step::TakeOver, false, Some(true)) => {
                 (next.owner, next.transfer) = (by, None);

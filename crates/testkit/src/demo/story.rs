@@ -409,7 +409,7 @@ async fn account(cast: &Cast, narrator: &mut Narrator) -> Result<(), WorldError>
 
 async fn revoke(world: &World, cast: &Cast, narrator: &mut Narrator) -> Result<(), WorldError> {
     narrator.chapter(8, "A certificate is lost; an officer leaves");
-    let lost = world.add_terminal("city-b-lost", &cast.city_b.code, &cast.city_b.officer).await?;
+    let lost = world.add_terminal("city-b-lost", &cast.city_b, &cast.city_b.officer).await?;
     expect(lost.client.get("/v1/session").send().await?, 200)?;
     narrator.act("city B", "works on an open connection with the terminal that will be lost");
     let path = format!("/v1/terminals/{}/revoke", lost.serial);
