@@ -49,6 +49,10 @@ pub enum Planted {
     OpenAnyBody,
     /// Leaves what a person signed in with in place when the person is revoked.
     KeepCredentials,
+    /// Lets one person, or a machine, name bodies under a shield.
+    NameAlone,
+    /// Gives an id a second time.
+    GiveIdsAgain,
 }
 
 impl Planted {
@@ -82,6 +86,8 @@ impl Planted {
             Ok("any-purpose") => Some(Self::AnyPurpose),
             Ok("open-any-body") => Some(Self::OpenAnyBody),
             Ok("keep-credentials") => Some(Self::KeepCredentials),
+            Ok("name-alone") => Some(Self::NameAlone),
+            Ok("give-ids-again") => Some(Self::GiveIdsAgain),
             _ => None,
         }
     }

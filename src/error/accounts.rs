@@ -32,8 +32,8 @@ pub enum AccountError {
     BodyIsOpen,
     #[error("a first administrator anew was not approved")]
     ReopeningNotApproved,
-    #[error("the person has a credential")]
-    CredentialThere,
+    #[error("a credential of somebody who is not new needs two persons")]
+    CredentialNeedsTwo,
 }
 
 /// Why a waiting sharp act cannot be confirmed.
@@ -110,15 +110,15 @@ impl AccountError {
                 "その機関の職員の申請、または職員がいない場合はシステム運用者2人の承認と所定の期間が必要です。",
                 "An officer of that body asks; where none is left, two operators approve, and the time told to all must pass.",
             ),
-            Self::CredentialThere => Problem::new(
+            Self::CredentialNeedsTwo => Problem::new(
                 409,
-                "credential_there",
-                "この職員には認証情報が発行されています",
-                "The person has a credential",
+                "credential_needs_two",
+                "この職員の認証情報の発行には2人の承認が必要です",
+                "Issuing this person's credential needs two persons",
             )
             .with(
-                "紛失した場合は、再発行を申請し、2人の承認を受けてください。",
-                "Where it was lost, ask for it anew: two persons approve.",
+                "登録されたばかりの職員ではありません。発行を申請し、2人の承認を受けてください。",
+                "The person is not new, or had one. Ask for it (POST /v1/credentials/{id}/reissues); two persons approve.",
             ),
         }
     }

@@ -54,6 +54,21 @@ pub async fn provenance(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Opti
     }))
 }
 
+/// When a person got the present roles; `None` of staff of before.
+///
+/// # Errors
+/// The database failed.
+pub async fn granted_at(tx: &mut Tx, of: &StaffId) -> Result<Option<Timestamp>, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "/* granted_at */ SELECT at FROM staff_grants WHERE organization = $1 AND officer = $2",
+        of.organization.as_str(),
+        of.officer.as_str(),
+    )?;
+    Ok(row.map(|(at,)| Timestamp::from_micros(at)))
+}
+
 pub(crate) async fn put(tx: &mut Tx, grant: &StaffGrant) -> Result<(), StoreError> {
     execute!(
         tx,

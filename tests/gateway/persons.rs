@@ -260,7 +260,7 @@ async fn a_lost_phone_at_night() {
     let issue = format!("/v1/staff/{FAR_CENTER}/o1/credential");
     assert_refused(&post(&colleagues[0], &issue, Value::Null).await, 403, "not_allowed");
     let manager = &far.first.credential_manager;
-    assert_refused(&post(manager, &issue, Value::Null).await, 409, "credential_there");
+    assert_refused(&post(manager, &issue, Value::Null).await, 409, "credential_needs_two");
     let asked = waiting(&post(&colleagues[0], "/v1/credentials/o1/reissues", Value::Null).await);
     assert_refused(&colleagues[0].confirm(&asked).await.unwrap(), 409, "not_two_persons");
     assert_eq!(json(&colleagues[1].confirm(&asked).await.unwrap())["state"], "approved");
@@ -318,6 +318,19 @@ async fn ids_names_and_credentials_are_one_persons() {
     let staff = j!({ "id": "d1", "name": "別人", "roles": ["viewer"] });
     assert_refused(&city.client.post("/v1/staff").json(&staff).send().await.unwrap(), 409, "staff_id_taken");
     drop(center);
+}
+
+/// Whoever hands codes out cannot become officers whom machines have named for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_credential_of_long_ago_takes_two() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let issue = format!("/v1/staff/{CITY_A}/o1/credential");
+    stage.world.clock.advance(Duration::days(15));
+    let manager = &city.first.credential_manager;
+    assert_refused(&post(manager, &issue, Value::Null).await, 409, "credential_needs_two");
+    city.first.both("/v1/credentials/o1/reissues", &Value::Null).await.unwrap();
+    assert_eq!(post(manager, &issue, Value::Null).await.status, 201);
 }
 
 /// A password is one's own, and a code works once.
@@ -438,80 +451,93 @@ async fn planted(premises: &Premises, defect: &str) -> (crash::Running, Party) {
 /// The twins: each guard, taken away, lets through what it keeps out.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_guard_each_of_these_goes_through() {
-    for defect in [
-        "believe-machines",
-        "any-two-ids",
-        "accept-replays",
-        "never-lock",
-        "any-purpose",
-        "keep-credentials",
-        "open-any-body",
-    ] {
+    let of_acts = ["believe-machines", "any-two-ids", "any-purpose", "open-any-body", "name-alone", "give-ids-again"];
+    let of_credentials = ["accept-replays", "never-lock", "keep-credentials"];
+    for defect in of_acts.into_iter().chain(of_credentials) {
         let directory = tempfile::tempdir().unwrap();
         let premises = crash::premises(directory.path()).await;
         let (mut running, city) = planted(&premises, defect).await;
-        let record = register(&city, &Family { shield_since: Some("R8.4.1".into()), ..family(CITY_A) }).await;
-        match defect {
-            "believe-machines" => {
-                let reply = city.client.post("/v1/staff/122327/o1/credential").send().await.unwrap();
-                assert_eq!(reply.status, 201, "{defect}: {}", reply.text());
-            }
-            "any-two-ids" => {
-                // A role that the other of the two gave.
-                city.first.appoint("friend", &["user_administrator"]).await.unwrap();
-                let friend = city.first.seat("friend").await.unwrap();
-                let staff = j!({ "id": "ghost", "name": "架空", "roles": ["supervisor"] });
-                let asked = waiting(&city.first.credential_manager.post("/v1/staff", &staff).await.unwrap());
-                assert_eq!(friend.confirm(&asked).await.unwrap().status, 200, "{defect}");
-            }
-            "accept-replays" => {
-                let person = city.first.seat("o1").await.unwrap();
-                let code = person.next_code();
-                for _ in 0..2 {
-                    assert_eq!(person.sign_in_at(person.desk(), Some(&code)).await.unwrap().status, 201, "{defect}");
-                }
-            }
-            "never-lock" => {
-                let person = city.first.seat("o1").await.unwrap();
-                let wrong = j!({ "officer": "o1", "password": "not the right one at all" });
-                for _ in 0..6 {
-                    person.desk().client().unwrap().post("/v1/sessions").json(&wrong).send().await.unwrap();
-                }
-                let code = person.next_code();
-                assert_eq!(person.sign_in_at(person.desk(), Some(&code)).await.unwrap().status, 201, "{defect}");
-            }
-            "any-purpose" => {
-                let seen = city
-                    .client
-                    .get(&format!("/v1/records/{record}"))
-                    .purpose("serious_case_review")
-                    .send()
-                    .await
-                    .unwrap();
-                assert_eq!(seen.status, 200, "{defect}");
-            }
-            "keep-credentials" => {
-                let person = city.first.seat("o1").await.unwrap();
-                city.client.post("/v1/staff/122327/o1/revoke").send().await.unwrap();
-                let pool = sqlx::SqlitePool::connect(&premises.config.database).await;
-                let Ok(pool) = pool else { continue };
-                let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM credentials WHERE officer = 'o1'")
-                    .fetch_one(&pool)
-                    .await
-                    .unwrap();
-                assert_eq!(left, 1, "{defect}");
-                drop(person);
-            }
-            _ => {
-                let operators =
-                    premises.operators(premises.config.listen, &tsunagi::clock::Clock::system()).await.unwrap();
-                let reply =
-                    post(&operators.administrator, &format!("/v1/organizations/{CITY_A}/opening-codes"), Value::Null)
-                        .await;
-                assert_eq!(reply.status, 201, "{defect}: {}", reply.text());
-            }
+        if of_credentials.contains(&defect) {
+            what_a_person_signs_in_with_goes_through(defect, &premises, &city).await;
+        } else {
+            an_act_goes_through(defect, &premises, &city).await;
         }
         running.stop().await;
+    }
+}
+
+async fn an_act_goes_through(defect: &str, premises: &Premises, city: &Party) {
+    let record = register(city, &Family { shield_since: Some("R8.4.1".into()), ..family(CITY_A) }).await;
+    match defect {
+        "name-alone" => {
+            let shield = j!({ "kind": "1", "since": "R8.4.1", "named": [CENTER_A] });
+            let reply = city.client.put(&format!("/v1/records/{record}/shield")).json(&shield).send().await.unwrap();
+            assert_eq!(reply.status, 200, "{defect}: {}", reply.text());
+        }
+        "give-ids-again" => {
+            city.client.post("/v1/staff/122327/manager/revoke").send().await.unwrap();
+            let staff = j!({ "id": "manager", "name": "別人", "roles": ["viewer"] });
+            let reply = city.client.post("/v1/staff").json(&staff).send().await.unwrap();
+            assert_eq!(reply.status, 202, "{defect}: {}", reply.text());
+        }
+        "believe-machines" => {
+            let reply = city.client.post("/v1/staff/122327/o1/credential").send().await.unwrap();
+            assert_eq!(reply.status, 201, "{defect}: {}", reply.text());
+        }
+        "any-two-ids" => {
+            // A role that the other of the two gave.
+            city.first.appoint("friend", &["user_administrator"]).await.unwrap();
+            let friend = city.first.seat("friend").await.unwrap();
+            let staff = j!({ "id": "ghost", "name": "架空", "roles": ["supervisor"] });
+            let asked = waiting(&city.first.credential_manager.post("/v1/staff", &staff).await.unwrap());
+            assert_eq!(friend.confirm(&asked).await.unwrap().status, 200, "{defect}");
+        }
+        "any-purpose" => {
+            let seen =
+                city.client.get(&format!("/v1/records/{record}")).purpose("serious_case_review").send().await.unwrap();
+            assert_eq!(seen.status, 200, "{defect}");
+        }
+        "open-any-body" => {
+            let operators = premises.operators(premises.config.listen, &tsunagi::clock::Clock::system()).await.unwrap();
+            let reply =
+                post(&operators.administrator, &format!("/v1/organizations/{CITY_A}/opening-codes"), Value::Null).await;
+            assert_eq!(reply.status, 201, "{defect}: {}", reply.text());
+        }
+        _ => panic!("{defect}"),
+    }
+}
+
+async fn what_a_person_signs_in_with_goes_through(defect: &str, premises: &Premises, city: &Party) {
+    match defect {
+        "accept-replays" => {
+            let person = city.first.seat("o1").await.unwrap();
+            let code = person.next_code();
+            for _ in 0..2 {
+                assert_eq!(person.sign_in_at(person.desk(), Some(&code)).await.unwrap().status, 201, "{defect}");
+            }
+        }
+        "never-lock" => {
+            let person = city.first.seat("o1").await.unwrap();
+            let wrong = j!({ "officer": "o1", "password": "not the right one at all" });
+            for _ in 0..6 {
+                person.desk().client().unwrap().post("/v1/sessions").json(&wrong).send().await.unwrap();
+            }
+            let code = person.next_code();
+            assert_eq!(person.sign_in_at(person.desk(), Some(&code)).await.unwrap().status, 201, "{defect}");
+        }
+        "keep-credentials" => {
+            let person = city.first.seat("o1").await.unwrap();
+            city.client.post("/v1/staff/122327/o1/revoke").send().await.unwrap();
+            let pool = sqlx::SqlitePool::connect(&premises.config.database).await;
+            let Ok(pool) = pool else { return };
+            let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM credentials WHERE officer = 'o1'")
+                .fetch_one(&pool)
+                .await
+                .unwrap();
+            assert_eq!(left, 1, "{defect}");
+            drop(person);
+        }
+        _ => panic!("{defect}"),
     }
 }
 

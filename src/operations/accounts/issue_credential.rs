@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use time::Duration;
 
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
@@ -29,6 +30,9 @@ use crate::{
     },
 };
 
+/// For so long after two persons approved a new person's roles the credential manager alone issues the first credential.
+const NEW_FOR: Duration = Duration::days(14);
+
 /// A code that works once, and until when.
 #[derive(Serialize, Deserialize, CarriesNoRecordData, utoipa::ToSchema)]
 pub struct IssuedCode {
@@ -44,11 +48,12 @@ pub struct IssueCredential {
     pub id: String,
 }
 
-/// Issues a credential: to a new person by the credential manager; to one who had one, after two persons approved it, by
+/// Issues a credential: to a new person by the credential manager; to anybody else, after two persons approved it, by
 /// one of them or the credential manager. Then the old one is destroyed in the same commit.
 ///
 /// # Errors
-/// [`CallerError::NotSharp`]; [`Error::NotFound`]; [`AccountError::CredentialThere`] where nobody approved.
+/// [`CallerError::NotSharp`]; [`Error::NotFound`]; [`AccountError::CredentialNeedsTwo`] where nobody
+/// approved.
 pub async fn issue_credential(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -127,9 +132,16 @@ async fn may_issue(tx: &mut Tx, acting: &Acting, issuer: &SharpCaller, of: &Staf
             store::waiting_acts::put(tx, vault, &WaitingAct { state: WaitingState::Done, ..act }).await?;
             Ok(true)
         }
-        (None, None) => Ok(false),
-        (Some(_), None) => Err(acting.declined(None, AccountError::CredentialThere)),
+        // Whoever holds roles for long without a credential is named by machines, and known: two stand for the first one.
+        (None, None) if is_new(tx, acting, of).await? => Ok(false),
+        (_, None) => Err(acting.declined(None, AccountError::CredentialNeedsTwo)),
     }
+}
+
+/// Whether two persons approved the roles a short while ago, and so that the person gets a credential.
+async fn is_new(tx: &mut Tx, acting: &Acting, of: &StaffId) -> Result<bool, Declined> {
+    let granted_at = store::staff_grants::granted_at(tx, of).await?;
+    Ok(granted_at.is_some_and(|at| acting.node.clock.now() < at.plus(NEW_FOR)))
 }
 
 fn stood_for(act: &WaitingAct, person: &StaffId) -> bool {
