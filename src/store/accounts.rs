@@ -151,20 +151,6 @@ pub async fn staff(tx: &mut Tx, vault: &Vault) -> Result<Vec<StaffMember>, Store
     rows.into_iter().map(|row| staff_of(vault, row)).collect()
 }
 
-/// Whether an organization has an active user administrator.
-///
-/// # Errors
-/// The database failed.
-pub async fn is_administered(tx: &mut Tx, organization: &OrganizationCode) -> Result<bool, StoreError> {
-    let roles = fetch_all!(
-        tx,
-        (String,),
-        "/* roles_of_staff */ SELECT roles FROM staff WHERE organization = $1 AND active = 1",
-        organization.as_str(),
-    )?;
-    Ok(roles.iter().any(|(roles,)| roles.split_whitespace().any(|role| role == Role::UserAdministrator.as_str())))
-}
-
 /// One staff member, if ever registered.
 ///
 /// # Errors
