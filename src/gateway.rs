@@ -3,6 +3,7 @@
 use std::{fs::File, sync::Arc};
 
 use aws_lc_rs::hmac;
+use tokio::sync::OnceCell;
 
 use crate::{
     clock::Clock,
@@ -38,6 +39,8 @@ pub struct Gateway {
     pub fingerprint: hmac::Key,
     /// Whether memory was loaded from the snapshot of the last stop.
     pub from_snapshot: bool,
+    /// Whether the slots of this start are taken.
+    pub(crate) run: OnceCell<()>,
     /// Held while this process serves the database: a second one would serve from stale memory.
     #[expect(dead_code, reason = "held, not read")]
     pub(crate) lock: Option<File>,

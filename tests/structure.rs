@@ -297,3 +297,75 @@ fn a_planted_namesake_is_found() {
         assert_eq!(twins(&files).len(), 1, "{line}");
     }
 }
+
+/// Statements that name an authenticated table by hand, and why: all others go by `store::rows`, which checks what it reads
+/// and marks what it writes.
+const BY_HAND: [(&str, &str, &str); 9] = [
+    ("append", "inbox", "one statement with the entry; it writes the marks that `inbox` makes"),
+    ("inbox", "inbox", "many messages at once, with their marks; the latest position, which decides nothing"),
+    ("records", "records", "many records at once, with their marks"),
+    ("records", "record_versions", "many versions at once, with their marks"),
+    ("edit_locks", "records", "takes the lock of a row and changes nothing"),
+    ("rewraps", "records", "counts, to tell how far a pass is"),
+    ("idempotency", "idempotency", "the oldest, by their keys, of which each row is then checked"),
+    ("reads", "*", "clauses of the one statement that reads a record; each of its rows is checked"),
+    ("sql", "inbox", "many messages at once, with their marks"),
+];
+
+/// Where an authenticated table is named by hand and nobody said why: one line for each.
+fn unguarded(files: &[(String, String)]) -> Vec<String> {
+    let (_, declared) = files.iter().find(|(file, _)| file == "rows/tables.rs").expect("the declarations");
+    let name = Regex::new(r#"MarkedTable::new\(\s*\d+,\s*"(\w+)""#).unwrap();
+    let tables: Vec<&str> = name.captures_iter(declared).map(|found| found.get(1).unwrap().as_str()).collect();
+    assert!(tables.len() > 20, "the declarations were not found");
+    let named = Regex::new(&format!(r"\b(?:FROM|INTO|UPDATE|JOIN)\s+({})\b", tables.join("|"))).unwrap();
+    let mut found = Vec::new();
+    for (file, source) in files.iter().filter(|(file, _)| !file.starts_with("rows/")) {
+        let stem = file.split(['/', '.']).next().unwrap();
+        for table in named.captures_iter(source).map(|found| found.get(1).unwrap().as_str()) {
+            let is_said = BY_HAND.iter().any(|(of, name, _)| *of == stem && (*name == table || *name == "*"));
+            if !is_said {
+                found.push(format!("store/{file} names {table}"));
+            }
+        }
+    }
+    found
+}
+
+fn store_files() -> Vec<(String, String)> {
+    fn collect(directory: &Path, root: &Path, files: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, root, files);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let mut files = Vec::new();
+    collect(&root, &root, &mut files);
+    files
+}
+
+#[test]
+fn authenticated_tables_are_reached_through_their_guard() {
+    let unguarded = unguarded(&store_files());
+    assert!(unguarded.is_empty(), "{}", unguarded.join("\n"));
+}
+
+/// The twin: a statement by hand is found, wherever it is.
+#[test]
+fn a_planted_statement_by_hand_is_found() {
+    for (file, statement) in [
+        ("accounts.rs", "UPDATE staff SET roles = $1"),
+        ("transfers.rs", "SELECT 1 FROM transfers"),
+        ("records.rs", "DELETE FROM sessions"),
+    ] {
+        let mut files = store_files();
+        files.iter_mut().find(|(name, _)| name == file).unwrap().1.push_str(statement);
+        assert_eq!(unguarded(&files).len(), 1, "{statement}");
+    }
+}

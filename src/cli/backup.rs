@@ -24,9 +24,9 @@ use crate::{
             restore::{Making, Restored, Sources},
         },
         load::Loading,
-        open::lock,
+        open::{OpenError, lock},
     },
-    store::{self, open::Store},
+    store::{self, open::Store, rows::guard::RowGuard},
 };
 
 /// Makes a base copy of the database; a gateway may be serving it.
@@ -190,7 +190,9 @@ async fn check_open(
     let mut tx = store.read().await?;
     crate::node::backup::restore::check_pages(&mut tx).await?;
     let vault = Arc::new(Vault::open(keyring, &store::accounts::prefecture_keys(&mut tx).await?)?);
-    let loading = Loading { store, vault: &vault, node: &config.node, now: Clock::system().now() };
+    let guard = Arc::new(RowGuard::new(&vault.rows_key().ok_or(OpenError::Untrusted)?, store.is_shared()));
+    store.guard_with(guard.clone());
+    let loading = Loading { store, vault: &vault, guard: &guard, node: &config.node, now: Clock::system().now() };
     let loaded = loading.ledger_and_index(None).await?;
     let stated = restored.manifest.heads.iter().find(|head| head.node == config.node);
     if let Some(head) = stated

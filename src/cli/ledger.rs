@@ -17,7 +17,11 @@ use self::{
     bundle::verify_bundle,
     whole::{Selection, Whole},
 };
-use super::{Connection, error::CommandError};
+use super::{
+    Connection,
+    error::CommandError,
+    rows::{print_review, review_database},
+};
 use crate::{
     client::expect,
     clock::Timestamp,
@@ -80,6 +84,9 @@ pub struct Verify {
     whole: Whole,
     #[command(flatten)]
     selection: Selection,
+    /// The gateway's keyring: the rows of the database are held against their marks as well.
+    #[arg(long, requires = "database")]
+    keyring: Option<PathBuf>,
     /// Evidence as fetched from the gateway (JSON).
     #[arg(conflicts_with_all = ["database", "export"])]
     evidence: Option<PathBuf>,
@@ -233,9 +240,21 @@ impl Verify {
             None if self.whole.is_asked_for() => {
                 let report = whole::verify(&trust, &self.whole, &self.selection).await.map_err(not_verified)?;
                 print_report(&trust, &report);
-                Ok(())
+                self.rows().await
             }
             None => Err(CommandError::Unexpected("name --database, --export or a file of evidence".to_owned())),
+        }
+    }
+
+    /// Whether the rows are what the gateway wrote, where the keyring is there to tell.
+    async fn rows(&self) -> Result<(), CommandError> {
+        match (&self.whole.database, &self.keyring) {
+            (Some(database), Some(keyring)) => print_review(&review_database(database, keyring).await?),
+            (Some(_), None) => {
+                say!("rows: not looked at, only the log: give --keyring to hold them against their marks");
+                Ok(())
+            }
+            (None, _) => Ok(()),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod error;
 pub mod keys;
 pub mod ledger;
 pub mod matching;
+pub mod rows;
 pub mod schemas;
 pub mod serve;
 pub mod terminal_check;
@@ -78,6 +79,11 @@ enum Command {
     /// Staff (user administrator).
     #[command(subcommand)]
     Staff(admin::Staff),
+    /// Rows of the database, authenticated.
+    #[command(subcommand)]
+    Rows(rows::Rows),
+    /// Hold every row of the database against its mark, while a gateway serves or not.
+    Check(ConfigFile),
     /// Sharp acts that wait for a person.
     #[command(subcommand)]
     Waiting(admin::Waiting),
@@ -172,6 +178,8 @@ pub fn run() -> ExitCode {
             Command::Org(command) => command.run().await,
             Command::Terminal(command) => command.run().await,
             Command::Staff(command) => command.run().await,
+            Command::Rows(command) => command.run().await,
+            Command::Check(file) => rows::check(file).await,
             Command::Waiting(command) => command.run().await,
             Command::Keys(command) => command.run().await,
             Command::Ledger(command) => command.run().await,

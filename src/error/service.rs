@@ -78,6 +78,16 @@ pub(super) fn problem_of_store(error: &StoreError) -> Problem {
             "システム運用者がトークンとPINを確認してください。閲覧・検索・登録は引き続き利用できます。",
             "The operator must check the token and its PIN. Viewing, searching and registering go on.",
         ),
+        StoreError::Refuted(_) => Problem::new(
+            503,
+            "row_refuted",
+            "保存されているデータに改ざんの疑いがあるため、この操作は行えません",
+            "What is stored is not what the gateway wrote, so this is not done",
+        )
+        .with(
+            "システム運用者に通知しました。復旧するまで、この記録や端末に関する操作はできません。",
+            "The operator has been told. What rests on it waits until it is had back.",
+        ),
         StoreError::Stream(_) => {
             Problem::new(503, "stream", "バックアップの保存先を読み取れません", "The backup stream cannot be read")
                 .with(

@@ -66,7 +66,7 @@ impl ListMark {
     }
 
     /// By its number; where one of the two has none, by its date.
-    fn is_older_than(&self, other: &Self) -> bool {
+    pub(crate) fn is_older_than(&self, other: &Self) -> bool {
         if self.number.is_empty() || other.number.is_empty() {
             return self.issued_at < other.issued_at;
         }

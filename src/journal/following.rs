@@ -31,7 +31,7 @@ use crate::{
         self,
         changes::{PositionedChange, Subject},
         error::StoreError,
-        index_rows::IndexRow,
+        index_rows::{IndexRow, Indexed},
         notices::standing_of,
         open::Store,
         tx::Tx,
@@ -117,6 +117,7 @@ impl Following {
             if page.is_empty() {
                 return Ok(());
             }
+            self.announce(tx, &page).await?;
             let last_mentions: HashMap<Subject, u64> =
                 page.iter().map(|noted| (noted.subject.clone(), noted.position)).collect();
             for (PositionedChange { position, subject }, expected) in page.into_iter().zip(held + 1..) {
@@ -131,6 +132,23 @@ impl Following {
                 self.memory.take(position, change);
             }
         }
+    }
+
+    /// What is read again may be newer than the change that says so: the marks of all that follows count already.
+    async fn announce(&self, tx: &mut Tx, page: &[PositionedChange]) -> Result<(), StoreError> {
+        let announce = |page: &[PositionedChange]| {
+            page.iter().for_each(|noted| {
+                if let Subject::Rows(remarks) = &noted.subject {
+                    self.memory.guard.announce(remarks);
+                }
+            });
+            (page.len() == PAGE as usize).then(|| page.last().map(|noted| noted.position)).flatten()
+        };
+        let mut last = announce(page);
+        while let Some(position) = last {
+            last = announce(&store::changes::after(tx, position, PAGE).await?);
+        }
+        Ok(())
     }
 
     pub(super) async fn taking(&self) -> Taking<'_> {
@@ -170,20 +188,24 @@ impl Following {
                 None
             }
             Subject::Decisions(scope) => Some(Change::Visibility(scope)),
+            Subject::Rows(remarks) => Some(Change::Rows(remarks)),
         })
     }
 
     /// What the index holds of a record. Its prefecture's key may be newer than those in memory.
     async fn opened(&self, tx: &mut Tx, id: Uuid, row: IndexRow) -> Result<IndexChange, StoreError> {
-        let opened = match row.clone().open(&self.vault) {
+        let guard = &self.memory.guard;
+        let opened = match row.clone().open(guard, &self.vault) {
             Err(StoreError::Key(KeyError::Missing { .. })) => {
                 self.reload_keys(tx).await?;
-                row.open(&self.vault)
+                row.open(guard, &self.vault)
             }
             opened => opened,
         };
         match opened {
-            Ok((facts, items)) => Ok(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))),
+            Ok(Indexed { facts, items, .. }) => Ok(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))),
+            // It is set aside: what memory holds of it stays.
+            Err(StoreError::Refuted(_)) => Ok(IndexChange::Forget(id)),
             // What a restored backup brought back of a record that was disposed of.
             Err(StoreError::Key(KeyError::Destroyed)) => {
                 self.vault.note_leftover(id);

@@ -12,6 +12,7 @@ use crate::{
     domain::{organization::OrganizationCode, purpose::Purpose},
     identity::Caller,
     ledger::entry::Entry,
+    store::inbox::MessageColumns,
 };
 
 /// What an organization finds in its inbox.
@@ -63,6 +64,9 @@ pub enum InboxKind {
     /// A record was disposed of by its owner, to whom the organization once provided it; or a restored backup brought
     /// one back, and it was removed again.
     RecordDisposed,
+    /// A row that belongs to the organization is not what the gateway wrote; the ledger entry names it. The operator is told
+    /// of every one.
+    RowRefuted,
     /// The operator registered a terminal for the organization.
     TerminalRegistered,
     TerminalRevoked,
@@ -188,10 +192,10 @@ impl Inboxes {
 }
 
 /// Messages with their positions, and the latest position of each inbox.
-pub(super) type Placed = (Vec<(i64, InboxItem)>, Vec<(OrganizationCode, i64)>);
+pub(super) type Placed = (Vec<MessageColumns>, Vec<(OrganizationCode, i64)>);
 
 /// How many messages each organization gets. In order of the organizations: two nodes never wait for each other.
-pub(super) fn counted(messages: &[InboxItem]) -> BTreeMap<OrganizationCode, i64> {
+pub(super) fn counted(messages: &[MessageColumns]) -> BTreeMap<OrganizationCode, i64> {
     let mut counted: BTreeMap<OrganizationCode, i64> = BTreeMap::new();
     for message in messages {
         *counted.entry(message.to.clone()).or_default() += 1;
@@ -200,11 +204,14 @@ pub(super) fn counted(messages: &[InboxItem]) -> BTreeMap<OrganizationCode, i64>
 }
 
 /// Messages with the positions that follow those of `last`.
-pub(super) fn placed(messages: Vec<InboxItem>, mut last: BTreeMap<OrganizationCode, i64>) -> Vec<(i64, InboxItem)> {
-    let place = |message: InboxItem| {
+pub(super) fn placed(
+    mut messages: Vec<MessageColumns>,
+    mut last: BTreeMap<OrganizationCode, i64>,
+) -> Vec<MessageColumns> {
+    for message in &mut messages {
         let position = last.entry(message.to.clone()).or_default();
         *position += 1;
-        (*position, message)
-    };
-    messages.into_iter().map(place).collect()
+        message.position = *position;
+    }
+    messages
 }

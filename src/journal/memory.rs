@@ -19,7 +19,10 @@ use crate::{
         index::{IndexChange, SearchIndex},
         standing::{StandingChange, StandingMatches},
     },
-    store::changes::Subject,
+    store::{
+        changes::Subject,
+        rows::{guard::RowGuard, notes::RowRemark, sums::Sums},
+    },
 };
 
 /// A change of what the node keeps in memory, made after the commit it belongs to.
@@ -31,6 +34,8 @@ pub enum Change {
     Visibility(Scope),
     /// There are new prefecture keys: nodes take them up.
     Keys,
+    /// The marks of rows, as the commit leaves them.
+    Rows(Vec<RowRemark>),
 }
 
 impl Change {
@@ -57,6 +62,7 @@ impl Change {
             Self::Standing(StandingChange::Put(id, _) | StandingChange::Remove(id)) => Subject::Notice(*id),
             Self::Visibility(scope) => Subject::Decisions(scope.clone()),
             Self::Keys => Subject::Keys,
+            Self::Rows(remarks) => Subject::Rows(remarks.clone()),
         })
     }
 }
@@ -68,6 +74,10 @@ pub struct Memory {
     pub directory: Arc<Directory>,
     pub standing: StandingMatches,
     pub inboxes: Inboxes,
+    /// What tells the gateway's rows from others.
+    pub guard: Arc<RowGuard>,
+    /// What this node added to the sums over the marks of rows, and took away.
+    pub sums: RwLock<Sums>,
     recent: RwLock<Recent>,
     pub(super) healthy: AtomicBool,
     /// The ledger was tampered with: nothing is written any more, and so nothing disclosed.
@@ -77,6 +87,14 @@ pub struct Memory {
     pub(super) entries: AtomicU64,
 }
 
+/// What memory knows of the rows, and as of which change.
+pub struct RowsAt {
+    pub guard: Arc<RowGuard>,
+    pub sums: Sums,
+    /// Position of the last change that memory holds.
+    pub position: u64,
+}
+
 impl Memory {
     pub fn new(
         tree: MerkleTree,
@@ -84,7 +102,7 @@ impl Memory {
         directory: Arc<Directory>,
         standing: StandingMatches,
         inboxes: Inboxes,
-        position: u64,
+        RowsAt { guard, sums, position }: RowsAt,
     ) -> Self {
         Self {
             tree: RwLock::new(tree),
@@ -92,12 +110,19 @@ impl Memory {
             directory,
             standing,
             inboxes,
+            guard,
+            sums: RwLock::new(sums),
             recent: RwLock::new(Recent::from(position)),
             healthy: AtomicBool::new(true),
             condemned: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             entries: AtomicU64::new(0),
         }
+    }
+
+    /// The sums over the marks of rows, as this node changed them.
+    pub fn sums(&self) -> Sums {
+        self.sums.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Position of the last change that it holds.
@@ -113,6 +138,7 @@ impl Memory {
             Some(Change::Directory(change)) => self.directory.apply(change),
             Some(Change::Standing(change)) => self.standing.apply(change),
             Some(Change::Visibility(scope)) => outdated = Some(scope),
+            Some(Change::Rows(remarks)) => self.guard.settle(&remarks),
             Some(Change::Keys) | None => {}
         }
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);

@@ -27,7 +27,7 @@ use crate::{
     domain::organization::OrganizationCode,
     error::Error,
     ledger::{
-        entry::Logged,
+        entry::{Act, Entry, Logged},
         merkle::{Frontier, Hash},
     },
     planted::Planted,
@@ -37,7 +37,10 @@ use crate::{
         append_shared::{AppendAtOnce, append_at_once_shared},
         changes::PositionedChange,
         error::StoreError,
+        inbox::MessageColumns,
+        ledger::HeadStep,
         open::{Access, Store},
+        rows::{parts::settle as settle_parts, sums::Sums},
         tx::{Tx, execute},
     },
 };
@@ -68,9 +71,9 @@ impl Receipt {
 
 /// A batch whose transaction is not known to have been committed or not.
 struct InDoubt {
-    size: u64,
-    root: Hash,
-    leaves: Vec<Hash>,
+    tree: TreeStep,
+    /// The node's sums over the marks of rows.
+    sums: Sums,
     /// Changes of memory, and the position of the first.
     changes: Vec<Change>,
     first_change: u64,
@@ -89,10 +92,15 @@ pub(super) struct Writer {
     tried: u64,
 }
 
-/// What a batch comes to, job by job.
-struct Pass {
-    frontier: Frontier,
+/// How a batch moves the tree on.
+struct TreeStep {
+    head: (u64, Hash),
     leaves: Vec<Hash>,
+}
+
+/// What a batch comes to, job by job.
+#[derive(Default)]
+struct Pass {
     changes: Vec<Change>,
     appended: Vec<Logged>,
     messages: Vec<InboxItem>,
@@ -100,12 +108,6 @@ struct Pass {
 }
 
 impl Pass {
-    fn from(before: &Frontier) -> Self {
-        let frontier = before.clone();
-        let (leaves, changes, appended) = (Vec::new(), Vec::new(), Vec::new());
-        Self { frontier, leaves, changes, appended, messages: Vec::new(), ran: Vec::new() }
-    }
-
     /// Adds what a job wants written; of one that declined, the entry that says so.
     fn take(&mut self, outcome: Result<JobWrites, Declined>) {
         let (prepared, declined) = match outcome {
@@ -118,8 +120,6 @@ impl Pass {
         let mut ids = Vec::with_capacity(prepared.entries.len());
         for logged in prepared.entries {
             ids.push(logged.entry.id);
-            self.leaves.push(logged.leaf);
-            self.frontier.push(logged.leaf);
             self.appended.push(logged);
         }
         self.messages.extend(prepared.inbox);
@@ -129,14 +129,8 @@ impl Pass {
 }
 
 /// Appends to the ledger, as well as the planted defect lets it.
-async fn append(
-    tx: &mut Tx,
-    node: &str,
-    trees: ((u64, Hash), (u64, Hash)),
-    entries: Vec<Logged>,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    match store::ledger::append(tx, node, trees, entries, at).await {
+async fn append(tx: &mut Tx, step: HeadStep, entries: Vec<Logged>, at: Timestamp) -> Result<(), StoreError> {
+    match store::ledger::append(tx, step, entries, at).await {
         Err(_) if Planted::IgnoreTheLedger.is_planted() => Ok(()),
         appended => appended,
     }
@@ -148,6 +142,14 @@ async fn secure_commit(store: &Store) -> Result<(), StoreError> {
         return Ok(());
     }
     store.secure_commit().await
+}
+
+/// A batch on its way into the ledger.
+struct SealedBatch {
+    step: HeadStep,
+    entries: Vec<Logged>,
+    tree: TreeStep,
+    sums: Sums,
 }
 
 /// How each job of a batch came out of the transaction.
@@ -243,8 +245,7 @@ impl Writer {
         let mut tx = self.store.write(if changes_things { Access::Change } else { Access::Append }).await?;
         // Nobody can change anything now: what memory takes in here is all there is.
         self.following.take_in(&mut tx).await?;
-        let before = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
-        let mut pass = Pass::from(&before);
+        let mut pass = Pass::default();
         let begun = Instant::now();
         for work in batch.iter_mut() {
             if !pass.ran.is_empty() && begun.elapsed() > MAX_WORK {
@@ -258,23 +259,31 @@ impl Writer {
             pass.take(outcome);
         }
         left.extend(batch.drain(pass.ran.len()..));
-        let Pass { frontier, leaves, changes, appended, messages, mut ran } = pass;
+        let Pass { mut changes, appended, messages, mut ran } = pass;
+        let now = self.clock.now();
+        let (messages, told) = MessageColumns::all_of(&self.memory.guard, messages, now);
+        tx.rows.merge(&told);
+        let (remarks, has_entries) = (tx.rows.remarks(), !appended.is_empty() || !tx.rows.sums().is_empty());
+        let SealedBatch { step, entries, tree, sums } = self.seal(appended, tx.rows.sums())?;
         // First of all: another process under this node's name is met here.
-        if frontier.size() > before.size() {
-            let trees = (before.head(), frontier.head());
-            append(&mut tx, &self.node, trees, appended, self.clock.now()).await?;
+        if has_entries {
+            append(&mut tx, step, entries, now).await?;
         } else if self.store.is_shared() {
             // What only repeats an earlier answer writes something too: only then does the commit wait for the standbys,
             // and what the answer rests on is as durable as they are.
             store::ledger::touch_head(&mut tx, &self.node).await?;
         }
         let (messages, inbox) = self.place(&mut tx, messages).await?;
-        store::inbox::deliver(&mut tx, messages, self.clock.now()).await?;
+        store::inbox::deliver(&mut tx, messages, now).await?;
+        if !remarks.is_empty() {
+            // Whoever reads a row before memory has settled finds it known.
+            self.memory.guard.announce(&remarks);
+            changes.insert(0, Change::Rows(remarks));
+        }
         let first_change = self.memory.position() + 1;
         self.note_changes(&mut tx, first_change, &changes).await?;
-        let doubt = InDoubt { size: frontier.size(), root: frontier.root(), leaves, changes, first_change, inbox };
         // From here until the answer, nobody knows whether the commit holds.
-        self.in_doubt = Some(doubt);
+        self.in_doubt = Some(InDoubt { tree, sums, changes, first_change, inbox });
         if Planted::AnswerBeforeCommit.is_planted() {
             self.answer_before_commit(batch, &mut ran).await;
         }
@@ -294,8 +303,7 @@ impl Writer {
     /// [`StoreError::Outdated`] where other nodes changed something that memory does not know of; nothing was written.
     async fn append(&mut self, batch: &mut [Work]) -> Result<Vec<JobOutcome>, StoreError> {
         let known = self.memory.position();
-        let before = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
-        let mut pass = Pass::from(&before);
+        let mut pass = Pass::default();
         for work in batch.iter_mut() {
             if self.is_stale(work, &[]) {
                 pass.ran.push(JobOutcome::Not(JournalError::Stale.into()));
@@ -304,25 +312,19 @@ impl Writer {
                 pass.take(writes.map(|(entries, inbox)| JobWrites { entries, inbox, changes: Vec::new() }));
             }
         }
-        let Pass { frontier, leaves, appended, messages, ran, .. } = pass;
-        if frontier.size() == before.size() && messages.is_empty() {
+        let Pass { appended, messages, ran, .. } = pass;
+        if appended.is_empty() && messages.is_empty() {
             return Ok(ran);
         }
-        let first_change = known + 1;
-        let (trees, now) = ((before.head(), frontier.head()), self.clock.now());
-        let doubt = |inbox| InDoubt {
-            size: frontier.size(),
-            root: frontier.root(),
-            leaves,
-            changes: Vec::new(),
-            first_change,
-            inbox,
-        };
+        let (first_change, now) = (known + 1, self.clock.now());
+        let (messages, told) = MessageColumns::all_of(&self.memory.guard, messages, now);
+        let SealedBatch { step, entries, tree, sums } = self.seal(appended, &told)?;
+        let doubt = |inbox| InDoubt { tree, sums, changes: Vec::new(), first_change, inbox };
         self.tried += 1;
         let fault = Planted::of_commit(self.tried);
         let written = if self.store.is_shared() {
             self.in_doubt = Some(doubt(Vec::new()));
-            let append = AppendAtOnce { node: &self.node, known, trees, entries: appended, messages, at: now };
+            let append = AppendAtOnce { known, step, entries, messages, at: now };
             match commit_at_once(fault, append_at_once_shared(&self.store, append)).await {
                 Ok(latest) => {
                     self.in_doubt.iter_mut().for_each(|doubt| doubt.inbox.clone_from(&latest));
@@ -337,10 +339,35 @@ impl Writer {
         } else {
             let (messages, inbox) = self.place_in_memory(messages);
             self.in_doubt = Some(doubt(inbox));
-            let append = append_at_once(&self.store, &self.node, trees, (appended, messages), now);
+            let append = append_at_once(&self.store, step, (entries, messages), now);
             commit_at_once(fault, append).await.err().unwrap_or(CommitOutcome::Surely)
         };
         self.conclude(written, ran).await
+    }
+
+    /// Hashes the entries of a batch into the tree, in order. The last of them commits to what all rows are from now on: in
+    /// every commit, for whether rows changed may be what somebody must not learn.
+    fn seal(&self, mut entries: Vec<Logged>, moved: &Sums) -> Result<SealedBatch, StoreError> {
+        let (mut sums, mut sealed_sums) = (self.memory.sums(), None);
+        let marker = &self.memory.guard.marker;
+        if !moved.is_empty() {
+            sums.merge(moved);
+            sealed_sums = Some(marker.seal_sums(&self.node, &sums)?);
+            if entries.is_empty() {
+                entries.push(Entry::of_gateway(Act::RowsChange, &self.clock).into());
+            }
+        }
+        if let Some(last) = entries.pop() {
+            let digest = marker.head(&self.node, last.entry.id, &sums);
+            entries.push(last.committing_to_rows(&digest));
+        }
+        let mut frontier = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
+        let from = frontier.head();
+        let leaves: Vec<Hash> = entries.iter().map(|logged| logged.leaf).collect();
+        leaves.iter().for_each(|leaf| frontier.push(*leaf));
+        let to = frontier.head();
+        let step = HeadStep { node: self.node.clone(), from, to, sealed_sums };
+        Ok(SealedBatch { step, entries, tree: TreeStep { head: to, leaves }, sums })
     }
 
     /// What becomes of a batch once its commit was tried.
@@ -409,16 +436,21 @@ impl Writer {
             return Ok(job.run(tx, &self.clock).await);
         }
         execute!(tx, "SAVEPOINT effect")?;
-        let outcome = job.run(tx, &self.clock).await;
+        let before = tx.rows.clone();
+        let outcome = match job.run(tx, &self.clock).await {
+            Ok(writes) => settle_parts(tx).await.map(|()| writes).map_err(Declined::from),
+            Err(declined) => Err(declined),
+        };
         if outcome.is_err() {
             execute!(tx, "ROLLBACK TO SAVEPOINT effect")?;
+            tx.rows = before;
         }
         execute!(tx, "RELEASE SAVEPOINT effect")?;
         Ok(outcome)
     }
 
     /// Gives every message its position in its inbox; returns the latest of each inbox as well.
-    async fn place(&self, tx: &mut Tx, messages: Vec<InboxItem>) -> Result<Placed, StoreError> {
+    async fn place(&self, tx: &mut Tx, messages: Vec<MessageColumns>) -> Result<Placed, StoreError> {
         if !self.store.is_shared() {
             return Ok(self.place_in_memory(messages));
         }
@@ -434,7 +466,7 @@ impl Writer {
     }
 
     /// The same where no other node delivers: memory knows the positions.
-    fn place_in_memory(&self, messages: Vec<InboxItem>) -> Placed {
+    fn place_in_memory(&self, messages: Vec<MessageColumns>) -> Placed {
         let mut next = counted(&messages);
         let mut latest = Vec::with_capacity(next.len());
         for (organization, count) in &mut next {
@@ -449,7 +481,7 @@ impl Writer {
     /// Returns whether it holds; `true` where there is nothing in doubt.
     async fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
         let Some(doubt) = &self.in_doubt else { return Ok(true) };
-        let (expected, has_entries) = ((doubt.size, doubt.root), !doubt.leaves.is_empty());
+        let (expected, has_entries) = (doubt.tree.head, !doubt.tree.leaves.is_empty());
         let mut tx = self.store.write(Access::Append).await?;
         // Waits for a commit that is still under way; and that this is durable means that what it read is, too.
         store::ledger::touch_head(&mut tx, &self.node).await?;
@@ -469,7 +501,11 @@ impl Writer {
         // Waited for first: whoever gives up meanwhile leaves the batch in doubt, and it is found out again.
         let following = self.following.clone();
         let taking = following.taking().await;
-        let Some(InDoubt { leaves, changes, first_change, inbox, .. }) = self.in_doubt.take() else { return };
+        let Some(InDoubt { tree: TreeStep { leaves, .. }, sums, changes, first_change, inbox }) = self.in_doubt.take()
+        else {
+            return;
+        };
+        *self.memory.sums.write().unwrap_or_else(PoisonError::into_inner) = sums;
         self.memory.commits.fetch_add(1, Ordering::Relaxed);
         self.memory.entries.fetch_add(leaves.len() as u64, Ordering::Relaxed);
         // Whoever holds the tree, such as a snapshot being written, sees the entries and what they changed, or neither.

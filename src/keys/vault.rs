@@ -84,6 +84,19 @@ impl Key {
         Self(bytes)
     }
 
+    /// A key for another purpose, from which nobody comes back to this one.
+    pub fn derived(&self, purpose: &str) -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.bytes());
+        bytes.copy_from_slice(hmac::sign(&key, purpose.as_bytes()).as_ref());
+        Self(bytes)
+    }
+
+    /// A key that authenticates, for one purpose.
+    pub fn authenticating(&self, purpose: &str) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, self.derived(purpose).bytes())
+    }
+
     /// Seals a text.
     ///
     /// # Errors
@@ -139,6 +152,7 @@ impl fmt::Debug for Key {
 }
 
 /// A prefecture's key as the database keeps it.
+#[derive(Clone)]
 pub struct WrappedKey {
     pub prefecture: String,
     pub generation: u32,
@@ -154,6 +168,8 @@ pub struct NewKey {
 
 /// The prefecture for what belongs to no prefecture.
 pub const CENTRAL: &str = "00";
+/// The place of the key that authenticates rows. It has one generation: a new one would make every row another's.
+pub const ROWS: &str = "rows";
 
 /// The opened prefecture keys of a running gateway, and the secrets of every record.
 pub struct Vault {
@@ -245,6 +261,11 @@ impl Vault {
         keyring.work(|masters| {
             keys.iter().map(|((prefecture, generation), key)| wrapped(masters, prefecture, *generation, key)).collect()
         })
+    }
+
+    /// The key that authenticates rows; `None` where a database of before has none yet.
+    pub fn rows_key(&self) -> Option<Key> {
+        self.generation(ROWS, 1).ok()
     }
 
     /// The keyring in use.

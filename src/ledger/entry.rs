@@ -130,6 +130,12 @@ pub enum Act {
     SearchWatch,
     /// An operator accepted that the ledger is behind what was witnessed; the subject names the sizes.
     RollbackAccept,
+    /// Rows that decide something were changed by nobody's act: something expired, was read or forgotten.
+    RowsChange,
+    /// The rows of a database of before were authenticated as they stood.
+    RowsTrust,
+    /// A row is not what the gateway wrote; the subject names table and row.
+    RowRefute,
     /// The gateway can write again after it could not.
     JournalRecover,
     /// Records that may be disposed of were listed.
@@ -225,6 +231,10 @@ pub struct Entry {
     /// SHA-256 of the sealed note, base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// In the last entry of each commit: a keyed digest of what all rows that decide something are now, base64. It tells
+    /// nothing to anybody who has not the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<String>,
 }
 
 /// A record as an entry names it.
@@ -276,6 +286,7 @@ impl Entry {
             subject: None,
             refusal: None,
             note: None,
+            rows: None,
         }
     }
 
@@ -391,6 +402,14 @@ impl From<Entry> for Logged {
 }
 
 impl Logged {
+    /// The same entry, committing to what the rows of the database are from its commit on.
+    pub(crate) fn committing_to_rows(self, digest: &[u8]) -> Self {
+        let entry = Entry { rows: Some(BASE64_STANDARD.encode(digest)), ..self.entry };
+        let body = entry.to_bytes();
+        let leaf = leaf_hash(&body);
+        Self { entry, body, leaf, ..self }
+    }
+
     /// With a sealed note, whose digest is in the entry.
     pub fn noted(entry: Entry, note: Vec<u8>) -> Self {
         Self { note: Some(note), ..Self::from(entry) }

@@ -3,7 +3,14 @@
 use std::{sync::Weak, time::Duration};
 
 use super::load::{LEDGER_PAGE, LoadError, checked_leaf};
-use crate::{gateway::Gateway, ledger::merkle::Hash, store};
+use crate::{
+    gateway::Gateway,
+    ledger::merkle::Hash,
+    store::{
+        self,
+        rows::{review::review, tables::RECORDS},
+    },
+};
 
 /// Time after which the audit of the ledger goes on where the store failed.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -52,7 +59,7 @@ async fn audited_page(node: &Gateway, from: u64) -> Result<u64, LoadError> {
     let checking = tokio::task::spawn_blocking(move || {
         let mut position = from;
         for (entry, leaf) in page.iter().zip(&known) {
-            if checked_leaf(entry, position)? != *leaf {
+            if checked_leaf(entry, position)?.0 != *leaf {
                 return Err("an entry was changed");
             }
             position += 1;
@@ -61,4 +68,31 @@ async fn audited_page(node: &Gateway, from: u64) -> Result<u64, LoadError> {
     });
     let position = checking.await.map_err(|_| fault("it could not be checked"))?.map_err(fault)?;
     if position == from { Err(fault("entries were removed")) } else { Ok(position) }
+}
+
+/// How often every row is looked at while a node serves.
+const ROWS_AGAIN: Duration = Duration::from_secs(24 * 3_600);
+
+/// Looks at every row after the start, and once a day. Those that are not what the gateway wrote are set aside by that.
+pub async fn audit_rows(gateway: Weak<Gateway>) {
+    loop {
+        let Some(node) = gateway.upgrade() else { return };
+        let outcome = match node.store.read().await {
+            Ok(mut tx) => review(&mut tx).await,
+            Err(error) => Err(error),
+        };
+        let again = match outcome {
+            Ok(found) => {
+                tracing::info!(rows = found.rows, wrong = found.refuted.len(), "every row was looked at");
+                node.journal.memory().guard.remembered.complete(RECORDS.number);
+                ROWS_AGAIN
+            }
+            Err(error) => {
+                tracing::warn!(%error, "rows could not be looked at; it is tried again");
+                AGAIN
+            }
+        };
+        drop(node);
+        tokio::time::sleep(again).await;
+    }
 }

@@ -20,7 +20,6 @@ use super::snapshot::{
 };
 use crate::{
     clock::Timestamp,
-    domain::case_record::{IndexItems, RecordFacts},
     identity::directory::{Directory, DirectoryChange},
     keys::error::KeyError,
     keys::vault::Vault,
@@ -33,9 +32,17 @@ use crate::{
     store::{
         self,
         error::StoreError,
-        index_rows::IndexRow,
+        index_rows::{IndexRow, Indexed},
         ledger::{LedgerHead, StoredEntry},
         open::Store,
+        rows::{
+            guard::RowGuard,
+            mark::tag_of,
+            sums::Sums,
+            table::MarkedTable,
+            tables::{self, RECORDS},
+            written::{RowsSaid, own_sums, remember, sealed_sums, written_sums},
+        },
     },
 };
 
@@ -52,12 +59,18 @@ pub enum LoadError {
     Store(#[from] StoreError),
     #[error("the ledger of node {node} does not match its head: {what}. Restore it; do not serve from it")]
     Ledger { node: String, what: &'static str },
+    #[error(
+        "the table {table} holds {there} rows, and {written} were written: rows were removed, brought back or set back. \
+         `tsunagi check` looks for them; restore what is missing"
+    )]
+    Rows { table: &'static str, there: i64, written: i64 },
 }
 
 /// Where a node's memory comes from.
 pub struct Loading<'a> {
     pub store: &'a Store,
     pub vault: &'a Arc<Vault>,
+    pub guard: &'a Arc<RowGuard>,
     pub node: &'a str,
     pub now: Timestamp,
 }
@@ -68,6 +81,8 @@ pub struct Loaded {
     pub index: SearchIndex,
     /// Position of the last change of any node that it surely holds.
     pub position: u64,
+    /// What this node has added to the sums over the marks of rows, and taken away.
+    pub sums: Sums,
     /// Entries from the first on that only a snapshot vouches for; `None` where the store was read.
     pub unaudited: Option<u64>,
 }
@@ -91,16 +106,16 @@ impl Loading<'_> {
         // Noted before anything is read: what comes later is read twice rather than not at all.
         let position = self.store.changes_position().await?;
         // Side by side: neither keeps two cores busy by itself.
-        let (tree, index) = tokio::try_join!(self.ledger(), async { Ok(self.index().await?) })?;
+        let ((tree, sums), index) = tokio::try_join!(self.ledger(), self.index())?;
         let seconds = started.elapsed().as_secs();
         tracing::info!(entries = tree.size(), records = index.len(), seconds, "the store was read");
-        Ok(Loaded { tree, index, position, unaudited: None })
+        Ok(Loaded { tree, index, position, sums, unaudited: None })
     }
 
     async fn snapshot(&self, path: PathBuf) -> Result<Loaded, Unfit> {
         let vault = self.vault.clone();
         let reading = tokio::task::spawn_blocking(move || read(&path, &vault));
-        let (DatabasePosition { heads, position, last: made }, mut tree, index) =
+        let (DatabasePosition { heads, position, last: made, rows }, mut tree, index) =
             reading.await.map_err(|_| Unfit::Damaged)??;
         let own = |heads: &[LedgerHead]| {
             let own = heads.iter().find(|head| head.node == self.node);
@@ -132,6 +147,7 @@ impl Loading<'_> {
             Some(_) => {}
         }
         let mut touched = BTreeSet::new();
+        let mut said = None;
         loop {
             let page = store::ledger::entries_from(&mut tx, self.node, tree.size(), LEDGER_PAGE).await?;
             if page.is_empty() {
@@ -139,7 +155,9 @@ impl Loading<'_> {
             }
             for entry in page {
                 touched.extend(entry.record);
-                tree.push(checked_leaf(&entry, tree.size()).map_err(|_| Unfit::OtherLedger)?);
+                let (leaf, says) = checked_leaf(&entry, tree.size()).map_err(|_| Unfit::OtherLedger)?;
+                tree.push(leaf);
+                said = says.or(said);
             }
         }
         if tree.frontier().head() != (size, root) {
@@ -148,29 +166,45 @@ impl Loading<'_> {
         for record in touched {
             index.apply(match store::index_rows::index_row(&mut tx, record).await? {
                 Some(row) => {
-                    let (facts, items) = row.open(self.vault)?;
+                    let Indexed { facts, items, .. } = row.open(self.guard, self.vault)?;
                     IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))
                 }
                 // Disposed of since.
                 None => IndexChange::Forget(record),
             });
         }
-        Ok(Loaded { tree, index, position, unaudited: Some(unaudited) })
+        let is_as_it_was = said.is_none();
+        let sums = match said {
+            Some(said) => own_sums(&mut tx, self.guard, self.node, Some(&said)).await,
+            // Nothing was written since: the sums are those that the snapshot vouches for.
+            None => sealed_sums(&mut tx, self.guard, self.node).await.map(|(_, sums)| sums),
+        };
+        let sums = sums.map_err(|_| Unfit::OtherLedger)?;
+        if is_as_it_was && sums.to_bytes() != rows {
+            return Err(Unfit::OtherLedger);
+        }
+        Ok(Loaded { tree, index, position, sums, unaudited: Some(unaudited) })
     }
 
     /// Rebuilds the tree from the entries and holds it against the head: a page is read while the one before is
     /// checked.
-    async fn ledger(&self) -> Result<MerkleTree, LoadError> {
+    ///
+    /// # Errors
+    /// The store failed, or the ledger does not match its head.
+    pub async fn ledger(&self) -> Result<(MerkleTree, Sums), LoadError> {
         let fault = |what| LoadError::Ledger { node: self.node.to_owned(), what };
         let mut tx = self.store.read().await?;
-        let mut tree = MerkleTree::default();
+        let (mut tree, mut rows) = (MerkleTree::default(), None);
         let mut from = 0;
-        let mut checking: Option<JoinHandle<Result<Vec<Hash>, &'static str>>> = None;
+        let mut checking: Option<JoinHandle<Result<Vec<CheckedLeaf>, &'static str>>> = None;
         loop {
             let page = store::ledger::entries_from(&mut tx, self.node, from, LEDGER_PAGE).await?;
             if let Some(checked) = checking.take() {
                 let leaves = checked.await.map_err(|_| StoreError::Corrupt("ledger"))?.map_err(fault)?;
-                leaves.into_iter().for_each(|leaf| tree.push(leaf));
+                for (leaf, said) in leaves {
+                    tree.push(leaf);
+                    rows = said.or(rows);
+                }
             }
             let Some(last) = page.last() else { break };
             let first = std::mem::replace(&mut from, last.position + 1);
@@ -182,27 +216,44 @@ impl Loading<'_> {
         match tree.frontier().head() {
             (ours, _) if ours != size => Err(fault("entries were added or removed")),
             (_, ours) if ours != root => Err(fault("an entry was changed")),
-            _ => Ok(tree),
+            _ => Ok((tree, own_sums(&mut tx, self.guard, self.node, rows.as_ref()).await?)),
         }
     }
 
     /// Builds the index from the sealed index items of every record: a page is read while the one before is opened.
-    async fn index(&self) -> Result<SearchIndex, StoreError> {
+    async fn index(&self) -> Result<SearchIndex, LoadError> {
         let index = Arc::new(SearchIndex::default());
         let mut tx = self.store.read().await?;
-        let mut after = Uuid::nil();
-        let mut filling: Option<JoinHandle<Result<(), StoreError>>> = None;
+        let written = written_sums(&mut tx, self.guard).await?;
+        let (mut after, mut there) = (Uuid::nil(), Sums::default());
+        let mut filling: Option<JoinHandle<Result<Sums, StoreError>>> = None;
         loop {
             let page = store::index_rows::index_rows(&mut tx, after, INDEX_PAGE).await?;
             if let Some(filled) = filling.take() {
-                filled.await.map_err(|_| StoreError::Corrupt("index"))??;
+                there.merge(&filled.await.map_err(|_| StoreError::Corrupt("index"))??);
             }
             let Some(last) = page.last() else { break };
             after = last.id;
-            let (index, vault) = (index.clone(), self.vault.clone());
-            filling = Some(tokio::task::spawn_blocking(move || fill(&index, &vault, page)));
+            let (index, guard, vault) = (index.clone(), self.guard.clone(), self.vault.clone());
+            filling = Some(tokio::task::spawn_blocking(move || fill(&index, &guard, &vault, page)));
         }
-        Arc::into_inner(index).ok_or(StoreError::Corrupt("index"))
+        compare(&RECORDS, &there, &written, self.guard)?;
+        Ok(Arc::into_inner(index).ok_or(StoreError::Corrupt("index"))?)
+    }
+
+    /// Remembers the marks of every row that stands for itself, but for records, which the index reads; holds each table
+    /// against its sum.
+    ///
+    /// # Errors
+    /// The store failed; rows of a table were removed, brought back or set back.
+    pub async fn remember(&self) -> Result<(), LoadError> {
+        let mut tx = self.store.read().await?;
+        let written = written_sums(&mut tx, self.guard).await?;
+        for table in tables::ALL.into_iter().filter(|table| table.is_remembered && **table != RECORDS) {
+            let there = remember(&mut tx, table).await?;
+            compare(table, &there, &written, self.guard)?;
+        }
+        Ok(())
     }
 
     /// Organizations, terminals and staff.
@@ -242,40 +293,69 @@ impl Loading<'_> {
     }
 }
 
+/// Holds the rows of a table against what was written. Where one is set aside already, the sum cannot be right.
+fn compare(table: &'static MarkedTable, there: &Sums, written: &Sums, guard: &RowGuard) -> Result<(), LoadError> {
+    let (there, written) = (there.of(table), written.of(table));
+    if there == written || guard.refuted().iter().any(|name| name.table == table.name) {
+        return Ok(());
+    }
+    Err(LoadError::Rows { table: table.name, there: there.rows, written: written.rows })
+}
+
+/// A leaf, and what its entry says of the rows, where it says something.
+pub(super) type CheckedLeaf = (Hash, Option<RowsSaid>);
+
 /// The hash of an entry that is where it should be and whose columns say what it says.
-pub(super) fn checked_leaf(entry: &StoredEntry, position: u64) -> Result<Hash, &'static str> {
+pub(super) fn checked_leaf(entry: &StoredEntry, position: u64) -> Result<CheckedLeaf, &'static str> {
     if entry.position != position {
         return Err("an entry is missing");
     }
-    if !entry.columns_match() {
+    let Some(rows) = entry.rows_if_columns_match() else {
         return Err("the columns of an entry differ from its body");
-    }
-    Ok(leaf_hash(&entry.body))
+    };
+    Ok((leaf_hash(&entry.body), rows.map(|said| (entry.id, said))))
 }
 
-fn fill(index: &SearchIndex, vault: &Vault, mut page: Vec<IndexRow>) -> Result<(), StoreError> {
+/// Opens a page of records; returns what they add to the sums. A record that is not what the gateway wrote is set aside.
+fn fill(index: &SearchIndex, guard: &RowGuard, vault: &Vault, mut page: Vec<IndexRow>) -> Result<Sums, StoreError> {
     let second = page.split_off(page.len() / 2);
-    let pack = |rows: Vec<IndexRow>| -> Result<Vec<PackedRecord>, StoreError> {
-        let packed = |(facts, items): (RecordFacts, IndexItems)| PackedRecord::new(facts, &items);
-        let open = |row: IndexRow| {
-            let id = row.id;
-            match row.open(vault) {
-                // A restored backup brought it back: it is not found, and will be removed.
-                Err(StoreError::Key(KeyError::Destroyed)) => {
-                    vault.note_leftover(id);
-                    None
+    let pack = |rows: Vec<IndexRow>| -> Result<(Vec<PackedRecord>, Sums), StoreError> {
+        let (mut packed, mut sums, mut tags) = (Vec::with_capacity(rows.len()), Sums::default(), Vec::new());
+        for row in rows {
+            let (id, prefecture) = (row.id, row.prefecture());
+            let set_aside = || guard.set_record_aside(id, &prefecture);
+            let checked = match row.checked(guard) {
+                Ok(checked) => checked,
+                Err(StoreError::Refuted(_)) => {
+                    set_aside();
+                    continue;
                 }
-                outcome => Some(outcome.map(packed)),
+                Err(error) => return Err(error),
+            };
+            sums.add(&RECORDS, guard.marker.share(&checked.mark()));
+            tags.push((guard.remembered.key(RECORDS.number, &id.to_string()), tag_of(&checked.mark())));
+            match checked.open(guard, vault) {
+                Ok(Indexed { facts, items }) => packed.push(PackedRecord::new(facts, &items)),
+                // A restored backup brought it back: it is not found, and will be removed.
+                Err(StoreError::Key(KeyError::Destroyed)) => vault.note_leftover(id),
+                Err(StoreError::Refuted(_)) => set_aside(),
+                Err(StoreError::Key(KeyError::Missing { .. })) => {
+                    guard.refute(&RECORDS, id.to_string());
+                    set_aside();
+                }
+                Err(error) => return Err(error),
             }
-        };
-        rows.into_iter().filter_map(open).collect()
+        }
+        guard.remembered.remember(tags);
+        Ok((packed, sums))
     };
     let (first, second) = std::thread::scope(|scope| {
         let second = scope.spawn(|| pack(second));
         (pack(page), second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    let mut packed = first?;
-    packed.extend(second?);
+    let ((mut packed, mut sums), (more, others)) = (first?, second?);
+    packed.extend(more);
+    sums.merge(&others);
     index.put_all(&packed);
-    Ok(())
+    Ok(sums)
 }

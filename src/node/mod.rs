@@ -9,3 +9,4 @@ pub mod load;
 pub mod open;
 pub mod snapshot;
 pub mod tick;
+pub mod trust;

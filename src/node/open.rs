@@ -3,9 +3,10 @@
 use std::{fs::File, sync::Arc};
 
 use aws_lc_rs::hmac;
+use tokio::sync::OnceCell;
 
 use super::{
-    audit::audit,
+    audit::{audit, audit_rows},
     backup::{BackupError, Stream},
     load::{LoadError, Loaded, Loading},
     snapshot::{file, write::write_snapshot},
@@ -14,14 +15,23 @@ use crate::{
     clock::{Clock, Timestamp},
     config::Config,
     disclosure::gate::Gate,
-    domain::registry::{Registry, RegistryError},
+    domain::{
+        idempotency::Idempotency,
+        registry::{Registry, RegistryError},
+    },
+    error::Error,
     gateway::Gateway,
-    journal::{following::Following, inbox::Inboxes, journal::Journal, memory::Memory},
+    identity::Caller,
+    journal::{
+        following::Following,
+        inbox::Inboxes,
+        journal::{Effect, Journal},
+        memory::{Memory, RowsAt},
+    },
     keys::{
         error::KeyError,
         keyring::Keyring,
-        shreds::Slot,
-        vault::{CENTRAL, Vault},
+        vault::{CENTRAL, NewKey, ROWS, Vault, WrappedKey},
     },
     ledger::checkpoint::{CheckpointError, Signer},
     publish::board::Board,
@@ -30,6 +40,11 @@ use crate::{
         self,
         error::StoreError,
         open::{Access, Store},
+        rows::{
+            guard::RowGuard,
+            table::MarkedTable,
+            tables::{self, RECORDS},
+        },
     },
 };
 
@@ -54,6 +69,13 @@ pub enum OpenError {
     LockFile { path: String, error: std::io::Error },
     #[error("{path}: another process serves this database, or the lock cannot be taken")]
     Locked { path: String },
+    #[error(
+        "the rows of this database are not authenticated: it is of before, or somebody took the key of rows out of it. An \
+         operator has them taken as they are, once, by `tsunagi rows trust`; see docs/operations.md"
+    )]
+    Untrusted,
+    #[error("the rows of this database are authenticated already, or it is new: there is nothing to trust")]
+    TrustedAlready,
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -96,8 +118,8 @@ impl Gateway {
         let seed = hmac::Key::new(hmac::HMAC_SHA256, keyring.checkpoint_seed());
         let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&seed, b"tsunagi request digests").as_ref());
         let registry = Arc::new(Registry::embedded()?);
-        let (vault, disposed) = open_vault(&store, keyring, &config.node, clock.now()).await?;
-        let vault = Arc::new(vault);
+        let (vault, guard) = open_vault(&store, keyring, &config.node, clock.now()).await?;
+        let disposed = store::disposals::slots_since(&mut store.read().await?, Timestamp::from_micros(0)).await?;
         if let (Some(stream), Some(database)) = (&config.backup.stream, config.database_file()) {
             let opened = Stream::open(stream, database, vault.clone(), &store, clock.now()).await?;
             store.follow_with(Arc::new(opened));
@@ -108,14 +130,15 @@ impl Gateway {
             snapshot.as_deref().map_or(Ok(()), file::remove)?;
             vault.destroy(&disposed)?;
         }
-        let loading = Loading { store: &store, vault: &vault, node: &config.node, now: clock.now() };
-        let Loaded { tree, index, position, unaudited } = loading.ledger_and_index(snapshot.as_deref()).await?;
+        let loading = Loading { store: &store, vault: &vault, guard: &guard, node: &config.node, now: clock.now() };
+        let Loaded { tree, index, position, sums, unaudited } = loading.ledger_and_index(snapshot.as_deref()).await?;
+        loading.remember().await?;
         let directory = Arc::new(loading.directory().await?);
         let standing = loading.standing().await?;
         let mut tx = store.read().await?;
         let inboxes = Inboxes::with_positions(store::inbox::positions(&mut tx).await?);
         drop(tx);
-        let memory = Arc::new(Memory::new(tree, index, directory, standing, inboxes, position));
+        let memory = Arc::new(Memory::new(tree, index, directory, standing, inboxes, RowsAt { guard, sums, position }));
         let following = Following::start(store.clone(), vault.clone(), memory.clone());
         let (journal, _writer) =
             Journal::start(config.node.clone(), store.clone(), clock.clone(), memory, following.clone());
@@ -138,12 +161,44 @@ impl Gateway {
             witnessed,
             fingerprint,
             from_snapshot: unaudited.is_some(),
+            run: OnceCell::new(),
             lock,
         });
+        gateway.complete_rows().await;
         if let Some(unaudited) = unaudited {
             tokio::spawn(audit(Arc::downgrade(&gateway), unaudited));
         }
+        tokio::spawn(audit_rows(Arc::downgrade(&gateway)));
         Ok(gateway)
+    }
+
+    /// From now on a row counts only as memory knows it. What other nodes wrote while this one was loading is taken in first.
+    async fn complete_rows(&self) {
+        if self.following.reach().await.is_err() {
+            tracing::warn!(
+                "the database does not say what other nodes wrote meanwhile; it is asked again with the first request"
+            );
+        }
+        let remembered = &self.journal.memory().guard.remembered;
+        // Of records a snapshot says nothing: the review remembers them.
+        let known = |table: &&&MarkedTable| table.is_remembered && !(self.from_snapshot && ***table == RECORDS);
+        tables::ALL.iter().filter(known).for_each(|table| remembered.complete(table.number));
+    }
+
+    /// Takes a run of slots that no other start of any node has, before the first record is registered: a start by itself
+    /// writes nothing.
+    ///
+    /// # Errors
+    /// The journal cannot write.
+    pub async fn begin_run(&self) -> Result<(), Error> {
+        let begin = || async {
+            let console = Caller::gateway(self.clock.new_id());
+            let take = self.journal.write(&console, None::<Idempotency>, |tx| {
+                Box::pin(async move { Ok(Effect::bare(store::disposals::begin_run(tx).await?)) })
+            });
+            take.await.map(|(run, _)| self.vault.begin_run(run))
+        };
+        self.run.get_or_try_init(begin).await.map(|_| ())
     }
 
     /// Writes what memory holds to the snapshot, for the next start. Call it when nothing is asked any more.
@@ -173,29 +228,34 @@ pub fn lock(database: &str) -> Result<Option<File>, OpenError> {
     Ok(Some(file))
 }
 
-/// Opens the prefecture keys, making those that are missing; takes the slots of this run; and begins the node's log
-/// where there is none. Returns the slots of records that were disposed of.
+/// Opens the keys, and takes up what tells the gateway's rows from others; makes them in a new database. Begins the node's
+/// log where there is none.
 async fn open_vault(
     store: &Store,
     keyring: Keyring,
     node: &str,
     now: Timestamp,
-) -> Result<(Vault, Vec<Slot>), StoreError> {
-    let mut tx = store.write(Access::Change).await?;
-    let wrapped = store::accounts::prefecture_keys(&mut tx).await?;
-    let vault = Vault::open(keyring, &wrapped)?;
-    let prefectures = (1..=47).map(|number| format!("{number:02}")).chain([CENTRAL.to_owned()]);
-    let missing: Vec<String> =
-        prefectures.filter(|prefecture| !wrapped.iter().any(|key| key.prefecture == *prefecture)).collect();
-    let made = vault.make_generations(&vault.keyring(), &missing)?;
-    for key in &made {
-        store::accounts::add_prefecture_key(&mut tx, &key.wrapped).await?;
-    }
-    store::ledger::begin(&mut tx, node, now).await?;
-    let run = store::disposals::begin_run(&mut tx).await?;
-    let disposed = store::disposals::slots_since(&mut tx, Timestamp::from_micros(0)).await?;
-    tx.commit().await?;
+) -> Result<(Arc<Vault>, Arc<RowGuard>), OpenError> {
+    let wrapped = store::accounts::prefecture_keys(&mut store.read().await?).await?;
+    let vault = Arc::new(Vault::open(keyring, &wrapped)?);
+    let made = if wrapped.is_empty() { make_keys(&vault)? } else { Vec::new() };
+    let keys: Vec<WrappedKey> = made.iter().map(|key| key.wrapped.clone()).collect();
     vault.install(made);
-    vault.begin_run(run);
-    Ok((vault, disposed))
+    let guard = Arc::new(RowGuard::new(&vault.rows_key().ok_or(OpenError::Untrusted)?, store.is_shared()));
+    store.guard_with(guard.clone());
+    let mut tx = store.write(Access::Change).await?;
+    for key in &keys {
+        store::accounts::add_prefecture_key(&mut tx, key).await?;
+    }
+    let sums = tx.rows.sums().clone();
+    let sealed = if keys.is_empty() { None } else { Some(guard.marker.seal_sums(node, &sums)?) };
+    store::ledger::begin(&mut tx, node, sealed, now).await?;
+    tx.commit().await?;
+    Ok((vault, guard))
+}
+
+/// The keys of a new database: one for each prefecture, one for what belongs to none, one for rows.
+fn make_keys(vault: &Vault) -> Result<Vec<NewKey>, KeyError> {
+    let places = (1..=47).map(|number| format!("{number:02}")).chain([CENTRAL, ROWS].map(str::to_owned));
+    vault.make_generations(&vault.keyring(), &places.collect::<Vec<_>>())
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    accounting::tell_refuted::tell_refuted,
     retention::destroy_keys::{destroy_keys, erase_leftovers, follow_destruction},
     waiting::list::expire_waiting,
 };
@@ -39,6 +40,7 @@ const MAX_TRIES: usize = 8;
 /// # Errors
 /// The database failed. What could not be done stays due and is done the next time.
 pub async fn elapse(gateway: &Arc<Gateway>) -> Result<usize, Error> {
+    tell_refuted(gateway).await?;
     destroy_keys(gateway).await?;
     follow_destruction(gateway).await?;
     erase_leftovers(gateway).await?;

@@ -23,20 +23,36 @@ use crate::{
     },
     journal::{journal::Effect, memory::Change, recent::Scope},
     node::tick::pause,
-    store,
+    store::{self, error::StoreError},
 };
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(200);
+/// How often what was in force is read again where another node writes it.
+const MAX_TRIES: usize = 3;
 
 /// Holds the lists that were loaded against those that were ever in force.
 ///
 /// # Errors
 /// [`TrustError::RolledBack`].
 pub(super) async fn check_at_start(gateway: &Gateway, verifier: &TerminalVerifier) -> Result<(), StartError> {
-    let mut tx = gateway.store.read().await.map_err(crate::node::open::OpenError::from)?;
-    let seen = store::trust::lists_seen(&mut tx).await.map_err(crate::node::open::OpenError::from)?;
+    let seen = lists_seen(gateway).await.map_err(crate::node::open::OpenError::from)?;
     Ok(verifier.check_against(&seen)?)
+}
+
+/// The lists that were in force. Another node may be writing one at this moment.
+async fn lists_seen(gateway: &Gateway) -> Result<Vec<ListMark>, StoreError> {
+    for _ in 0..MAX_TRIES {
+        let mut tx = gateway.store.read().await?;
+        match store::trust::lists_seen(&mut tx).await {
+            // Memory takes it in; where it cannot, the next look says so again.
+            Err(StoreError::Outdated) => {
+                let _ = gateway.following.reach().await;
+            }
+            seen => return seen,
+        }
+    }
+    Err(StoreError::Outdated)
 }
 
 pub(super) async fn follow(serving: Arc<Serving>, mut stopped: watch::Receiver<bool>) {

@@ -2,7 +2,12 @@
 
 use super::{
     error::StoreError,
-    tx::{Tx, execute, fetch_all, fetch_optional},
+    rows::{
+        access::{all_sound, insert, one, put, raw_values, replace},
+        row::{Row, Values},
+        tables::{ORGANIZATIONS, PREFECTURE_KEYS, STAFF, TERMINALS},
+    },
+    tx::Tx,
 };
 use crate::{
     clock::Timestamp,
@@ -14,34 +19,22 @@ use crate::{
     keys::vault::{Place, Vault, WrappedKey, generation_of},
 };
 
-type OrganizationRow = (String, i64, String, String, Option<i64>);
-
-fn organization_of(row: OrganizationRow) -> Result<Organization, StoreError> {
-    let (code, active, relay_desk, settings, last_upload_at) = row;
+fn organization_of(row: &Row) -> Result<Organization, StoreError> {
     Ok(Organization {
-        code: code_of(&code)?,
-        active: active != 0,
-        relay_desk,
-        settings: serde_json::from_str(&settings).map_err(|_| StoreError::Corrupt("settings"))?,
-        last_upload_at: last_upload_at.map(Timestamp::from_micros),
+        code: row.code("code")?,
+        active: row.flag("active")?,
+        relay_desk: row.text("relay_desk")?.to_owned(),
+        settings: serde_json::from_str(row.text("settings")?).map_err(|_| StoreError::Corrupt("settings"))?,
+        last_upload_at: row.optional_at("last_upload_at")?,
     })
 }
 
-fn code_of(text: &str) -> Result<OrganizationCode, StoreError> {
-    OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"))
-}
-
-/// Every organization that was ever connected.
+/// Every organization that was ever connected; one whose row is not what the gateway wrote is set aside.
 ///
 /// # Errors
 /// The database failed, or a row is damaged.
 pub async fn organizations(tx: &mut Tx) -> Result<Vec<Organization>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        OrganizationRow,
-        "/* organizations */ SELECT code, active, relay_desk, settings, last_upload_at FROM organizations"
-    )?;
-    rows.into_iter().map(organization_of).collect()
+    all_sound(tx, &ORGANIZATIONS, "", &[]).await?.iter().map(organization_of).collect()
 }
 
 /// One organization, if it was ever connected.
@@ -49,14 +42,11 @@ pub async fn organizations(tx: &mut Tx) -> Result<Vec<Organization>, StoreError>
 /// # Errors
 /// As [`organizations`].
 pub async fn organization(tx: &mut Tx, code: &OrganizationCode) -> Result<Option<Organization>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        OrganizationRow,
-        "/* organization */ SELECT code, active, relay_desk, settings, last_upload_at FROM organizations
-         WHERE code = $1",
-        code.as_str(),
-    )?;
-    row.map(organization_of).transpose()
+    organization_row(tx, code).await?.as_ref().map(organization_of).transpose()
+}
+
+async fn organization_row(tx: &mut Tx, code: &OrganizationCode) -> Result<Option<Row>, StoreError> {
+    one(tx, &ORGANIZATIONS, "WHERE code = $1", &[code.into()]).await
 }
 
 pub(crate) async fn put_organization(
@@ -65,39 +55,29 @@ pub(crate) async fn put_organization(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let settings = serde_json::to_string(&organization.settings).map_err(|_| StoreError::Corrupt("settings"))?;
-    execute!(
-        tx,
-        "/* put_organization */ INSERT INTO organizations (code, active, relay_desk, settings, connected_at)
-         VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (code) DO UPDATE SET active = excluded.active, relay_desk = excluded.relay_desk,
-             settings = excluded.settings",
-        organization.code.as_str(),
-        i64::from(organization.active),
-        organization.relay_desk.as_str(),
-        settings,
-        now.as_micros(),
-    )?;
-    Ok(())
+    let known = organization_row(tx, &organization.code).await?;
+    let values = known.as_ref().map_or_else(|| Values::of(&ORGANIZATIONS).set("connected_at", now), Row::values);
+    let values = values
+        .set("code", &organization.code)
+        .set("active", organization.active)
+        .set("relay_desk", organization.relay_desk.as_str())
+        .set("settings", settings);
+    put(tx, known.as_ref(), values).await
 }
 
 pub(crate) async fn set_uploaded(tx: &mut Tx, code: &OrganizationCode, at: Timestamp) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* set_uploaded */ UPDATE organizations SET last_upload_at = $2 WHERE code = $1",
-        code.as_str(),
-        at.as_micros(),
-    )?;
-    Ok(())
+    match organization_row(tx, code).await? {
+        Some(row) => replace(tx, &row, row.values().set("last_upload_at", at)).await,
+        None => Ok(()),
+    }
 }
 
-/// Every terminal that was ever registered.
+/// Every terminal that was ever registered; one whose row is not what the gateway wrote is set aside.
 ///
 /// # Errors
 /// The database failed, or a row is damaged.
 pub async fn terminals(tx: &mut Tx) -> Result<Vec<Terminal>, StoreError> {
-    let rows =
-        fetch_all!(tx, TerminalRow, "/* terminals */ SELECT serial, organization, kind, label, active FROM terminals")?;
-    rows.into_iter().map(terminal_of).collect()
+    all_sound(tx, &TERMINALS, "", &[]).await?.iter().map(terminal_of).collect()
 }
 
 /// One terminal, if it was ever registered.
@@ -105,50 +85,46 @@ pub async fn terminals(tx: &mut Tx) -> Result<Vec<Terminal>, StoreError> {
 /// # Errors
 /// As [`terminals`].
 pub async fn terminal(tx: &mut Tx, serial: &str) -> Result<Option<Terminal>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        TerminalRow,
-        "/* terminal */ SELECT serial, organization, kind, label, active FROM terminals WHERE serial = $1",
-        serial,
-    )?;
-    row.map(terminal_of).transpose()
+    terminal_row(tx, serial).await?.as_ref().map(terminal_of).transpose()
 }
 
-type TerminalRow = (String, String, String, String, i64);
+async fn terminal_row(tx: &mut Tx, serial: &str) -> Result<Option<Row>, StoreError> {
+    one(tx, &TERMINALS, "WHERE serial = $1", &[serial.into()]).await
+}
 
-fn terminal_of((serial, organization, kind, label, active): TerminalRow) -> Result<Terminal, StoreError> {
+fn terminal_of(row: &Row) -> Result<Terminal, StoreError> {
+    let is_machine = row.text("kind")? == TerminalKind::Machine.as_str();
     Ok(Terminal {
-        serial,
-        organization: code_of(&organization)?,
-        kind: if kind == TerminalKind::Machine.as_str() { TerminalKind::Machine } else { TerminalKind::Desk },
-        label,
-        active: active != 0,
+        serial: row.text("serial")?.to_owned(),
+        organization: row.code("organization")?,
+        kind: if is_machine { TerminalKind::Machine } else { TerminalKind::Desk },
+        label: row.text("label")?.to_owned(),
+        active: row.flag("active")?,
     })
 }
 
 pub(crate) async fn put_terminal(tx: &mut Tx, terminal: &Terminal, now: Timestamp) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* put_terminal */ INSERT INTO terminals (serial, organization, kind, label, active, registered_at)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (serial) DO UPDATE SET active = excluded.active",
-        terminal.serial.as_str(),
-        terminal.organization.as_str(),
-        terminal.kind.as_str(),
-        terminal.label.as_str(),
-        i64::from(terminal.active),
-        now.as_micros(),
-    )?;
-    Ok(())
+    match terminal_row(tx, &terminal.serial).await? {
+        Some(row) => replace(tx, &row, row.values().set("active", terminal.active)).await,
+        None => {
+            let values = Values::of(&TERMINALS)
+                .set("serial", terminal.serial.as_str())
+                .set("organization", &terminal.organization)
+                .set("kind", terminal.kind.as_str())
+                .set("label", terminal.label.as_str())
+                .set("active", terminal.active)
+                .set("registered_at", now);
+            insert(tx, values).await
+        }
+    }
 }
 
-/// Every staff member that was ever registered.
+/// Every staff member that was ever registered; one whose row is not what the gateway wrote is set aside.
 ///
 /// # Errors
 /// The database failed, or a name does not open.
 pub async fn staff(tx: &mut Tx, vault: &Vault) -> Result<Vec<StaffMember>, StoreError> {
-    let rows = fetch_all!(tx, StaffRow, "/* staff */ SELECT organization, id, roles, active, sealed_name FROM staff")?;
-    rows.into_iter().map(|row| staff_of(vault, row)).collect()
+    all_sound(tx, &STAFF, "", &[]).await?.iter().map(|row| staff_of(vault, row)).collect()
 }
 
 /// One staff member, if ever registered.
@@ -161,70 +137,53 @@ pub async fn staff_member(
     organization: &OrganizationCode,
     id: &str,
 ) -> Result<Option<StaffMember>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        StaffRow,
-        "/* staff_member */ SELECT organization, id, roles, active, sealed_name FROM staff
-         WHERE organization = $1 AND id = $2",
-        organization.as_str(),
-        id,
-    )?;
-    row.map(|row| staff_of(vault, row)).transpose()
+    staff_row(tx, organization, id).await?.map(|row| staff_of(vault, &row)).transpose()
 }
 
-type StaffRow = (String, String, String, i64, Vec<u8>);
+async fn staff_row(tx: &mut Tx, organization: &OrganizationCode, id: &str) -> Result<Option<Row>, StoreError> {
+    one(tx, &STAFF, "WHERE organization = $1 AND id = $2", &[organization.into(), id.into()]).await
+}
 
-fn staff_of(vault: &Vault, row: StaffRow) -> Result<StaffMember, StoreError> {
-    let (organization, id, roles, active, sealed_name) = row;
-    let name = vault.unseal_text(name_place(&format!("{organization}:{id}")), &sealed_name)?;
-    Ok(StaffMember {
-        organization: code_of(&organization)?,
-        id,
-        name,
-        roles: roles.split_whitespace().filter_map(Role::parse).collect(),
-        active: active != 0,
-    })
+fn staff_of(vault: &Vault, row: &Row) -> Result<StaffMember, StoreError> {
+    let (organization, id) = (row.code("organization")?, row.text("id")?.to_owned());
+    let name = vault.unseal_text(name_place(&format!("{organization}:{id}")), row.bytes("sealed_name")?)?;
+    Ok(StaffMember { organization, id, name, roles: roles_of(row.text("roles")?), active: row.flag("active")? })
+}
+
+fn roles_of(roles: &str) -> Vec<Role> {
+    roles.split_whitespace().filter_map(Role::parse).collect()
 }
 
 pub(crate) async fn put_staff(tx: &mut Tx, vault: &Vault, staff: &StaffMember) -> Result<(), StoreError> {
     let sealed_name = vault.seal_text(name_place(&format!("{}:{}", staff.organization, staff.id)), &staff.name)?;
-    execute!(
-        tx,
-        "/* put_staff */ INSERT INTO staff (organization, id, roles, active, sealed_name)
-         VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (organization, id) DO UPDATE SET roles = excluded.roles, active = excluded.active,
-             sealed_name = excluded.sealed_name",
-        staff.organization.as_str(),
-        staff.id.as_str(),
-        staff.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" "),
-        i64::from(staff.active),
-        sealed_name,
-    )?;
-    Ok(())
+    let known = staff_row(tx, &staff.organization, &staff.id).await?;
+    let values = Values::of(&STAFF)
+        .set("organization", &staff.organization)
+        .set("id", staff.id.as_str())
+        .set("roles", staff.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" "))
+        .set("active", staff.active)
+        .set("sealed_name", sealed_name);
+    put(tx, known.as_ref(), values).await
 }
 
 fn name_place(row: &String) -> Place<'_> {
     Place { table: "staff", row, column: "sealed_name" }
 }
 
-/// The wrapped prefecture keys.
+/// The wrapped prefecture keys, as they stand in the database: each opens under the master key alone, and only in its place.
 ///
 /// # Errors
 /// The database failed.
 pub async fn prefecture_keys(tx: &mut Tx) -> Result<Vec<WrappedKey>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (String, i64, i64, Vec<u8>),
-        "/* prefecture_keys */ SELECT prefecture, generation, master_generation, sealed_key FROM prefecture_keys"
-    )?;
-    rows.into_iter()
-        .map(|(prefecture, generation, master_generation, sealed)| {
-            let number = |n: i64| u32::try_from(n).map_err(|_| StoreError::Corrupt("key generation"));
+    let number = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).ok_or(StoreError::Corrupt("key generation"));
+    let rows = raw_values(tx, &PREFECTURE_KEYS, "").await?;
+    rows.iter()
+        .map(|row| {
             Ok(WrappedKey {
-                prefecture,
-                generation: number(generation)?,
-                master_generation: number(master_generation)?,
-                sealed,
+                prefecture: row.text("prefecture").unwrap_or_default().to_owned(),
+                generation: number(row.int("generation"))?,
+                master_generation: number(row.int("master_generation"))?,
+                sealed: row.bytes("sealed_key").unwrap_or_default().to_vec(),
             })
         })
         .collect()
@@ -235,30 +194,29 @@ pub async fn prefecture_keys(tx: &mut Tx) -> Result<Vec<WrappedKey>, StoreError>
 /// # Errors
 /// [`StoreError::Outdated`]: the generation is taken.
 pub(crate) async fn add_prefecture_key(tx: &mut Tx, key: &WrappedKey) -> Result<(), StoreError> {
-    let added = execute!(
-        tx,
-        "/* add_prefecture_key */ INSERT INTO prefecture_keys (prefecture, generation, master_generation, sealed_key)
-         VALUES ($1, $2, $3, $4) ON CONFLICT (prefecture, generation) DO NOTHING",
-        key.prefecture.as_str(),
-        i64::from(key.generation),
-        i64::from(key.master_generation),
-        key.sealed.as_slice(),
-    )?;
-    if added == 1 { Ok(()) } else { Err(StoreError::Outdated) }
+    if key_row(tx, &key.prefecture, key.generation).await?.is_some() {
+        return Err(StoreError::Outdated);
+    }
+    let values = Values::of(&PREFECTURE_KEYS)
+        .set("prefecture", key.prefecture.as_str())
+        .set("generation", i64::from(key.generation))
+        .set("master_generation", i64::from(key.master_generation))
+        .set("sealed_key", key.sealed.as_slice());
+    insert(tx, values).await
+}
+
+async fn key_row(tx: &mut Tx, prefecture: &str, generation: u32) -> Result<Option<Row>, StoreError> {
+    let binds = [prefecture.into(), i64::from(generation).into()];
+    one(tx, &PREFECTURE_KEYS, "WHERE prefecture = $1 AND generation = $2", &binds).await
 }
 
 /// Writes a key as another master key wraps it. One that is gone stays gone.
 pub(crate) async fn rewrap_prefecture_key(tx: &mut Tx, key: &WrappedKey) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* rewrap_prefecture_key */ UPDATE prefecture_keys SET master_generation = $3, sealed_key = $4
-         WHERE prefecture = $1 AND generation = $2",
-        key.prefecture.as_str(),
-        i64::from(key.generation),
-        i64::from(key.master_generation),
-        key.sealed.as_slice(),
-    )?;
-    Ok(())
+    let Some(row) = key_row(tx, &key.prefecture, key.generation).await? else { return Ok(()) };
+    let values = row.values();
+    let values =
+        values.set("master_generation", i64::from(key.master_generation)).set("sealed_key", key.sealed.as_slice());
+    replace(tx, &row, values).await
 }
 
 /// Whether a record's key was wrapped with the latest key of its prefecture. Asked in the transaction that writes it: once
@@ -267,13 +225,8 @@ pub(crate) async fn rewrap_prefecture_key(tx: &mut Tx, key: &WrappedKey) -> Resu
 /// # Errors
 /// [`StoreError::Outdated`]: it has to be wrapped again.
 pub(crate) async fn check_wrapped(tx: &mut Tx, prefecture: &str, sealed_key: &[u8]) -> Result<(), StoreError> {
-    let known = fetch_optional!(
-        tx,
-        (i64,),
-        "/* check_wrapped */ SELECT generation FROM prefecture_keys WHERE prefecture = $1 AND generation = $2
-             AND generation = (SELECT MAX(generation) FROM prefecture_keys WHERE prefecture = $1)",
-        prefecture,
-        i64::from(generation_of(sealed_key)?),
-    )?;
-    known.map(|_| ()).ok_or(StoreError::Outdated)
+    let clause = "WHERE prefecture = $1 ORDER BY generation DESC LIMIT 1";
+    let latest = one(tx, &PREFECTURE_KEYS, clause, &[prefecture.into()]).await?;
+    let latest = latest.map(|row| row.int("generation")).transpose()?;
+    if latest == Some(i64::from(generation_of(sealed_key)?)) { Ok(()) } else { Err(StoreError::Outdated) }
 }

@@ -6,14 +6,14 @@ use sqlx::{AssertSqlSafe, Sqlite, query::QueryAs, sqlite::SqliteArguments};
 use super::{
     error::StoreError,
     inbox::{self, MessageColumns},
-    ledger::{self, Columns, TreeHead, signed},
+    ledger::{self, Columns, HeadStep, signed},
     open::{Access, Store},
 };
-use crate::{clock::Timestamp, journal::inbox::InboxItem, ledger::entry::Logged};
+use crate::{clock::Timestamp, ledger::entry::Logged};
 
 // Parameters without a number: SQLite looks up the others by name, each among all before it.
 const HEAD: &str = "/* append_at_once */ BEGIN IMMEDIATE;
-UPDATE ledger_heads SET size = ?, root = ?, at = ? WHERE node = ? AND size = ? AND root = ?;
+UPDATE ledger_heads SET size = ?, root = ?, at = ?, sealed_sums = COALESCE(?, sealed_sums) WHERE node = ? AND size = ? AND root = ?;
 INSERT OR ROLLBACK INTO ledger (node, position, id, organization, owner, record, body, sealed_note, owner_salt)
 SELECT ?, * FROM (VALUES ";
 // The head was not where it should be: nothing is added, and nobody is told. (Without OR ROLLBACK, SQLite would keep a
@@ -21,7 +21,7 @@ SELECT ?, * FROM (VALUES ";
 const ENTRIES_END: &str = ") WHERE column1 IS NOT NULL AND changes() = 1;";
 const INBOX: &str = "
 INSERT OR ROLLBACK INTO inbox (organization, position, at, kind, record, subject, entry, from_organization,
-    from_officer, from_terminal, purpose)
+    from_officer, from_terminal, purpose, mark)
 SELECT * FROM (VALUES ";
 const INBOX_END: &str = ") WHERE column1 IS NOT NULL AND changes() > 0;";
 const END: &str = "
@@ -30,9 +30,9 @@ SELECT size = ? AND root = ? FROM ledger_heads WHERE node = ?";
 /// Parameters of one statement; SQLite takes 32,766.
 const MAX_PARAMETERS: usize = 32_000;
 /// Parameters beside entries and messages.
-const OTHERS: usize = 10;
+const OTHERS: usize = 11;
 const OF_ENTRY: usize = 8;
-const OF_MESSAGE: usize = 11;
+const OF_MESSAGE: usize = 12;
 
 /// Appends entries to a node's log of SQLite and delivers messages with their positions; it is committed where this
 /// succeeds. There is at least one entry.
@@ -42,16 +42,16 @@ const OF_MESSAGE: usize = 11;
 /// it holds is in doubt.
 pub(crate) async fn append_at_once(
     store: &Store,
-    node: &str,
-    (from, to): (TreeHead, TreeHead),
-    (entries, messages): (Vec<Logged>, Vec<(i64, InboxItem)>),
+    step: HeadStep,
+    (entries, messages): (Vec<Logged>, Vec<MessageColumns>),
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let Store::Sqlite { writer, .. } = store else { return Err(StoreError::Corrupt("not SQLite")) };
+    let HeadStep { node, from, to, sealed_sums } = &step;
     let (places, told) = (room_for(entries.len()), room_for(messages.len()));
     if OTHERS + places * OF_ENTRY + told * OF_MESSAGE > MAX_PARAMETERS {
         let mut tx = store.write(Access::Append).await?;
-        ledger::append(&mut tx, node, (from, to), entries, at).await?;
+        ledger::append(&mut tx, step, entries, at).await?;
         inbox::deliver(&mut tx, messages, at).await?;
         return tx.commit().await;
     }
@@ -60,10 +60,11 @@ pub(crate) async fn append_at_once(
         .bind(signed(to.0))
         .bind(to.1.to_vec())
         .bind(at.as_micros())
-        .bind(node.to_owned())
+        .bind(sealed_sums.clone())
+        .bind(node.clone())
         .bind(signed(from.0))
         .bind(from.1.to_vec())
-        .bind(node.to_owned());
+        .bind(node.clone());
     for row in (from.0..).zip(entries).map(Columns::of) {
         query = query
             .bind(row.position)
@@ -76,9 +77,9 @@ pub(crate) async fn append_at_once(
             .bind(row.salt);
     }
     query = empty(query, left.0 * OF_ENTRY);
-    for row in messages.into_iter().map(MessageColumns::of) {
+    for row in messages {
         query = query
-            .bind(row.to)
+            .bind(row.to.to_string())
             .bind(row.position)
             .bind(at.as_micros())
             .bind(row.kind)
@@ -88,10 +89,11 @@ pub(crate) async fn append_at_once(
             .bind(row.sender)
             .bind(row.officer)
             .bind(row.terminal)
-            .bind(row.purpose);
+            .bind(row.purpose)
+            .bind(row.mark.to_vec());
     }
     query = empty(query, left.1 * OF_MESSAGE);
-    query = query.bind(signed(to.0)).bind(to.1.to_vec()).bind(node.to_owned());
+    query = query.bind(signed(to.0)).bind(to.1.to_vec()).bind(node.clone());
     let mut connection = writer.lend().await?;
     match query.fetch_optional(&mut *connection).await {
         Ok(Some((1,))) => {
@@ -126,7 +128,7 @@ fn statement(entries: usize, messages: usize) -> String {
     sql.push_str(ENTRIES_END);
     if messages > 0 {
         sql.push_str(INBOX);
-        rows(&mut sql, messages, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        rows(&mut sql, messages, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         sql.push_str(INBOX_END);
     }
     sql.push_str(END);

@@ -6,28 +6,24 @@ use uuid::Uuid;
 use super::{
     error::StoreError,
     inbox::MessageColumns,
-    ledger::{Columns, TreeHead, signed},
+    ledger::{Columns, HeadStep, signed},
     open::Store,
 };
-use crate::{
-    clock::Timestamp, domain::organization::OrganizationCode, journal::inbox::InboxItem, ledger::entry::Logged,
-};
+use crate::{clock::Timestamp, domain::organization::OrganizationCode, ledger::entry::Logged};
 
 /// What is to be appended to a node's log, and what its memory rests on.
-pub(crate) struct AppendAtOnce<'w> {
-    pub(crate) node: &'w str,
+pub(crate) struct AppendAtOnce {
     /// Position of the last change that memory holds.
     pub(crate) known: u64,
-    /// The tree before and after.
-    pub(crate) trees: (TreeHead, TreeHead),
+    pub(crate) step: HeadStep,
     pub(crate) entries: Vec<Logged>,
-    pub(crate) messages: Vec<InboxItem>,
+    pub(crate) messages: Vec<MessageColumns>,
     pub(crate) at: Timestamp,
 }
 
 /// Named as the parameters of the function, in their order.
 const APPEND: &str = "/* append_at_once */ SELECT outcome, receiver, latest FROM append_at_once($1, $2, $3, $4, $5, $6,
-    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
+    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)";
 
 #[derive(Default)]
 struct EntryArrays {
@@ -52,6 +48,7 @@ struct MessageArrays {
     officers: Vec<Option<String>>,
     terminals: Vec<Option<String>>,
     purposes: Vec<Option<&'static str>>,
+    marks: Vec<Vec<u8>>,
 }
 
 /// Appends and delivers; it is committed where this succeeds. Returns the latest position of each inbox that got
@@ -62,12 +59,12 @@ struct MessageArrays {
 /// is not the tree that is given; then nothing was written. Any other: whether it holds is in doubt.
 pub(crate) async fn append_at_once_shared(
     store: &Store,
-    AppendAtOnce { node, known, trees: (from, to), entries, messages, at }: AppendAtOnce<'_>,
+    AppendAtOnce { known, step: HeadStep { node, from, to, sealed_sums }, entries, messages, at }: AppendAtOnce,
 ) -> Result<Vec<(OrganizationCode, i64)>, StoreError> {
     let Store::Postgres { writer, .. } = store else { return Err(StoreError::Corrupt("not PostgreSQL")) };
     let entries = EntryArrays::of((from.0..).zip(entries).map(Columns::of));
     // The server numbers them.
-    let messages = MessageArrays::of(messages.into_iter().map(|item| MessageColumns::of((0, item))));
+    let messages = MessageArrays::of(messages);
     let query = sqlx::query_as::<_, (String, Option<String>, Option<i64>)>(APPEND)
         .bind(signed(known))
         .bind(node)
@@ -76,6 +73,7 @@ pub(crate) async fn append_at_once_shared(
         .bind(signed(to.0))
         .bind(to.1.to_vec())
         .bind(at.as_micros())
+        .bind(sealed_sums)
         .bind(entries.positions)
         .bind(entries.ids)
         .bind(entries.organizations)
@@ -92,7 +90,8 @@ pub(crate) async fn append_at_once_shared(
         .bind(messages.senders)
         .bind(messages.officers)
         .bind(messages.terminals)
-        .bind(messages.purposes);
+        .bind(messages.purposes)
+        .bind(messages.marks);
     let mut connection = writer.lend().await?;
     let rows = match query.fetch_all(&mut *connection).await {
         Ok(rows) => rows,
@@ -128,9 +127,9 @@ impl EntryArrays {
 }
 
 impl MessageArrays {
-    fn of(rows: impl Iterator<Item = MessageColumns>) -> Self {
-        rows.fold(Self::default(), |mut arrays, row| {
-            arrays.receivers.push(row.to);
+    fn of(rows: Vec<MessageColumns>) -> Self {
+        rows.into_iter().fold(Self::default(), |mut arrays, row| {
+            arrays.receivers.push(row.to.to_string());
             arrays.kinds.push(row.kind);
             arrays.records.push(row.record);
             arrays.subjects.push(row.subject);
@@ -139,6 +138,7 @@ impl MessageArrays {
             arrays.officers.push(row.officer);
             arrays.terminals.push(row.terminal);
             arrays.purposes.push(row.purpose);
+            arrays.marks.push(row.mark.to_vec());
             arrays
         })
     }

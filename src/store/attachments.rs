@@ -5,7 +5,13 @@ use uuid::Uuid;
 use super::{
     error::StoreError,
     records::StoredRecord,
-    tx::{Tx, execute, fetch_all, fetch_optional},
+    rows::{
+        access::{all, insert, one, replace},
+        parts::whole,
+        row::{Row, Values},
+        tables::{ATTACHMENTS, RECORDS},
+    },
+    tx::Tx,
 };
 use crate::{
     clock::Timestamp,
@@ -14,7 +20,10 @@ use crate::{
         attachment::{Attachment, AttachmentLine},
         organization::OrganizationCode,
     },
-    keys::vault::{Place, Vault},
+    keys::{
+        error::KeyError,
+        vault::{Place, Vault},
+    },
 };
 
 /// Seals a content for its place.
@@ -30,57 +39,52 @@ fn place(row: &String) -> Place<'_> {
     Place { table: "attachments", row, column: "sealed_content" }
 }
 
-pub(crate) async fn insert(
+pub(crate) async fn insert_attachment(
     tx: &mut Tx,
     stored: &StoredRecord,
     line: &AttachmentLine,
     sealed: &[u8],
 ) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* insert_attachment */ INSERT INTO attachments (prefecture, record, id, media_type, kind, bytes, withheld, at,
-             sealed_content)
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)",
-        stored.prefecture.as_str(),
-        stored.facts.id,
-        line.id,
-        line.media_type.as_str(),
-        line.kind.as_str(),
-        line.bytes,
-        line.at.as_micros(),
-        sealed,
-    )?;
-    Ok(())
+    let values = Values::of(&ATTACHMENTS)
+        .set("record", stored.facts.id)
+        .set("id", line.id)
+        .set("prefecture", stored.prefecture.as_str())
+        .set("media_type", line.media_type.as_str())
+        .set("kind", line.kind.as_str())
+        .set("bytes", line.bytes)
+        .set("withheld", false)
+        .set("at", line.at)
+        .set("sealed_content", sealed);
+    insert(tx, values).await
+}
+
+/// A file as the list of a record shows it.
+pub(super) fn line_of(row: &Row) -> Result<AttachmentLine, StoreError> {
+    Ok(AttachmentLine {
+        id: row.id("id")?,
+        media_type: row.text("media_type")?.to_owned(),
+        kind: row.text("kind")?.to_owned(),
+        bytes: row.int("bytes")?,
+        at: row.at("at")?,
+    })
 }
 
 /// The attachments of an owner's record, oldest first.
 ///
 /// # Errors
-/// The database failed.
+/// The database failed; one of them is not what the gateway wrote, or is missing.
 pub async fn of_record(tx: &mut Tx, owner: &OrganizationCode, record: Uuid) -> Result<Vec<AttachmentLine>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (Uuid, String, String, i64, i64),
-        "/* attachments_of */ SELECT id, media_type, kind, bytes, at FROM attachments
-         WHERE prefecture = $1 AND record = $2 AND withheld = 0 ORDER BY id",
-        owner.prefecture(),
-        record,
-    )?;
-    let line = |(id, media_type, kind, bytes, at)| {
-        let at = Timestamp::from_micros(at);
-        AttachmentLine { id, media_type, kind, bytes, at }
-    };
-    Ok(rows.into_iter().map(line).collect())
+    whole(tx, &RECORDS, record).await?;
+    let clause = "WHERE prefecture = $1 AND record = $2 AND withheld = 0 ORDER BY id";
+    all(tx, &ATTACHMENTS, clause, &[owner.prefecture().into(), record.into()]).await?.iter().map(line_of).collect()
 }
 
 /// Withholds every attachment of a record from its new owner: they were not provided.
 pub(crate) async fn withhold_all(tx: &mut Tx, owner: &OrganizationCode, record: Uuid) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* withhold_attachments */ UPDATE attachments SET withheld = 1 WHERE prefecture = $1 AND record = $2",
-        owner.prefecture(),
-        record,
-    )?;
+    let clause = "WHERE prefecture = $1 AND record = $2 AND withheld = 0";
+    for row in all(tx, &ATTACHMENTS, clause, &[owner.prefecture().into(), record.into()]).await? {
+        replace(tx, &row, row.values().set("withheld", true)).await?;
+    }
     Ok(())
 }
 
@@ -94,18 +98,16 @@ pub async fn find(
     stored: &StoredRecord,
     id: Uuid,
 ) -> Result<Option<(Timestamp, Sealed<Attachment>)>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (i64, String, Vec<u8>),
-        "/* attachment */ SELECT at, media_type, sealed_content FROM attachments
-         WHERE prefecture = $1 AND record = $2 AND id = $3 AND withheld = 0",
-        stored.prefecture.as_str(),
-        stored.facts.id,
-        id,
-    )?;
-    let Some((at, media_type, sealed)) = row else { return Ok(None) };
+    whole(tx, &RECORDS, stored.facts.id).await?;
+    let clause = "WHERE prefecture = $1 AND record = $2 AND id = $3 AND withheld = 0";
+    let binds = [stored.prefecture.as_str().into(), stored.facts.id.into(), id.into()];
+    let Some(row) = one(tx, &ATTACHMENTS, clause, &binds).await? else { return Ok(None) };
     let key = vault.unwrap_key(&stored.prefecture, stored.facts.id, &stored.sealed_key)?;
-    let content = key.open(place(&format!("{}:{id}", stored.facts.id)), &sealed)?;
-    let at = Timestamp::from_micros(at);
+    let name = format!("{}:{id}", stored.facts.id);
+    let content = match key.open(place(&name), row.bytes("sealed_content")?) {
+        Err(KeyError::Unsealed) => return Err(tx.rows.guard()?.refute(&ATTACHMENTS, name)),
+        opened => opened?,
+    };
+    let (at, media_type) = (row.at("at")?, row.text("media_type")?.to_owned());
     Ok(Some((at, Sealed::new(Attachment { at, media_type, content }))))
 }

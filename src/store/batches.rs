@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::{
     error::StoreError,
-    tx::{Tx, execute, fetch_optional},
+    rows::{access, row::Values, tables::BATCHES},
+    tx::Tx,
 };
 use crate::{clock::Timestamp, domain::batch::BatchReport, identity::Caller};
 
@@ -15,16 +16,13 @@ pub(crate) async fn insert(
     report: &BatchReport,
 ) -> Result<(), StoreError> {
     let text = serde_json::to_string(report).map_err(|_| StoreError::Corrupt("batch report"))?;
-    execute!(
-        tx,
-        "/* insert_batch */ INSERT INTO batches (id, organization, officer, at, report) VALUES ($1, $2, $3, $4, $5)",
-        report.batch,
-        caller.organization().as_str(),
-        caller.officer(),
-        at.as_micros(),
-        text,
-    )?;
-    Ok(())
+    let values = Values::of(&BATCHES)
+        .set("id", report.batch)
+        .set("organization", caller.organization())
+        .set("officer", caller.officer())
+        .set("at", at)
+        .set("report", text);
+    access::insert(tx, values).await
 }
 
 /// The report of a batch that the caller's organization sent.
@@ -32,13 +30,8 @@ pub(crate) async fn insert(
 /// # Errors
 /// The database failed.
 pub async fn report(tx: &mut Tx, id: Uuid, caller: &Caller) -> Result<Option<BatchReport>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (String,),
-        "/* batch_report */ SELECT report FROM batches WHERE id = $1 AND organization = $2",
-        id,
-        caller.organization().as_str(),
-    )?;
-    let read = |(report,): (String,)| serde_json::from_str(&report).map_err(|_| StoreError::Corrupt("batch report"));
-    row.map(read).transpose()
+    let binds = [id.into(), caller.organization().into()];
+    let row = access::one(tx, &BATCHES, "WHERE id = $1 AND organization = $2", &binds).await?;
+    let Some(row) = row else { return Ok(None) };
+    serde_json::from_str(row.text("report")?).map(Some).map_err(|_| StoreError::Corrupt("batch report"))
 }

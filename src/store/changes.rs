@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::{
     error::StoreError,
     kept::KeptConnections,
-    tx::{Tx, execute, fetch_all, fetch_optional, insert_arrays},
+    ledger::signed,
+    rows::notes::RowRemark,
+    tx::{On, Tx, execute, fetch_all, fetch_optional, insert_arrays},
 };
 use crate::{clock::Timestamp, domain::organization::OrganizationCode, journal::recent::Scope};
 
@@ -29,6 +31,8 @@ pub enum Subject {
     Keys,
     /// Decisions that rest on this must be made again.
     Decisions(Scope),
+    /// The marks of rows.
+    Rows(Vec<RowRemark>),
 }
 
 impl Subject {
@@ -44,6 +48,7 @@ impl Subject {
             Self::Decisions(Scope::Record(id)) => ("decisions_on_record", id.to_string()),
             Self::Decisions(Scope::Organization(code)) => ("decisions_on_organization", code.to_string()),
             Self::Decisions(Scope::Everything) => ("decisions", String::new()),
+            Self::Rows(remarks) => ("rows", remarks.iter().map(RowRemark::to_text).collect::<Vec<_>>().join(" ")),
         }
     }
 
@@ -63,6 +68,7 @@ impl Subject {
             "decisions" => Self::Decisions(Scope::Everything),
             "decisions_on_record" => Self::Decisions(Scope::Record(Uuid::parse_str(subject).ok()?)),
             "decisions_on_organization" => Self::Decisions(Scope::Organization(OrganizationCode::parse(subject)?)),
+            "rows" => Self::Rows(subject.split(' ').map(RowRemark::parse).collect::<Option<_>>()?),
             _ => return None,
         })
     }
@@ -102,7 +108,7 @@ fn counted(row: Option<(i64,)>) -> u64 {
 /// # Errors
 /// The database failed.
 pub async fn made(tx: &mut Tx, position: u64) -> Result<Option<(String, i64)>, StoreError> {
-    let Tx::Postgres(_) = tx else { return Ok(None) };
+    let On::Postgres(_) = tx.on else { return Ok(None) };
     fetch_optional!(
         tx,
         (String, i64),
@@ -111,6 +117,8 @@ pub async fn made(tx: &mut Tx, position: u64) -> Result<Option<(String, i64)>, S
     )
 }
 
+type ChangeRow = (i64, String, String, String, i64, Option<Vec<u8>>);
+
 /// Changes after a position, in order.
 ///
 /// # Errors
@@ -118,13 +126,19 @@ pub async fn made(tx: &mut Tx, position: u64) -> Result<Option<(String, i64)>, S
 pub async fn after(tx: &mut Tx, position: u64, most: i64) -> Result<Vec<PositionedChange>, StoreError> {
     let rows = fetch_all!(
         tx,
-        (i64, String, String),
-        "/* changes_after */ SELECT position, kind, subject FROM changes WHERE position > $1 ORDER BY position LIMIT $2",
+        ChangeRow,
+        "/* changes_after */ SELECT position, kind, subject, node, at, mark FROM changes
+         WHERE position > $1 ORDER BY position LIMIT $2",
         i64::try_from(position).unwrap_or(i64::MAX),
         most,
     )?;
+    let guard = tx.rows.guard()?;
     rows.into_iter()
-        .map(|(position, kind, subject)| {
+        .map(|(position, kind, subject, node, at, mark)| {
+            let right = guard.marker.of_change(position, [&kind, &subject, &node], at);
+            if mark.as_deref() != Some(right.as_slice()) {
+                return Err(StoreError::Corrupt("a change that no node of this gateway wrote"));
+            }
             Ok(PositionedChange {
                 position: u64::try_from(position).unwrap_or(0),
                 subject: Subject::of_row(&kind, &subject).ok_or(StoreError::Corrupt("change"))?,
@@ -133,9 +147,9 @@ pub async fn after(tx: &mut Tx, position: u64, most: i64) -> Result<Vec<Position
         .collect()
 }
 
-const APPEND_ALL: &str = "/* append_changes */ INSERT INTO changes (position, kind, subject, node, at)
- SELECT *, $4, $5 FROM UNNEST($1::bigint[], $2::text[], $3::text[])
- WHERE $6 = COALESCE((SELECT MAX(position) FROM changes), 0)";
+const APPEND_ALL: &str = "/* append_changes */ INSERT INTO changes (position, kind, subject, mark, node, at)
+ SELECT *, $5, $6 FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::bytea[])
+ WHERE $7 = COALESCE((SELECT MAX(position) FROM changes), 0)";
 
 /// Adds changes behind all that are there. The journal alone calls this, while no other node changes anything.
 ///
@@ -151,16 +165,22 @@ pub(crate) async fn append(
         return Ok(());
     };
     // Where one process serves its database nobody reads them, and nobody writes them.
-    let Tx::Postgres(tx) = tx else { return Ok(()) };
-    let rows = changes.into_iter().map(|noted| (noted.position, noted.subject.to_row()));
+    let guard = tx.rows.guard()?;
+    let On::Postgres(tx) = &mut tx.on else { return Ok(()) };
+    let rows = changes.into_iter().map(|noted| {
+        let (position, (kind, subject)) = (signed(noted.position), noted.subject.to_row());
+        let mark = guard.marker.of_change(position, [kind, &subject, node], at.as_micros());
+        (position, kind, subject, mark)
+    });
     let added = insert_arrays!(
         tx,
         APPEND_ALL,
         rows,
-        |(position, (kind, subject))| [
-            positions = i64::try_from(position).unwrap_or(i64::MAX),
+        |(position, kind, subject, mark)| [
+            positions = position,
             kinds = kind,
             subjects = subject,
+            marks = mark.to_vec(),
         ],
         node,
         at.as_micros(),

@@ -2,7 +2,12 @@
 
 use super::{
     error::StoreError,
-    tx::{Tx, execute, fetch_all, fetch_optional},
+    rows::{
+        access::{all, insert, one, put as put_row, remove_all, remove_sound},
+        row::{Row, Value, Values},
+        tables::{CREDENTIALS, ENROLMENT_CODES, RECOVERY_CODES, SIGN_IN_POLICIES},
+    },
+    tx::Tx,
 };
 use crate::{
     clock::Timestamp,
@@ -27,8 +32,6 @@ pub struct Credential {
     pub reissued: bool,
 }
 
-type Row = (String, String, String, i64, Option<Vec<u8>>, i64, Option<String>, Option<String>, i64, i64);
-
 fn place(row: &String) -> Place<'_> {
     Place { table: "credentials", row, column: "sealed_totp" }
 }
@@ -37,38 +40,54 @@ fn row_of(of: &StaffId) -> String {
     format!("{}:{}", of.organization, of.officer)
 }
 
-pub(super) fn code_of(text: &str) -> Result<OrganizationCode, StoreError> {
-    OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"))
-}
-
-/// A person who may be missing, by the two columns that name them.
-pub(super) fn person_of(organization: Option<String>, officer: Option<String>) -> Result<Option<StaffId>, StoreError> {
-    match (organization, officer) {
-        (Some(organization), Some(officer)) => Ok(Some(StaffId { organization: code_of(&organization)?, officer })),
+/// A person by the two columns that name them.
+pub(super) fn person_of(
+    row: &Row,
+    organization: &'static str,
+    officer: &'static str,
+) -> Result<Option<StaffId>, StoreError> {
+    match (row.optional_text(organization)?, row.optional_text(officer)?) {
+        (Some(_), Some(id)) => Ok(Some(StaffId { organization: row.code(organization)?, officer: id.to_owned() })),
         _ => Ok(None),
     }
 }
 
-fn credential_of(vault: &Vault, row: Row) -> Result<Credential, StoreError> {
-    let (organization, officer, password_hash, set_at, sealed, totp_step, by_organization, by, issued_at, reissued) =
-        row;
-    let of = StaffId { organization: code_of(&organization)?, officer };
-    let totp = match sealed {
+/// The same two columns, of a person who may be missing.
+pub(super) fn with_person(
+    values: Values,
+    (organization, officer): (&'static str, &'static str),
+    person: Option<&StaffId>,
+) -> Values {
+    values
+        .set(organization, person.map(|person| &person.organization))
+        .set(officer, person.map(|person| person.officer.as_str()))
+}
+
+const OF_PERSON: &str = "WHERE organization = $1 AND officer = $2";
+
+/// What finds a person's rows.
+pub(super) fn binds_of(of: &StaffId) -> [Value; 2] {
+    [(&of.organization).into(), of.officer.as_str().into()]
+}
+
+fn credential_of(vault: &Vault, row: &Row) -> Result<Credential, StoreError> {
+    let of = StaffId { organization: row.code("organization")?, officer: row.text("officer")?.to_owned() };
+    let totp = match row.optional_bytes("sealed_totp")? {
         Some(sealed) => {
-            let hex = vault.unseal_text(place(&row_of(&of)), &sealed)?;
+            let hex = vault.unseal_text(place(&row_of(&of)), sealed)?;
             Some(data_encoding::HEXLOWER.decode(hex.as_bytes()).map_err(|_| StoreError::Corrupt("second factor"))?)
         }
         None => None,
     };
     Ok(Credential {
         of,
-        password_hash,
-        password_set_at: Timestamp::from_micros(set_at),
+        password_hash: row.text("password_hash")?.to_owned(),
+        password_set_at: row.at("password_set_at")?,
         totp,
-        totp_step,
-        issued_by: person_of(by_organization, by)?,
-        issued_at: Timestamp::from_micros(issued_at),
-        reissued: reissued != 0,
+        totp_step: row.int("totp_step")?,
+        issued_by: person_of(row, "issued_by_organization", "issued_by")?,
+        issued_at: row.at("issued_at")?,
+        reissued: row.flag("reissued")?,
     })
 }
 
@@ -77,16 +96,8 @@ fn credential_of(vault: &Vault, row: Row) -> Result<Credential, StoreError> {
 /// # Errors
 /// The database failed, or the secret does not open.
 pub async fn find(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Option<Credential>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        Row,
-        "/* credential */ SELECT organization, officer, password_hash, password_set_at, sealed_totp, totp_step,
-             issued_by_organization, issued_by, issued_at, reissued
-         FROM credentials WHERE organization = $1 AND officer = $2",
-        of.organization.as_str(),
-        of.officer.as_str(),
-    )?;
-    row.map(|row| credential_of(vault, row)).transpose()
+    let row = one(tx, &CREDENTIALS, OF_PERSON, &binds_of(of)).await?;
+    row.map(|row| credential_of(vault, &row)).transpose()
 }
 
 /// Those of one organization.
@@ -98,99 +109,60 @@ pub async fn of_organization(
     vault: &Vault,
     organization: &OrganizationCode,
 ) -> Result<Vec<Credential>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        Row,
-        "/* credentials_of */ SELECT organization, officer, password_hash, password_set_at, sealed_totp, totp_step,
-             issued_by_organization, issued_by, issued_at, reissued
-         FROM credentials WHERE organization = $1",
-        organization.as_str(),
-    )?;
-    rows.into_iter().map(|row| credential_of(vault, row)).collect()
+    let rows = all(tx, &CREDENTIALS, "WHERE organization = $1", &[organization.into()]).await?;
+    rows.iter().map(|row| credential_of(vault, row)).collect()
 }
 
 pub(crate) async fn put(tx: &mut Tx, vault: &Vault, credential: &Credential) -> Result<(), StoreError> {
     let row = row_of(&credential.of);
     let seal = |secret: &Vec<u8>| vault.seal_text(place(&row), &data_encoding::HEXLOWER.encode(secret));
     let sealed_totp = credential.totp.as_ref().map(seal).transpose()?;
-    execute!(
-        tx,
-        "/* put_credential */ INSERT INTO credentials (organization, officer, password_hash, password_set_at,
-             sealed_totp, totp_step, issued_by_organization, issued_by, issued_at, reissued)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-         ON CONFLICT (organization, officer) DO UPDATE SET password_hash = excluded.password_hash,
-             password_set_at = excluded.password_set_at, sealed_totp = excluded.sealed_totp,
-             totp_step = excluded.totp_step, issued_by_organization = excluded.issued_by_organization,
-             issued_by = excluded.issued_by, issued_at = excluded.issued_at, reissued = excluded.reissued",
-        credential.of.organization.as_str(),
-        credential.of.officer.as_str(),
-        credential.password_hash.as_str(),
-        credential.password_set_at.as_micros(),
-        sealed_totp,
-        credential.totp_step,
-        credential.issued_by.as_ref().map(|by| by.organization.as_str()),
-        credential.issued_by.as_ref().map(|by| by.officer.as_str()),
-        credential.issued_at.as_micros(),
-        i64::from(credential.reissued),
-    )?;
-    Ok(())
+    let known = one(tx, &CREDENTIALS, OF_PERSON, &binds_of(&credential.of)).await?;
+    let values = Values::of(&CREDENTIALS)
+        .set("organization", &credential.of.organization)
+        .set("officer", credential.of.officer.as_str())
+        .set("password_hash", credential.password_hash.as_str())
+        .set("password_set_at", credential.password_set_at)
+        .set("sealed_totp", sealed_totp)
+        .set("totp_step", credential.totp_step)
+        .set("issued_at", credential.issued_at)
+        .set("reissued", credential.reissued);
+    let values = with_person(values, ("issued_by_organization", "issued_by"), credential.issued_by.as_ref());
+    put_row(tx, known.as_ref(), values).await
 }
 
 /// Destroys everything that a person signs in with: password, second factor, recovery codes, codes to enrol with and
 /// sessions.
 pub(crate) async fn destroy(tx: &mut Tx, of: &StaffId) -> Result<(), StoreError> {
-    let (organization, officer) = (of.organization.as_str(), of.officer.as_str());
-    execute!(
-        tx,
-        "/* destroy_credential */ DELETE FROM credentials WHERE organization = $1 AND officer = $2",
-        organization,
-        officer,
-    )?;
-    execute!(
-        tx,
-        "/* destroy_recovery_codes */ DELETE FROM recovery_codes WHERE organization = $1 AND officer = $2",
-        organization,
-        officer,
-    )?;
-    execute!(
-        tx,
-        "/* destroy_enrolment_codes */ DELETE FROM enrolment_codes WHERE organization = $1 AND officer = $2",
-        organization,
-        officer,
-    )?;
+    for table in [&CREDENTIALS, &RECOVERY_CODES, &ENROLMENT_CODES] {
+        remove_sound(tx, table, OF_PERSON, &binds_of(of)).await?;
+    }
     super::sessions::end_all(tx, &of.organization, &of.officer).await
 }
 
 /// Replaces a person's recovery codes.
 pub(crate) async fn put_recovery_codes(tx: &mut Tx, of: &StaffId, digests: &[[u8; 32]]) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* forget_recovery_codes */ DELETE FROM recovery_codes WHERE organization = $1 AND officer = $2",
-        of.organization.as_str(),
-        of.officer.as_str(),
-    )?;
+    remove_sound(tx, &RECOVERY_CODES, OF_PERSON, &binds_of(of)).await?;
     for digest in digests {
-        execute!(
-            tx,
-            "/* put_recovery_code */ INSERT INTO recovery_codes (digest, organization, officer) VALUES ($1, $2, $3)",
-            digest.to_vec(),
-            of.organization.as_str(),
-            of.officer.as_str(),
-        )?;
+        let values = Values::of(&RECOVERY_CODES)
+            .set("digest", digest.as_slice())
+            .set("organization", &of.organization)
+            .set("officer", of.officer.as_str());
+        insert(tx, values).await?;
     }
     Ok(())
 }
 
+const RECOVERY_CODE: &str = "WHERE organization = $1 AND officer = $2 AND digest = $3";
+
+fn recovery_binds(of: &StaffId, digest: &[u8; 32]) -> [Value; 3] {
+    let [organization, officer] = binds_of(of);
+    [organization, officer, digest.as_slice().into()]
+}
+
 /// Uses a recovery code up; whether it was one of the person's.
 pub(crate) async fn use_recovery_code(tx: &mut Tx, of: &StaffId, digest: &[u8; 32]) -> Result<bool, StoreError> {
-    let used = execute!(
-        tx,
-        "/* use_recovery_code */ DELETE FROM recovery_codes WHERE digest = $1 AND organization = $2 AND officer = $3",
-        digest.to_vec(),
-        of.organization.as_str(),
-        of.officer.as_str(),
-    )?;
-    Ok(used == 1)
+    Ok(remove_all(tx, &RECOVERY_CODES, RECOVERY_CODE, &recovery_binds(of, digest)).await? == 1)
 }
 
 /// Whether a code is one of a person's recovery codes.
@@ -198,16 +170,7 @@ pub(crate) async fn use_recovery_code(tx: &mut Tx, of: &StaffId, digest: &[u8; 3
 /// # Errors
 /// The database failed.
 pub async fn has_recovery_code(tx: &mut Tx, of: &StaffId, digest: &[u8; 32]) -> Result<bool, StoreError> {
-    let found = fetch_optional!(
-        tx,
-        (String,),
-        "/* recovery_code */ SELECT officer FROM recovery_codes
-         WHERE digest = $1 AND organization = $2 AND officer = $3",
-        digest.to_vec(),
-        of.organization.as_str(),
-        of.officer.as_str(),
-    )?;
-    Ok(found.is_some())
+    Ok(one(tx, &RECOVERY_CODES, RECOVERY_CODE, &recovery_binds(of, digest)).await?.is_some())
 }
 
 /// A code with which a person sets password and second factor, once.
@@ -225,28 +188,17 @@ pub struct EnrolmentCode {
 
 /// Writes a code; earlier ones of the same person, or of the same body, are worth nothing any more.
 pub(crate) async fn put_enrolment_code(tx: &mut Tx, digest: &[u8; 32], code: &EnrolmentCode) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* replace_enrolment_codes */ DELETE FROM enrolment_codes
-         WHERE organization = $1 AND COALESCE(officer, '') = $2",
-        code.organization.as_str(),
-        code.officer.as_deref().unwrap_or_default(),
-    )?;
-    execute!(
-        tx,
-        "/* put_enrolment_code */ INSERT INTO enrolment_codes (digest, organization, officer, issued_by_organization,
-             issued_by, issued_at, expires_at, reissued)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        digest.to_vec(),
-        code.organization.as_str(),
-        code.officer.as_deref(),
-        code.issued_by.organization.as_str(),
-        code.issued_by.officer.as_str(),
-        code.issued_at.as_micros(),
-        code.expires_at.as_micros(),
-        i64::from(code.reissued),
-    )?;
-    Ok(())
+    let earlier = "WHERE organization = $1 AND COALESCE(officer, '') = $2";
+    let officer = code.officer.as_deref().unwrap_or_default();
+    remove_sound(tx, &ENROLMENT_CODES, earlier, &[(&code.organization).into(), officer.into()]).await?;
+    let values = Values::of(&ENROLMENT_CODES)
+        .set("digest", digest.as_slice())
+        .set("organization", &code.organization)
+        .set("officer", code.officer.as_deref())
+        .set("issued_at", code.issued_at)
+        .set("expires_at", code.expires_at)
+        .set("reissued", code.reissued);
+    insert(tx, with_person(values, ("issued_by_organization", "issued_by"), Some(&code.issued_by))).await
 }
 
 /// A code that has not expired.
@@ -258,31 +210,22 @@ pub async fn enrolment_code(
     digest: &[u8; 32],
     now: Timestamp,
 ) -> Result<Option<EnrolmentCode>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (String, Option<String>, String, String, i64, i64, i64),
-        "/* enrolment_code */ SELECT organization, officer, issued_by_organization, issued_by, issued_at, expires_at,
-             reissued FROM enrolment_codes WHERE digest = $1 AND expires_at > $2",
-        digest.to_vec(),
-        now.as_micros(),
-    )?;
-    let Some((organization, officer, by_organization, by, issued_at, expires_at, reissued)) = row else {
-        return Ok(None);
+    let row = one(tx, &ENROLMENT_CODES, "WHERE digest = $1", &[digest.as_slice().into()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let code = EnrolmentCode {
+        organization: row.code("organization")?,
+        officer: row.optional_text("officer")?.map(str::to_owned),
+        issued_by: person_of(&row, "issued_by_organization", "issued_by")?.ok_or(StoreError::Corrupt("issued_by"))?,
+        issued_at: row.at("issued_at")?,
+        expires_at: row.at("expires_at")?,
+        reissued: row.flag("reissued")?,
     };
-    Ok(Some(EnrolmentCode {
-        organization: code_of(&organization)?,
-        officer,
-        issued_by: StaffId { organization: code_of(&by_organization)?, officer: by },
-        issued_at: Timestamp::from_micros(issued_at),
-        expires_at: Timestamp::from_micros(expires_at),
-        reissued: reissued != 0,
-    }))
+    Ok(Some(code).filter(|code| code.expires_at > now))
 }
 
 /// Uses a code up.
 pub(crate) async fn use_enrolment_code(tx: &mut Tx, digest: &[u8; 32]) -> Result<(), StoreError> {
-    execute!(tx, "/* use_enrolment_code */ DELETE FROM enrolment_codes WHERE digest = $1", digest.to_vec())?;
-    Ok(())
+    remove_sound(tx, &ENROLMENT_CODES, "WHERE digest = $1", &[digest.as_slice().into()]).await
 }
 
 /// Days after which a body's passwords are renewed; 0 for never.
@@ -290,13 +233,11 @@ pub(crate) async fn use_enrolment_code(tx: &mut Tx, digest: &[u8; 32]) -> Result
 /// # Errors
 /// The database failed.
 pub async fn password_days(tx: &mut Tx, organization: &OrganizationCode) -> Result<i64, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (i64,),
-        "/* password_days */ SELECT password_days FROM sign_in_policies WHERE organization = $1",
-        organization.as_str(),
-    )?;
-    Ok(row.map_or(0, |(days,)| days))
+    policy(tx, organization).await?.map_or(Ok(0), |row| row.int("password_days"))
+}
+
+async fn policy(tx: &mut Tx, organization: &OrganizationCode) -> Result<Option<Row>, StoreError> {
+    one(tx, &SIGN_IN_POLICIES, "WHERE organization = $1", &[organization.into()]).await
 }
 
 pub(crate) async fn set_password_days(
@@ -304,12 +245,7 @@ pub(crate) async fn set_password_days(
     organization: &OrganizationCode,
     days: i64,
 ) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* set_password_days */ INSERT INTO sign_in_policies (organization, password_days) VALUES ($1, $2)
-         ON CONFLICT (organization) DO UPDATE SET password_days = excluded.password_days",
-        organization.as_str(),
-        days,
-    )?;
-    Ok(())
+    let known = policy(tx, organization).await?;
+    let values = Values::of(&SIGN_IN_POLICIES).set("organization", organization).set("password_days", days);
+    put_row(tx, known.as_ref(), values).await
 }

@@ -4,7 +4,17 @@ use uuid::Uuid;
 
 use super::{
     error::StoreError,
-    tx::{Tx, execute, fetch_all, fetch_optional},
+    rows::{
+        access,
+        mark::NO_PARTS,
+        parts,
+        row::{Row, Value, Values},
+        tables::{
+            ATTACHMENTS, BREAK_GLASS, DISPOSAL_RECORDS, DISPOSALS, EDIT_LOCKS, INQUIRIES, KEY_RUNS, PROVISIONS,
+            RECORD_VERSIONS, RECORDS, RETENTION_SETTINGS, SERIOUS_REVIEWS, TRANSFERS,
+        },
+    },
+    tx::Tx,
 };
 use crate::{
     clock::Timestamp,
@@ -12,23 +22,23 @@ use crate::{
         disposal::{Disposal, DisposalState},
         organization::OrganizationCode,
         retention::RetentionSettings,
+        transfer::TransferState,
     },
     keys::shreds::{RUN_BITS, SLOT_BITS, Slot},
 };
 
-type Row = (Uuid, String, String, String, i64, Option<String>, Option<i64>, Option<i64>);
+const BY_ID: &str = "WHERE id = $1";
 
-fn disposal(row: Row) -> Result<Disposal, StoreError> {
-    let (id, organization, state, asked_by, asked_at, decided_by, decided_at, destroyed_at) = row;
+fn disposal(row: &Row) -> Result<Disposal, StoreError> {
     Ok(Disposal {
-        id,
-        organization: OrganizationCode::parse(&organization).ok_or(StoreError::Corrupt("organization code"))?,
-        state: DisposalState::parse(&state).ok_or(StoreError::Corrupt("disposal state"))?,
-        asked_by,
-        asked_at: Timestamp::from_micros(asked_at),
-        decided_by,
-        decided_at: decided_at.map(Timestamp::from_micros),
-        destroyed_at: destroyed_at.map(Timestamp::from_micros),
+        id: row.id("id")?,
+        organization: row.code("organization")?,
+        state: DisposalState::parse(row.text("state")?).ok_or(StoreError::Corrupt("disposal state"))?,
+        asked_by: row.text("asked_by")?.to_owned(),
+        asked_at: row.at("asked_at")?,
+        decided_by: row.optional_text("decided_by")?.map(str::to_owned),
+        decided_at: row.optional_at("decided_at")?,
+        destroyed_at: row.optional_at("destroyed_at")?,
     })
 }
 
@@ -37,15 +47,12 @@ fn disposal(row: Row) -> Result<Disposal, StoreError> {
 /// # Errors
 /// The database failed, or the row is damaged.
 pub async fn retention_of(tx: &mut Tx, organization: &OrganizationCode) -> Result<RetentionSettings, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (String,),
-        "/* retention_of */ SELECT settings FROM retention_settings WHERE organization = $1",
-        organization.as_str(),
-    )?;
-    row.map_or(Ok(RetentionSettings::default()), |(text,)| {
-        serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("retention settings"))
-    })
+    let Some(row) = retention_row(tx, organization).await? else { return Ok(RetentionSettings::default()) };
+    serde_json::from_str(row.text("settings")?).map_err(|_| StoreError::Corrupt("retention settings"))
+}
+
+async fn retention_row(tx: &mut Tx, organization: &OrganizationCode) -> Result<Option<Row>, StoreError> {
+    access::one(tx, &RETENTION_SETTINGS, "WHERE organization = $1", &[organization.into()]).await
 }
 
 pub(crate) async fn set_retention(
@@ -54,14 +61,9 @@ pub(crate) async fn set_retention(
     settings: &RetentionSettings,
 ) -> Result<(), StoreError> {
     let text = serde_json::to_string(settings).map_err(|_| StoreError::Corrupt("retention settings"))?;
-    execute!(
-        tx,
-        "/* set_retention */ INSERT INTO retention_settings (organization, settings) VALUES ($1, $2)
-         ON CONFLICT (organization) DO UPDATE SET settings = excluded.settings",
-        organization.as_str(),
-        text,
-    )?;
-    Ok(())
+    let known = retention_row(tx, organization).await?;
+    let values = Values::of(&RETENTION_SETTINGS).set("organization", organization).set("settings", text);
+    access::put(tx, known.as_ref(), values).await
 }
 
 /// Closed records of an owner after an id, by id.
@@ -69,17 +71,9 @@ pub(crate) async fn set_retention(
 /// # Errors
 /// The database failed.
 pub async fn closed_of(tx: &mut Tx, owner: &OrganizationCode, after: Uuid, most: i64) -> Result<Vec<Uuid>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (Uuid,),
-        "/* closed_of */ SELECT id FROM records WHERE prefecture = $4 AND owner = $1 AND closed_at IS NOT NULL
-         AND id > $2 ORDER BY id LIMIT $3",
-        owner.as_str(),
-        after,
-        most,
-        owner.prefecture(),
-    )?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+    let clause = "WHERE prefecture = $4 AND owner = $1 AND closed_at IS NOT NULL AND id > $2 ORDER BY id LIMIT $3";
+    let binds = [owner.into(), after.into(), most.into(), owner.prefecture().into()];
+    access::all(tx, &RECORDS, clause, &binds).await?.iter().map(|row| row.id("id")).collect()
 }
 
 /// When a record was closed; `None` while it is open.
@@ -87,14 +81,8 @@ pub async fn closed_of(tx: &mut Tx, owner: &OrganizationCode, after: Uuid, most:
 /// # Errors
 /// The database failed.
 pub async fn closed_at(tx: &mut Tx, record: Uuid) -> Result<Option<Timestamp>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (Option<i64>,),
-        "/* closed_at */ SELECT closed_at FROM records
-         WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)",
-        record,
-    )?;
-    Ok(row.and_then(|(at,)| at).map(Timestamp::from_micros))
+    let Some(row) = parts::whole(tx, &RECORDS, record).await? else { return Ok(None) };
+    row.optional_at("closed_at")
 }
 
 /// Bodies that once provided a record.
@@ -102,15 +90,9 @@ pub async fn closed_at(tx: &mut Tx, record: Uuid) -> Result<Option<Timestamp>, S
 /// # Errors
 /// The database failed, or a row is damaged.
 pub async fn providers(tx: &mut Tx, record: Uuid) -> Result<Vec<OrganizationCode>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (String,),
-        "/* providers */ SELECT organization FROM provisions WHERE record = $1 ORDER BY organization",
-        record,
-    )?;
-    rows.into_iter()
-        .map(|(code,)| OrganizationCode::parse(&code).ok_or(StoreError::Corrupt("organization code")))
-        .collect()
+    parts::whole(tx, &RECORDS, record).await?;
+    let rows = access::all(tx, &PROVISIONS, "WHERE record = $1 ORDER BY organization", &[record.into()]).await?;
+    rows.iter().map(|row| row.code("organization")).collect()
 }
 
 /// Whether a transfer of a record is open.
@@ -118,14 +100,15 @@ pub async fn providers(tx: &mut Tx, record: Uuid) -> Result<Vec<OrganizationCode
 /// # Errors
 /// The database failed.
 pub async fn has_open_transfer(tx: &mut Tx, record: Uuid) -> Result<bool, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (Uuid,),
-        "/* has_open_transfer */ SELECT id FROM transfers
-         WHERE record = $1 AND state IN ('requested', 'offered', 'confirmed') LIMIT 1",
-        record,
-    )?;
-    Ok(row.is_some())
+    parts::whole(tx, &RECORDS, record).await?;
+    // All of them: a clause on the state would hide one whose state was edited.
+    for transfer in access::all(tx, &TRANSFERS, "WHERE record = $1", &[record.into()]).await? {
+        let state = TransferState::parse(transfer.text("state")?).ok_or(StoreError::Corrupt("transfer state"))?;
+        if state.is_open() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a record stands on a list that is asked for.
@@ -133,36 +116,33 @@ pub async fn has_open_transfer(tx: &mut Tx, record: Uuid) -> Result<bool, StoreE
 /// # Errors
 /// The database failed.
 pub async fn is_listed(tx: &mut Tx, record: Uuid) -> Result<bool, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (Uuid,),
-        "/* is_listed */ SELECT d.id FROM disposals d JOIN disposal_records r ON r.disposal = d.id
-         WHERE r.record = $1 AND d.state = 'asked' LIMIT 1",
-        record,
-    )?;
-    Ok(row.is_some())
+    for listed in access::all(tx, &DISPOSAL_RECORDS, "WHERE record = $1", &[record.into()]).await? {
+        let list = find(tx, listed.id("disposal")?).await?;
+        if list.is_some_and(|list| list.state == DisposalState::Asked) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(crate) async fn insert(tx: &mut Tx, disposal: &Disposal, records: &[Uuid]) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* insert_disposal */ INSERT INTO disposals (id, organization, state, asked_by, asked_at)
-         VALUES ($1, $2, $3, $4, $5)",
-        disposal.id,
-        disposal.organization.as_str(),
-        disposal.state.as_str(),
-        disposal.asked_by.as_str(),
-        disposal.asked_at.as_micros(),
-    )?;
+    let list = Values::of(&DISPOSALS)
+        .set("id", disposal.id)
+        .set("organization", &disposal.organization)
+        .set("state", disposal.state.as_str())
+        .set("asked_by", disposal.asked_by.as_str())
+        .set("asked_at", disposal.asked_at)
+        .set("parts", NO_PARTS.to_vec());
+    access::insert(tx, list).await?;
     for record in records {
-        execute!(
-            tx,
-            "/* list_for_disposal */ INSERT INTO disposal_records (disposal, record) VALUES ($1, $2)",
-            disposal.id,
-            *record,
-        )?;
+        let listed = Values::of(&DISPOSAL_RECORDS).set("disposal", disposal.id).set("record", *record);
+        access::insert(tx, listed).await?;
     }
     Ok(())
+}
+
+async fn list_row(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, StoreError> {
+    access::one(tx, &DISPOSALS, BY_ID, &[id.into()]).await
 }
 
 /// A list by its id.
@@ -170,15 +150,7 @@ pub(crate) async fn insert(tx: &mut Tx, disposal: &Disposal, records: &[Uuid]) -
 /// # Errors
 /// The database failed, or the row is damaged.
 pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Disposal>, StoreError> {
-    fetch_optional!(
-        tx,
-        Row,
-        "/* find_disposal */ SELECT id, organization, state, asked_by, asked_at, decided_by, decided_at, destroyed_at
-         FROM disposals WHERE id = $1",
-        id,
-    )?
-    .map(disposal)
-    .transpose()
+    list_row(tx, id).await?.as_ref().map(disposal).transpose()
 }
 
 /// The lists of an organization, newest first.
@@ -190,17 +162,9 @@ pub async fn of_organization(
     organization: &OrganizationCode,
     most: i64,
 ) -> Result<Vec<Disposal>, StoreError> {
-    fetch_all!(
-        tx,
-        Row,
-        "/* disposals_of */ SELECT id, organization, state, asked_by, asked_at, decided_by, decided_at, destroyed_at
-         FROM disposals WHERE organization = $1 ORDER BY id DESC LIMIT $2",
-        organization.as_str(),
-        most,
-    )?
-    .into_iter()
-    .map(disposal)
-    .collect()
+    let clause = "WHERE organization = $1 ORDER BY id DESC LIMIT $2";
+    let rows = access::all(tx, &DISPOSALS, clause, &[organization.into(), most.into()]).await?;
+    rows.iter().map(disposal).collect()
 }
 
 /// The records on a list, by id.
@@ -208,82 +172,65 @@ pub async fn of_organization(
 /// # Errors
 /// The database failed.
 pub async fn records_of(tx: &mut Tx, disposal: Uuid) -> Result<Vec<Uuid>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (Uuid,),
-        "/* records_of_disposal */ SELECT record FROM disposal_records WHERE disposal = $1 ORDER BY record",
-        disposal,
-    )?;
-    Ok(rows.into_iter().map(|(record,)| record).collect())
+    parts::whole(tx, &DISPOSALS, disposal).await?;
+    let rows = access::all(tx, &DISPOSAL_RECORDS, "WHERE disposal = $1 ORDER BY record", &[disposal.into()]).await?;
+    rows.iter().map(|row| row.id("record")).collect()
 }
 
 pub(crate) async fn decide(tx: &mut Tx, disposal: &Disposal) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* decide_disposal */ UPDATE disposals SET state = $2, decided_by = $3, decided_at = $4 WHERE id = $1",
-        disposal.id,
-        disposal.state.as_str(),
-        disposal.decided_by.as_deref(),
-        disposal.decided_at.map(Timestamp::as_micros),
-    )?;
-    Ok(())
+    let Some(row) = list_row(tx, disposal.id).await? else { return Ok(()) };
+    let values = row.values();
+    let values = values
+        .set("state", disposal.state.as_str())
+        .set("decided_by", disposal.decided_by.as_deref())
+        .set("decided_at", disposal.decided_at);
+    access::replace(tx, &row, values).await
 }
 
 pub(crate) async fn set_slot(tx: &mut Tx, disposal: Uuid, record: Uuid, slot: Slot) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* set_slot */ UPDATE disposal_records SET slot = $3 WHERE disposal = $1 AND record = $2",
-        disposal,
-        record,
-        i64::try_from(slot).map_err(|_| StoreError::Corrupt("slot"))?,
-    )?;
-    Ok(())
+    let slot = i64::try_from(slot).map_err(|_| StoreError::Corrupt("slot"))?;
+    let binds = [disposal.into(), record.into()];
+    let row = access::one(tx, &DISPOSAL_RECORDS, "WHERE disposal = $1 AND record = $2", &binds).await?;
+    let Some(row) = row else { return Ok(()) };
+    access::replace(tx, &row, row.values().set("slot", slot)).await
 }
 
 /// Removes everything that belongs to a record and to nothing else. What the ledger says of it stays.
 pub(crate) async fn erase(tx: &mut Tx, record: Uuid) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* erase_attachments */ DELETE FROM attachments
-         WHERE record = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)",
-        record
-    )?;
-    execute!(
-        tx,
-        "/* erase_versions */ DELETE FROM record_versions
-         WHERE record = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)",
-        record
-    )?;
-    execute!(tx, "/* erase_edit_lock */ DELETE FROM edit_locks WHERE record = $1", record)?;
-    execute!(tx, "/* erase_provisions */ DELETE FROM provisions WHERE record = $1", record)?;
-    execute!(tx, "/* erase_transfers */ DELETE FROM transfers WHERE record = $1", record)?;
-    execute!(tx, "/* erase_serious_notes */ DELETE FROM serious_reviews WHERE record = $1", record)?;
-    execute!(tx, "/* erase_glass */ DELETE FROM break_glass WHERE record = $1", record)?;
-    execute!(tx, "/* erase_inquiries */ DELETE FROM inquiries WHERE record = $1", record)?;
-    execute!(
-        tx,
-        "/* erase_record */ DELETE FROM records
-         WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)",
-        record
-    )?;
-    Ok(())
+    let Some(row) = parts::whole(tx, &RECORDS, record).await? else { return Ok(()) };
+    let of_record = [record.into(), row.text("prefecture")?.into()];
+    // What is kept by prefecture is asked for in one partition alone.
+    for table in [&ATTACHMENTS, &RECORD_VERSIONS] {
+        access::remove_all(tx, table, "WHERE record = $1 AND prefecture = $2", &of_record).await?;
+    }
+    for table in [&EDIT_LOCKS, &PROVISIONS, &TRANSFERS, &SERIOUS_REVIEWS, &BREAK_GLASS, &INQUIRIES] {
+        access::remove_all(tx, table, "WHERE record = $1", &[record.into()]).await?;
+    }
+    // Last: what hung on it was held against it.
+    access::remove(tx, &row).await
 }
 
-/// Lists whose records are removed and whose keys are still to be destroyed.
+/// Lists whose records are removed and whose keys are still to be destroyed. One that is not what the gateway wrote is set
+/// aside: the others do not wait for it.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn awaiting_destruction(tx: &mut Tx) -> Result<Vec<Disposal>, StoreError> {
-    fetch_all!(
-        tx,
-        Row,
-        "/* awaiting_destruction */ SELECT id, organization, state, asked_by, asked_at, decided_by, decided_at,
-             destroyed_at
-         FROM disposals WHERE state = 'approved' ORDER BY id"
-    )?
-    .into_iter()
-    .map(disposal)
-    .collect()
+    let lists = sound_lists(tx, "WHERE state = 'approved' ORDER BY id", &[]).await?;
+    lists.iter().map(|(list, _)| disposal(list)).collect()
+}
+
+/// Lists that are what the gateway wrote, with the slots of their records.
+async fn sound_lists(tx: &mut Tx, clause: &'static str, binds: &[Value]) -> Result<Vec<(Row, Vec<Slot>)>, StoreError> {
+    let mut sound = Vec::new();
+    for list in access::all_sound(tx, &DISPOSALS, clause, binds).await? {
+        match slots_of(tx, list.id("id")?).await {
+            Ok(slots) => sound.push((list, slots)),
+            Err(StoreError::Refuted(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sound)
 }
 
 /// Slots of the records on a list.
@@ -291,50 +238,39 @@ pub async fn awaiting_destruction(tx: &mut Tx) -> Result<Vec<Disposal>, StoreErr
 /// # Errors
 /// The database failed.
 pub async fn slots_of(tx: &mut Tx, disposal: Uuid) -> Result<Vec<Slot>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (i64,),
-        "/* slots_of */ SELECT slot FROM disposal_records WHERE disposal = $1 AND slot IS NOT NULL",
-        disposal,
-    )?;
-    Ok(rows.into_iter().filter_map(|(slot,)| Slot::try_from(slot).ok()).collect())
+    parts::whole(tx, &DISPOSALS, disposal).await?;
+    let rows = access::all(tx, &DISPOSAL_RECORDS, "WHERE disposal = $1", &[disposal.into()]).await?;
+    let slots = rows.iter().map(|row| row.optional_int("slot")).collect::<Result<Vec<_>, _>>()?;
+    Ok(slots.into_iter().flatten().filter_map(|slot| Slot::try_from(slot).ok()).collect())
 }
 
-/// Slots of the records that were disposed of since a moment, on whichever node.
+/// Slots of the records that were disposed of since a moment, on whichever node. A list that is not what the gateway wrote is
+/// set aside: a slot that somebody else named would destroy another record's key.
 ///
 /// # Errors
 /// The database failed.
 pub async fn slots_since(tx: &mut Tx, since: Timestamp) -> Result<Vec<Slot>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (i64,),
-        "/* slots_since */ SELECT r.slot FROM disposal_records r JOIN disposals d ON d.id = r.disposal
-         WHERE r.slot IS NOT NULL AND d.decided_at >= $1",
-        since.as_micros(),
-    )?;
-    Ok(rows.into_iter().filter_map(|(slot,)| Slot::try_from(slot).ok()).collect())
+    let lists = sound_lists(tx, "WHERE decided_at >= $1", &[since.into()]).await?;
+    Ok(lists.into_iter().flat_map(|(_, slots)| slots).collect())
 }
 
 /// Notes that the keys of a list are destroyed; `false` where that was noted before.
 pub(crate) async fn set_destroyed(tx: &mut Tx, disposal: Uuid, now: Timestamp) -> Result<bool, StoreError> {
-    let changed = execute!(
-        tx,
-        "/* set_destroyed */ UPDATE disposals SET state = 'destroyed', destroyed_at = $2
-         WHERE id = $1 AND state = 'approved'",
-        disposal,
-        now.as_micros(),
-    )?;
-    Ok(changed > 0)
+    let Some(row) = list_row(tx, disposal).await? else { return Ok(false) };
+    if row.text("state")? != DisposalState::Approved.as_str() {
+        return Ok(false);
+    }
+    let values = row.values().set("state", DisposalState::Destroyed.as_str()).set("destroyed_at", now);
+    access::replace(tx, &row, values).await?;
+    Ok(true)
 }
 
 /// Takes a run of slots that no other start of any node has.
 pub(crate) async fn begin_run(tx: &mut Tx) -> Result<u32, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (i64,),
-        "/* begin_run */ INSERT INTO key_runs (run) SELECT COALESCE(MAX(run), -1) + 1 FROM key_runs RETURNING run"
-    )?;
-    row.and_then(|(run,)| u32::try_from(run).ok())
-        .filter(|run| run >> (SLOT_BITS - RUN_BITS) == 0)
-        .ok_or(StoreError::Corrupt("runs of keys are used up"))
+    let latest = access::one(tx, &KEY_RUNS, "ORDER BY run DESC LIMIT 1", &[]).await?;
+    let run = latest.map_or(Ok(0), |row| row.int("run").map(|run| run + 1))?;
+    let number = u32::try_from(run).ok().filter(|run| run >> (SLOT_BITS - RUN_BITS) == 0);
+    let number = number.ok_or(StoreError::Corrupt("runs of keys are used up"))?;
+    access::insert(tx, Values::of(&KEY_RUNS).set("run", run)).await?;
+    Ok(number)
 }

@@ -1,5 +1,6 @@
 //! What can go wrong between the gateway and its database.
 
+use super::rows::name::RowName;
 use crate::keys::error::KeyError;
 
 /// What can go wrong between the gateway and its database. Messages never hold a value.
@@ -29,6 +30,11 @@ pub enum StoreError {
     Unsecured(String),
     #[error("the stream of backups cannot be read: {0}")]
     Stream(String),
+    /// A row is not what the gateway wrote, or it was set back. Ids and codes only.
+    #[error("a row is not what the gateway wrote: {0}")]
+    Refuted(Box<RowName>),
+    #[error("the keys are not open: rows cannot be told from what somebody else wrote")]
+    Unguarded,
     #[error(transparent)]
     Key(#[from] KeyError),
 }

@@ -2,7 +2,12 @@
 
 use super::{
     error::StoreError,
-    tx::{Tx, execute, fetch_optional},
+    rows::{
+        access::{insert, one, remove_all},
+        row::Values,
+        tables::IDEMPOTENCY,
+    },
+    tx::Tx,
 };
 use crate::{
     clock::Timestamp,
@@ -18,14 +23,9 @@ pub async fn outcome_of(
     organization: &OrganizationCode,
     key: &str,
 ) -> Result<Option<(Vec<u8>, String)>, StoreError> {
-    fetch_optional!(
-        tx,
-        (Vec<u8>, String),
-        "/* outcome_of */ SELECT request_digest, outcome FROM idempotency
-         WHERE organization = $1 AND idempotency_key = $2",
-        organization.as_str(),
-        key,
-    )
+    let clause = "WHERE organization = $1 AND idempotency_key = $2";
+    let row = one(tx, &IDEMPOTENCY, clause, &[organization.into(), key.into()]).await?;
+    row.map(|row| Ok((row.bytes("request_digest")?.to_vec(), row.text("outcome")?.to_owned()))).transpose()
 }
 
 /// Outcomes that are forgotten at a time: nobody may wait for more.
@@ -33,13 +33,9 @@ const MAX_FORGOTTEN: i64 = 5_000;
 
 /// Removes the oldest outcomes from before a time; returns whether there may be more of them.
 pub(crate) async fn forget_before(tx: &mut Tx, at: Timestamp) -> Result<bool, StoreError> {
-    let forgotten = execute!(
-        tx,
-        "/* forget_outcomes */ DELETE FROM idempotency WHERE (organization, idempotency_key) IN
-             (SELECT organization, idempotency_key FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2)",
-        at.as_micros(),
-        MAX_FORGOTTEN,
-    )?;
+    let clause = "WHERE (organization, idempotency_key) IN
+             (SELECT organization, idempotency_key FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2)";
+    let forgotten = remove_all(tx, &IDEMPOTENCY, clause, &[at.into(), MAX_FORGOTTEN.into()]).await?;
     Ok(forgotten == MAX_FORGOTTEN as u64)
 }
 
@@ -50,15 +46,11 @@ pub(crate) async fn remember(
     outcome: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* remember */ INSERT INTO idempotency (organization, idempotency_key, request_digest, outcome, at)
-         VALUES ($1, $2, $3, $4, $5)",
-        organization.as_str(),
-        idempotency.key.as_str(),
-        idempotency.digest.as_slice(),
-        outcome,
-        at.as_micros(),
-    )?;
-    Ok(())
+    let values = Values::of(&IDEMPOTENCY)
+        .set("organization", organization)
+        .set("idempotency_key", idempotency.key.as_str())
+        .set("request_digest", idempotency.digest.as_slice())
+        .set("outcome", outcome)
+        .set("at", at);
+    insert(tx, values).await
 }

@@ -6,7 +6,15 @@ use uuid::Uuid;
 
 use super::{
     error::StoreError,
-    tx::{Tx, execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays},
+    rows::{
+        access::{all, one, put},
+        guard::RowGuard,
+        mark::Mark,
+        row::{Row, Values},
+        sums::Sums,
+        tables::{INBOX, INBOX_ACKNOWLEDGED},
+    },
+    tx::{On, Tx, fetch_all, fetch_optional, for_each_chunk, insert_arrays},
 };
 use crate::{
     clock::Timestamp,
@@ -15,20 +23,21 @@ use crate::{
 };
 
 const DELIVER: &str = "/* deliver */ INSERT INTO inbox (organization, position, at, kind, record, subject, entry,
-     from_organization, from_officer, from_terminal, purpose)
- VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+     from_organization, from_officer, from_terminal, purpose, mark)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const DELIVER_16: &str = include_str!("sql/deliver_16_messages.sql");
 
 const DELIVER_ALL: &str =
     "/* deliver_messages */ INSERT INTO inbox (organization, position, kind, record, subject, entry,
-     from_organization, from_officer, from_terminal, purpose, at)
- SELECT *, $11 FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
-     $8::text[], $9::text[], $10::text[])";
+     from_organization, from_officer, from_terminal, purpose, mark, at)
+ SELECT *, $12 FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
+     $8::text[], $9::text[], $10::text[], $11::bytea[])";
 
 /// A message as its row has it; the time is one for all of a commit.
-pub(super) struct MessageColumns {
-    pub(super) to: String,
-    pub(super) position: i64,
+pub(crate) struct MessageColumns {
+    pub(crate) to: OrganizationCode,
+    /// Its place in the inbox, given last; the mark does not cover it.
+    pub(crate) position: i64,
     pub(super) kind: &'static str,
     pub(super) record: Option<Uuid>,
     pub(super) subject: Option<Uuid>,
@@ -37,15 +46,27 @@ pub(super) struct MessageColumns {
     pub(super) officer: Option<String>,
     pub(super) terminal: Option<String>,
     pub(super) purpose: Option<&'static str>,
+    pub(super) mark: Mark,
 }
 
 impl MessageColumns {
-    pub(super) fn of((position, item): (i64, InboxItem)) -> Self {
+    /// Messages with their marks, and what they add to the sums.
+    pub(crate) fn all_of(guard: &RowGuard, items: Vec<InboxItem>, at: Timestamp) -> (Vec<Self>, Sums) {
+        let mut sums = Sums::default();
+        let columns = items.into_iter().map(|item| {
+            let columns = Self::of(guard, item, at);
+            sums.add(&INBOX, guard.marker.share(&columns.mark));
+            columns
+        });
+        (columns.collect(), sums)
+    }
+
+    fn of(guard: &RowGuard, item: InboxItem, at: Timestamp) -> Self {
         let InboxItem { to, kind, record, subject, entry, from, purpose } = item;
         let from = from.as_ref();
-        Self {
-            to: to.to_string(),
-            position,
+        let mut columns = Self {
+            to,
+            position: 0,
             kind: kind.as_str(),
             record,
             subject,
@@ -54,24 +75,40 @@ impl MessageColumns {
             officer: from.map(|caller| caller.officer().to_owned()),
             terminal: from.map(|caller| caller.terminal().to_owned()),
             purpose: purpose.map(|purpose| purpose.as_str()),
-        }
+            mark: Mark::default(),
+        };
+        columns.mark = guard.marker.mark(&columns.values(at));
+        columns
+    }
+
+    fn values(&self, at: Timestamp) -> Values {
+        Values::of(&INBOX)
+            .set("organization", &self.to)
+            .set("at", at)
+            .set("kind", self.kind)
+            .set("record", self.record)
+            .set("subject", self.subject)
+            .set("entry", self.entry)
+            .set("from_organization", self.sender.as_deref())
+            .set("from_officer", self.officer.as_deref())
+            .set("from_terminal", self.terminal.as_deref())
+            .set("purpose", self.purpose)
     }
 }
 
 /// Delivers messages, each with its position in its own inbox. The journal alone calls this.
-pub(crate) async fn deliver(tx: &mut Tx, messages: Vec<(i64, InboxItem)>, at: Timestamp) -> Result<(), StoreError> {
-    if messages.is_empty() {
+pub(crate) async fn deliver(tx: &mut Tx, rows: Vec<MessageColumns>, at: Timestamp) -> Result<(), StoreError> {
+    if rows.is_empty() {
         return Ok(());
     }
-    let rows = messages.into_iter().map(MessageColumns::of);
-    match tx {
-        Tx::Postgres(tx) => {
+    match &mut tx.on {
+        On::Postgres(tx) => {
             insert_arrays!(
                 tx,
                 DELIVER_ALL,
                 rows,
                 |row| [
-                    organizations = row.to,
+                    organizations = row.to.to_string(),
                     positions = row.position,
                     kinds = row.kind,
                     records = row.record,
@@ -81,13 +118,14 @@ pub(crate) async fn deliver(tx: &mut Tx, messages: Vec<(i64, InboxItem)>, at: Ti
                     officers = row.officer,
                     terminals = row.terminal,
                     purposes = row.purpose,
+                    marks = row.mark.to_vec(),
                 ],
                 at.as_micros()
             );
         }
-        tx @ Tx::Sqlite(_) => for_each_chunk!(tx, rows.collect::<Vec<_>>(), DELIVER_16, DELIVER, |query, row| {
+        On::Sqlite(_) => for_each_chunk!(tx, rows, DELIVER_16, DELIVER, |query, row| {
             query
-                .bind(row.to)
+                .bind(row.to.to_string())
                 .bind(row.position)
                 .bind(at.as_micros())
                 .bind(row.kind)
@@ -98,6 +136,7 @@ pub(crate) async fn deliver(tx: &mut Tx, messages: Vec<(i64, InboxItem)>, at: Ti
                 .bind(row.officer)
                 .bind(row.terminal)
                 .bind(row.purpose)
+                .bind(row.mark.to_vec())
         }),
     }
     Ok(())
@@ -115,7 +154,7 @@ pub(crate) async fn advance(
     tx: &mut Tx,
     counted: &BTreeMap<OrganizationCode, i64>,
 ) -> Result<Vec<(OrganizationCode, i64)>, StoreError> {
-    let Tx::Postgres(tx) = tx else { return Err(StoreError::Corrupt("positions of SQLite are in memory")) };
+    let On::Postgres(tx) = &mut tx.on else { return Err(StoreError::Corrupt("positions of SQLite are in memory")) };
     let (organizations, counts): (Vec<&str>, Vec<i64>) =
         counted.iter().map(|(to, count)| (to.as_str(), *count)).unzip();
     let rows: Vec<(String, i64)> =
@@ -148,56 +187,40 @@ pub async fn latest_of_all(tx: &mut Tx) -> Result<Vec<(OrganizationCode, i64)>, 
     Ok(rows.into_iter().filter_map(|(code, position)| Some((OrganizationCode::parse(&code)?, position))).collect())
 }
 
-type Row = (
-    i64,
-    i64,
-    String,
-    Option<Uuid>,
-    Option<Uuid>,
-    Option<Uuid>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-);
-
-/// Messages of an organization after a position, in order.
+/// Messages of an organization after a position, in order. There is none missing.
 ///
 /// # Errors
-/// The database failed.
+/// The database failed; a message is not what the gateway wrote, or is missing.
 pub async fn after(
     tx: &mut Tx,
     organization: &OrganizationCode,
     position: i64,
     most: i64,
 ) -> Result<Vec<Message>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        Row,
-        "/* inbox_after */ SELECT position, at, kind, record, subject, entry, from_organization, from_officer,
-             from_terminal, purpose
-         FROM inbox WHERE organization = $1 AND position > $2 ORDER BY position LIMIT $3",
-        organization.as_str(),
-        position,
-        most,
-    )?;
-    Ok(rows
-        .into_iter()
-        .map(|(position, at, kind, record, subject, entry, from_organization, from_officer, from_terminal, purpose)| {
-            Message {
-                position,
-                at: Timestamp::from_micros(at).to_rfc3339(),
-                kind,
-                record,
-                subject,
-                entry,
-                from_organization,
-                from_officer,
-                from_terminal,
-                purpose,
-            }
+    let clause = "WHERE organization = $1 AND position > $2 ORDER BY position LIMIT $3";
+    let rows = all(tx, &INBOX, clause, &[organization.into(), position.into(), most.into()]).await?;
+    for (row, expected) in rows.iter().zip(position + 1..) {
+        if row.int("position")? != expected {
+            let missing = format!("{organization}:{expected}");
+            return Err(tx.rows.guard()?.refute(&INBOX, missing));
+        }
+    }
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let message = |row: &Row| {
+        Ok(Message {
+            position: row.int("position")?,
+            at: row.at("at")?.to_rfc3339(),
+            kind: row.text("kind")?.to_owned(),
+            record: row.optional_id("record")?,
+            subject: row.optional_id("subject")?,
+            entry: row.optional_id("entry")?,
+            from_organization: owned(row.optional_text("from_organization")?),
+            from_officer: owned(row.optional_text("from_officer")?),
+            from_terminal: owned(row.optional_text("from_terminal")?),
+            purpose: owned(row.optional_text("purpose")?),
         })
-        .collect())
+    };
+    rows.iter().map(message).collect()
 }
 
 /// Latest position of every inbox.
@@ -218,23 +241,21 @@ pub async fn positions(tx: &mut Tx) -> Result<Vec<(OrganizationCode, i64)>, Stor
 /// # Errors
 /// The database failed.
 pub async fn acknowledged(tx: &mut Tx, organization: &OrganizationCode) -> Result<i64, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (i64,),
-        "/* inbox_acknowledged */ SELECT position FROM inbox_acknowledged WHERE organization = $1",
-        organization.as_str(),
-    )?;
-    Ok(row.map_or(0, |(position,)| position))
+    let row = acknowledged_row(tx, organization).await?;
+    row.map_or(Ok(0), |row| row.int("position"))
+}
+
+async fn acknowledged_row(tx: &mut Tx, organization: &OrganizationCode) -> Result<Option<Row>, StoreError> {
+    one(tx, &INBOX_ACKNOWLEDGED, "WHERE organization = $1", &[organization.into()]).await
 }
 
 pub(crate) async fn acknowledge(tx: &mut Tx, organization: &OrganizationCode, position: i64) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* acknowledge */ INSERT INTO inbox_acknowledged (organization, position) VALUES ($1, $2)
-         ON CONFLICT (organization) DO UPDATE SET position = excluded.position
-         WHERE inbox_acknowledged.position < excluded.position",
-        organization.as_str(),
-        position,
-    )?;
-    Ok(())
+    let known = acknowledged_row(tx, organization).await?;
+    if let Some(known) = &known
+        && known.int("position")? >= position
+    {
+        return Ok(());
+    }
+    let values = Values::of(&INBOX_ACKNOWLEDGED).set("organization", organization).set("position", position);
+    put(tx, known.as_ref(), values).await
 }

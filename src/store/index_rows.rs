@@ -4,8 +4,15 @@ use uuid::Uuid;
 
 use super::{
     error::StoreError,
-    records::record_facts,
-    tx::{Tx, fetch_all, fetch_optional},
+    records::facts_of,
+    rows::{
+        access::{RawRow, all, raw},
+        guard::RowGuard,
+        mark::Mark,
+        row::Row,
+        tables::RECORDS,
+    },
+    tx::Tx,
 };
 use crate::{
     clock::Timestamp,
@@ -14,32 +21,23 @@ use crate::{
         case_record::{IndexItems, RecordFacts},
         organization::OrganizationCode,
     },
-    keys::vault::{Key, Place, Vault},
+    keys::{
+        error::KeyError,
+        vault::{Key, Place, Vault},
+    },
 };
 
-/// A record as the index reads it at start: its facts, and what it is found by, still sealed.
+/// A record as the index reads it at start: its row as it stands in the database, looked at by nobody yet.
 #[derive(Clone)]
 pub struct IndexRow {
     pub id: Uuid,
-    /// Prefecture, owner, residence and the bodies that a shield names, divided by spaces.
-    codes: String,
-    /// Bits, from the lowest: closed, serious, searchable, abuse case, shielded.
-    flags: i64,
-    version: i64,
-    owned_since: i64,
-    sealed_key: Vec<u8>,
-    sealed_index: Vec<u8>,
+    raw: RawRow,
 }
 
-/// Few columns: at start every one of them is fetched for every record.
-type IndexColumns = (Uuid, String, i64, i64, i64, Vec<u8>, Vec<u8>);
-
-macro_rules! index_columns {
-    () => {
-        "SELECT id, prefecture || ' ' || owner || ' ' || residence || ' ' || shield_named,
-             closed + 2 * serious + 4 * searchable + 8 * abuse_case + 16 * shielded,
-             version, owned_since, sealed_key, sealed_index"
-    };
+/// A record for the index: its facts and what it is found by.
+pub struct Indexed {
+    pub facts: RecordFacts,
+    pub items: IndexItems,
 }
 
 /// Every record after an id, by id: for building the index.
@@ -47,14 +45,8 @@ macro_rules! index_columns {
 /// # Errors
 /// The database failed.
 pub async fn index_rows(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<IndexRow>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        IndexColumns,
-        concat!("/* index_rows */ ", index_columns!(), " FROM records WHERE id > $1 ORDER BY id LIMIT $2"),
-        after,
-        most,
-    )?;
-    Ok(rows.into_iter().map(IndexRow::new).collect())
+    let rows = raw(tx, &RECORDS, "WHERE id > $1 ORDER BY id LIMIT $2", &[after.into(), most.into()]).await?;
+    rows.into_iter().map(IndexRow::new).collect()
 }
 
 /// One record for the index.
@@ -62,17 +54,8 @@ pub async fn index_rows(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<Index
 /// # Errors
 /// The database failed.
 pub async fn index_row(tx: &mut Tx, id: Uuid) -> Result<Option<IndexRow>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        IndexColumns,
-        concat!(
-            "/* index_row */ ",
-            index_columns!(),
-            " FROM records WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)"
-        ),
-        id,
-    )?;
-    Ok(row.map(IndexRow::new))
+    let clause = "WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)";
+    raw(tx, &RECORDS, clause, &[id.into()]).await?.into_iter().next().map(IndexRow::new).transpose()
 }
 
 /// Records of an owner after an id, by id: what each is found by, and the time of its last change.
@@ -86,51 +69,70 @@ pub async fn of_owner(
     after: Uuid,
     most: i64,
 ) -> Result<Vec<(RecordFacts, Sealed<IndexItems>, Timestamp)>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (Uuid, String, i64, i64, i64, Vec<u8>, Vec<u8>, i64),
-        concat!(
-            "/* records_of_owner */ ",
-            index_columns!(),
-            ", updated_at FROM records WHERE prefecture = $4 AND owner = $1 AND id > $2 ORDER BY id LIMIT $3"
-        ),
-        owner.as_str(),
-        after,
-        most,
-        owner.prefecture(),
-    )?;
-    let row = |(id, codes, flags, version, owned_since, sealed_key, sealed_index, updated_at)| {
-        let row = IndexRow::new((id, codes, flags, version, owned_since, sealed_key, sealed_index));
-        let (facts, items) = row.open(vault)?;
-        Ok((facts, Sealed::new(items), Timestamp::from_micros(updated_at)))
+    let clause = "WHERE prefecture = $4 AND owner = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let binds = [owner.into(), after.into(), most.into(), owner.prefecture().into()];
+    let rows = all(tx, &RECORDS, clause, &binds).await?;
+    let opened = |row: &Row| {
+        let (facts, items) = open(vault, row)?;
+        Ok((facts, Sealed::new(items), row.at("updated_at")?))
     };
-    rows.into_iter().map(row).collect()
+    rows.iter().map(opened).collect()
 }
 
 impl IndexRow {
-    fn new((id, codes, flags, version, owned_since, sealed_key, sealed_index): IndexColumns) -> Self {
-        Self { id, codes, flags, version, owned_since, sealed_key, sealed_index }
+    fn new(raw: RawRow) -> Result<Self, StoreError> {
+        Ok(Self { id: raw.id("id").ok_or(StoreError::Corrupt("id"))?, raw })
+    }
+
+    /// Where it lies, as it says itself.
+    pub fn prefecture(&self) -> String {
+        self.raw.text("prefecture").unwrap_or_default()
+    }
+
+    /// Takes it for what it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Refuted`] where it is not what the gateway wrote.
+    pub fn checked(self, guard: &RowGuard) -> Result<CheckedIndexRow, StoreError> {
+        Ok(CheckedIndexRow(self.raw.checked(guard)?))
+    }
+
+    /// Takes it for what it is, and opens it.
+    ///
+    /// # Errors
+    /// As [`Self::checked`] and [`CheckedIndexRow::open`].
+    pub fn open(self, guard: &RowGuard, vault: &Vault) -> Result<Indexed, StoreError> {
+        self.checked(guard)?.open(guard, vault)
+    }
+}
+
+/// A record as the index reads it, which is what the gateway wrote.
+pub struct CheckedIndexRow(Row);
+
+impl CheckedIndexRow {
+    pub fn mark(&self) -> Mark {
+        self.0.mark()
     }
 
     /// Opens it.
     ///
     /// # Errors
-    /// It is damaged, or does not open.
-    pub fn open(self, vault: &Vault) -> Result<(RecordFacts, IndexItems), StoreError> {
-        let Self { id, codes, flags, version, owned_since, sealed_key, sealed_index } = self;
-        let mut codes = codes.splitn(4, ' ');
-        let mut code = || codes.next().ok_or(StoreError::Corrupt("codes of a record"));
-        let (prefecture, owner, residence, named) = (code()?, code()?, code()?, code()?);
-        let flag = |bit: u32| flags >> bit & 1;
-        let facts = record_facts(
-            id,
-            (owner, version, owned_since, flag(0), flag(1), flag(2), flag(3), residence, flag(4), named),
-        )?;
-        let key = vault.unwrap_key(prefecture, id, &sealed_key)?;
-        let plain = key.open(place(&row_of(id, facts.version)), &sealed_index)?;
-        let items = postcard::from_bytes(&plain).map_err(|_| StoreError::Corrupt("index items"))?;
-        Ok((facts, items))
+    /// [`StoreError::Refuted`] where what it is found by does not open; its key is not there.
+    pub fn open(self, guard: &RowGuard, vault: &Vault) -> Result<Indexed, StoreError> {
+        match open(vault, &self.0) {
+            Ok((facts, items)) => Ok(Indexed { facts, items }),
+            Err(StoreError::Key(KeyError::Unsealed)) => Err(guard.refute(&RECORDS, self.0.id("id")?.to_string())),
+            Err(error) => Err(error),
+        }
     }
+}
+
+fn open(vault: &Vault, row: &Row) -> Result<(RecordFacts, IndexItems), StoreError> {
+    let facts = facts_of(row)?;
+    let key = vault.unwrap_key(row.text("prefecture")?, facts.id, row.bytes("sealed_key")?)?;
+    let plain = key.open(place(&row_of(facts.id, facts.version)), row.bytes("sealed_index")?)?;
+    let items = postcard::from_bytes(&plain).map_err(|_| StoreError::Corrupt("index items"))?;
+    Ok((facts, items))
 }
 
 /// Seals what a version of a record is found by.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     error::StoreError,
-    tx::{Tx, execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays},
+    tx::{On, Tx, execute, fetch_all, fetch_optional, for_each_chunk, insert_arrays},
 };
 use crate::{
     clock::Timestamp,
@@ -20,6 +20,16 @@ use crate::{
 
 /// Size and root of a tree.
 pub(crate) type TreeHead = (u64, Hash);
+
+/// How a commit moves the head of a node's log on.
+pub(crate) struct HeadStep {
+    pub(crate) node: String,
+    /// The tree before and after.
+    pub(crate) from: TreeHead,
+    pub(crate) to: TreeHead,
+    /// The node's sums over marks, sealed, where they change.
+    pub(crate) sealed_sums: Option<Vec<u8>>,
+}
 
 /// The state of a node's ledger.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,7 +46,8 @@ const APPEND_16: &str = include_str!("sql/append_16_entries.sql");
 
 /// Moves the head on where it stands as this process left it, and appends: both or neither, in one statement.
 const APPEND_ALL: &str = "/* append_entries */ WITH head AS (
-         UPDATE ledger_heads SET size = $10, root = $11, at = $12 WHERE node = $9 AND size = $13 AND root = $14
+         UPDATE ledger_heads SET size = $10, root = $11, at = $12, sealed_sums = COALESCE($15, sealed_sums)
+         WHERE node = $9 AND size = $13 AND root = $14
          RETURNING node)
      INSERT INTO ledger (node, position, id, organization, owner, record, body, sealed_note, owner_salt)
      SELECT head.node, entries.* FROM head, UNNEST($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[],
@@ -48,16 +59,10 @@ const APPEND_ALL: &str = "/* append_entries */ WITH head AS (
 ///
 /// # Errors
 /// [`StoreError::OtherWriter`]: the head is somewhere else.
-pub(crate) async fn append(
-    tx: &mut Tx,
-    node: &str,
-    (from, to): (TreeHead, TreeHead),
-    entries: Vec<Logged>,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let rows = (from.0..).zip(entries).map(Columns::of);
-    match tx {
-        Tx::Postgres(tx) => {
+pub(crate) async fn append(tx: &mut Tx, step: HeadStep, entries: Vec<Logged>, at: Timestamp) -> Result<(), StoreError> {
+    let rows = (step.from.0..).zip(entries).map(Columns::of);
+    match &mut tx.on {
+        On::Postgres(tx) => {
             let appended = insert_arrays!(
                 tx,
                 APPEND_ALL,
@@ -72,22 +77,24 @@ pub(crate) async fn append(
                     notes = row.note,
                     salts = row.salt,
                 ],
-                node,
-                signed(to.0),
-                to.1.to_vec(),
+                step.node,
+                signed(step.to.0),
+                step.to.1.to_vec(),
                 at.as_micros(),
-                signed(from.0),
-                from.1.to_vec()
+                signed(step.from.0),
+                step.from.1.to_vec(),
+                step.sealed_sums
             );
             match appended {
                 0 => return Err(StoreError::OtherWriter),
-                some if some == to.0 - from.0 => {}
+                some if some == step.to.0 - step.from.0 => {}
                 // The head would speak of rows that are not there.
                 _ => return Err(StoreError::Corrupt("ledger")),
             }
         }
-        tx @ Tx::Sqlite(_) => {
-            set_head(tx, node, (from, to), at).await?;
+        On::Sqlite(_) => {
+            let node = step.node.clone();
+            set_head(tx, step, at).await?;
             for_each_chunk!(tx, rows.collect::<Vec<_>>(), APPEND_16, APPEND, |query, row| {
                 query
                     .bind(node.to_owned())
@@ -135,22 +142,32 @@ impl Columns {
 }
 
 /// Begins the log of a node, where it has none.
-pub(crate) async fn begin(tx: &mut Tx, node: &str, at: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn begin(
+    tx: &mut Tx,
+    node: &str,
+    sealed_sums: Option<Vec<u8>>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     execute!(
         tx,
-        "/* begin_log */ INSERT INTO ledger_heads (node, size, root, at) VALUES ($1, 0, $2, $3)
-         ON CONFLICT (node) DO NOTHING",
+        "/* begin_log */ INSERT INTO ledger_heads (node, size, root, at, sealed_sums)
+         VALUES ($1, 0, $2, $3, $4) ON CONFLICT (node) DO NOTHING",
         node,
         empty_root().to_vec(),
         at.as_micros(),
+        sealed_sums,
     )?;
     Ok(())
 }
 
-async fn set_head(tx: &mut Tx, node: &str, (from, to): (TreeHead, TreeHead), at: Timestamp) -> Result<(), StoreError> {
+async fn set_head(
+    tx: &mut Tx,
+    HeadStep { node, from, to, sealed_sums }: HeadStep,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     let moved = execute!(
         tx,
-        "/* set_head */ UPDATE ledger_heads SET size = $2, root = $3, at = $4
+        "/* set_head */ UPDATE ledger_heads SET size = $2, root = $3, at = $4, sealed_sums = COALESCE($7, sealed_sums)
          WHERE node = $1 AND size = $5 AND root = $6",
         node,
         signed(to.0),
@@ -158,6 +175,7 @@ async fn set_head(tx: &mut Tx, node: &str, (from, to): (TreeHead, TreeHead), at:
         at.as_micros(),
         signed(from.0),
         from.1.to_vec(),
+        sealed_sums,
     )?;
     if moved == 1 { Ok(()) } else { Err(StoreError::OtherWriter) }
 }
@@ -237,20 +255,27 @@ struct Said<'a> {
     owner: Option<Cow<'a, str>>,
     #[serde(borrow)]
     owner_commitment: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    rows: Option<Cow<'a, str>>,
 }
 
 impl StoredEntry {
     /// Whether the columns say what the hashed body says: an entry may not be hidden from its owner by a column.
     pub fn columns_match(&self) -> bool {
-        serde_json::from_slice::<Said<'_>>(&self.body).is_ok_and(|entry| {
-            entry.id == self.id
-                && entry.organization == self.organization
-                && entry.record == self.record
-                && match entry.owner_commitment {
-                    None => entry.owner.as_deref() == self.owner.as_deref() && self.owner_salt.is_none(),
-                    Some(commitment) => self.committed_owner().as_deref() == Some(&*commitment),
-                }
-        })
+        self.rows_if_columns_match().is_some()
+    }
+
+    /// What the entry says of the rows, where it says something; `None` where the columns do not match.
+    pub fn rows_if_columns_match(&self) -> Option<Option<String>> {
+        let entry = serde_json::from_slice::<Said<'_>>(&self.body).ok()?;
+        let matches = entry.id == self.id
+            && entry.organization == self.organization
+            && entry.record == self.record
+            && match &entry.owner_commitment {
+                None => entry.owner.as_deref() == self.owner.as_deref() && self.owner_salt.is_none(),
+                Some(commitment) => self.committed_owner().as_deref() == Some(&**commitment),
+            };
+        matches.then(|| entry.rows.map(Cow::into_owned))
     }
 
     fn committed_owner(&self) -> Option<String> {

@@ -9,7 +9,7 @@ use sqlx::{
 
 use super::error::StoreError;
 
-const SQLITE: [(i64, &str, &str); 9] = [
+const SQLITE: [(i64, &str, &str); 10] = [
     (1, "main", include_str!("../../migrations/sqlite/0001_main.sql")),
     (2, "nodes", include_str!("../../migrations/sqlite/0002_nodes.sql")),
     (3, "edit locks", include_str!("../../migrations/sqlite/0003_edit_locks.sql")),
@@ -18,9 +18,10 @@ const SQLITE: [(i64, &str, &str); 9] = [
     (6, "looked up", include_str!("../../migrations/sqlite/0006_looked_up.sql")),
     (7, "looked up by party", include_str!("../../migrations/sqlite/0007_looked_up_by_party.sql")),
     (8, "append at once", include_str!("../../migrations/sqlite/0008_append_at_once.sql")),
-    (10, "persons", include_str!("../../migrations/sqlite/0010_persons.sql")),
+    (9, "persons", include_str!("../../migrations/sqlite/0009_persons.sql")),
+    (10, "marks", include_str!("../../migrations/sqlite/0010_marks.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 9] = [
+const POSTGRES: [(i64, &str, &str); 10] = [
     (1, "main", include_str!("../../migrations/postgres/0001_main.sql")),
     (2, "nodes", include_str!("../../migrations/postgres/0002_nodes.sql")),
     (3, "edit locks", include_str!("../../migrations/postgres/0003_edit_locks.sql")),
@@ -29,7 +30,8 @@ const POSTGRES: [(i64, &str, &str); 9] = [
     (6, "looked up", include_str!("../../migrations/postgres/0006_looked_up.sql")),
     (7, "looked up by party", include_str!("../../migrations/postgres/0007_looked_up_by_party.sql")),
     (8, "append at once", include_str!("../../migrations/postgres/0008_append_at_once.sql")),
-    (10, "persons", include_str!("../../migrations/postgres/0010_persons.sql")),
+    (9, "persons", include_str!("../../migrations/postgres/0009_persons.sql")),
+    (10, "marks", include_str!("../../migrations/postgres/0010_marks.sql")),
 ];
 
 pub(super) async fn run_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {

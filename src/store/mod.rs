@@ -33,6 +33,7 @@ pub mod reading;
 pub mod reads;
 pub mod records;
 pub mod rewraps;
+pub mod rows;
 pub mod sessions;
 pub mod sign_in_locks;
 pub mod staff_grants;

@@ -4,7 +4,14 @@ use uuid::Uuid;
 
 use super::{
     error::StoreError,
-    tx::{Tx, execute, fetch_all, fetch_optional},
+    rows::{
+        access,
+        mark::NO_PARTS,
+        parts,
+        row::{Row, Values},
+        tables::{MISSING_NOTICES, NOTICE_CENTERS},
+    },
+    tx::Tx,
 };
 use crate::{
     clock::Timestamp,
@@ -17,18 +24,20 @@ use crate::{
     search::standing::{MissingChildMatcher, StandingChange},
 };
 
-type Row = (Uuid, String, i64, String, i64, i64, i64);
-
-fn notice((id, issuer, version, state, exercise, issued_at, updated_at): Row) -> Result<Notice, StoreError> {
+fn notice(row: &Row) -> Result<Notice, StoreError> {
     Ok(Notice {
-        id,
-        issuer: OrganizationCode::parse(&issuer).ok_or(StoreError::Corrupt("organization code"))?,
-        version,
-        state: NoticeState::parse(&state).ok_or(StoreError::Corrupt("notice state"))?,
-        exercise: exercise != 0,
-        issued_at: Timestamp::from_micros(issued_at),
-        updated_at: Timestamp::from_micros(updated_at),
+        id: row.id("id")?,
+        issuer: row.code("issuer")?,
+        version: row.int("version")?,
+        state: NoticeState::parse(row.text("state")?).ok_or(StoreError::Corrupt("notice state"))?,
+        exercise: row.flag("exercise")?,
+        issued_at: row.at("issued_at")?,
+        updated_at: row.at("updated_at")?,
     })
+}
+
+async fn notice_row(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, StoreError> {
+    access::one(tx, &MISSING_NOTICES, "WHERE id = $1", &[id.into()]).await
 }
 
 /// A notice by its id.
@@ -36,31 +45,15 @@ fn notice((id, issuer, version, state, exercise, issued_at, updated_at): Row) ->
 /// # Errors
 /// The database failed, or the row is damaged.
 pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Notice>, StoreError> {
-    fetch_optional!(
-        tx,
-        Row,
-        "/* find_notice */ SELECT id, issuer, version, state, exercise, issued_at, updated_at
-         FROM missing_notices WHERE id = $1",
-        id,
-    )?
-    .map(notice)
-    .transpose()
+    notice_row(tx, id).await?.as_ref().map(notice).transpose()
 }
 
-/// Every notice, newest first.
+/// Every notice, newest first; one whose row is not what the gateway wrote is set aside, and the others still match.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn all(tx: &mut Tx) -> Result<Vec<Notice>, StoreError> {
-    fetch_all!(
-        tx,
-        Row,
-        "/* all_notices */ SELECT id, issuer, version, state, exercise, issued_at, updated_at
-         FROM missing_notices ORDER BY id DESC"
-    )?
-    .into_iter()
-    .map(notice)
-    .collect()
+    access::all_sound(tx, &MISSING_NOTICES, "ORDER BY id DESC", &[]).await?.iter().map(notice).collect()
 }
 
 /// What a notice makes every search and registration be held against. An exercise matches nobody: no real record is
@@ -88,14 +81,8 @@ pub fn seal_content(vault: &Vault, id: Uuid, content: &NoticeContent) -> Result<
 
 /// A notice's content, for matching inside the gateway.
 pub(crate) async fn open_content(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<NoticeContent, StoreError> {
-    let (sealed,) = fetch_optional!(
-        tx,
-        (Vec<u8>,),
-        "/* notice_content */ SELECT sealed_content FROM missing_notices WHERE id = $1",
-        id,
-    )?
-    .ok_or(StoreError::Corrupt("notice"))?;
-    let text = vault.unseal_text(content_place(&id), &sealed)?;
+    let row = notice_row(tx, id).await?.ok_or(StoreError::Corrupt("notice"))?;
+    let text = vault.unseal_text(content_place(&id), row.bytes("sealed_content")?)?;
     serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("notice content"))
 }
 
@@ -109,60 +96,45 @@ pub async fn content(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Sealed<Noti
 
 /// Writes a notice, new or changed.
 pub(crate) async fn put(tx: &mut Tx, notice: &Notice, sealed_content: &[u8]) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* put_notice */ INSERT INTO missing_notices (id, issuer, version, state, exercise, issued_at, updated_at,
-             sealed_content)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state,
-             exercise = excluded.exercise,
-             updated_at = excluded.updated_at, sealed_content = excluded.sealed_content",
-        notice.id,
-        notice.issuer.as_str(),
-        notice.version,
-        notice.state.as_str(),
-        i64::from(notice.exercise),
-        notice.issued_at.as_micros(),
-        notice.updated_at.as_micros(),
-        sealed_content,
-    )?;
-    Ok(())
+    let known = notice_row(tx, notice.id).await?;
+    let new = || {
+        Values::of(&MISSING_NOTICES)
+            .set("id", notice.id)
+            .set("issuer", &notice.issuer)
+            .set("issued_at", notice.issued_at)
+            .set("parts", NO_PARTS.to_vec())
+    };
+    let values = known.as_ref().map_or_else(new, Row::values);
+    let values = with_state(values, notice).set("exercise", notice.exercise).set("sealed_content", sealed_content);
+    access::put(tx, known.as_ref(), values).await
+}
+
+fn with_state(values: Values, notice: &Notice) -> Values {
+    values.set("version", notice.version).set("state", notice.state.as_str()).set("updated_at", notice.updated_at)
 }
 
 pub(crate) async fn set_state(tx: &mut Tx, notice: &Notice) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* set_notice_state */ UPDATE missing_notices SET version = $2, state = $3, updated_at = $4 WHERE id = $1",
-        notice.id,
-        notice.version,
-        notice.state.as_str(),
-        notice.updated_at.as_micros(),
-    )?;
-    Ok(())
+    let Some(row) = notice_row(tx, notice.id).await? else { return Ok(()) };
+    access::replace(tx, &row, with_state(row.values(), notice)).await
 }
 
 pub(crate) async fn address(tx: &mut Tx, notice: Uuid, center: &OrganizationCode) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* address_notice */ INSERT INTO notice_centers (notice, center) VALUES ($1, $2)",
-        notice,
-        center.as_str(),
-    )?;
-    Ok(())
+    access::insert(tx, Values::of(&NOTICE_CENTERS).set("notice", notice).set("center", center)).await
 }
 
-/// Notices that a center's inbox has not yet handed out.
+async fn center_row(tx: &mut Tx, notice: Uuid, center: &OrganizationCode) -> Result<Option<Row>, StoreError> {
+    access::one(tx, &NOTICE_CENTERS, "WHERE notice = $1 AND center = $2", &[notice.into(), center.into()]).await
+}
+
+/// Notices that a center's inbox has not yet handed out. One whose row is not what the gateway wrote is left out: the inbox
+/// goes on.
 ///
 /// # Errors
 /// The database failed.
 pub async fn undelivered(tx: &mut Tx, center: &OrganizationCode) -> Result<Vec<Uuid>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (Uuid,),
-        "/* undelivered */ SELECT notice FROM notice_centers WHERE center = $1 AND delivered_at IS NULL",
-        center.as_str(),
-    )?;
-    Ok(rows.into_iter().map(|(notice,)| notice).collect())
+    let rows =
+        access::all_sound(tx, &NOTICE_CENTERS, "WHERE center = $1 AND delivered_at IS NULL", &[center.into()]).await?;
+    rows.iter().map(|row| row.id("notice")).collect()
 }
 
 /// Notes that a center's inbox was fetched up to the notice.
@@ -172,15 +144,11 @@ pub(crate) async fn mark_delivered(
     center: &OrganizationCode,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* mark_delivered */ UPDATE notice_centers SET delivered_at = $3
-         WHERE notice = $1 AND center = $2 AND delivered_at IS NULL",
-        notice,
-        center.as_str(),
-        now.as_micros(),
-    )?;
-    Ok(())
+    let Some(row) = center_row(tx, notice, center).await? else { return Ok(()) };
+    if row.optional_at("delivered_at")?.is_some() {
+        return Ok(());
+    }
+    access::replace(tx, &row, row.values().set("delivered_at", now)).await
 }
 
 /// Notes that an officer of a center opened the notice.
@@ -190,19 +158,28 @@ pub(crate) async fn mark_read(
     center: &OrganizationCode,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* mark_read */ UPDATE notice_centers SET read_at = $3, delivered_at = COALESCE(delivered_at, $3)
-         WHERE notice = $1 AND center = $2 AND read_at IS NULL",
-        notice,
-        center.as_str(),
-        now.as_micros(),
-    )?;
-    Ok(())
+    let Some(row) = center_row(tx, notice, center).await? else { return Ok(()) };
+    if row.optional_at("read_at")?.is_some() {
+        return Ok(());
+    }
+    access::replace(tx, &row, seen_by(&row, now)?).await
+}
+
+/// Who reads or answers a notice has received it, and who answers it has read it.
+fn seen_by(row: &Row, now: Timestamp) -> Result<Values, StoreError> {
+    let first = |before: Option<Timestamp>| before.unwrap_or(now);
+    let (read_at, delivered_at) = (first(row.optional_at("read_at")?), first(row.optional_at("delivered_at")?));
+    Ok(row.values().set("read_at", read_at).set("delivered_at", delivered_at))
 }
 
 fn details_place(row: &String) -> Place<'_> {
     Place { table: "notice_centers", row, column: "sealed_details" }
+}
+
+fn details(vault: &Vault, row: &Row) -> Result<Option<String>, StoreError> {
+    let name = format!("{}:{}", row.id("notice")?, row.text("center")?);
+    let open = |sealed| vault.unseal_text(details_place(&name), sealed);
+    Ok(row.optional_bytes("sealed_details")?.map(open).transpose()?)
 }
 
 /// What a center has told of a notice up to now.
@@ -219,17 +196,10 @@ pub(crate) async fn answered(
     notice: Uuid,
     center: &OrganizationCode,
 ) -> Result<Option<ToldByCenter>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (Option<String>, Option<Vec<u8>>),
-        "/* notice_answer */ SELECT answer, sealed_details FROM notice_centers WHERE notice = $1 AND center = $2",
-        notice,
-        center.as_str(),
-    )?;
-    let Some((answer, sealed)) = row else { return Ok(None) };
-    let details =
-        sealed.map(|sealed| vault.unseal_text(details_place(&format!("{notice}:{center}")), &sealed)).transpose()?;
-    Ok(Some(ToldByCenter { answer, details: details.unwrap_or_default() }))
+    parts::whole(tx, &MISSING_NOTICES, notice).await?;
+    let Some(row) = center_row(tx, notice, center).await? else { return Ok(None) };
+    let answer = row.optional_text("answer")?.map(str::to_owned);
+    Ok(Some(ToldByCenter { answer, details: details(vault, &row)?.unwrap_or_default() }))
 }
 
 /// Writes a center's answer, with all that it has told so far.
@@ -241,49 +211,30 @@ pub(crate) async fn answer(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sealed = vault.seal_text(details_place(&format!("{notice}:{center}")), details)?;
-    execute!(
-        tx,
-        "/* answer_notice */ UPDATE notice_centers SET answer = $3, sealed_details = $4, answered_at = $5,
-             read_at = COALESCE(read_at, $5), delivered_at = COALESCE(delivered_at, $5)
-         WHERE notice = $1 AND center = $2",
-        notice,
-        center.as_str(),
-        answer.as_str(),
-        sealed,
-        now.as_micros(),
-    )?;
-    Ok(())
+    let Some(row) = center_row(tx, notice, center).await? else { return Ok(()) };
+    let values =
+        seen_by(&row, now)?.set("answer", answer.as_str()).set("sealed_details", sealed).set("answered_at", now);
+    access::replace(tx, &row, values).await
 }
-
-type CenterRow = (String, Option<i64>, Option<i64>, Option<i64>, Option<String>, Option<Vec<u8>>);
 
 /// What every center did with a notice: for its issuer alone.
 ///
 /// # Errors
 /// The database failed, or an answer does not open.
 pub async fn centers(tx: &mut Tx, vault: &Vault, notice: Uuid) -> Result<Sealed<Vec<CenterState>>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        CenterRow,
-        "/* notice_centers */ SELECT center, delivered_at, read_at, answered_at, answer, sealed_details
-         FROM notice_centers WHERE notice = $1 ORDER BY center",
-        notice,
-    )?;
-    let time = |at: Option<i64>| at.map(|at| Timestamp::from_micros(at).to_rfc3339());
-    rows.into_iter()
-        .map(|(center, delivered_at, read_at, answered_at, answer, sealed)| {
-            let details = sealed
-                .map(|sealed| vault.unseal_text(details_place(&format!("{notice}:{center}")), &sealed))
-                .transpose()?;
-            Ok(CenterState {
-                center,
-                delivered_at: time(delivered_at),
-                read_at: time(read_at),
-                answered_at: time(answered_at),
-                answer,
-                details,
-            })
-        })
-        .collect::<Result<_, StoreError>>()
-        .map(Sealed::new)
+    parts::whole(tx, &MISSING_NOTICES, notice).await?;
+    let rows = access::all(tx, &NOTICE_CENTERS, "WHERE notice = $1 ORDER BY center", &[notice.into()]).await?;
+    rows.iter().map(|row| center_state(vault, row)).collect::<Result<_, StoreError>>().map(Sealed::new)
+}
+
+fn center_state(vault: &Vault, row: &Row) -> Result<CenterState, StoreError> {
+    let time = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339);
+    Ok(CenterState {
+        center: row.text("center")?.to_owned(),
+        delivered_at: time(row.optional_at("delivered_at")?),
+        read_at: time(row.optional_at("read_at")?),
+        answered_at: time(row.optional_at("answered_at")?),
+        answer: row.optional_text("answer")?.map(str::to_owned),
+        details: details(vault, row)?,
+    })
 }

@@ -21,7 +21,8 @@ use super::{
     kept::{IDLE, KeptConnections, is_dead},
     log::{Emptying, leave_the_log},
     migrate,
-    tx::Tx,
+    rows::{guard::RowGuard, notes::RowNotes},
+    tx::{On, Tx},
 };
 use crate::planted::Planted;
 
@@ -48,13 +49,18 @@ pub enum Store {
         /// `None` where a stream follows, which sees to the log, and where nothing is written.
         emptying: Option<Emptying>,
         follower: Arc<OnceLock<Arc<dyn Follower>>>,
+        guard: Guarded,
     },
     Postgres {
         writer: KeptConnections<Postgres>,
         readers: PgPool,
         glances: KeptConnections<Postgres>,
+        guard: Guarded,
     },
 }
+
+/// What tells the gateway's rows from others, once the keys are open.
+pub type Guarded = Arc<OnceLock<Arc<RowGuard>>>;
 
 /// What a transaction of the journal may do beside those of other nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +173,14 @@ impl Store {
         let readers = several().connect_with(options.clone()).await?;
         let glances = KeptConnections::new(several().connect_with(options.clone()).await?);
         let emptying = emptying.map(|begin| begin(options));
-        Ok(Self::Sqlite { writer: KeptConnections::new(writer), readers, glances, emptying, follower: Arc::default() })
+        Ok(Self::Sqlite {
+            writer: KeptConnections::new(writer),
+            readers,
+            glances,
+            emptying,
+            follower: Arc::default(),
+            guard: Arc::default(),
+        })
     }
 
     /// Connects to PostgreSQL, whose schema must be that of this program.
@@ -208,7 +221,7 @@ impl Store {
         check_durability(&writer).await?;
         let readers = pool(SHARED_READERS).connect_with(options.clone()).await?;
         let glances = KeptConnections::new(pool(SHARED_READERS).connect_with(options).await?);
-        Ok(Self::Postgres { writer: KeptConnections::new(writer), readers, glances })
+        Ok(Self::Postgres { writer: KeptConnections::new(writer), readers, glances, guard: Arc::default() })
     }
 
     /// Whether other nodes may write to it as well.
@@ -243,12 +256,13 @@ impl Store {
     /// # Errors
     /// No connection can be had.
     pub async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+        let on = match self {
+            Self::Sqlite { readers, .. } => On::Sqlite(readers.begin().await?),
             Self::Postgres { readers, .. } => {
-                Tx::Postgres(begin(readers, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+                On::Postgres(begin(readers, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
             }
-        })
+        };
+        Ok(Tx { on, rows: RowNotes::guarded_by(self.guard()) })
     }
 
     /// Begins the transaction of the journal. With SQLite nobody else writes while the gateway runs. With PostgreSQL
@@ -260,8 +274,8 @@ impl Store {
     pub(crate) async fn write(&self, access: Access) -> Result<Tx, StoreError> {
         // Nothing is written behind what the stream does not hold yet.
         self.secure().await?;
-        let mut tx = match (self, access) {
-            (Self::Sqlite { writer, .. }, _) => Tx::Sqlite(writer.pool().begin_with("BEGIN IMMEDIATE").await?),
+        let on = match (self, access) {
+            (Self::Sqlite { writer, .. }, _) => On::Sqlite(writer.pool().begin_with("BEGIN IMMEDIATE").await?),
             (Self::Postgres { writer, .. }, access) => {
                 // Each statement sees what was committed before it: also what was while it waited for the lock.
                 let begun = match access {
@@ -272,13 +286,26 @@ impl Store {
                         "BEGIN ISOLATION LEVEL READ COMMITTED; /* change */ SELECT pg_advisory_xact_lock(8321)"
                     }
                 };
-                Tx::Postgres(begin(writer.pool(), begun).await?)
+                On::Postgres(begin(writer.pool(), begun).await?)
             }
         };
+        let mut tx = Tx { on, rows: RowNotes::guarded_by(self.guard()) };
         if let Some(follower) = self.follower() {
             follower.number(&mut tx).await?;
         }
         Ok(tx)
+    }
+
+    /// Gives the database what tells the gateway's rows from others. A second one is not taken.
+    pub fn guard_with(&self, new: Arc<RowGuard>) {
+        let (Self::Sqlite { guard, .. } | Self::Postgres { guard, .. }) = self;
+        let _ = guard.set(new);
+    }
+
+    /// What tells the gateway's rows from others, once the keys are open.
+    pub fn guard(&self) -> Option<Arc<RowGuard>> {
+        let (Self::Sqlite { guard, .. } | Self::Postgres { guard, .. }) = self;
+        guard.get().cloned()
     }
 
     /// Gives the database what follows its commits. A second one is not taken.
@@ -326,7 +353,7 @@ impl Store {
 
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers, glances, emptying, follower } => {
+            Self::Sqlite { writer, readers, glances, emptying, follower, .. } => {
                 if let Some(emptying) = emptying {
                     emptying.close().await;
                 }
@@ -337,7 +364,7 @@ impl Store {
                     follower.rest().await;
                 }
             }
-            Self::Postgres { writer, readers, glances } => {
+            Self::Postgres { writer, readers, glances, .. } => {
                 glances.close().await;
                 readers.close().await;
                 writer.close().await;

@@ -6,7 +6,13 @@ use uuid::Uuid;
 use super::{
     error::StoreError,
     records::key_of,
-    tx::{Tx, execute, fetch_all, fetch_optional},
+    rows::{
+        access, parts,
+        row::{Row, Values},
+        table::MarkedTable,
+        tables::{BREAK_GLASS, INQUIRIES, RECORDS, SERIOUS_REVIEWS, STAFFING_REPORTS},
+    },
+    tx::Tx,
 };
 use crate::{
     clock::Timestamp,
@@ -17,8 +23,16 @@ use crate::{
         staffing::{FiscalYear, StaffingReport},
     },
     identity::Caller,
-    keys::vault::{Place, Vault},
+    keys::vault::{Key, Place, Vault},
 };
+
+const BY_ID: &str = "WHERE id = $1";
+
+/// A row that hangs on a record, by its own id. One that was set back or brought back is found by its record.
+async fn of_record(tx: &mut Tx, table: &'static MarkedTable, id: Uuid) -> Result<Option<Row>, StoreError> {
+    let Some(row) = access::one(tx, table, BY_ID, &[id.into()]).await? else { return Ok(None) };
+    Ok(parts::whole(tx, &RECORDS, row.id("record")?).await?.map(|_| row))
+}
 
 fn serious_place(id: &Uuid) -> Place<'_> {
     Place { table: "serious_reviews", row: id, column: "sealed_note" }
@@ -41,19 +55,15 @@ pub(crate) async fn add_serious_note(
     NewSeriousNote { id, record, kind, at, note }: NewSeriousNote<'_>,
 ) -> Result<(), StoreError> {
     let sealed = key_of(tx, vault, record).await?.seal_text(serious_place(&id), note)?;
-    execute!(
-        tx,
-        "/* add_serious_note */ INSERT INTO serious_reviews (id, record, organization, officer, kind, at, sealed_note)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        id,
-        record,
-        caller.organization().as_str(),
-        caller.officer(),
-        kind,
-        at.as_micros(),
-        sealed,
-    )?;
-    Ok(())
+    let values = Values::of(&SERIOUS_REVIEWS)
+        .set("id", id)
+        .set("record", record)
+        .set("organization", caller.organization())
+        .set("officer", caller.officer())
+        .set("kind", kind)
+        .set("at", at)
+        .set("sealed_note", sealed);
+    access::insert(tx, values).await
 }
 
 /// The notes of a serious case, oldest first.
@@ -61,24 +71,25 @@ pub(crate) async fn add_serious_note(
 /// # Errors
 /// The database failed, or a note does not open.
 pub async fn serious_notes(tx: &mut Tx, vault: &Vault, record: Uuid) -> Result<Sealed<Vec<SeriousNote>>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (Uuid, String, String, String, i64, Vec<u8>),
-        "/* serious_notes */ SELECT id, organization, officer, kind, at, sealed_note FROM serious_reviews
-         WHERE record = $1 ORDER BY id",
-        record,
-    )?;
+    parts::whole(tx, &RECORDS, record).await?;
+    let rows = access::all(tx, &SERIOUS_REVIEWS, "WHERE record = $1 ORDER BY id", &[record.into()]).await?;
     if rows.is_empty() {
         return Ok(Sealed::new(Vec::new()));
     }
     let key = key_of(tx, vault, record).await?;
-    rows.into_iter()
-        .map(|(id, organization, officer, kind, at, sealed)| {
-            let note = key.open_text(serious_place(&id), &sealed)?;
-            Ok(SeriousNote { id, organization, officer, kind, at: Timestamp::from_micros(at).to_rfc3339(), note })
-        })
-        .collect::<Result<_, StoreError>>()
-        .map(Sealed::new)
+    rows.iter().map(|row| serious_note(&key, row)).collect::<Result<_, StoreError>>().map(Sealed::new)
+}
+
+fn serious_note(key: &Key, row: &Row) -> Result<SeriousNote, StoreError> {
+    let id = row.id("id")?;
+    Ok(SeriousNote {
+        id,
+        organization: row.text("organization")?.to_owned(),
+        officer: row.text("officer")?.to_owned(),
+        kind: row.text("kind")?.to_owned(),
+        at: row.at("at")?.to_rfc3339(),
+        note: key.open_text(serious_place(&id), row.bytes("sealed_note")?)?,
+    })
 }
 
 pub(crate) async fn put_staffing_report(
@@ -89,21 +100,17 @@ pub(crate) async fn put_staffing_report(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let text = serde_json::to_string(report).map_err(|_| StoreError::Corrupt("staffing report"))?;
-    execute!(
-        tx,
-        "/* put_staffing_report */ INSERT INTO staffing_reports (center, fiscal_year, submitted_at, report)
-         VALUES ($1, $2, $3, $4)
-         ON CONFLICT (center, fiscal_year) DO UPDATE SET submitted_at = excluded.submitted_at,
-             report = excluded.report",
-        center.as_str(),
-        fiscal_year.number(),
-        now.as_micros(),
-        text,
-    )?;
-    Ok(())
+    let binds = [center.into(), fiscal_year.number().into()];
+    let known = access::one(tx, &STAFFING_REPORTS, "WHERE center = $1 AND fiscal_year = $2", &binds).await?;
+    let values = Values::of(&STAFFING_REPORTS)
+        .set("center", center)
+        .set("fiscal_year", fiscal_year.number())
+        .set("submitted_at", now)
+        .set("report", text);
+    access::put(tx, known.as_ref(), values).await
 }
 
-/// The reports of a fiscal year: center, time of submission, numbers.
+/// The reports of a fiscal year: center, time of submission, numbers. Their totals go out: none is left out.
 ///
 /// # Errors
 /// The database failed, or a report is damaged.
@@ -111,19 +118,13 @@ pub async fn staffing_reports(
     tx: &mut Tx,
     fiscal_year: FiscalYear,
 ) -> Result<Vec<(String, Timestamp, StaffingReport)>, StoreError> {
-    fetch_all!(
-        tx,
-        (String, i64, String),
-        "/* staffing_reports */ SELECT center, submitted_at, report FROM staffing_reports
-         WHERE fiscal_year = $1 ORDER BY center",
-        fiscal_year.number(),
-    )?
-    .into_iter()
-    .map(|(center, at, report)| {
-        let report = serde_json::from_str(&report).map_err(|_| StoreError::Corrupt("staffing report"))?;
-        Ok((center, Timestamp::from_micros(at), report))
-    })
-    .collect()
+    let binds = [fiscal_year.number().into()];
+    let rows = access::all(tx, &STAFFING_REPORTS, "WHERE fiscal_year = $1 ORDER BY center", &binds).await?;
+    let report = |row: &Row| {
+        let report = serde_json::from_str(row.text("report")?).map_err(|_| StoreError::Corrupt("staffing report"))?;
+        Ok((row.text("center")?.to_owned(), row.at("submitted_at")?, report))
+    };
+    rows.iter().map(report).collect()
 }
 
 fn reason_place(id: &Uuid) -> Place<'_> {
@@ -146,18 +147,14 @@ pub(crate) async fn break_glass(
     NewGlass { id, record, until, reason }: NewGlass<'_>,
 ) -> Result<(), StoreError> {
     let sealed = key_of(tx, vault, record).await?.seal_text(reason_place(&id), reason)?;
-    execute!(
-        tx,
-        "/* break_glass */ INSERT INTO break_glass (record, organization, officer, until_at, id, sealed_reason)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        record,
-        caller.organization().as_str(),
-        caller.officer(),
-        until.as_micros(),
-        id,
-        sealed,
-    )?;
-    Ok(())
+    let values = Values::of(&BREAK_GLASS)
+        .set("id", id)
+        .set("record", record)
+        .set("organization", caller.organization())
+        .set("officer", caller.officer())
+        .set("until_at", until)
+        .set("sealed_reason", sealed);
+    access::insert(tx, values).await
 }
 
 /// A break-glass by its id, with the reason.
@@ -165,23 +162,17 @@ pub(crate) async fn break_glass(
 /// # Errors
 /// The database failed, or the reason does not open.
 pub async fn broken_glass(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option<Sealed<BrokenGlass>>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (Uuid, String, String, i64, Option<i64>, Vec<u8>),
-        "/* broken_glass */ SELECT record, organization, officer, until_at, reviewed_at, sealed_reason
-         FROM break_glass WHERE id = $1",
-        id,
-    )?;
-    let Some((record, organization, officer, until, reviewed_at, sealed)) = row else { return Ok(None) };
-    let reason = key_of(tx, vault, record).await?.open_text(reason_place(&id), &sealed)?;
+    let Some(row) = of_record(tx, &BREAK_GLASS, id).await? else { return Ok(None) };
+    let record = row.id("record")?;
+    let reason = key_of(tx, vault, record).await?.open_text(reason_place(&id), row.bytes("sealed_reason")?)?;
     Ok(Some(Sealed::new(BrokenGlass {
         id,
         record,
-        organization,
-        officer,
-        until: Timestamp::from_micros(until).to_rfc3339(),
+        organization: row.text("organization")?.to_owned(),
+        officer: row.text("officer")?.to_owned(),
+        until: row.at("until_at")?.to_rfc3339(),
         reason,
-        reviewed_at: reviewed_at.map(|at| Timestamp::from_micros(at).to_rfc3339()),
+        reviewed_at: row.optional_at("reviewed_at")?.map(Timestamp::to_rfc3339),
     })))
 }
 
@@ -190,8 +181,7 @@ pub async fn broken_glass(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option
 /// # Errors
 /// The database failed.
 pub async fn glass_record(tx: &mut Tx, id: Uuid) -> Result<Option<Uuid>, StoreError> {
-    let row = fetch_optional!(tx, (Uuid,), "/* glass_record */ SELECT record FROM break_glass WHERE id = $1", id)?;
-    Ok(row.map(|(record,)| record))
+    of_record(tx, &BREAK_GLASS, id).await?.map(|row| row.id("record")).transpose()
 }
 
 /// The body that broke the glass.
@@ -199,19 +189,15 @@ pub async fn glass_record(tx: &mut Tx, id: Uuid) -> Result<Option<Uuid>, StoreEr
 /// # Errors
 /// The database failed.
 pub async fn glass_breaker(tx: &mut Tx, id: Uuid) -> Result<Option<OrganizationCode>, StoreError> {
-    let row =
-        fetch_optional!(tx, (String,), "/* glass_breaker */ SELECT organization FROM break_glass WHERE id = $1", id)?;
-    Ok(row.and_then(|(code,)| OrganizationCode::parse(&code)))
+    of_record(tx, &BREAK_GLASS, id).await?.map(|row| row.code("organization")).transpose()
 }
 
 pub(crate) async fn review_glass(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* review_glass */ UPDATE break_glass SET reviewed_at = $2 WHERE id = $1 AND reviewed_at IS NULL",
-        id,
-        now.as_micros(),
-    )?;
-    Ok(())
+    let Some(row) = access::one(tx, &BREAK_GLASS, BY_ID, &[id.into()]).await? else { return Ok(()) };
+    if row.optional_at("reviewed_at")?.is_some() {
+        return Ok(());
+    }
+    access::replace(tx, &row, row.values().set("reviewed_at", now)).await
 }
 
 /// The parties of an inquiry.
@@ -239,18 +225,14 @@ pub(crate) async fn ask(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sealed = key_of(tx, vault, parties.record).await?.seal_text(question_place(&id), question)?;
-    execute!(
-        tx,
-        "/* ask */ INSERT INTO inquiries (id, record, owner, asker, at, sealed_question)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        id,
-        parties.record,
-        parties.owner.as_str(),
-        parties.asker.as_str(),
-        now.as_micros(),
-        sealed,
-    )?;
-    Ok(())
+    let values = Values::of(&INQUIRIES)
+        .set("id", id)
+        .set("record", parties.record)
+        .set("owner", &parties.owner)
+        .set("asker", &parties.asker)
+        .set("at", now)
+        .set("sealed_question", sealed);
+    access::insert(tx, values).await
 }
 
 /// Who asked whom.
@@ -258,17 +240,8 @@ pub(crate) async fn ask(
 /// # Errors
 /// The database failed, or the row is damaged.
 pub async fn inquiry_parties(tx: &mut Tx, id: Uuid) -> Result<Option<InquiryParties>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (Uuid, String, String),
-        "/* inquiry_parties */ SELECT record, owner, asker FROM inquiries WHERE id = $1",
-        id,
-    )?;
-    row.map(|(record, owner, asker)| {
-        let code = |text: &str| OrganizationCode::parse(text).ok_or(StoreError::Corrupt("organization code"));
-        Ok(InquiryParties { record, owner: code(&owner)?, asker: code(&asker)? })
-    })
-    .transpose()
+    let Some(row) = of_record(tx, &INQUIRIES, id).await? else { return Ok(None) };
+    Ok(Some(InquiryParties { record: row.id("record")?, owner: row.code("owner")?, asker: row.code("asker")? }))
 }
 
 /// An inquiry with question and answer, sealed again for the gate.
@@ -276,32 +249,27 @@ pub async fn inquiry_parties(tx: &mut Tx, id: Uuid) -> Result<Option<InquiryPart
 /// # Errors
 /// The database failed, or a text does not open.
 pub async fn inquiry(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option<Sealed<Inquiry>>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (Uuid, String, i64, Vec<u8>, Option<Vec<u8>>),
-        "/* inquiry */ SELECT record, asker, at, sealed_question, sealed_answer FROM inquiries WHERE id = $1",
-        id,
-    )?;
-    let Some((record, asker, at, question, answer)) = row else { return Ok(None) };
+    let Some(row) = of_record(tx, &INQUIRIES, id).await? else { return Ok(None) };
+    let record = row.id("record")?;
     let key = key_of(tx, vault, record).await?;
+    let answer = row.optional_bytes("sealed_answer")?;
     Ok(Some(Sealed::new(Inquiry {
         id,
         record,
-        asker,
-        at: Timestamp::from_micros(at).to_rfc3339(),
-        question: key.open_text(question_place(&id), &question)?,
-        answer: answer.map(|sealed| key.open_text(answer_place(&id), &sealed)).transpose()?,
+        asker: row.text("asker")?.to_owned(),
+        at: row.at("at")?.to_rfc3339(),
+        question: key.open_text(question_place(&id), row.bytes("sealed_question")?)?,
+        answer: answer.map(|sealed| key.open_text(answer_place(&id), sealed)).transpose()?,
     })))
 }
 
 /// Questions that wait for an answer follow the record to its new owner.
 pub(crate) async fn readdress_inquiries(tx: &mut Tx, record: Uuid, owner: &OrganizationCode) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* readdress_inquiries */ UPDATE inquiries SET owner = $2 WHERE record = $1 AND answered_at IS NULL",
-        record,
-        owner.as_str(),
-    )?;
+    for row in access::all(tx, &INQUIRIES, "WHERE record = $1", &[record.into()]).await? {
+        if row.optional_at("answered_at")?.is_none() {
+            access::replace(tx, &row, row.values().set("owner", owner)).await?;
+        }
+    }
     Ok(())
 }
 
@@ -313,17 +281,11 @@ pub(crate) async fn answer_inquiry(
     answer: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let (record,) =
-        fetch_optional!(tx, (Uuid,), "/* inquiry_record */ SELECT record FROM inquiries WHERE id = $1", id)?
-            .ok_or(StoreError::Corrupt("inquiry"))?;
-    let sealed = key_of(tx, vault, record).await?.seal_text(answer_place(&id), answer)?;
-    let touched = execute!(
-        tx,
-        "/* answer_inquiry */ UPDATE inquiries SET sealed_answer = $2, answered_at = $3
-         WHERE id = $1 AND answered_at IS NULL",
-        id,
-        sealed,
-        now.as_micros(),
-    )?;
-    Ok(touched == 1)
+    let row = access::one(tx, &INQUIRIES, BY_ID, &[id.into()]).await?.ok_or(StoreError::Corrupt("inquiry"))?;
+    if row.optional_at("answered_at")?.is_some() {
+        return Ok(false);
+    }
+    let sealed = key_of(tx, vault, row.id("record")?).await?.seal_text(answer_place(&id), answer)?;
+    access::replace(tx, &row, row.values().set("sealed_answer", sealed).set("answered_at", now)).await?;
+    Ok(true)
 }

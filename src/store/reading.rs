@@ -22,11 +22,18 @@ pub async fn open(database: &str) -> Result<Store, StoreError> {
         ]);
         let readers = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         let kept = KeptConnections::new(PgPoolOptions::new().max_connections(1).connect_lazy_with(options));
-        return Ok(Store::Postgres { writer: kept.clone(), readers, glances: kept });
+        return Ok(Store::Postgres { writer: kept.clone(), readers, glances: kept, guard: Default::default() });
     }
     let path = database.strip_prefix("sqlite:").unwrap_or(database);
     let options = SqliteConnectOptions::new().filename(Path::new(path)).read_only(true);
     let readers = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
     let kept = KeptConnections::new(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options));
-    Ok(Store::Sqlite { writer: kept.clone(), readers, glances: kept, emptying: None, follower: Default::default() })
+    Ok(Store::Sqlite {
+        writer: kept.clone(),
+        readers,
+        glances: kept,
+        emptying: None,
+        follower: Default::default(),
+        guard: Default::default(),
+    })
 }

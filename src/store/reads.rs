@@ -1,14 +1,27 @@
 //! What the gate reads of a record before it decides: its facts, what it is to the reader, and what may be shown.
 
-use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
+use std::sync::{Arc, LazyLock};
+
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
+    attachments::line_of,
     error::StoreError,
+    index_rows::row_of,
     kept::is_dead,
     open::{SHARED_READERS, Store},
-    records::{StoredRecord, record_facts},
-    tx::Tx,
+    records::{StoredRecord, stored_of},
+    rows::{
+        guard::RowGuard,
+        mark::Mark,
+        row::Row,
+        tables::{
+            ATTACHMENTS, BREAK_GLASS, INQUIRIES, PROVISIONS, RECORD_VERSIONS, RECORDS, SERIOUS_REVIEWS, TRANSFERS,
+        },
+        wide::{Arm, WideRow, union_of},
+    },
+    tx::{On, Tx},
     versions::open_body,
 };
 use crate::{
@@ -20,7 +33,7 @@ use crate::{
         organization::OrganizationCode,
         visibility::GroupSet,
     },
-    keys::vault::Vault,
+    keys::{error::KeyError, vault::Vault},
 };
 
 /// For whom a record is read.
@@ -54,7 +67,10 @@ pub struct ReadRecord {
 }
 
 /// The bodies of the versions that may be shown, as they are in the database.
-pub struct SealedVersions(Vec<(i64, Vec<u8>)>);
+pub struct SealedVersions {
+    bodies: Vec<(i64, Vec<u8>)>,
+    guard: Arc<RowGuard>,
+}
 
 impl SealedVersions {
     /// Opens one.
@@ -62,171 +78,81 @@ impl SealedVersions {
     /// # Errors
     /// It was not read, or it does not open.
     pub fn open(&self, vault: &Vault, stored: &StoredRecord, version: i64) -> Result<Document, StoreError> {
-        let body = self.0.iter().find(|(read, _)| *read == version).map(|(_, body)| body).ok_or(StoreError::Moved)?;
-        open_body(vault, stored, version, body)
+        let body = self.bodies.iter().find(|(read, _)| *read == version).map(|(_, body)| body);
+        let row = || row_of(stored.facts.id, version);
+        match body.map(|body| open_body(vault, stored, version, body)) {
+            Some(Err(StoreError::Key(KeyError::Unsealed))) => Err(self.guard.refute(&RECORD_VERSIONS, row())),
+            Some(opened) => opened,
+            None => Err(self.guard.refute(&RECORD_VERSIONS, row())),
+        }
     }
 }
 
-/// The row of a record, or of one of its attachments.
-#[derive(Default)]
-struct Row {
-    record: Option<RecordColumns>,
-    attachment: Option<AttachmentLine>,
-    version: Option<(i64, Vec<u8>)>,
-}
-
-struct RecordColumns {
-    prefecture: String,
-    owner: String,
-    version: i64,
-    owned_since: i64,
-    flags: i64,
-    residence: String,
-    named: String,
-    sealed_key: Vec<u8>,
-    lift_asked_by: Option<String>,
-    updated_at: i64,
-    offered: Option<(String, Option<i64>, i64, Option<i64>)>,
-    provided: Option<(i64, i64, i64)>,
-    glass: Option<i64>,
-}
-
-/// The same columns of either database.
-macro_rules! read_row {
-    ($row:ty) => {
-        impl<'r> sqlx::FromRow<'r, $row> for Row {
-            fn from_row(row: &'r $row) -> Result<Self, sqlx::Error> {
-                if let Some(id) = row.try_get::<Option<Uuid>, _>("attachment")? {
-                    let attachment = AttachmentLine {
-                        id,
-                        media_type: row.try_get("media_type")?,
-                        kind: row.try_get("kind")?,
-                        bytes: row.try_get("bytes")?,
-                        at: Timestamp::from_micros(row.try_get("at")?),
-                    };
-                    return Ok(Self { attachment: Some(attachment), ..Self::default() });
-                }
-                let offered = match row.try_get::<Option<String>, _>("offer_state")? {
-                    Some(state) => Some((
-                        state,
-                        row.try_get("offer_version")?,
-                        row.try_get("offer_groups")?,
-                        row.try_get("offered_at")?,
-                    )),
-                    None => None,
-                };
-                let provided = match row.try_get::<Option<i64>, _>("provided_version")? {
-                    Some(version) => Some((version, row.try_get("provided_groups")?, row.try_get("provided_at")?)),
-                    None => None,
-                };
-                let version = match row.try_get::<Option<i64>, _>("body_version")? {
-                    Some(version) => Some((version, row.try_get("sealed_body")?)),
-                    None => None,
-                };
-                let record = RecordColumns {
-                    prefecture: row.try_get("prefecture")?,
-                    owner: row.try_get("owner")?,
-                    version: row.try_get("version")?,
-                    owned_since: row.try_get("owned_since")?,
-                    flags: row.try_get("flags")?,
-                    residence: row.try_get("residence")?,
-                    named: row.try_get("shield_named")?,
-                    sealed_key: row.try_get("sealed_key")?,
-                    lift_asked_by: row.try_get("shield_lift_asked_by")?,
-                    updated_at: row.try_get("updated_at")?,
-                    offered,
-                    provided,
-                    glass: row.try_get("glass_until")?,
-                };
-                Ok(Self { record: Some(record), attachment: None, version })
-            }
-        }
-    };
-}
-read_row!(SqliteRow);
-read_row!(PgRow);
-
-/// Columns of a record and of what it is to the reader `$2` at the time `$3`.
-macro_rules! record_columns {
+/// Whether the reader `$2` has something to see at the time `$3`: `$4` says that it is a party.
+macro_rules! may_see {
     () => {
-        "r.prefecture AS prefecture, r.owner AS owner, r.version AS version, r.owned_since AS owned_since,
-             r.closed + 2 * r.serious + 4 * r.searchable + 8 * r.abuse_case + 16 * r.shielded AS flags,
-             r.residence AS residence, r.shield_named AS shield_named, r.sealed_key AS sealed_key,
-             r.shield_lift_asked_by AS shield_lift_asked_by, r.updated_at AS updated_at,
-             o.state AS offer_state, o.version AS offer_version, o.item_groups AS offer_groups,
-             o.offered_at AS offered_at, p.version AS provided_version, p.item_groups AS provided_groups,
-             p.at AS provided_at,
-             (SELECT MAX(g.until_at) FROM break_glass g
-              WHERE g.record = r.id AND g.organization = $2 AND g.until_at > $3) AS glass_until"
+        "($4 = 1
+          OR EXISTS (SELECT 1 FROM transfers o WHERE o.record = $1 AND o.receiver = $2
+                         AND o.state IN ('offered', 'confirmed') AND o.expires_at > $3)
+          OR EXISTS (SELECT 1 FROM provisions p WHERE p.record = $1 AND p.organization = $2)
+          OR EXISTS (SELECT 1 FROM break_glass g
+                     WHERE g.record = $1 AND g.organization = $2 AND g.until_at > $3))"
     };
 }
 
-macro_rules! record_and_standing {
-    () => {
-        "FROM records r
-         LEFT JOIN transfers o ON o.record = r.id AND o.receiver = $2 AND o.state IN ('offered', 'confirmed')
-             AND o.expires_at > $3
-         LEFT JOIN provisions p ON p.record = r.id AND p.organization = $2"
-    };
-}
+/// The record, and what hangs on it: nothing of that was set back, added or removed. `$6`: the prefecture.
+const WHOLE: [Arm; 7] = [
+    Arm::rows(&RECORDS, "WHERE id = $1 AND prefecture = $6"),
+    Arm::rows(&ATTACHMENTS, concat!("WHERE record = $1 AND prefecture = $6 AND ", may_see!()))
+        .without("sealed_content"),
+    Arm::rows(&PROVISIONS, concat!("WHERE record = $1 AND ", may_see!())),
+    Arm::rows(&TRANSFERS, concat!("WHERE record = $1 AND ", may_see!())),
+    Arm::rows(&BREAK_GLASS, concat!("WHERE record = $1 AND ", may_see!())),
+    Arm::rows(&INQUIRIES, concat!("WHERE record = $1 AND ", may_see!())),
+    Arm::rows(&SERIOUS_REVIEWS, concat!("WHERE record = $1 AND ", may_see!())),
+];
 
-/// `$4`: whether the reader is a party; `$5`: the version that was asked for; `$6`: the prefecture. A hidden record is one
-/// row and no more, as near as can be to one that does not exist.
-const RECORD: &str = concat!(
-    "/* read_record */ SELECT ",
-    record_columns!(),
-    ", v.version AS body_version, v.sealed_body AS sealed_body,
-         NULL AS attachment, NULL AS media_type, NULL AS kind, NULL AS bytes, NULL AS at ",
-    record_and_standing!(),
-    " LEFT JOIN record_versions v ON v.record = r.id AND v.prefecture = $6
-         AND v.version IN (COALESCE($5, r.version), o.version, p.version)
-         AND ($4 = 1 OR o.version IS NOT NULL OR p.version IS NOT NULL
-              OR EXISTS (SELECT 1 FROM break_glass g
-                         WHERE g.record = r.id AND g.organization = $2 AND g.until_at > $3))
-     WHERE r.id = $1 AND r.prefecture = $6
-     UNION ALL
-     SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-         NULL, NULL, a.id, a.media_type, a.kind, a.bytes, a.at
-     FROM attachments a
-     WHERE a.record = $1 AND a.prefecture = $6 AND a.withheld = 0
-         AND ($4 = 1
-              OR EXISTS (SELECT 1 FROM transfers o WHERE o.record = $1 AND o.receiver = $2
-                             AND o.state IN ('offered', 'confirmed') AND o.expires_at > $3)
-              OR EXISTS (SELECT 1 FROM provisions p WHERE p.record = $1 AND p.organization = $2)
-              OR EXISTS (SELECT 1 FROM break_glass g
-                         WHERE g.record = $1 AND g.organization = $2 AND g.until_at > $3))"
+/// The versions that may be shown. `$5`: the one that was asked for.
+const VERSIONS: Arm = Arm::rows(
+    &RECORD_VERSIONS,
+    concat!(
+        "WHERE record = $1 AND prefecture = $6 AND version IN (
+             COALESCE($5, (SELECT r.version FROM records r WHERE r.id = $1 AND r.prefecture = $6)),
+             (SELECT o.version FROM transfers o WHERE o.record = $1 AND o.receiver = $2
+                  AND o.state IN ('offered', 'confirmed') AND o.expires_at > $3),
+             (SELECT p.version FROM provisions p WHERE p.record = $1 AND p.organization = $2)) AND ",
+        may_see!()
+    ),
 );
 
-const FACTS: &str = concat!(
-    "/* read_facts */ SELECT ",
-    record_columns!(),
-    ", NULL AS body_version, NULL AS sealed_body, NULL AS attachment ",
-    record_and_standing!(),
-    " WHERE r.id = $1 AND r.prefecture = $4"
-);
+/// A hidden record is one row and no more, as near as can be to one that does not exist.
+static RECORD: LazyLock<String> = LazyLock::new(|| union_of("read_record", WHOLE.iter().chain([&VERSIONS])));
+static FACTS: LazyLock<String> = LazyLock::new(|| union_of("read_facts", WHOLE.iter()));
+
+macro_rules! query {
+    ($sql:expr, $id:expr, $reader:expr) => {
+        sqlx::query_as::<_, WideRow>(AssertSqlSafe($sql.as_str()))
+            .bind($id)
+            .bind($reader.organization.as_str())
+            .bind($reader.now.as_micros())
+            .bind(i64::from($reader.is_party))
+            .bind($reader.version)
+            .bind($reader.partition())
+    };
+}
 
 /// A record with the bodies and attachments that the reader may be shown, in one statement.
 ///
 /// # Errors
-/// The database failed, or a row is damaged; [`StoreError::Moved`] where the record is not where memory has it.
+/// The database failed; [`StoreError::Refuted`] names a row that is not what the gateway wrote; [`StoreError::Moved`] where
+/// the record is not where memory has it.
 pub async fn record(store: &Store, id: Uuid, reader: &Reader) -> Result<Option<ReadRecord>, StoreError> {
-    macro_rules! query {
-        () => {
-            sqlx::query_as::<_, Row>(RECORD)
-                .bind(id)
-                .bind(reader.organization.as_str())
-                .bind(reader.now.as_micros())
-                .bind(i64::from(reader.is_party))
-                .bind(reader.version)
-                .bind(reader.partition())
-        };
-    }
     macro_rules! glance {
         ($glances:expr) => {{
             let mut dead = 0;
             loop {
                 let mut connection = $glances.lend().await?;
-                match query!().fetch_all(&mut *connection).await {
+                match query!(RECORD, id, reader).fetch_all(&mut *connection).await {
                     Ok(rows) => {
                         connection.keep();
                         break rows;
@@ -245,7 +171,8 @@ pub async fn record(store: &Store, id: Uuid, reader: &Reader) -> Result<Option<R
         Store::Sqlite { glances, .. } => glance!(glances),
         Store::Postgres { glances, .. } => glance!(glances),
     };
-    put_together(id, reader, rows)
+    let guard = store.guard().ok_or(StoreError::Unguarded)?;
+    put_together(&guard, id, reader, rows)
 }
 
 /// A record's facts and what it is to the reader, without anything to show.
@@ -253,75 +180,103 @@ pub async fn record(store: &Store, id: Uuid, reader: &Reader) -> Result<Option<R
 /// # Errors
 /// As [`record`].
 pub async fn facts(tx: &mut Tx, id: Uuid, reader: &Reader) -> Result<Option<ReadRecord>, StoreError> {
-    macro_rules! query {
-        () => {
-            sqlx::query_as::<_, Row>(FACTS)
-                .bind(id)
-                .bind(reader.organization.as_str())
-                .bind(reader.now.as_micros())
-                .bind(reader.partition())
-        };
-    }
-    let rows = match tx {
-        Tx::Sqlite(tx) => query!().fetch_all(&mut **tx).await?,
-        Tx::Postgres(tx) => query!().fetch_all(&mut **tx).await?,
+    let guard = tx.rows.guard()?;
+    let rows = match &mut tx.on {
+        On::Sqlite(tx) => query!(FACTS, id, reader).fetch_all(&mut **tx).await?,
+        On::Postgres(tx) => query!(FACTS, id, reader).fetch_all(&mut **tx).await?,
     };
-    put_together(id, reader, rows)
+    put_together(&guard, id, reader, rows)
 }
 
-fn put_together(id: Uuid, reader: &Reader, rows: Vec<Row>) -> Result<Option<ReadRecord>, StoreError> {
-    let (mut record, mut versions, mut attachments) = (None, Vec::new(), Vec::new());
-    for row in rows {
-        record = record.or(row.record);
-        versions.extend(row.version);
-        attachments.extend(row.attachment);
+/// The rows of a record, each by the table it is of.
+#[derive(Default)]
+struct FoundRows {
+    record: Option<Row>,
+    parts: Vec<Mark>,
+    standing: Standing,
+    versions: Vec<(i64, Vec<u8>)>,
+    attachments: Vec<AttachmentLine>,
+}
+
+fn put_together(
+    guard: &Arc<RowGuard>,
+    id: Uuid,
+    reader: &Reader,
+    rows: Vec<WideRow>,
+) -> Result<Option<ReadRecord>, StoreError> {
+    let mut found = FoundRows::default();
+    let mut wrong = None;
+    for WideRow(raw) in rows {
+        match raw.checked(guard) {
+            Ok(row) => found.take(row, reader)?,
+            Err(error @ StoreError::Refuted(_)) => wrong = Some(error),
+            Err(error) => return Err(error),
+        }
     }
-    attachments.sort_by_key(|line: &AttachmentLine| line.id);
-    let Some(columns) = record else {
+    let has_standing =
+        found.standing.offered.is_some() || found.standing.provided.is_some() || found.standing.break_glass;
+    if let Some(wrong) = wrong {
+        // Who has nothing to see learns nothing of what is wrong either, and what somebody forged gives no standing.
+        return if reader.is_party || has_standing { Err(wrong) } else { Ok(None) };
+    }
+    let Some(record) = found.record else {
         // Not where memory had it: it moved, or was disposed of, and memory is about to learn of it.
         return if reader.prefecture.is_some() { Err(StoreError::Moved) } else { Ok(None) };
     };
-    let (stored, standing) = columns.into_parts(id)?;
-    Ok(Some(ReadRecord { stored, standing, versions: SealedVersions(versions), attachments }))
+    if (reader.is_party || has_standing) && record.bytes("parts")? != guard.marker.parts(found.parts) {
+        return Err(guard.refute(&RECORDS, id.to_string()));
+    }
+    let mut attachments = found.attachments;
+    attachments.sort_by_key(|line: &AttachmentLine| line.id);
+    Ok(Some(ReadRecord {
+        stored: stored_of(&record)?,
+        standing: found.standing,
+        versions: SealedVersions { bodies: found.versions, guard: guard.clone() },
+        attachments,
+    }))
 }
 
-impl RecordColumns {
-    fn into_parts(self, id: Uuid) -> Result<(StoredRecord, Standing), StoreError> {
-        let flag = |bit: u32| self.flags >> bit & 1;
-        let facts = record_facts(
-            id,
-            (
-                &self.owner,
-                self.version,
-                self.owned_since,
-                flag(0),
-                flag(1),
-                flag(2),
-                flag(3),
-                &self.residence,
-                flag(4),
-                &self.named,
-            ),
-        )?;
-        let provided = |version, groups, at| Provided {
-            version,
-            groups: GroupSet::from_bits(groups),
-            at: Timestamp::from_micros(at),
-        };
-        let standing = Standing {
-            offered: self.offered.and_then(|(state, version, groups, at)| {
-                Some(Offered { confirmed: state == "confirmed", provided: provided(version?, groups, at?) })
-            }),
-            provided: self.provided.map(|(version, groups, at)| provided(version, groups, at)),
-            break_glass: self.glass.is_some(),
-        };
-        let stored = StoredRecord {
-            facts,
-            prefecture: self.prefecture,
-            sealed_key: self.sealed_key,
-            shield_lift_asked_by: self.lift_asked_by,
-            updated_at: Timestamp::from_micros(self.updated_at),
-        };
-        Ok((stored, standing))
+impl FoundRows {
+    fn take(&mut self, row: Row, reader: &Reader) -> Result<(), StoreError> {
+        let table = row.table();
+        if *table == RECORDS {
+            self.record = Some(row);
+            return Ok(());
+        }
+        if *table == RECORD_VERSIONS {
+            self.versions.push((row.int("version")?, row.bytes("sealed_body")?.to_vec()));
+            return Ok(());
+        }
+        self.parts.push(row.mark());
+        if *table == ATTACHMENTS {
+            if !row.flag("withheld")? {
+                self.attachments.push(line_of(&row)?);
+            }
+        } else if *table == TRANSFERS {
+            self.take_transfer(&row, reader)?;
+        } else if *table == PROVISIONS && row.code("organization")? == reader.organization {
+            self.standing.provided = Some(provided_of(&row, row.int("version")?, row.at("at")?)?);
+        } else if *table == BREAK_GLASS {
+            let is_open = row.code("organization")? == reader.organization && row.at("until_at")? > reader.now;
+            self.standing.break_glass |= is_open;
+        }
+        Ok(())
     }
+
+    fn take_transfer(&mut self, row: &Row, reader: &Reader) -> Result<(), StoreError> {
+        let state = row.text("state")?;
+        let is_open = matches!(state, "offered" | "confirmed") && row.at("expires_at")? > reader.now;
+        if is_open
+            && row.code("receiver")? == reader.organization
+            && let Some(version) = row.optional_int("version")?
+        {
+            let provided = provided_of(row, version, row.at("offered_at")?)?;
+            self.standing.offered = Some(Offered { confirmed: state == "confirmed", provided });
+        }
+        Ok(())
+    }
+}
+
+fn provided_of(row: &Row, version: i64, at: Timestamp) -> Result<Provided, StoreError> {
+    Ok(Provided { version, groups: GroupSet::from_bits(row.int("item_groups")?), at })
 }

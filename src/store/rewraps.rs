@@ -1,13 +1,30 @@
 //! How far records' keys are wrapped anew.
 
-use crate::keys::error::KeyError;
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::{
     error::StoreError,
-    tx::{Tx, execute, fetch_all, fetch_optional},
+    rows::{
+        access,
+        row::{Row, Values},
+        tables::{PREFECTURE_KEYS, RECORDS, REWRAPS},
+    },
+    tx::{Tx, fetch_optional},
 };
-use crate::{clock::Timestamp, keys::vault::Vault};
+use crate::{
+    clock::Timestamp,
+    keys::{
+        error::KeyError,
+        vault::{Vault, generation_of},
+    },
+};
+
+/// How many records are read at a time.
+const PAGE: i64 = 1_000;
+
+const BY_ID_AFTER: &str = "WHERE id > $1 ORDER BY id LIMIT $2";
 
 /// A pass over all records in which each one's key is wrapped with the latest key of its prefecture.
 #[derive(Clone)]
@@ -24,18 +41,16 @@ pub struct Rewrap {
     pub wrapped: u64,
 }
 
-type Row = (Uuid, i64, String, i64, Option<i64>, Uuid, i64);
-
-fn rewrap(row: Row) -> Result<Rewrap, StoreError> {
-    let (id, master_generation, asked_by, started_at, finished_at, after_record, wrapped) = row;
+fn rewrap(row: &Row) -> Result<Rewrap, StoreError> {
     Ok(Rewrap {
-        id,
-        master_generation: u32::try_from(master_generation).map_err(|_| StoreError::Corrupt("key generation"))?,
-        asked_by,
-        started_at: Timestamp::from_micros(started_at),
-        finished_at: finished_at.map(Timestamp::from_micros),
-        after_record,
-        wrapped: u64::try_from(wrapped).map_err(|_| StoreError::Corrupt("number of records"))?,
+        id: row.id("id")?,
+        master_generation: u32::try_from(row.int("master_generation")?)
+            .map_err(|_| StoreError::Corrupt("key generation"))?,
+        asked_by: row.text("asked_by")?.to_owned(),
+        started_at: row.at("started_at")?,
+        finished_at: row.optional_at("finished_at")?,
+        after_record: row.id("after_record")?,
+        wrapped: u64::try_from(row.int("wrapped")?).map_err(|_| StoreError::Corrupt("number of records"))?,
     })
 }
 
@@ -44,34 +59,25 @@ fn rewrap(row: Row) -> Result<Rewrap, StoreError> {
 /// # Errors
 /// The database failed, or the row is damaged.
 pub async fn newest(tx: &mut Tx) -> Result<Option<Rewrap>, StoreError> {
-    fetch_optional!(
-        tx,
-        Row,
-        "/* newest_rewrap */ SELECT id, master_generation, asked_by, started_at, finished_at, after_record, wrapped
-         FROM rewraps ORDER BY id DESC LIMIT 1"
-    )?
-    .map(rewrap)
-    .transpose()
+    access::one(tx, &REWRAPS, "ORDER BY id DESC LIMIT 1", &[]).await?.as_ref().map(rewrap).transpose()
 }
 
 /// Writes a pass, new or changed.
 pub(crate) async fn put(tx: &mut Tx, rewrap: &Rewrap) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* put_rewrap */ INSERT INTO rewraps (id, master_generation, asked_by, started_at, finished_at, after_record,
-             wrapped)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at, after_record = excluded.after_record,
-             wrapped = excluded.wrapped",
-        rewrap.id,
-        i64::from(rewrap.master_generation),
-        rewrap.asked_by.as_str(),
-        rewrap.started_at.as_micros(),
-        rewrap.finished_at.map(Timestamp::as_micros),
-        rewrap.after_record,
-        i64::try_from(rewrap.wrapped).unwrap_or(i64::MAX),
-    )?;
-    Ok(())
+    let known = access::one(tx, &REWRAPS, "WHERE id = $1", &[rewrap.id.into()]).await?;
+    let new = || {
+        Values::of(&REWRAPS)
+            .set("id", rewrap.id)
+            .set("master_generation", i64::from(rewrap.master_generation))
+            .set("asked_by", rewrap.asked_by.as_str())
+            .set("started_at", rewrap.started_at)
+    };
+    let values = known.as_ref().map_or_else(new, Row::values);
+    let values = values
+        .set("finished_at", rewrap.finished_at)
+        .set("after_record", rewrap.after_record)
+        .set("wrapped", i64::try_from(rewrap.wrapped).unwrap_or(i64::MAX));
+    access::put(tx, known.as_ref(), values).await
 }
 
 /// A record's key as it is wrapped.
@@ -81,42 +87,44 @@ pub struct WrappedRecordKey {
     pub sealed_key: Vec<u8>,
 }
 
-/// Wrapped keys of records after an id, by id.
+impl WrappedRecordKey {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            record: row.id("id")?,
+            prefecture: row.text("prefecture")?.to_owned(),
+            sealed_key: row.bytes("sealed_key")?.to_vec(),
+        })
+    }
+}
+
+/// Wrapped keys of records after an id, by id. A record that is not what the gateway wrote is passed over, and the others are
+/// wrapped; [`used`] lets no key go while there is one.
 ///
 /// # Errors
 /// The database failed.
 pub async fn keys_after(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<WrappedRecordKey>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (Uuid, String, Vec<u8>),
-        "/* keys_after */ SELECT id, prefecture, sealed_key FROM records WHERE id > $1 ORDER BY id LIMIT $2",
-        after,
-        most,
-    )?;
-    let key = |(record, prefecture, sealed_key)| WrappedRecordKey { record, prefecture, sealed_key };
-    Ok(rows.into_iter().map(key).collect())
+    let rows = access::all_sound(tx, &RECORDS, BY_ID_AFTER, &[after.into(), most.into()]).await?;
+    rows.iter().map(WrappedRecordKey::of).collect()
 }
 
 /// Prefectures, and the generations of their keys with which records' keys are wrapped. Asked of the rows themselves,
-/// not of what a pass believes.
+/// not of what a pass believes: a generation to which a row was made not to refer would be destroyed.
 ///
 /// # Errors
-/// The database failed, or a row is damaged.
+/// The database failed, or a row is damaged or not what the gateway wrote: its key may still be wanted when it is mended.
 pub async fn used(tx: &mut Tx) -> Result<Vec<(String, u32)>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (String, Vec<u8>),
-        "/* used_generations */ SELECT DISTINCT prefecture, substr(sealed_key, 1, 4) FROM records"
-    )?;
-    rows.into_iter()
-        .map(|(prefecture, generation)| {
-            let generation = generation.try_into().map_err(|_| StoreError::Corrupt("key generation"))?;
-            Ok((prefecture, u32::from_be_bytes(generation)))
-        })
-        .collect()
+    let (mut used, mut after) = (BTreeSet::new(), Uuid::nil());
+    loop {
+        let rows = access::all(tx, &RECORDS, BY_ID_AFTER, &[after.into(), PAGE.into()]).await?;
+        let Some(last) = rows.last() else { return Ok(used.into_iter().collect()) };
+        after = last.id("id")?;
+        for row in &rows {
+            used.insert((row.text("prefecture")?.to_owned(), generation_of(row.bytes("sealed_key")?)?));
+        }
+    }
 }
 
-/// Number of records.
+/// Number of records. It tells how far a pass is, and decides nothing: the rows are counted without being read.
 ///
 /// # Errors
 /// The database failed.
@@ -136,20 +144,15 @@ pub async fn generations(tx: &mut Tx) -> Result<Vec<(String, u32, u32)>, StoreEr
 
 /// Removes a prefecture key to which nothing refers.
 pub(crate) async fn remove_prefecture_key(tx: &mut Tx, prefecture: &str, generation: u32) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* remove_prefecture_key */ DELETE FROM prefecture_keys WHERE prefecture = $1 AND generation = $2",
-        prefecture,
-        i64::from(generation),
-    )?;
-    Ok(())
+    let binds = [prefecture.into(), i64::from(generation).into()];
+    access::remove_all(tx, &PREFECTURE_KEYS, "WHERE prefecture = $1 AND generation = $2", &binds).await.map(|_| ())
 }
 
 /// Wraps some keys anew that are not wrapped with the latest; returns how many it wrapped.
 pub(crate) async fn wrap_latest(tx: &mut Tx, vault: &Vault, keys: Vec<WrappedRecordKey>) -> Result<u64, StoreError> {
     let mut wrapped = 0;
     for WrappedRecordKey { record, prefecture, sealed_key } in keys {
-        if crate::keys::vault::generation_of(&sealed_key)? == vault.latest_generation(&prefecture) {
+        if generation_of(&sealed_key)? == vault.latest_generation(&prefecture) {
             continue;
         }
         let anew = match vault.rewrap(&prefecture, &prefecture, record, &sealed_key) {
@@ -158,8 +161,12 @@ pub(crate) async fn wrap_latest(tx: &mut Tx, vault: &Vault, keys: Vec<WrappedRec
             Err(KeyError::Destroyed) => continue,
             Err(error) => return Err(error.into()),
         };
-        super::records::set_key(tx, &prefecture, record, &anew).await?;
-        wrapped += 1;
+        match super::records::set_key(tx, &prefecture, record, &anew).await {
+            Ok(()) => wrapped += 1,
+            // The database did not take it: it is passed over, and the pass begins anew.
+            Err(StoreError::Outdated) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(wrapped)
 }

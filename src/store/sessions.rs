@@ -2,41 +2,39 @@
 
 use super::{
     error::StoreError,
-    tx::{Tx, execute, fetch_all, fetch_optional},
+    rows::{
+        access,
+        row::{Row, Values},
+        tables::SESSIONS,
+    },
+    tx::Tx,
 };
 use crate::{clock::Timestamp, domain::organization::OrganizationCode, identity::session::Session};
 
-type Row = (Vec<u8>, String, String, String, i64, i64, i64);
-
-fn session_of(row: Row) -> Result<([u8; 32], Session), StoreError> {
-    let (token, organization, officer, terminal, second_factor, expires_at, idle_at) = row;
+fn session_of(row: &Row) -> Result<([u8; 32], Session), StoreError> {
     let session = Session {
-        organization: OrganizationCode::parse(&organization).ok_or(StoreError::Corrupt("organization code"))?,
-        officer,
-        terminal,
-        second_factor: second_factor != 0,
-        expires_at: Timestamp::from_micros(expires_at),
-        idle_at: Timestamp::from_micros(idle_at),
+        organization: row.code("organization")?,
+        officer: row.text("officer")?.to_owned(),
+        terminal: row.text("terminal")?.to_owned(),
+        expires_at: row.at("expires_at")?,
+        second_factor: row.flag("second_factor")?,
+        idle_at: row.at("idle_at")?,
     };
-    Ok((token.try_into().map_err(|_| StoreError::Corrupt("session token"))?, session))
+    Ok((row.bytes("token_digest")?.try_into().map_err(|_| StoreError::Corrupt("session token"))?, session))
 }
 
-/// Sessions that have not expired.
+const OF_OFFICER: &str = "WHERE organization = $1 AND officer = $2";
+
+/// Sessions that have not expired; one whose row is not what the gateway wrote is set aside, and is in force for nobody.
 ///
 /// # Errors
 /// The database failed, or a row is damaged.
 pub async fn in_force(tx: &mut Tx, now: Timestamp) -> Result<Vec<([u8; 32], Session)>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        Row,
-        "/* sessions */ SELECT token_digest, organization, officer, terminal, second_factor, expires_at, idle_at
-         FROM sessions WHERE expires_at > $1 AND idle_at > $1",
-        now.as_micros(),
-    )?;
-    rows.into_iter().map(session_of).collect()
+    let rows = access::all_sound(tx, &SESSIONS, "WHERE expires_at > $1 AND idle_at > $1", &[now.into()]).await?;
+    rows.iter().map(session_of).collect()
 }
 
-/// The sessions of one officer.
+/// The sessions of one officer, in the same way.
 ///
 /// # Errors
 /// As [`in_force`].
@@ -45,36 +43,22 @@ pub async fn of_officer(
     organization: &OrganizationCode,
     officer: &str,
 ) -> Result<Vec<([u8; 32], Session)>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        Row,
-        "/* sessions_of */ SELECT token_digest, organization, officer, terminal, second_factor, expires_at, idle_at
-         FROM sessions WHERE organization = $1 AND officer = $2",
-        organization.as_str(),
-        officer,
-    )?;
-    rows.into_iter().map(session_of).collect()
+    let rows = access::all_sound(tx, &SESSIONS, OF_OFFICER, &[organization.into(), officer.into()]).await?;
+    rows.iter().map(session_of).collect()
 }
 
 /// Writes a session, new or as it is from now on.
 pub(crate) async fn put(tx: &mut Tx, token_digest: &[u8; 32], session: &Session) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* put_session */ INSERT INTO sessions
-             (token_digest, organization, officer, terminal, second_factor, expires_at, idle_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT (token_digest) DO UPDATE SET organization = excluded.organization, officer = excluded.officer,
-             terminal = excluded.terminal, second_factor = excluded.second_factor, expires_at = excluded.expires_at,
-             idle_at = excluded.idle_at",
-        token_digest.to_vec(),
-        session.organization.as_str(),
-        session.officer.as_str(),
-        session.terminal.as_str(),
-        i64::from(session.second_factor),
-        session.expires_at.as_micros(),
-        session.idle_at.as_micros(),
-    )?;
-    Ok(())
+    let known = access::one(tx, &SESSIONS, "WHERE token_digest = $1", &[token_digest.as_slice().into()]).await?;
+    let values = Values::of(&SESSIONS)
+        .set("token_digest", token_digest.as_slice())
+        .set("organization", &session.organization)
+        .set("officer", session.officer.as_str())
+        .set("terminal", session.terminal.as_str())
+        .set("second_factor", session.second_factor)
+        .set("expires_at", session.expires_at)
+        .set("idle_at", session.idle_at);
+    access::put(tx, known.as_ref(), values).await
 }
 
 /// One session, in force or not.
@@ -82,37 +66,20 @@ pub(crate) async fn put(tx: &mut Tx, token_digest: &[u8; 32], session: &Session)
 /// # Errors
 /// As [`in_force`].
 pub async fn find(tx: &mut Tx, token_digest: &[u8; 32]) -> Result<Option<Session>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        Row,
-        "/* session */ SELECT token_digest, organization, officer, terminal, second_factor, expires_at, idle_at
-         FROM sessions WHERE token_digest = $1",
-        token_digest.to_vec(),
-    )?;
-    Ok(row.map(session_of).transpose()?.map(|(_, session)| session))
+    let row = access::one(tx, &SESSIONS, "WHERE token_digest = $1", &[token_digest.as_slice().into()]).await?;
+    Ok(row.as_ref().map(session_of).transpose()?.map(|(_, session)| session))
 }
 
 pub(crate) async fn end(tx: &mut Tx, token_digest: &[u8; 32]) -> Result<(), StoreError> {
-    execute!(tx, "/* end_session */ DELETE FROM sessions WHERE token_digest = $1", token_digest.to_vec())?;
-    Ok(())
+    let binds = [token_digest.as_slice().into()];
+    access::remove_sound(tx, &SESSIONS, "WHERE token_digest = $1", &binds).await
 }
 
 pub(crate) async fn end_all(tx: &mut Tx, organization: &OrganizationCode, officer: &str) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* end_sessions_of */ DELETE FROM sessions WHERE organization = $1 AND officer = $2",
-        organization.as_str(),
-        officer,
-    )?;
-    Ok(())
+    access::remove_sound(tx, &SESSIONS, OF_OFFICER, &[organization.into(), officer.into()]).await
 }
 
 /// Removes what has expired.
 pub(crate) async fn forget_expired(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* forget_sessions */ DELETE FROM sessions WHERE expires_at <= $1 OR idle_at <= $1",
-        now.as_micros()
-    )?;
-    Ok(())
+    access::remove_sound(tx, &SESSIONS, "WHERE expires_at <= $1 OR idle_at <= $1", &[now.into()]).await
 }

@@ -1,68 +1,61 @@
 //! Wrong tries at signing in, by terminal and id: nobody else, and no other terminal, is held up by them.
 
 use super::{
+    credentials::binds_of,
     error::StoreError,
-    tx::{Tx, execute, fetch_optional},
+    rows::{
+        access::{all, one, put as put_row, remove, remove_sound},
+        row::{Row, Values},
+        tables::SIGN_IN_LOCKS,
+    },
+    tx::Tx,
 };
 use crate::{clock::Timestamp, domain::two_persons::StaffId, identity::session::SignInLock};
+
+async fn row(tx: &mut Tx, terminal: &str, of: &StaffId) -> Result<Option<Row>, StoreError> {
+    let [organization, officer] = binds_of(of);
+    let clause = "WHERE organization = $1 AND officer = $2 AND terminal = $3";
+    one(tx, &SIGN_IN_LOCKS, clause, &[organization, officer, terminal.into()]).await
+}
 
 /// The wrong tries of an id at a terminal.
 ///
 /// # Errors
 /// The database failed.
 pub async fn find(tx: &mut Tx, terminal: &str, of: &StaffId) -> Result<Option<SignInLock>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (i64, i64, i64),
-        "/* sign_in_lock */ SELECT failures, failed_at, locked_until FROM sign_in_locks
-         WHERE terminal = $1 AND organization = $2 AND officer = $3",
-        terminal,
-        of.organization.as_str(),
-        of.officer.as_str(),
-    )?;
-    Ok(row.map(|(failures, failed_at, locked_until)| SignInLock {
-        failures: u32::try_from(failures).unwrap_or(u32::MAX),
-        failed_at: Timestamp::from_micros(failed_at),
-        locked_until: Timestamp::from_micros(locked_until),
+    let Some(row) = row(tx, terminal, of).await? else { return Ok(None) };
+    Ok(Some(SignInLock {
+        failures: u32::try_from(row.int("failures")?).unwrap_or(u32::MAX),
+        failed_at: row.at("failed_at")?,
+        locked_until: row.at("locked_until")?,
     }))
 }
 
 pub(crate) async fn put(tx: &mut Tx, terminal: &str, of: &StaffId, lock: SignInLock) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* put_sign_in_lock */ INSERT INTO sign_in_locks
-             (terminal, organization, officer, failures, failed_at, locked_until)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (terminal, organization, officer) DO UPDATE SET failures = excluded.failures,
-             failed_at = excluded.failed_at, locked_until = excluded.locked_until",
-        terminal,
-        of.organization.as_str(),
-        of.officer.as_str(),
-        i64::from(lock.failures),
-        lock.failed_at.as_micros(),
-        lock.locked_until.as_micros(),
-    )?;
-    Ok(())
+    let known = row(tx, terminal, of).await?;
+    let values = Values::of(&SIGN_IN_LOCKS)
+        .set("terminal", terminal)
+        .set("organization", &of.organization)
+        .set("officer", of.officer.as_str())
+        .set("failures", i64::from(lock.failures))
+        .set("failed_at", lock.failed_at)
+        .set("locked_until", lock.locked_until);
+    put_row(tx, known.as_ref(), values).await
 }
 
 /// Forgets the wrong tries of an id, at one terminal or at all of them.
 pub(crate) async fn forget(tx: &mut Tx, terminal: Option<&str>, of: &StaffId) -> Result<u64, StoreError> {
-    execute!(
-        tx,
-        "/* forget_sign_in_lock */ DELETE FROM sign_in_locks
-         WHERE organization = $1 AND officer = $2 AND (terminal = $3 OR $3 = '')",
-        of.organization.as_str(),
-        of.officer.as_str(),
-        terminal.unwrap_or_default(),
-    )
+    let mut forgotten = 0;
+    for row in all(tx, &SIGN_IN_LOCKS, "WHERE organization = $1 AND officer = $2", &binds_of(of)).await? {
+        if terminal.is_none_or(|terminal| row.text("terminal").is_ok_and(|of| of == terminal)) {
+            remove(tx, &row).await?;
+            forgotten += 1;
+        }
+    }
+    Ok(forgotten)
 }
 
 /// Removes tries that count no more.
 pub(crate) async fn forget_before(tx: &mut Tx, at: Timestamp) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* forget_sign_in_locks */ DELETE FROM sign_in_locks WHERE failed_at < $1 AND locked_until < $1",
-        at.as_micros(),
-    )?;
-    Ok(())
+    remove_sound(tx, &SIGN_IN_LOCKS, "WHERE failed_at < $1 AND locked_until < $1", &[at.into()]).await
 }

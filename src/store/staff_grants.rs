@@ -1,9 +1,14 @@
 //! How people came to their roles, and what they were called when.
 
 use super::{
-    credentials::{self, person_of},
+    credentials::{self, binds_of, person_of, with_person},
     error::StoreError,
-    tx::{Tx, execute, fetch_optional},
+    rows::{
+        access::{all, one, put as put_row},
+        row::{Row, Values},
+        tables::{RECORDS, STAFF, STAFF_GRANTS, STAFF_NAMES, TERMINALS},
+    },
+    tx::Tx,
 };
 use crate::{
     clock::Timestamp,
@@ -25,7 +30,9 @@ pub struct StaffGrant {
     pub at: Timestamp,
 }
 
-type Row = (Option<String>, Option<String>, Option<String>, Option<String>, Option<Vec<u8>>, i64);
+async fn grant_row(tx: &mut Tx, of: &StaffId) -> Result<Option<Row>, StoreError> {
+    one(tx, &STAFF_GRANTS, "WHERE organization = $1 AND officer = $2", &binds_of(of)).await
+}
 
 /// How a person came to act; what is not known of staff of before is left out. Without a credential there is nothing to
 /// act with.
@@ -34,19 +41,19 @@ type Row = (Option<String>, Option<String>, Option<String>, Option<String>, Opti
 /// The database failed, or a row is damaged.
 pub async fn provenance(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Option<Provenance>, StoreError> {
     let Some(credential) = credentials::find(tx, vault, of).await? else { return Ok(None) };
-    let row = fetch_optional!(
-        tx,
-        Row,
-        "/* staff_grant */ SELECT asked_by_organization, asked_by, approved_by_organization, approved_by, opening, at
-         FROM staff_grants WHERE organization = $1 AND officer = $2",
-        of.organization.as_str(),
-        of.officer.as_str(),
-    )?;
-    let (asked_organization, asked, approved_organization, approved, opening, _) = row.unwrap_or_default();
+    let row = grant_row(tx, of).await?;
+    let person = |organization, officer| match &row {
+        Some(row) => person_of(row, organization, officer),
+        None => Ok(None),
+    };
+    let opening = match &row {
+        Some(row) => row.optional_bytes("opening")?.map(<[u8]>::to_vec),
+        None => None,
+    };
     Ok(Some(Provenance {
         person: of.clone(),
-        asked_by: person_of(asked_organization, asked)?,
-        approved_by: person_of(approved_organization, approved)?,
+        asked_by: person("asked_by_organization", "asked_by")?,
+        approved_by: person("approved_by_organization", "approved_by")?,
         opening,
         issued_by: credential.issued_by,
         issued_at: credential.issued_at,
@@ -59,35 +66,19 @@ pub async fn provenance(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Opti
 /// # Errors
 /// The database failed.
 pub async fn granted_at(tx: &mut Tx, of: &StaffId) -> Result<Option<Timestamp>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (i64,),
-        "/* granted_at */ SELECT at FROM staff_grants WHERE organization = $1 AND officer = $2",
-        of.organization.as_str(),
-        of.officer.as_str(),
-    )?;
-    Ok(row.map(|(at,)| Timestamp::from_micros(at)))
+    grant_row(tx, of).await?.map(|row| row.at("at")).transpose()
 }
 
 pub(crate) async fn put(tx: &mut Tx, grant: &StaffGrant) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* put_staff_grant */ INSERT INTO staff_grants (organization, officer, asked_by_organization, asked_by,
-             approved_by_organization, approved_by, opening, at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         ON CONFLICT (organization, officer) DO UPDATE SET asked_by_organization = excluded.asked_by_organization,
-             asked_by = excluded.asked_by, approved_by_organization = excluded.approved_by_organization,
-             approved_by = excluded.approved_by, opening = excluded.opening, at = excluded.at",
-        grant.to.organization.as_str(),
-        grant.to.officer.as_str(),
-        grant.asked_by.as_ref().map(|by| by.organization.as_str()),
-        grant.asked_by.as_ref().map(|by| by.officer.as_str()),
-        grant.approved_by.as_ref().map(|by| by.organization.as_str()),
-        grant.approved_by.as_ref().map(|by| by.officer.as_str()),
-        grant.opening.as_deref(),
-        grant.at.as_micros(),
-    )?;
-    Ok(())
+    let known = grant_row(tx, &grant.to).await?;
+    let values = Values::of(&STAFF_GRANTS)
+        .set("organization", &grant.to.organization)
+        .set("officer", grant.to.officer.as_str())
+        .set("opening", grant.opening.as_deref())
+        .set("at", grant.at);
+    let values = with_person(values, ("asked_by_organization", "asked_by"), grant.asked_by.as_ref());
+    let values = with_person(values, ("approved_by_organization", "approved_by"), grant.approved_by.as_ref());
+    put_row(tx, known.as_ref(), values).await
 }
 
 fn place(row: &String) -> Place<'_> {
@@ -120,17 +111,15 @@ pub(crate) async fn note_name(
 
 async fn insert_name(tx: &mut Tx, vault: &Vault, of: &StaffId, name: &str, since: i64) -> Result<(), StoreError> {
     let sealed_name = vault.seal_text(place(&row_of(of, since)), name)?;
-    execute!(
-        tx,
-        "/* put_staff_name */ INSERT INTO staff_names (organization, officer, since, sealed_name)
-         VALUES ($1, $2, $3, $4)
-         ON CONFLICT (organization, officer, since) DO UPDATE SET sealed_name = excluded.sealed_name",
-        of.organization.as_str(),
-        of.officer.as_str(),
-        since,
-        sealed_name,
-    )?;
-    Ok(())
+    let [organization, officer] = binds_of(of);
+    let clause = "WHERE organization = $1 AND officer = $2 AND since = $3";
+    let known = one(tx, &STAFF_NAMES, clause, &[organization, officer, since.into()]).await?;
+    let values = Values::of(&STAFF_NAMES)
+        .set("organization", &of.organization)
+        .set("officer", of.officer.as_str())
+        .set("since", since)
+        .set("sealed_name", sealed_name);
+    put_row(tx, known.as_ref(), values).await
 }
 
 /// What a person was called at a moment; `None` of staff of before whose name never changed.
@@ -138,16 +127,15 @@ async fn insert_name(tx: &mut Tx, vault: &Vault, of: &StaffId, name: &str, since
 /// # Errors
 /// The database failed, or a name does not open.
 pub async fn name_at(tx: &mut Tx, vault: &Vault, of: &StaffId, at: Timestamp) -> Result<Option<String>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (i64, Vec<u8>),
-        "/* staff_name */ SELECT since, sealed_name FROM staff_names
-         WHERE organization = $1 AND officer = $2 AND since <= $3 ORDER BY since DESC LIMIT 1",
-        of.organization.as_str(),
-        of.officer.as_str(),
-        at.as_micros(),
-    )?;
-    row.map(|(since, sealed)| Ok(vault.unseal_text(place(&row_of(of, since)), &sealed)?)).transpose()
+    let rows = all(tx, &STAFF_NAMES, "WHERE organization = $1 AND officer = $2 ORDER BY since", &binds_of(of)).await?;
+    let mut name = None;
+    for row in rows {
+        let since = row.int("since")?;
+        if since <= at.as_micros() {
+            name = Some(vault.unseal_text(place(&row_of(of, since)), row.bytes("sealed_name")?)?);
+        }
+    }
+    Ok(name)
 }
 
 /// Whether an organization ever had staff or records of its own.
@@ -155,18 +143,8 @@ pub async fn name_at(tx: &mut Tx, vault: &Vault, of: &StaffId, at: Timestamp) ->
 /// # Errors
 /// The database failed.
 pub async fn had_staff_or_records(tx: &mut Tx, organization: &OrganizationCode) -> Result<bool, StoreError> {
-    let staff = fetch_optional!(
-        tx,
-        (String,),
-        "/* any_staff */ SELECT id FROM staff WHERE organization = $1 LIMIT 1",
-        organization.as_str(),
-    )?;
-    let record = fetch_optional!(
-        tx,
-        (String,),
-        "/* any_record */ SELECT owner FROM records WHERE owner = $1 LIMIT 1",
-        organization.as_str(),
-    )?;
+    let staff = one(tx, &STAFF, "WHERE organization = $1 LIMIT 1", &[organization.into()]).await?;
+    let record = one(tx, &RECORDS, "WHERE owner = $1 LIMIT 1", &[organization.into()]).await?;
     Ok(staff.is_some() || record.is_some())
 }
 
@@ -175,11 +153,5 @@ pub async fn had_staff_or_records(tx: &mut Tx, organization: &OrganizationCode) 
 /// # Errors
 /// The database failed.
 pub async fn terminal_registered_at(tx: &mut Tx, serial: &str) -> Result<Option<Timestamp>, StoreError> {
-    let row = fetch_optional!(
-        tx,
-        (i64,),
-        "/* terminal_registered_at */ SELECT registered_at FROM terminals WHERE serial = $1",
-        serial,
-    )?;
-    Ok(row.map(|(at,)| Timestamp::from_micros(at)))
+    one(tx, &TERMINALS, "WHERE serial = $1", &[serial.into()]).await?.map(|row| row.at("registered_at")).transpose()
 }

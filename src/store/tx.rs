@@ -2,10 +2,17 @@
 
 use sqlx::{Postgres, Sqlite, Transaction};
 
-use super::error::StoreError;
+use super::{error::StoreError, rows::notes::RowNotes};
 
 /// A transaction on either database.
-pub enum Tx {
+pub struct Tx {
+    pub(crate) on: On,
+    /// What it has done to rows that are authenticated.
+    pub(crate) rows: RowNotes,
+}
+
+/// On which database a transaction is.
+pub enum On {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
@@ -14,9 +21,9 @@ impl Tx {
     /// # Errors
     /// The commit failed, or its outcome is unknown.
     pub async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+        match self.on {
+            On::Sqlite(tx) => tx.commit().await?,
+            On::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
     }
@@ -25,11 +32,11 @@ impl Tx {
 /// Runs a statement; returns the number of rows it touched.
 macro_rules! execute {
     ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx {
-            $crate::store::tx::Tx::Sqlite(tx) => {
+        match &mut $tx.on {
+            $crate::store::tx::On::Sqlite(tx) => {
                 sqlx::query($sql)$(.bind($bind))*.execute(&mut **tx).await.map(|done| done.rows_affected())
             }
-            $crate::store::tx::Tx::Postgres(tx) => {
+            $crate::store::tx::On::Postgres(tx) => {
                 sqlx::query($sql)$(.bind($bind))*.execute(&mut **tx).await.map(|done| done.rows_affected())
             }
         }
@@ -40,11 +47,11 @@ macro_rules! execute {
 /// Fetches at most one row as a tuple.
 macro_rules! fetch_optional {
     ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx {
-            $crate::store::tx::Tx::Sqlite(tx) => {
+        match &mut $tx.on {
+            $crate::store::tx::On::Sqlite(tx) => {
                 sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_optional(&mut **tx).await
             }
-            $crate::store::tx::Tx::Postgres(tx) => {
+            $crate::store::tx::On::Postgres(tx) => {
                 sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_optional(&mut **tx).await
             }
         }
@@ -55,11 +62,11 @@ macro_rules! fetch_optional {
 /// Fetches every row as a tuple.
 macro_rules! fetch_all {
     ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx {
-            $crate::store::tx::Tx::Sqlite(tx) => {
+        match &mut $tx.on {
+            $crate::store::tx::On::Sqlite(tx) => {
                 sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(&mut **tx).await
             }
-            $crate::store::tx::Tx::Postgres(tx) => {
+            $crate::store::tx::On::Postgres(tx) => {
                 sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(&mut **tx).await
             }
         }
@@ -73,9 +80,9 @@ pub(crate) const CHUNK: usize = 16;
 /// Runs a statement for every sixteen items, and another for each that is left; `$bind` binds one item's columns.
 macro_rules! for_each_chunk {
     ($tx:expr, $items:expr, $sixteen:expr, $one:expr, |$query:ident, $item:ident| $bind:expr) => {
-        match $tx {
-            $crate::store::tx::Tx::Sqlite(tx) => for_each_chunk!(@on tx, $items, $sixteen, $one, $query, $item, $bind),
-            $crate::store::tx::Tx::Postgres(tx) => for_each_chunk!(@on tx, $items, $sixteen, $one, $query, $item, $bind),
+        match &mut $tx.on {
+            $crate::store::tx::On::Sqlite(tx) => for_each_chunk!(@on tx, $items, $sixteen, $one, $query, $item, $bind),
+            $crate::store::tx::On::Postgres(tx) => for_each_chunk!(@on tx, $items, $sixteen, $one, $query, $item, $bind),
         }
     };
     (@on $tx:ident, $items:expr, $sixteen:expr, $one:expr, $query:ident, $item:ident, $bind:expr) => {{

@@ -5,8 +5,13 @@ use uuid::Uuid;
 use super::{
     error::StoreError,
     index_rows::{self, row_of},
-    records::StoredRecord,
-    tx::{Tx, execute, fetch_all, fetch_optional},
+    records::{StoredRecord, set_index},
+    rows::{
+        access::{all, insert, one},
+        row::{Row, Values},
+        tables::RECORD_VERSIONS,
+    },
+    tx::Tx,
 };
 use crate::{
     clock::Timestamp,
@@ -16,7 +21,10 @@ use crate::{
         format::{Document, stored},
     },
     identity::Caller,
-    keys::vault::{Key, Place, Vault},
+    keys::{
+        error::KeyError,
+        vault::{Key, Place, Vault},
+    },
 };
 
 /// The current version, for changing it inside the journal's transaction.
@@ -25,17 +33,13 @@ use crate::{
 /// The database failed, the version is missing, or it does not open.
 pub async fn current(tx: &mut Tx, vault: &Vault, stored: &StoredRecord) -> Result<Sealed<Document>, StoreError> {
     let (id, version) = (stored.facts.id, stored.facts.version);
-    let (body,) = fetch_optional!(
-        tx,
-        (Vec<u8>,),
-        "/* version */ SELECT sealed_body FROM record_versions WHERE prefecture = $1 AND record = $2
-             AND version = $3",
-        stored.prefecture.as_str(),
-        id,
-        version,
-    )?
-    .ok_or(StoreError::Moved)?;
-    open_body(vault, stored, version, &body).map(Sealed::new)
+    let clause = "WHERE prefecture = $1 AND record = $2 AND version = $3";
+    let binds = [stored.prefecture.as_str().into(), id.into(), version.into()];
+    let row = one(tx, &RECORD_VERSIONS, clause, &binds).await?.ok_or_else(|| refute_version(tx, id, version))?;
+    match open_body(vault, stored, version, row.bytes("sealed_body")?) {
+        Err(StoreError::Key(KeyError::Unsealed)) => Err(refute_version(tx, id, version)),
+        opened => opened.map(Sealed::new),
+    }
 }
 
 /// Opens the body of a version.
@@ -107,56 +111,53 @@ pub(crate) async fn insert_version(
     if sealed.version > 1 {
         set_index(tx, facts, sealed).await?;
     }
-    execute!(
-        tx,
-        "/* insert_version */ INSERT INTO record_versions (prefecture, record, version, organization, officer,
-             change_kind, at, sealed_body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        facts.owner.prefecture(),
-        facts.id,
-        sealed.version,
-        caller.organization().as_str(),
-        caller.officer(),
-        change,
-        now.as_micros(),
-        sealed.body.as_slice(),
-    )?;
-    Ok(())
+    insert(tx, version_values(facts, sealed, caller, change, now)).await
 }
 
-/// Writes what a new version is found by.
-async fn set_index(tx: &mut Tx, facts: &RecordFacts, sealed: &SealedVersion) -> Result<(), StoreError> {
-    execute!(
-        tx,
-        "/* set_index */ UPDATE records SET sealed_index = $3 WHERE prefecture = $1 AND id = $2",
-        facts.owner.prefecture(),
-        facts.id,
-        sealed.index.as_slice(),
-    )?;
-    Ok(())
+/// The row of a new version.
+pub(super) fn version_values(
+    facts: &RecordFacts,
+    sealed: &SealedVersion,
+    caller: &Caller,
+    change: &str,
+    now: Timestamp,
+) -> Values {
+    Values::of(&RECORD_VERSIONS)
+        .set("record", facts.id)
+        .set("version", sealed.version)
+        .set("prefecture", facts.owner.prefecture())
+        .set("organization", caller.organization())
+        .set("officer", caller.officer())
+        .set("change_kind", change)
+        .set("at", now)
+        .set("sealed_body", sealed.body.as_slice())
 }
 
-/// The versions of a record, oldest first.
+/// The versions of a record, oldest first. There is none missing.
 ///
 /// # Errors
-/// The database failed.
+/// The database failed; a version is not what the gateway wrote.
 pub async fn history(tx: &mut Tx, facts: &RecordFacts) -> Result<Vec<VersionLine>, StoreError> {
-    let rows = fetch_all!(
-        tx,
-        (i64, i64, String, String, String),
-        "/* history */ SELECT version, at, organization, officer, change_kind FROM record_versions
-         WHERE prefecture = $1 AND record = $2 ORDER BY version",
-        facts.owner.prefecture(),
-        facts.id,
-    )?;
-    Ok(rows
-        .into_iter()
-        .map(|(version, at, organization, officer, change)| VersionLine {
-            version,
-            at: Timestamp::from_micros(at).to_rfc3339(),
-            organization,
-            officer,
-            change,
+    let clause = "WHERE prefecture = $1 AND record = $2 ORDER BY version";
+    let rows = all(tx, &RECORD_VERSIONS, clause, &[facts.owner.prefecture().into(), facts.id.into()]).await?;
+    let line = |row: &Row| {
+        Ok(VersionLine {
+            version: row.int("version")?,
+            at: row.at("at")?.to_rfc3339(),
+            organization: row.text("organization")?.to_owned(),
+            officer: row.text("officer")?.to_owned(),
+            change: row.text("change_kind")?.to_owned(),
         })
-        .collect())
+    };
+    let lines = rows.iter().map(line).collect::<Result<Vec<VersionLine>, StoreError>>()?;
+    match lines.iter().zip(1..).find(|(line, number)| line.version != *number) {
+        Some((_, missing)) => Err(refute_version(tx, facts.id, missing)),
+        None if lines.len() as i64 != facts.version => Err(refute_version(tx, facts.id, facts.version)),
+        None => Ok(lines),
+    }
+}
+
+/// A version that should be there, and is not or is another.
+fn refute_version(tx: &Tx, record: Uuid, version: i64) -> StoreError {
+    tx.rows.guard().map_or_else(|error| error, |guard| guard.refute(&RECORD_VERSIONS, row_of(record, version)))
 }

@@ -52,7 +52,8 @@ async fn every_disclosure_is_listed_and_proved_with_the_public_key_alone() {
     rehead.checkpoint = rehead.checkpoint.replacen(&format!("\n{}\n", verified.checkpoint.size), "\n3\n", 1);
     assert!(matches!(verify(&key, &rehead, None), Err(Refuted::Checkpoint(_))));
     let mut rewritten = evidence();
-    rewritten.consistency.as_mut().unwrap().proof.reverse();
+    let proof = &mut rewritten.consistency.as_mut().unwrap().proof;
+    proof.push(proof[0].clone());
     assert!(matches!(verify(&key, &rewritten, Some(&earlier)), Err(Refuted::Rewritten)));
 
     // One entry by itself, for its parties alone.

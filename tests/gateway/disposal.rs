@@ -4,10 +4,10 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde_json::{Value, json as j};
-use sqlx::{Connection, PgConnection};
 use tsunagi::{
     client::Reply,
     clock::Clock,
@@ -15,12 +15,12 @@ use tsunagi::{
     keys::error::KeyError,
     keys::{keyring::Keyring, shreds::Shreds, vault::Vault},
     operations::elapse::elapse,
-    store::{self, error::StoreError, open::Store},
+    store::{self, error::StoreError, open::Store, rows::guard::RowGuard},
 };
 use tsunagi_testkit::{people::Family, persons::DeskPerson, world::Party};
 use uuid::Uuid;
 
-use crate::{harness::*, postgres};
+use crate::harness::*;
 
 /// Somebody who is 25 by now, so that only the years since the closure count.
 fn grown_up() -> Family {
@@ -41,20 +41,9 @@ fn database(stage: &Stage) -> PathBuf {
     stage.world.premises.config.database.strip_prefix("sqlite:").unwrap().into()
 }
 
-/// As if every closure had been so many years ago. Certificates do not live as long as a record is kept, so the clock
-/// stays where it is.
-async fn age_closures(stage: &Stage, years: i64) {
-    let aging = "UPDATE records SET closed_at = closed_at - $1 WHERE closed_at IS NOT NULL";
-    let micros = years * 366 * 86_400 * 1_000_000;
-    let url = &stage.world.premises.config.database;
-    if url.starts_with("sqlite:") {
-        let pool = pool(&database(stage)).await;
-        sqlx::query(aging).bind(micros).execute(&pool).await.unwrap();
-        pool.close().await;
-    } else {
-        let mut owner = PgConnection::connect(&postgres::for_owner(url)).await.unwrap();
-        sqlx::query(aging).bind(micros).execute(&mut owner).await.unwrap();
-    }
+/// Years go by.
+fn years_pass(stage: &Stage, years: i64) {
+    stage.world.clock.advance(time::Duration::days(years * 366));
 }
 
 pub async fn pool(database: &Path) -> sqlx::SqlitePool {
@@ -75,7 +64,10 @@ async fn opened(database: &Path, keyring: &Path, record: &str) -> Result<(), Sto
     let store = Store::open_sqlite(database).await?;
     let mut tx = store.read().await?;
     let wrapped = store::accounts::prefecture_keys(&mut tx).await?;
+    drop(tx);
     let vault = Vault::open(Keyring::load(keyring)?, &wrapped)?;
+    store.guard_with(Arc::new(RowGuard::new(&vault.rows_key().unwrap(), false)));
+    let mut tx = store.read().await?;
     let stored =
         store::records::find(&mut tx, record.parse().unwrap()).await?.ok_or(StoreError::Corrupt("no record"))?;
     let outcome = store::versions::current(&mut tx, &vault, &stored).await.map(|_| ());
@@ -114,11 +106,11 @@ async fn dispose(stage: &Stage, party: &Party, records: &[&str]) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_officers_dispose_of_a_record_and_no_backup_opens_it() {
-    let stage = Stage::new().await;
+    let stage = Stage::years_ago(7).await;
     let (city, far) = (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await);
     let goes = closed(&city, &grown_up()).await;
     let stays = closed(&city, &Family { child: "髙橋 次郎".into(), ..family(CITY_A) }).await;
-    age_closures(&stage, 7).await;
+    years_pass(&stage, 7);
     assert_eq!(children(&search(&far, j!({ "child_name": "高橋" })).await).len(), 2);
 
     // The dry run: ids, class, rule and day; no name.
@@ -205,16 +197,16 @@ async fn two_officers_dispose_of_a_record_and_no_backup_opens_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_is_closed_and_kept_long_enough_is_due() {
-    let stage = Stage::new().await;
+    let stage = Stage::years_ago(14).await;
     let (city, b) = (stage.party("city", CITY_A).await, stage.party("b", CITY_B).await);
     let open = register(&city, &grown_up()).await;
-    let child = closed(&city, &family(CITY_A)).await;
+    let child = closed(&city, &Family { birth_date: "2008-04-01".into(), ..family(CITY_A) }).await;
     let serious = closed(&city, &grown_up()).await;
     let designated =
         city.client.post(&format!("/v1/records/{serious}/serious")).json(&j!({ "note": "重大" })).send().await.unwrap();
     assert!(designated.status.is_success(), "{}", designated.text());
     let moving = closed(&city, &grown_up()).await;
-    age_closures(&stage, 7).await;
+    years_pass(&stage, 7);
     let recent = closed(&city, &grown_up()).await;
     let asked = b
         .client
@@ -231,7 +223,7 @@ async fn only_what_is_closed_and_kept_long_enough_is_due() {
     assert_refused(&ask(&city, &[]).await, 422, "field_refused");
     assert_refused(&ask(&b, &[&recent]).await, 404, "record_not_available");
     // The twin: the same record, once the years have passed.
-    age_closures(&stage, 7).await;
+    years_pass(&stage, 7);
     assert_eq!(due(&city).await[0]["record"], recent);
 
     // The owner lengthens its rules, and may not shorten them.
@@ -261,7 +253,7 @@ async fn only_what_is_closed_and_kept_long_enough_is_due() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_former_owner_set_holds_for_what_it_provided() {
-    let stage = Stage::new().await;
+    let stage = Stage::years_ago(7).await;
     let (city, b) = (stage.party("city", CITY_A).await, stage.party("b", CITY_B).await);
     let record = register(&city, &grown_up()).await;
     let missing = j!({ "state": "missing", "reason": "なし" });
@@ -275,7 +267,7 @@ async fn what_a_former_owner_set_holds_for_what_it_provided() {
     }
     let reply = b.client.post(&format!("/v1/records/{record}/close")).if_match(2).send().await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
-    age_closures(&stage, 7).await;
+    years_pass(&stage, 7);
     assert_eq!(due(&b).await.len(), 1);
     let set = |years: u16| {
         let rules = j!({ "rules": { "in_need_of_protection": { "years": years, "age": 25 } } });
@@ -292,10 +284,10 @@ async fn what_a_former_owner_set_holds_for_what_it_provided() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_backup_does_not_bring_a_disposed_record_back() {
-    let stage = Stage::new().await;
+    let stage = Stage::years_ago(7).await;
     let city = stage.party("city", CITY_A).await;
     let (goes, stays) = (closed(&city, &grown_up()).await, register(&city, &family(CITY_A)).await);
-    age_closures(&stage, 7).await;
+    years_pass(&stage, 7);
     let backup = back_up(&stage, "backup.db").await;
     let younger = {
         dispose(&stage, &city, &[&goes]).await;
@@ -330,10 +322,10 @@ async fn present(gateway: &Gateway, record: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_copy_of_the_shreds_is_brought_up_to_date_at_the_start() {
-    let stage = Stage::new().await;
+    let stage = Stage::years_ago(7).await;
     let city = stage.party("city", CITY_A).await;
     let goes = closed(&city, &grown_up()).await;
-    age_closures(&stage, 7).await;
+    years_pass(&stage, 7);
     let config = stage.world.premises.config.clone();
     let shreds = Shreds::path_beside(&config.keyring);
     let older = fs::read(&shreds).unwrap();
@@ -358,10 +350,10 @@ async fn an_older_copy_of_the_shreds_is_brought_up_to_date_at_the_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destruction_that_is_interrupted_is_taken_up_and_not_claimed_before() {
-    let stage = Stage::new().await;
+    let stage = Stage::years_ago(7).await;
     let city = stage.party("city", CITY_A).await;
     let goes = closed(&city, &grown_up()).await;
-    age_closures(&stage, 7).await;
+    years_pass(&stage, 7);
     let config = stage.world.premises.config.clone();
     // The shreds cannot be written: where the new file would be, there is a directory.
     let mut staged = Shreds::path_beside(&config.keyring).into_os_string();

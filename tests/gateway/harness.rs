@@ -43,11 +43,22 @@ impl Stage {
     }
 
     pub async fn with(extra: &str) -> Self {
+        Self::at(extra, Clock::system()).await
+    }
+
+    /// A gateway whose clock says that it is so many years ago. [`Clock::advance`] brings it back to today.
+    pub async fn years_ago(years: i64) -> Self {
+        let clock = Clock::system();
+        clock.advance(-time::Duration::days(years * 366));
+        Self::at(GENEROUS, clock).await
+    }
+
+    async fn at(extra: &str, clock: Clock) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let any = "127.0.0.1:0".parse().unwrap();
         let database = postgres::database().await;
-        let premises = Premises::create(directory.path(), database.as_deref(), any, any, extra).await.unwrap();
-        let world = World::start(premises, Clock::system()).await.unwrap();
+        let made = Premises::create_at(directory.path(), database.as_deref(), (any, any), extra, clock.clone()).await;
+        let world = World::start(made.unwrap(), clock).await.unwrap();
         Self { world, directory }
     }
 

@@ -31,6 +31,7 @@ mod postgres;
 mod postgres_schema;
 mod programs;
 mod register_and_update;
+mod rows;
 mod search;
 mod sentences;
 mod settings;

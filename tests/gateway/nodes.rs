@@ -542,17 +542,18 @@ async fn a_snapshot_is_not_taken_for_another_history_of_the_same_length() {
 /// A node that knows more than the database writes nothing behind the gap: it would seem closed.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_written_behind_changes_that_the_database_has_forgotten() {
-    let stage = Stage::new().await;
-    let (city, b) = (stage.party("city", CITY_A).await, stage.party("b", CITY_B).await);
     let missing = j!({ "state": "missing", "reason": "なし" });
-    let mut owner = PgConnection::connect(&postgres::for_owner(&stage.world.premises.config.database)).await.unwrap();
     for (forgets, moved) in [(false, 1), (true, 0)] {
+        let stage = Stage::new().await;
+        let (city, b) = (stage.party("city", CITY_A).await, stage.party("b", CITY_B).await);
         let record = register(&city, &family(CITY_A)).await;
         let offer = j!({ "record": record, "receiver": b.code,
             "completeness": { "photos": missing, "risk_sheet": missing, "urgency": missing } });
         assert_eq!(city.client.post("/v1/transfers").json(&offer).send().await.unwrap().status, 201);
-        sqlx::query("UPDATE transfers SET expires_at = 0").execute(&mut owner).await.unwrap();
+        stage.world.clock.advance(time::Duration::days(31));
         if forgets {
+            let database = postgres::for_owner(&stage.world.premises.config.database);
+            let mut owner = PgConnection::connect(&database).await.unwrap();
             let forgotten = "DELETE FROM changes WHERE position = (SELECT MAX(position) FROM changes)";
             assert_eq!(sqlx::query(forgotten).execute(&mut owner).await.unwrap().rows_affected(), 1);
         }

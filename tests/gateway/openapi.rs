@@ -126,7 +126,7 @@ fn a_reading_that_is_not_declared_is_found() {
         ("ReadBatch { batch: call.id(\"id\")? }", "ReadBatch { batch: call.query_id(\"batch\")? }"),
         ("ReadBatch { batch: call.id(\"id\")? }", "ReadBatch { batch: call.id(\"id\")?, purpose: call.purpose()? }"),
         ("version: call.if_match()?,", ""),
-        ("Ok(LiftShield { record: call.id(\"id\")?, idempotency: call.idempotency()? })", "Ok(LiftShield {})"),
+        ("Ok(ChangeEditLock { record: call.id(\"id\")?, idempotency: call.idempotency()? })", "Ok(ChangeEditLock {})"),
     ] {
         let mut faces = faces();
         let face = faces.iter_mut().find(|face| face.contains(is)).expect("a place to plant in");

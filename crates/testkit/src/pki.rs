@@ -37,6 +37,8 @@ pub enum PkiError {
 pub struct Authority {
     directory: PathBuf,
     issuer: Issuer<'static, KeyPair>,
+    /// Certificates are valid since so many days ago.
+    since: i64,
 }
 
 /// How a terminal's certificate deviates from the profile, for tests of the profile.
@@ -53,6 +55,8 @@ pub enum Flaw {
 const CA_DAYS: i64 = 3_650;
 const TERMINAL_DAYS: i64 = 397;
 const LIST_DAYS: i64 = 30;
+/// Since when certificates are valid, where nobody asks for more.
+const SINCE_DAYS: i64 = 2;
 
 impl Authority {
     /// Makes a new CA with an empty revocation list.
@@ -60,15 +64,23 @@ impl Authority {
     /// # Errors
     /// The directory cannot be written.
     pub fn create(directory: &Path) -> Result<Self, PkiError> {
+        Self::create_since(directory, SINCE_DAYS)
+    }
+
+    /// The same; its certificates are valid since so many days ago.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_since(directory: &Path, since: i64) -> Result<Self, PkiError> {
         fs::create_dir_all(directory).map_err(|error| PkiError::File(directory.to_owned(), error))?;
         let key = KeyPair::generate()?;
-        let mut params = params("Tsunagi development CA", CA_DAYS)?;
+        let mut params = params("Tsunagi development CA", since, CA_DAYS)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key)?;
         write(&directory.join("ca.crt"), &certificate.pem(), 0o644)?;
         write(&directory.join("ca.key"), &key.serialize_pem(), 0o600)?;
-        let authority = Self { directory: directory.to_owned(), issuer: Issuer::new(params, key) };
+        let authority = Self { directory: directory.to_owned(), issuer: Issuer::new(params, key), since };
         authority.publish_list(&[], LIST_DAYS)?;
         Ok(authority)
     }
@@ -80,7 +92,7 @@ impl Authority {
     pub fn open(directory: &Path) -> Result<Self, PkiError> {
         let key = KeyPair::from_pem(&read(&directory.join("ca.key"))?)?;
         let issuer = Issuer::from_ca_cert_pem(&read(&directory.join("ca.crt"))?, key)?;
-        Ok(Self { directory: directory.to_owned(), issuer })
+        Ok(Self { directory: directory.to_owned(), issuer, since: SINCE_DAYS })
     }
 
     pub fn directory(&self) -> &Path {
@@ -92,7 +104,7 @@ impl Authority {
     /// # Errors
     /// The files cannot be written.
     pub fn issue_server(&self, names: &[&str]) -> Result<(), PkiError> {
-        let mut params = params("Tsunagi gateway", TERMINAL_DAYS)?;
+        let mut params = params("Tsunagi gateway", self.since, TERMINAL_DAYS)?;
         for name in names {
             let name = match name.parse() {
                 Ok(address) => SanType::IpAddress(address),
@@ -110,7 +122,7 @@ impl Authority {
     /// The files cannot be written.
     pub fn issue_terminal(&self, name: &str, organization: &OrganizationCode, flaw: Flaw) -> Result<String, PkiError> {
         let days = if flaw == Flaw::Expired { -1 } else { TERMINAL_DAYS };
-        let mut params = params(&format!("Tsunagi terminal {name}"), days)?;
+        let mut params = params(&format!("Tsunagi terminal {name}"), self.since, days)?;
         let uri = |code: &str| -> Result<SanType, PkiError> {
             Ok(SanType::URI(format!("{ORGANIZATION_URI}{code}").try_into()?))
         };
@@ -176,12 +188,12 @@ impl Authority {
     }
 }
 
-fn params(name: &str, days: i64) -> Result<CertificateParams, PkiError> {
+fn params(name: &str, since: i64, days: i64) -> Result<CertificateParams, PkiError> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     let now = utc_now();
-    params.not_before = now - Duration::days(2);
+    params.not_before = now - Duration::days(since);
     params.not_after = now + Duration::days(days);
     Ok(params)
 }

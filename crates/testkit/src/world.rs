@@ -83,8 +83,24 @@ impl Premises {
         monitor: SocketAddr,
         extra: &str,
     ) -> Result<Self, WorldError> {
+        Self::create_at(directory, database, (listen, monitor), extra, Clock::system()).await
+    }
+
+    /// The same at the time of a clock.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_at(
+        directory: &Path,
+        database: Option<&str>,
+        (listen, monitor): (SocketAddr, SocketAddr),
+        extra: &str,
+        clock: Clock,
+    ) -> Result<Self, WorldError> {
         let certs = directory.join("certs");
-        let authority = Authority::create(&certs)?;
+        // Valid on the day that the clock says, and today.
+        let ago = (Clock::system().now().as_micros() - clock.now().as_micros()) / 86_400_000_000;
+        let authority = Authority::create_since(&certs, ago.max(0) + 2)?;
         authority.issue_server(&["localhost", "127.0.0.1"])?;
         let serial = authority.issue_terminal("operator", &OrganizationCode::operator(), Flaw::None)?;
         let desk = authority.issue_terminal(OPERATOR_DESK, &OrganizationCode::operator(), Flaw::None)?;
@@ -92,7 +108,7 @@ impl Premises {
         let file = directory.join("tsunagi.toml");
         fs::write(&file, config_text(directory, database, listen, monitor, extra))?;
         let config = Config::load(&file, std::iter::empty())?;
-        let gateway = Gateway::open(config.clone(), Clock::system()).await?;
+        let gateway = Gateway::open(config.clone(), clock).await?;
         let (officer, name) = (OPERATOR_OFFICER.to_owned(), "運用 担当".to_owned());
         let operator_code = bootstrap(&gateway, Bootstrap { serial, officer, name, desk: Some(desk) }).await?;
         gateway.store.close().await;

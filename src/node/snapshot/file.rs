@@ -64,6 +64,8 @@ pub struct DatabasePosition {
     pub position: u64,
     /// Which node made that change, and when: in a database that was set back another one takes its place.
     pub last: Option<(String, i64)>,
+    /// The sums over the marks of rows, as this node changed them.
+    pub rows: Vec<u8>,
 }
 
 /// Why a snapshot is not used; a start reads the store instead.

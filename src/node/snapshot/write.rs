@@ -23,8 +23,9 @@ pub async fn write_snapshot(gateway: &Arc<Gateway>, path: PathBuf) -> Result<(),
     let heads = store::ledger::heads(&mut tx).await?;
     let position = gateway.journal.position();
     let last = store::changes::made(&mut tx, position).await?;
+    let rows = gateway.journal.memory().sums().to_bytes();
     drop(tx);
-    let (node, standing) = (gateway.clone(), DatabasePosition { heads, position, last });
+    let (node, standing) = (gateway.clone(), DatabasePosition { heads, position, last, rows });
     let writing = tokio::task::spawn_blocking(move || write(&node, &path, standing));
     writing.await.map_err(|_| Unfit::Damaged)?
 }

@@ -3,3 +3,4 @@
 pub mod export_evidence;
 pub mod prove_ledger;
 pub mod read_disclosures;
+pub mod tell_refuted;

@@ -31,7 +31,7 @@ use crate::{
     },
     keys::{
         keyring::Keyring,
-        vault::{CENTRAL, NewKey, WrappedKey},
+        vault::{CENTRAL, NewKey, ROWS, WrappedKey},
     },
     ledger::entry::{Act, Entry},
     operations::{Acting, carry_out},
@@ -160,7 +160,9 @@ pub async fn begin_rewrap(
     if generations.iter().any(|(prefecture, generation, _)| !gateway.vault.knows(prefecture, *generation)) {
         reload(gateway).await?;
     }
-    let known: BTreeSet<String> = generations.into_iter().map(|(prefecture, ..)| prefecture).collect();
+    // The key of rows has one generation: with another every mark would be another's.
+    let places = generations.into_iter().map(|(prefecture, ..)| prefecture);
+    let known: BTreeSet<String> = places.filter(|place| place != ROWS).collect();
     let (path, vault) = (gateway.config.keyring.clone(), gateway.vault.clone());
     // Before the journal: a token may take its time, and nobody else waits for it.
     let prepared = blocking(move || {

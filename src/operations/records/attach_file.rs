@@ -60,7 +60,7 @@ pub async fn attach_file(
             let node = &acting.node;
             let sealed = store::attachments::seal(&node.vault, &stored, attachment, content.bytes())?;
             let line = content.line(attachment, kind, node.clock.now());
-            store::attachments::insert(tx, &stored, &line, &sealed).await?;
+            store::attachments::insert_attachment(tx, &stored, &line, &sealed).await?;
             Ok(Effect::new(Attached { attachment }, acting.owner_entry(&stored.facts).about(attachment)))
         })
     })

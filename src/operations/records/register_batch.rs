@@ -55,6 +55,7 @@ pub async fn register_batch(
     caller: &Caller,
     RegisterBatch { lines, idempotency }: RegisterBatch,
 ) -> Result<Done<BatchTaken>, Error> {
+    gateway.begin_run().await?;
     let (node, sender) = (gateway.clone(), caller.clone());
     let lines = tokio::task::spawn_blocking(move || prepare_lines(&node, &sender, lines()));
     let lines = lines.await.map_err(|_| ServiceError::Overloaded)??;

@@ -39,6 +39,7 @@ pub async fn register_record(
     caller: &Caller,
     RegisterRecord { document, idempotency }: RegisterRecord,
 ) -> Result<Done<Written>, Error> {
+    gateway.begin_run().await?;
     let prepared = prepare(gateway, caller, &document)?;
     let (node, registrant) = (gateway.clone(), caller.clone());
     carry_out(gateway, caller, idempotency, move |tx| {

@@ -98,6 +98,10 @@ pub struct Coverage {
     pub oldest_last_upload: Option<String>,
     /// Prefectures (01 to 47) in which no organization is connected.
     pub prefectures_not_reached: Vec<String>,
+    /// Records that could not be looked at, because what is stored of them is not what was written: how many, by
+    /// prefecture. Among them may be the one that is looked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub records_set_aside: BTreeMap<String, usize>,
 }
 
 /// What an answer says besides the children.
@@ -346,5 +350,6 @@ fn coverage(gateway: &Gateway) -> Coverage {
         organizations_connected: connected.len(),
         oldest_last_upload: connected.iter().filter_map(|o| o.last_upload_at).min().map(|at| at.to_rfc3339()),
         prefectures_not_reached,
+        records_set_aside: gateway.journal.memory().guard.set_aside(),
     }
 }

@@ -1,6 +1,7 @@
 //! A store full of records, written without the API: sealed as the gateway seals them, each with its entry in the
 //! ledger. Without bodies: neither start nor search reads them.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteConnectOptions};
 use tsunagi::{
     clock::Clock,
@@ -9,6 +10,11 @@ use tsunagi::{
     ledger::{
         entry::{Act, Entry, RecordRef},
         merkle::{Frontier, leaf_hash},
+    },
+    store::rows::{
+        mark::{Mark, Marker, NO_PARTS},
+        row::Values,
+        tables::RECORDS,
     },
 };
 use tsunagi_testkit::world::Premises;
@@ -27,29 +33,49 @@ struct Row {
     sample: Sample,
     sealed_key: Vec<u8>,
     sealed_index: Vec<u8>,
+    mark: Mark,
     entry: Uuid,
     body: Vec<u8>,
 }
 
 pub async fn records(premises: &Premises, population: &Population, records: u64) {
     let gateway = Gateway::open(premises.config.clone(), Clock::system()).await.expect("gateway");
+    gateway.begin_run().await.expect("a run of keys");
     let mut frontier = gateway.journal.memory().tree.read().expect("tree").frontier();
     let path = premises.config.database.trim_start_matches("sqlite:");
     let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
     let options = options.pragma("synchronous", "OFF").pragma("cache_size", "-1048576");
     let mut connection = options.connect().await.expect("SQLite opens");
-    let mut from = 0;
+    let (mut from, mut sums) = (0, gateway.journal.memory().sums());
+    let marker = &gateway.journal.memory().guard.marker;
     while from < records {
         let until = (from + BATCH).min(records);
         let (vault, clock) = (&gateway.vault, &gateway.clock);
         let rows = tokio::task::block_in_place(|| {
-            halves(from, until, |number| Row::new(population.sample(number), vault, clock))
+            halves(from, until, |number| Row::new(population.sample(number), vault, marker, clock))
         });
+        rows.iter().for_each(|row| sums.add(&RECORDS, marker.share(&row.mark)));
         write(&mut connection, &gateway.config.node, &mut frontier, &rows).await;
         from = until;
     }
+    // The last entry says what all rows are by now.
+    let node = &gateway.config.node;
+    let mut last = Entry::of_gateway(Act::RowsChange, &gateway.clock);
+    last.rows = Some(BASE64_STANDARD.encode(marker.head(node, last.id, &sums)));
+    let body = last.to_bytes();
+    sqlx::query("INSERT INTO ledger (node, position, id, organization, body) VALUES ($1, $2, $3, 'operator', $4)")
+        .bind(node)
+        .bind(frontier.size() as i64)
+        .bind(last.id)
+        .bind(body.as_slice())
+        .execute(&mut connection)
+        .await
+        .expect("the last entry");
+    frontier.push(leaf_hash(&body));
     let (size, root) = frontier.head();
-    let head = sqlx::query("UPDATE ledger_heads SET size = $1, root = $2").bind(size as i64).bind(root.to_vec());
+    let sealed = marker.seal_sums(node, &sums).expect("sums");
+    let head = sqlx::query("UPDATE ledger_heads SET size = $1, root = $2, sealed_sums = $3");
+    let head = head.bind(size as i64).bind(root.to_vec()).bind(sealed);
     head.execute(&mut connection).await.expect("head");
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.expect("checkpoint");
     connection.close().await.expect("close");
@@ -57,7 +83,7 @@ pub async fn records(premises: &Premises, population: &Population, records: u64)
 }
 
 impl Row {
-    fn new(sample: Sample, vault: &Vault, clock: &Clock) -> Self {
+    fn new(sample: Sample, vault: &Vault, marker: &Marker, clock: &Clock) -> Self {
         let (id, owner) = (sample.facts.id, sample.facts.owner.clone());
         let key = Key::generate().expect("key");
         let row = format!("{id}:1");
@@ -65,13 +91,28 @@ impl Row {
         let place = Place { table: "records", row: &row, column: "sealed_index" };
         let entry =
             Entry::of_gateway(Act::Register, clock).on(&RecordRef { record: id, version: 1, owner: owner.clone() });
-        Self {
-            sealed_key: vault.wrap(owner.prefecture(), id, &key).expect("wrapped"),
-            sealed_index: key.seal(place, &items).expect("sealed"),
-            entry: entry.id,
-            body: entry.to_bytes(),
-            sample,
-        }
+        let sealed_key = vault.wrap(owner.prefecture(), id, &key).expect("wrapped");
+        let sealed_index = key.seal(place, &items).expect("sealed");
+        let facts = &sample.facts;
+        let values = Values::of(&RECORDS)
+            .set("id", id)
+            .set("prefecture", owner.prefecture())
+            .set("owner", &owner)
+            .set("version", 1)
+            .set("owned_since", 1)
+            .set("closed", facts.closed)
+            .set("serious", false)
+            .set("searchable", facts.searchable)
+            .set("abuse_case", true)
+            .set("residence", &facts.residence)
+            .set("shielded", facts.shield.active)
+            .set("shield_named", "")
+            .set("sealed_key", sealed_key.as_slice())
+            .set("sealed_index", sealed_index.as_slice())
+            .set("registered_at", 0)
+            .set("updated_at", 0)
+            .set("parts", NO_PARTS.as_slice());
+        Self { mark: marker.mark(&values), sealed_key, sealed_index, entry: entry.id, body: entry.to_bytes(), sample }
     }
 }
 
@@ -80,7 +121,7 @@ async fn write(connection: &mut SqliteConnection, node: &str, frontier: &mut Fro
     for some in rows.chunks(TOGETHER) {
         let mut insert = QueryBuilder::<Sqlite>::new(
             "INSERT INTO records (id, prefecture, owner, version, owned_since, closed, serious, searchable, abuse_case,
-                 residence, shielded, shield_named, sealed_key, sealed_index, registered_at, updated_at) ",
+                 residence, shielded, shield_named, sealed_key, sealed_index, mark, registered_at, updated_at) ",
         );
         insert.push_values(some, |mut values, row| {
             let facts = &row.sample.facts;
@@ -99,6 +140,7 @@ async fn write(connection: &mut SqliteConnection, node: &str, frontier: &mut Fro
                 .push_bind("")
                 .push_bind(row.sealed_key.as_slice())
                 .push_bind(row.sealed_index.as_slice())
+                .push_bind(row.mark.to_vec())
                 .push_bind(0)
                 .push_bind(0);
         });

@@ -29,8 +29,23 @@ const FILES: [&str; 12] = [
     "tsunagi.db.witnessed",
 ];
 /// Whose certificates a demonstration makes.
-const NAMES: [&str; 9] =
-    ["ca", "server", "operator", "city-a", "center-a", "city-b", "city-b-lost", "center-far", "ministry"];
+const NAMES: [&str; 15] = [
+    "ca",
+    "server",
+    "operator",
+    "operator-desk",
+    "city-a",
+    "city-a-desk",
+    "center-a",
+    "center-a-desk",
+    "city-b",
+    "city-b-desk",
+    "city-b-lost",
+    "center-far",
+    "center-far-desk",
+    "ministry",
+    "ministry-desk",
+];
 
 /// Makes the directory, or removes what an earlier demonstration made there; returns its whole path.
 ///

@@ -1,0 +1,25 @@
+//! Rows that decide something, authenticated: whoever has the database and no key cannot change, add, remove, swap or set
+//! back one of them unseen (docs/decisions/0021-rows-that-decide.md).
+//!
+//! Comes in: a [`MarkedTable`](table::MarkedTable) and values. Goes out: a [`Row`](row::Row), which exists only where its mark was
+//! right. Never done here: deciding what a row means.
+//!
+//! Each row has a *mark*, a keyed digest of everything in it. What hangs on a record, a notice or a list is bound into the
+//! mark of that row too, as its *parts*. The *sums* over all marks of each table, sealed, move on with every commit, and an
+//! entry of the ledger commits to them. Memory *remembers* the marks of the rows that stand for themselves.
+
+pub mod access;
+pub mod guard;
+pub mod mark;
+pub mod name;
+pub mod notes;
+pub mod parts;
+pub mod remembered;
+pub mod review;
+pub mod row;
+pub mod sums;
+pub mod table;
+pub mod tables;
+pub mod trust;
+pub mod wide;
+pub mod written;

@@ -1,0 +1,229 @@
+//! What somebody does who has the database and no key: every row that decides something is authenticated, and each edit is
+//! found and named. Nothing that rests on it is answered, and everything else goes on.
+
+mod database;
+mod edits;
+
+use serde_json::json as j;
+use tsunagi::store::rows::{
+    name::RowName,
+    review::{Review, review},
+    tables,
+};
+use uuid::Uuid;
+
+use self::database::Database;
+use crate::harness::*;
+
+/// Runs a statement as whoever owns the database.
+async fn tamper(stage: &Stage, sql: &str) -> u64 {
+    Database::of(stage).await.run(sql).await.unwrap()
+}
+
+/// An id as the database writes it.
+async fn literal(stage: &Stage, id: &str) -> String {
+    Database::of(stage).await.id(id)
+}
+
+/// Looks at every row, as the gateway does after its start and once a day.
+async fn reviewed(stage: &Stage) -> Review {
+    let gateway = stage.world.gateway().unwrap();
+    review(&mut gateway.store.read().await.unwrap()).await.unwrap()
+}
+
+fn names(review: &Review, table: &str, row: &str) -> bool {
+    review.refuted.iter().any(|RowName { table: of, row: name }| *of == table && name == row)
+}
+
+/// What an administrator of the database tries, and the row that is named for it.
+struct Attempt {
+    what: &'static str,
+    sql: String,
+    table: &'static str,
+    row: String,
+}
+
+async fn attempts(stage: &Stage, records: &[String], thief: &str) -> Vec<Attempt> {
+    let database = Database::of(stage).await;
+    let id = |number: usize| database.id(&records[number]);
+    let new = |number: u128| database.id(&Uuid::from_u128(number).to_string());
+    let attempt = |what, sql: String, table, row: &str| Attempt { what, sql, table, row: row.to_owned() };
+    let record = |what, number: usize, set: &str| {
+        attempt(what, format!("UPDATE records SET {set} WHERE id = {}", id(number)), "records", &records[number])
+    };
+    vec![
+        record("another owner", 0, &format!("owner = '{thief}'")),
+        record("no shield", 1, "shielded = 0"),
+        record("a serious case", 2, "serious = 1"),
+        record("an older version", 3, "version = version - 1"),
+        attempt(
+            "a provision",
+            format!(
+                "INSERT INTO provisions (record, organization, version, item_groups, at) VALUES ({}, '{thief}', 1, 32767, 1)",
+                id(4)
+            ),
+            "provisions",
+            &format!("{}:{thief}", records[4]),
+        ),
+        attempt(
+            "a confirmed transfer",
+            format!(
+                "INSERT INTO transfers (id, record, owner, receiver, state, urgent, version, item_groups, opened_at, \
+                 offered_at, expires_at, sealed_note) SELECT {}, id, owner, '{thief}', 'confirmed', 0, 1, 32767, 1, 1, \
+                 9000000000000000, sealed_key FROM records WHERE id = {}",
+                new(1),
+                id(5)
+            ),
+            "transfers",
+            &Uuid::from_u128(1).to_string(),
+        ),
+        attempt(
+            "a broken glass",
+            format!(
+                "INSERT INTO break_glass (id, record, organization, officer, until_at, sealed_reason) \
+                 SELECT {}, id, '{thief}', 'o1', 9000000000000000, sealed_key FROM records WHERE id = {}",
+                new(2),
+                id(6)
+            ),
+            "break_glass",
+            &Uuid::from_u128(2).to_string(),
+        ),
+        attempt(
+            "settings",
+            format!("UPDATE organizations SET settings = '{{}}', relay_desk = 'x' WHERE code = '{CITY_A}'"),
+            "organizations",
+            CITY_A,
+        ),
+        attempt(
+            "a role",
+            format!("UPDATE staff SET roles = 'user_administrator' WHERE organization = '{CITY_A}' AND id = 'o1'"),
+            "staff",
+            &format!("{CITY_A}:o1"),
+        ),
+        attempt(
+            "an approved disposal",
+            format!(
+                "INSERT INTO disposals (id, organization, state, asked_by, asked_at, decided_by, decided_at) \
+                 VALUES ({}, '{CITY_A}', 'approved', 'o1', 1, 'o2', 2)",
+                new(3)
+            ),
+            "disposals",
+            &Uuid::from_u128(3).to_string(),
+        ),
+        attempt(
+            "a version is gone",
+            format!("DELETE FROM record_versions WHERE record = {} AND version = 1", id(7)),
+            "record_versions",
+            &format!("{}:1", records[7]),
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_edit_of_the_database_is_found_and_named() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let thief = stage.party("thief", CITY_B).await;
+    let mut records = Vec::new();
+    for _ in 0..9 {
+        records.push(register(&city, &family(CITY_A)).await);
+    }
+    let shield = j!({ "kind": "1", "since": "2026-04-01" });
+    let set = city.client.put(&format!("/v1/records/{}/shield", records[1])).json(&shield).send().await.unwrap();
+    assert_eq!(set.status, 200, "{}", set.text());
+    let update = city.client.put(&format!("/v1/records/{}", records[3])).if_match(1).xml(family(CITY_A).to_xml());
+    assert_eq!(update.send().await.unwrap().status, 200);
+    let clean = reviewed(&stage).await;
+    assert!(clean.refuted.is_empty() && clean.rows > 50, "{clean:?}");
+    for Attempt { what, sql, table, row } in attempts(&stage, &records, CITY_B).await {
+        assert_eq!(tamper(&stage, &sql).await, 1, "{what}");
+        let found = reviewed(&stage).await;
+        assert!(names(&found, table, &row), "{what}: {table} {row} is not among {:?}", found.refuted);
+    }
+    // What rests on them is answered to nobody; the thief learns nothing, not even that something is wrong.
+    for record in &records[..7] {
+        assert_refused(&view(&thief, record).await, 404, "record_not_available");
+    }
+    for record in &records[..4] {
+        assert_refused(&view(&city, record).await, 503, "row_refuted");
+    }
+    // The rest goes on.
+    assert_eq!(view(&city, &records[8]).await.status, 200);
+}
+
+/// A row that was right once is put back as it was: its own mark is right, and memory knows better.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_set_back_is_found_when_it_is_read() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let record = register(&city, &family(CITY_A)).await;
+    let id = literal(&stage, &record).await;
+    tamper(&stage, &format!("CREATE TABLE kept_row AS SELECT * FROM records WHERE id = {id}")).await;
+    let update = city.client.put(&format!("/v1/records/{record}")).if_match(1).xml(family(CITY_A).to_xml());
+    assert_eq!(update.send().await.unwrap().status, 200);
+    let columns = tables::RECORDS.columns.iter().map(|column| column.name).chain(["mark"]);
+    let back: Vec<String> = columns.map(|name| format!("{name} = (SELECT {name} FROM kept_row)")).collect();
+    tamper(&stage, &format!("UPDATE records SET {} WHERE id = {id}", back.join(", "))).await;
+    // What was read a moment before a commit counts for twenty seconds; then it does not any more.
+    stage.world.gateway().unwrap().journal.memory().guard.remembered.expire();
+    assert_refused(&view(&city, &record).await, 503, "row_refuted");
+    assert!(names(&reviewed(&stage).await, "records", &record));
+}
+
+/// A transfer that was withdrawn is put back: its record says that it is not as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hangs_on_a_record_and_is_removed_or_set_back_is_found_by_the_record() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let records = [register(&city, &family(CITY_A)).await, register(&city, &family(CITY_A)).await];
+    for record in &records {
+        let photo = [&[0xFF, 0xD8, 0xFF][..], b"photo"].concat();
+        let attach = city.client.post(&format!("/v1/records/{record}/attachments")).body("image/jpeg", photo);
+        assert_eq!(attach.send().await.unwrap().status, 201);
+        assert_eq!(view(&city, record).await.status, 200);
+    }
+    tamper(&stage, &format!("DELETE FROM attachments WHERE record = {}", literal(&stage, &records[0]).await)).await;
+    tamper(
+        &stage,
+        &format!("UPDATE attachments SET withheld = 1 WHERE record = {}", literal(&stage, &records[1]).await),
+    )
+    .await;
+    for record in &records {
+        assert_refused(&view(&city, record).await, 503, "row_refuted");
+    }
+    let found = reviewed(&stage).await;
+    assert!(names(&found, "records", &records[0]), "{:?}", found.refuted);
+    assert!(found.refuted.iter().any(|name| name.table == "attachments" && name.row.starts_with(&records[1])));
+}
+
+/// Every column of the database is declared: as deciding, or as harmless or found elsewhere, with its reason.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_table_and_column_is_declared() {
+    let stage = Stage::new().await;
+    let found = undeclared(&stage).await;
+    assert!(found.is_empty(), "{found:?}");
+    tamper(&stage, "CREATE TABLE planted (id BIGINT)").await;
+    tamper(&stage, "ALTER TABLE terminals ADD COLUMN planted BIGINT").await;
+    let planted = undeclared(&stage).await;
+    assert_eq!(planted, ["planted", "terminals.planted"], "the check can fail");
+}
+
+async fn undeclared(stage: &Stage) -> Vec<String> {
+    let mut undeclared: Vec<String> = Database::of(stage)
+        .await
+        .columns()
+        .await
+        .into_iter()
+        .filter_map(|(table, column)| match tables::by_name(&table) {
+            _ if tables::OTHERS.iter().any(|(name, reason)| *name == table && !reason.is_empty()) => None,
+            Some(known) => {
+                let is_known = column == "mark" || known.position(&column).is_some();
+                (!is_known).then(|| format!("{table}.{column}"))
+            }
+            None => Some(table),
+        })
+        .collect();
+    undeclared.sort();
+    undeclared.dedup();
+    undeclared
+}
