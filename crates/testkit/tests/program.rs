@@ -56,10 +56,12 @@ fn the_whole_story_holds_and_is_played_anew_where_it_was() {
     assert_eq!(fs::read_to_string(demo.join("notes.txt")).unwrap(), "mine");
     // Every file that a demonstration makes is known as such.
     make_anew(&demo).unwrap();
-    assert_eq!(fs::read_dir(demo.join("certs")).unwrap().count(), 0);
+    for emptied in ["certs", "devices"] {
+        assert_eq!(fs::read_dir(demo.join(emptied)).unwrap().count(), 0, "{emptied}");
+    }
     let mut left: Vec<_> = fs::read_dir(&demo).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, [".tsunagi-demo", "certs", "notes.txt"]);
+    assert_eq!(left, [".tsunagi-demo", "certs", "devices", "notes.txt"]);
 }
 
 /// It once removed whatever directory held a keyring.

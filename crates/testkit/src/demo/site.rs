@@ -13,6 +13,7 @@ use crate::world::WorldError;
 const MARKER: &str = ".tsunagi-demo";
 pub(super) const DATABASE: &str = "tsunagi.db";
 const CERTS: &str = "certs";
+const DEVICES_DIRECTORY: &str = "devices";
 /// What a demonstration makes beside its certificates.
 const FILES: [&str; 12] = [
     "README.txt",
@@ -45,6 +46,22 @@ const NAMES: [&str; 15] = [
     "center-far-desk",
     "ministry",
     "ministry-desk",
+];
+
+/// Whose devices a demonstration makes: body and officer.
+const DEVICES: [&str; 12] = [
+    "010006-01.admin",
+    "010006-01.manager",
+    "120006-04.admin",
+    "120006-04.manager",
+    "122327.admin",
+    "122327.manager",
+    "172014.admin",
+    "172014.manager",
+    "ministry.admin",
+    "ministry.manager",
+    "operator.chair1",
+    "operator.chair2",
 ];
 
 /// Makes the directory, or removes what an earlier demonstration made there; returns its whole path.
@@ -90,16 +107,16 @@ fn mark(whole: &Path) -> String {
 
 /// The files there that a demonstration made, all of them still files.
 fn made_in(whole: &Path) -> Result<Vec<PathBuf>, WorldError> {
-    let certs = whole.join(CERTS);
+    let (certs, devices) = (whole.join(CERTS), whole.join(DEVICES_DIRECTORY));
     let of_each = |name: &str| ["crt", "key", "new"].map(|extension| certs.join(format!("{name}.{extension}")));
     let mut made: Vec<PathBuf> =
         FILES.iter().flat_map(|name| [name.to_string(), format!("{name}.new")]).map(|name| whole.join(name)).collect();
-    if let Some(kind) = kind_of(&certs)? {
-        if !matches!(kind, Kind::Directory) {
-            return Err(refused(&certs, NOT_AS_MADE));
-        }
+    if is_directory(&certs)? {
         made.extend(NAMES.iter().flat_map(|name| of_each(name)));
         made.extend([certs.join("crl.pem"), certs.join("crl.new")]);
+    }
+    if is_directory(&devices)? {
+        made.extend(DEVICES.iter().map(|device| devices.join(device)));
     }
     let mut there = Vec::new();
     for path in made {
@@ -110,6 +127,15 @@ fn made_in(whole: &Path) -> Result<Vec<PathBuf>, WorldError> {
         }
     }
     Ok(there)
+}
+
+/// Whether there is such a directory.
+fn is_directory(path: &Path) -> Result<bool, WorldError> {
+    match kind_of(path)? {
+        None => Ok(false),
+        Some(Kind::Directory) => Ok(true),
+        Some(Kind::File | Kind::Other) => Err(refused(path, NOT_AS_MADE)),
+    }
 }
 
 #[derive(Clone, Copy)]
