@@ -4,13 +4,14 @@
     scripts/with_postgres.sh python3 scripts/keep_stores.py --program target/release/tsunagi --out tests/kept/2026-11
 
 A SQLite file and a dump of PostgreSQL, each with its keyring and shreds, and with contents.json: what the program of
-then answered. All of it comes about through the program's own commands and its API, but for one thing: no record can be
-closed seven years ago, so two closures are dated back in the database. The gateway's clock begins forty days ago
-(libfaketime), so that the clock alone has brought about what it brings about: a transfer that expired, a safety check
-that is overdue. Everything is synthetic. See tests/kept/README.md.
+then answered. All of it comes about through the program's own commands and its API. The gateway's clock begins seven years
+ago (libfaketime), so that records were closed long enough to be disposed of, and goes on forty days ago, so that the clock
+alone has brought about what it brings about: a transfer that expired, a safety check that is overdue, a request that ran
+out. Everything is synthetic. See tests/kept/README.md.
 """
 
 import argparse
+import contextlib
 import gzip
 import http.client
 import json
@@ -25,13 +26,19 @@ import uuid
 from datetime import datetime, timezone
 from pathlib import Path
 
+import persons
 from gateway_client import HOST, Client, settings
 from kept_story import FURTHER, PARTIES, PATIENCE, Story
 from restore_gateway import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE, ORIGIN = "node-1", "localhost/log/node-1"
-# Days before today on which the gateway is started. After three days without an entry it would doubt its clock.
+# Schema of the program, which is the number of its last migration.
+SCHEMA = max(int(file.name.split("_")[0]) for file in (ROOT / "migrations/sqlite").iterdir())
+# Days before today on which everything begins: a record of a child of age is kept for seven years after its closure.
+BEGINNING = 7 * 366 + 40
+# Days before today on which the gateway is started. After three days without an entry it would doubt its clock; so it does
+# on the first of these, on which nothing is due.
 DAYS = [40, 37.5, 35, 32.5, 30, 27.5, 25, 22.5, 20, 17.5, 15, 12.5, 10, 7.5, 5, 2.5, 0]
 KEYS_ROTATED_ON = 20
 STATES = {"requested", "offered", "confirmed", "taken_over", "rejected", "withdrawn", "expired"}
@@ -105,7 +112,7 @@ class Gateway:
         self.program, self.database, self.directory = program, database, directory
         self.certs, self.config = directory / "certs", directory / "tsunagi.toml"
         self.keyring, self.snapshot = directory / "keyring.toml", directory / "snapshot"
-        self.terminals, self.days_back, self.process = {}, DAYS[0], None
+        self.terminals, self.days_back, self.process = {}, BEGINNING, None
         self.port, self.monitor = free_port(), free_port()
 
     def _environment(self):
@@ -130,17 +137,37 @@ class Gateway:
 
     def create(self):
         """Certificates of everybody, the configuration, and a database that knows the operator alone."""
-        self.run("pki", "create", self.certs)
-        for name, code in ({"operator": "operator"} | PARTIES | FURTHER).items():
-            serial = self.run("pki", "terminal", self.certs, name, code)
-            self.terminals[name] = {"organization": code, "serial": serial}
+        since = ["--since", BEGINNING + 2]
+        with self.today():
+            self.run("pki", "create", self.certs, *since)
+            for name, code in ({"operator": "operator", "operator-desk": "operator"} | PARTIES | FURTHER).items():
+                serial = self.run("pki", "terminal", self.certs, name, code, *since)
+                self.terminals[name] = {"organization": code, "serial": serial}
         # The rest comes from the environment.
         self.config.write_text(
             f'node = "{NODE}"\nlog_origin = "{ORIGIN}"\nlisten = "{HOST}:1"\nmonitor_listen = "{HOST}:1"\n'
             'keyring = ""\ndatabase = ""\n[tls]\ncertificate = ""\nkey = ""\nclient_ca = ""\n')
         self.database.prepare(self)
-        self.run("init", "--config", self.config, "--serial", self.terminals["operator"]["serial"], "--officer", "op1",
-                 "--officer-name", "運用 担当")
+        printed = self.run("init", "--config", self.config, "--serial", self.terminals["operator"]["serial"],
+                           "--officer", "op1", "--officer-name", "運用 担当",
+                           "--desk", self.terminals["operator-desk"]["serial"])
+        self.opening_code = persons.opening_code(printed)
+
+    @contextlib.contextmanager
+    def today(self):
+        """Commands that go by the real clock."""
+        days_back, self.days_back = self.days_back, 0
+        yield
+        self.days_back = days_back
+
+    def now(self):
+        """The gateway's time in seconds."""
+        return time.time() - int(self.days_back * 86_400)
+
+    def at_desk(self, desk):
+        """How persons send from a desk, whichever day it is."""
+        return lambda method, path, message, headers: self.do(desk, method, path, message, "", **{
+            name.replace("-", "_"): value for name, value in headers.items()})
 
     def start(self, days_back):
         self.days_back = days_back
@@ -178,6 +205,13 @@ class Gateway:
         client.close()
         return answer
 
+    def try_at(self, desk, method, path, body):
+        """The answer, whatever it is, to what nobody at a desk sends."""
+        client = Client(self.port, self.certs, desk, "")
+        answer = client.request(method, path, body)
+        client.close()
+        return answer
+
     def do(self, terminal, method, path, body=None, officer="o1", **headers):
         """A step that nothing may refuse, with headers (`If_Match`); answers its message."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -190,6 +224,9 @@ class Gateway:
 def tell(gateway, story):
     """The whole story, day by day."""
     gateway.create()
+    gateway.start(BEGINNING)
+    story.beginning()
+    gateway.stop()
     for day in DAYS:
         gateway.start(day)
         if day == DAYS[0]:
@@ -199,18 +236,8 @@ def tell(gateway, story):
             story.rotate_keys()
         if day:
             gateway.stop()
-        if day == DAYS[-2]:
-            date_closures_back(gateway.database, story)
     story.last_day()
     story.look_around()
-
-
-def date_closures_back(database, story):
-    """As if these closures had been seven years ago: no certificate lives as long as a record is kept."""
-    micros = 7 * 366 * 86_400 * 1_000_000
-    literal = "x'{}'" if database.kind == "sqlite" else "'{}'"
-    ids = ", ".join(literal.format(story.records[who].replace("-", "")) for who in ("disposed", "disposal_asked"))
-    database.sql(f"UPDATE records SET closed_at = closed_at - {micros} WHERE id IN ({ids})")
 
 
 def contents(gateway, story, made_by):
@@ -236,6 +263,7 @@ def contents(gateway, story, made_by):
     at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "made": made_by | {"at": at}, "log": log, "terminals": gateway.terminals, "desk": story.desk,
+        "second": story.second,
         "records": story.records, "transfers": story.transfers, "repeated": story.repeated, "files": story.files,
         "searches": what_stays(story.searches), "refused": refused, "answers": answers,
     }
@@ -296,7 +324,7 @@ def main():
     def said(*words):
         return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
     commit = chosen.commit or said("git", "-C", str(ROOT), "rev-parse", "HEAD")
-    made_by = {"program": said(program, "--version"), "commit": commit}
+    made_by = {"program": said(program, "--version"), "commit": commit, "schema": SCHEMA}
     for database_of in (Sqlite, Postgres):
         keep(program, database_of, chosen.out / database_of.kind, made_by)
 

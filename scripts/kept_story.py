@@ -11,6 +11,8 @@ import uuid
 import zlib
 from pathlib import Path
 
+import persons
+
 ROOT = Path(__file__).resolve().parent.parent
 PARTIES = {
     "city": "122327", "center": "120006-04", "other-city": "172014", "other-center": "172014-01",
@@ -18,8 +20,8 @@ PARTIES = {
 }
 ROLES = ["viewer", "caseworker", "supervisor", "auditor", "user_administrator"]
 # Terminals beside the first one of each party: NAME and organization.
-FURTHER = {"city-2": PARTIES["city"], "city-old": PARTIES["city"], "desk": PARTIES["city"]}
-PASSWORD = "synthetic horse battery"
+FURTHER = {"city-2": PARTIES["city"], "city-old": PARTIES["city"], "desk": PARTIES["city"]} | {
+    f"{name}-desk": code for name, code in PARTIES.items() if name != "city"}
 PATIENCE = 60
 
 PEOPLE = {  # child and reading, guardian and reading, another name of the guardian, sex, birth date
@@ -108,43 +110,61 @@ class Story:
 
     def connect(self):
         """Everybody, with staff of every role; one officer and one terminal are revoked, one city is suspended."""
+        gateway = self.gateway
+        self.chairs = persons.enrol_operators(gateway.at_desk("operator-desk"), gateway.opening_code, gateway.now)
+        self.first = {}
         for name, code in PARTIES.items():
-            connected = {"code": code, "relay_desk": f"{name} 000-000-0000"}
-            self.do("operator", "POST", "/v1/organizations", connected, "op1")
-            self.do("operator", "POST", "/v1/staff", {
-                "organization": code, "id": "admin", "name": "管理 担当", "roles": ["user_administrator"],
-            }, "op1")
-        for name, terminal in self.gateway.terminals.items():
-            if name != "operator":
-                kind = "desk" if name == "desk" else "machine"
-                self.do("operator", "POST", "/v1/terminals", terminal | {"kind": kind, "label": f"架空 {name}"}, "op1")
-        for name in PARTIES:
-            self.do(name, "POST", "/v1/staff", {"id": "o1", "name": "試験 担当", "roles": ROLES}, "admin")
+            own = [(one["serial"], "desk" if terminal.endswith("desk") else "machine", f"架空 {terminal}")
+                   for terminal, one in gateway.terminals.items() if one["organization"] == code]
+            desk = gateway.at_desk("desk" if name == "city" else f"{name}-desk")
+            self.first[name] = persons.open_body(self.chairs[0], desk, code, f"{name} 000-000-0000", own)
+            persons.appoint(self.first[name], "o1", "試験 担当", ROLES)
+        city = self.first["city"]
         for number, role in enumerate(ROLES):
-            self.do("city", "POST", "/v1/staff", {"id": f"r{number}", "name": f"架空 {role}", "roles": [role]}, "admin")
-        self.do("city", "POST", "/v1/staff", {"id": "o2", "name": "二人目 担当", "roles": ["supervisor"]}, "admin")
-        self.do("city", "POST", "/v1/staff", {
-            "id": "d1", "name": "窓口 担当", "roles": ["caseworker"], "password": PASSWORD,
-        }, "admin")
-        self.do("city", "POST", "/v1/staff", {"id": "gone", "name": "退職 担当", "roles": ["viewer"]}, "admin")
-        self.do("city", "POST", f"/v1/staff/{PARTIES['city']}/gone/revoke", officer="admin")
+            persons.appoint(city, f"r{number}", f"架空 {role}", [role])
+        for officer, name, roles in [("o2", "二人目 担当", ["supervisor"]), ("s1", "統括 一", ["supervisor"]),
+                                     ("s2", "統括 二", ["supervisor"]), ("d1", "窓口 担当", ["caseworker"]),
+                                     ("gone", "退職 担当", ["viewer"])]:
+            persons.appoint(city, officer, name, roles)
+        self.s1, self.s2, self.d1 = (persons.seat(city, officer) for officer in ("s1", "s2", "d1"))
+        self.night = persons.seat(self.first["far-center"], "o1")
+        self.do("city", "POST", f"/v1/staff/{PARTIES['city']}/gone/revoke", officer="o1")
         old = self.gateway.terminals["city-old"]["serial"]
         self.do("operator", "POST", f"/v1/terminals/{old}/revoke", officer="op1")
         self.do("operator", "POST", f"/v1/organizations/{PARTIES['far-city']}/suspend", officer="op1")
 
-    def first_day(self):
-        """What is left to the clock, and what will be disposed of."""
+    def sign_in(self):
+        """Everybody at a desk, for a day."""
+        for person in (*self.chairs, *self.first["city"], self.s1, self.s2, self.d1, self.night):
+            person.sign_in()
+
+    def beginning(self):
+        """Long ago: bodies and their people, and what is due for disposal today."""
         self.connect()
+        for who in ("disposed", "disposal_asked"):
+            self.register(who)
+            self.do("city", "POST", self.path(who, "/close"), If_Match='"1"')
+
+    def first_day(self):
+        """What is left to the clock, and what is disposed of: its keys may be destroyed days after."""
+        self.sign_in()
+        disposal = self.s1.post("/v1/disposals", {"records": [self.records["disposed"]]})["disposal"]
+        self.s2.post(f"/v1/disposals/{disposal}/approval")
+        administrator, manager = self.first["city"]
+        # A request that nobody confirms.
+        manager.post("/v1/staff", {"id": "never", "name": "架空 未決", "roles": ["viewer"]})
         self.register("expired")
         self.offer("expired")
         self.register("overdue")
         transfer = self.offer("overdue", urgent=True)
         self.do("other-city", "POST", f"{transfer}/confirm")
         self.do("other-city", "POST", f"{transfer}/take-over")
-        for who in ("disposed", "disposal_asked", "closed"):
-            self.register(who)
-            self.do("city", "POST", self.path(who, "/close"), If_Match='"1"')
-        self.register("main")
+        self.register("closed")
+        self.do("city", "POST", self.path("closed", "/close"), If_Match='"1"')
+        self.records["main"] = self.d1.send("POST", "/v1/records", record("main"), self.d1.headers() | {
+            "Content-Type": "application/json"})["record"]
+        # Whoever registered it is called otherwise since then.
+        administrator.confirm(manager.put("/v1/staff", {"id": "d1", "name": "改姓 担当", "roles": ["caseworker"]}))
 
     def rotate_keys(self):
         """A new master key, and every record wrapped anew with it."""
@@ -157,6 +177,7 @@ class Story:
         raise SystemExit("the keys are not wrapped anew")
 
     def last_day(self):
+        self.sign_in()
         self.versions_and_files()
         self.transfer_steps()
         self.shields_and_inquiries()
@@ -213,11 +234,13 @@ class Story:
         for who in ("shielded", "lift_asked", "lifted"):
             self.register(who)
             self.do("city", "PUT", self.path(who, "/shield"), {
-                "kind": "1", "since": "R8.4.1", "named": [PARTIES["center"]], "note": "架空の支援措置",
+                "kind": "1", "since": "R8.4.1", "named": [], "note": "架空の支援措置",
             })
+        named = {"named": [PARTIES["center"]]}
+        self.s2.confirm(self.s1.post(self.path("shielded", "/shield/naming-requests"), named))
         for who in ("lift_asked", "lifted"):
-            self.do("city", "POST", self.path(who, "/shield/lift-requests"))
-        self.do("city-2", "POST", self.path("lifted", "/shield/lift-approvals"), officer="o2")
+            self.s1.post(self.path(who, "/shield/lift-requests"))
+        self.s2.post(self.path("lifted", "/shield/lift-approvals"))
         asked = {who: self.do("far-center", "POST", self.path(who, "/inquiries"), {"text": "当所に来所した児童か"})
                  for who in ("shielded", "main")}
         self.inquiries = [asked[who]["inquiry"] for who in ("shielded", "main")]
@@ -250,14 +273,14 @@ class Story:
         })
         self.register("glass")
         reason = {"reason": "夜間に負傷した児童を保護した"}
-        self.glasses = [self.do("far-center", "POST", self.path("glass", "/break-glass"), reason)["break_glass"]
-                        for _ in range(2)]
+        self.glasses = [self.night.post(self.path("glass", "/break-glass"), reason)["break_glass"] for _ in range(2)]
+        # Asked for by machine, it waits.
+        self.do("far-center", "POST", self.path("serious", "/break-glass"), reason)
         self.do("city", "POST", f"/v1/break-glass/{self.glasses[0]}/review")
 
     def disposals(self):
         def ask(who):
             return self.do("city", "POST", "/v1/disposals", {"records": [self.records[who]]})["disposal"]
-        self.do("city-2", "POST", f"/v1/disposals/{ask('disposed')}/approval", officer="o2")
         self.do("city-2", "POST", f"/v1/disposals/{ask('disposal_asked')}/withdrawal", officer="o2")
         ask("disposal_asked")
 
@@ -270,8 +293,7 @@ class Story:
         answer = self.do("other-city", "POST", "/v1/records", self.repeated["body"], Content_Type="application/json",
                          Idempotency_Key=self.repeated["key"])
         self.repeated["record"] = answer["record"]
-        sign_in = {"officer": "d1", "password": PASSWORD}
-        self.desk = {"sign_in": sign_in, "token": self.do("desk", "POST", "/v1/sessions", sign_in, "d1")["token"]}
+        self.people()
         self.do("city", "POST", "/v1/inbox/acknowledgements", {"position": 3})
         # A lock that somebody gave back, one that was taken over, one that is held.
         self.do("city", "PUT", self.path("main", "/edit-lock"))
@@ -279,6 +301,26 @@ class Story:
         self.register("locked")
         self.do("city", "PUT", self.path("locked", "/edit-lock"))
         self.do("city-2", "POST", self.path("locked", "/edit-lock/take-over"), {"reason": "至急の更新"}, "o2")
+
+    def people(self):
+        """What is asked for, approved, withdrawn and issued; wrong tries; and who is signed in when the store is kept."""
+        administrator, manager = self.first["city"]
+        self.do("city", "PUT", "/v1/sign-in-policy", {"password_days": 365})
+        waits = self.do("city", "POST", "/v1/staff", {"id": "w1", "name": "架空 申請", "roles": ["viewer"]})
+        self.do("city", "POST", f"/v1/waiting-acts/{waits['waiting_act']}/withdrawal")
+        self.do("city", "POST", "/v1/staff", {"id": "w2", "name": "架空 申請", "roles": ["viewer"]})
+        administrator.confirm(manager.post("/v1/credentials/r0/reissues"))
+        self.chairs[1].confirm(self.chairs[0].post("/v1/keys/retirement-requests"))
+        for _ in range(6):
+            wrong = {"officer": "r1", "password": "not the right one at all"}
+            answer = self.gateway.try_at("desk", "POST", "/v1/sessions", wrong)
+            if answer.status not in (401, 429):
+                raise SystemExit(f"wrong passwords: {answer.status} {answer.text}")
+
+        def kept(person):
+            sign_in = {"officer": person.officer, "password": persons.password_of(person.officer)}
+            return {"sign_in": sign_in, "token": person.token, "secret": person.secret}
+        self.desk, self.second = kept(self.d1), kept(self.s2)
 
     def look_around(self):
         """What leaves a mark at the first look: delivered, read. Then searches: a hit for each way of writing, a child
@@ -310,8 +352,9 @@ class Story:
         yield "city", "o1", f"/v1/disclosures?record={self.records['main']}"
         for terminal in ("other-city", "center", "far-center"):
             yield terminal, "o1", "/v1/disclosures?of=by_us"
-        for path in ("retention", "disposals", "disposals/due", "session"):
+        for path in ("retention", "disposals", "disposals/due", "session", "waiting-acts"):
             yield "city", "o1", f"/v1/{path}"
+        yield "operator", "op1", "/v1/waiting-acts"
         yield "operator", "op1", "/v1/organizations"
         yield "operator", "op1", "/v1/keys"
 

@@ -30,10 +30,13 @@ def opening_code(printed):
 
 
 class Person:
-    """Somebody signed in at a desk. `send(method, path, message, headers)` is the desk's; it returns the answer's object."""
+    """Somebody signed in at a desk. `send(method, path, message, headers)` is the desk's; it returns the answer's object.
+    `now()` is the time there, in seconds.
+    """
 
-    def __init__(self, send, officer, token, secret, step):
+    def __init__(self, send, officer, token, secret, step, now=time.time):
         self.send, self.officer, self.token, self.secret, self.step = send, officer, token, secret, step
+        self.now = now
 
     def headers(self):
         return {"Authorization": f"Bearer {self.token}"}
@@ -41,17 +44,28 @@ class Person:
     def post(self, path, message=None):
         return self.send("POST", path, message, self.headers())
 
+    def put(self, path, message):
+        return self.send("PUT", path, message, self.headers())
+
+    def sign_in(self):
+        """Signs in anew, with the next code of the device that was not used."""
+        self.step = max(self.step + 1, int(self.now()) // STEP)
+        self.token = self.send("POST", "/v1/sessions", {
+            "officer": self.officer, "password": password_of(self.officer),
+            "second_factor": code_at(self.secret, self.step),
+        }, {})["token"]
+
     def confirm(self, waiting):
         return self.post(f"/v1/waiting-acts/{waiting['waiting_act']}/confirmation")
 
 
-def enrol(send, code, officers, names=()):
+def enrol(send, code, officers, names=(), now=time.time):
     """Persons enrol with a code, the first persons of a body by their names."""
     secrets, people = [], []
     for number, officer in enumerate(officers):
         ticket = send("POST", "/v1/enrolments/tickets", {"code": code, "officer": officer}, {})
-        step = int(time.time()) // STEP
-        secrets.append((ticket["secret"], step))
+        step = int(now()) // STEP
+        secrets.append((ticket["secret"], step, now))
         people.append({
             "officer": officer, "name": names[number] if names else None, "password": password_of(officer),
             "ticket": ticket["ticket"], "second_factor": code_at(ticket["secret"], step),
@@ -60,9 +74,9 @@ def enrol(send, code, officers, names=()):
     return [Person(send, one["officer"], one["token"], *secret) for one, secret in zip(enrolled, secrets)]
 
 
-def enrol_operators(send, code):
+def enrol_operators(send, code, now=time.time):
     """The operator's first two persons; the first of them connects bodies."""
-    return enrol(send, code, ["chair1", "chair2"], ["運用 一", "運用 二"])
+    return enrol(send, code, ["chair1", "chair2"], ["運用 一", "運用 二"], now)
 
 
 def open_body(operator, send, code, relay_desk, terminals):
@@ -74,10 +88,18 @@ def open_body(operator, send, code, relay_desk, terminals):
     for serial, kind, label in terminals:
         operator.post("/v1/terminals", {"serial": serial, "organization": code, "kind": kind, "label": label})
     opening = operator.post(f"/v1/organizations/{code}/opening-codes")["code"]
-    return enrol(send, opening, ["admin", "manager"], ["管理 責任者", "認証情報 管理者"])
+    return enrol(send, opening, ["admin", "manager"], ["管理 責任者", "認証情報 管理者"], operator.now)
 
 
 def appoint(first, officer, name, roles):
     """One of a body's first two persons asks for a staff member, the other approves."""
     administrator, manager = first
     administrator.confirm(manager.post("/v1/staff", {"id": officer, "name": name, "roles": roles}))
+
+
+def seat(first, officer):
+    """A staff member gets a code from the credential manager, and enrols at the body's desk."""
+    manager = first[1]
+    organization = manager.send("GET", "/v1/session", None, manager.headers())["organization"]
+    code = manager.post(f"/v1/staff/{organization}/{officer}/credential")["code"]
+    return enrol(manager.send, code, [officer], (), manager.now)[0]

@@ -39,6 +39,15 @@ impl Timestamp {
         self.utc().format(&format).unwrap_or_default()
     }
 
+    /// To the minute, begun or not, as officials write it: `2026年4月1日18時31分（日本時間）`.
+    pub fn to_text_in_japan(self) -> String {
+        const MINUTE: i64 = 60_000_000;
+        let minute = Self(self.0.saturating_add(MINUTE - 1).div_euclid(MINUTE).saturating_mul(MINUTE));
+        let at = minute.utc().to_offset(UtcOffset::from_hms(9, 0, 0).unwrap_or(UtcOffset::UTC));
+        let (date, month) = (at.date(), u8::from(at.month()));
+        format!("{}年{month}月{}日{}時{:02}分（日本時間）", date.year(), date.day(), at.hour(), at.minute())
+    }
+
     /// Reads what [`Self::to_rfc3339`] wrote.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let at = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;

@@ -146,6 +146,10 @@ pub struct Limits {
     pub drain_seconds: u64,
     /// Tries at signing in an hour for one officer at one terminal, right or wrong.
     pub sign_ins_per_hour: u32,
+    /// The same of everybody at one terminal, by whatever ids.
+    pub terminal_tries_per_hour: u32,
+    /// Staff and terminals of other bodies that one machine of the operator's revokes an hour.
+    pub machine_revocations_per_hour: u32,
 }
 
 impl Default for Limits {
@@ -170,6 +174,8 @@ impl Default for Limits {
             officer_burst: 200,
             drain_seconds: 0,
             sign_ins_per_hour: 120,
+            terminal_tries_per_hour: 600,
+            machine_revocations_per_hour: 30,
         }
     }
 }

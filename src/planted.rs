@@ -43,6 +43,10 @@ pub enum Planted {
     AcceptReplays,
     /// Counts no wrong tries at signing in.
     NeverLock,
+    /// Counts a try at signing in once it turned out to be wrong.
+    CountAfterHash,
+    /// Hashes passwords in the order in which they came, whichever terminal they came from.
+    HashFirstCome,
     /// Takes any purpose from anybody.
     AnyPurpose,
     /// Opens a body anew without those who must stand for it.
@@ -53,6 +57,44 @@ pub enum Planted {
     NameAlone,
     /// Gives an id a second time.
     GiveIdsAgain,
+    /// Shows what officers are called today, whenever they acted.
+    NamesOfToday,
+    /// Leaves no entry of what was refused before anything was begun, or of what was refused with no entry of its own.
+    ForgetRefusals,
+    /// Takes a session for one in force that stood idle for too long.
+    IdleForever,
+    /// Takes a session for one in force whose last hour is over.
+    SessionsForever,
+    /// Lets a terminal that the operator registered a moment ago ask in a body's name.
+    BelieveYoungTerminals,
+    /// Tells a body nothing of what the operator does to it.
+    TellNoBody,
+    /// Lets one operator register terminals for a body that has people.
+    RegisterAlone,
+    /// Opens a body anew as soon as one of its officers asks, while others can sign in.
+    ReopenAtOnce,
+    /// Takes no objection from those who were told.
+    HearNoObjection,
+    /// Lets what somebody asked wait on when that one is gone.
+    GoneStillAsk,
+    /// Lets those whom a body lends stand first.
+    LendFirst,
+    /// Tells nobody but the body itself that it is connected and opened.
+    TellNoCounterparts,
+    /// Confirms what was asked about something that has changed since.
+    ConfirmWhatChanged,
+    /// Takes whoever gets another role for somebody who was registered at that moment.
+    RegisterAgain,
+    /// Lets anybody who may ask take roles from an administrator of users.
+    TakeFromAnybody,
+    /// Lets any person whose list it stands in drop what waits.
+    WithdrawAnything,
+    /// Lets a machine of the operator's revoke as fast as it can.
+    RevokeWithoutEnd,
+    /// Notes who gave a person a role though none was added, and takes no pair of first persons for one any more.
+    ForgetThePair,
+    /// Lets as much wait as is asked for, and tells of the same again and again.
+    AskWithoutEnd,
 }
 
 impl Planted {
@@ -83,11 +125,32 @@ impl Planted {
             Ok("any-two-ids") => Some(Self::AnyTwoIds),
             Ok("accept-replays") => Some(Self::AcceptReplays),
             Ok("never-lock") => Some(Self::NeverLock),
+            Ok("count-after-hash") => Some(Self::CountAfterHash),
+            Ok("hash-first-come") => Some(Self::HashFirstCome),
             Ok("any-purpose") => Some(Self::AnyPurpose),
             Ok("open-any-body") => Some(Self::OpenAnyBody),
             Ok("keep-credentials") => Some(Self::KeepCredentials),
             Ok("name-alone") => Some(Self::NameAlone),
             Ok("give-ids-again") => Some(Self::GiveIdsAgain),
+            Ok("names-of-today") => Some(Self::NamesOfToday),
+            Ok("forget-refusals") => Some(Self::ForgetRefusals),
+            Ok("idle-forever") => Some(Self::IdleForever),
+            Ok("sessions-forever") => Some(Self::SessionsForever),
+            Ok("believe-young-terminals") => Some(Self::BelieveYoungTerminals),
+            Ok("tell-no-body") => Some(Self::TellNoBody),
+            Ok("register-alone") => Some(Self::RegisterAlone),
+            Ok("reopen-at-once") => Some(Self::ReopenAtOnce),
+            Ok("hear-no-objection") => Some(Self::HearNoObjection),
+            Ok("gone-still-ask") => Some(Self::GoneStillAsk),
+            Ok("lend-first") => Some(Self::LendFirst),
+            Ok("tell-no-counterparts") => Some(Self::TellNoCounterparts),
+            Ok("confirm-what-changed") => Some(Self::ConfirmWhatChanged),
+            Ok("register-again") => Some(Self::RegisterAgain),
+            Ok("take-from-anybody") => Some(Self::TakeFromAnybody),
+            Ok("withdraw-anything") => Some(Self::WithdrawAnything),
+            Ok("revoke-without-end") => Some(Self::RevokeWithoutEnd),
+            Ok("forget-the-pair") => Some(Self::ForgetThePair),
+            Ok("ask-without-end") => Some(Self::AskWithoutEnd),
             _ => None,
         }
     }

@@ -48,7 +48,8 @@ CREATE TABLE staff_grants (
     approved_by_organization TEXT,
     approved_by TEXT,
     opening BLOB,
-    at BIGINT NOT NULL,
+    -- Roles that come later leave it.
+    registered_at BIGINT NOT NULL,
     PRIMARY KEY (organization, officer)
 );
 

@@ -78,12 +78,41 @@ pub enum Staff {
         #[arg(required = true)]
         roles: Vec<String>,
     },
+    /// Ask to change a staff member's name or roles; done at once where roles are only taken away.
+    Change {
+        #[command(flatten)]
+        connection: Connection,
+        id: String,
+        name: String,
+        /// All that the person is to have.
+        roles: Vec<String>,
+    },
     /// Issue the code with which a person sets password and second factor.
     Issue {
         #[command(flatten)]
         connection: Connection,
+        /// Code of the person's body.
         organization: String,
         id: String,
+    },
+    /// Ask that a colleague who lost what they sign in with gets it anew; a second person confirms, then `staff issue`.
+    Reissue {
+        #[command(flatten)]
+        connection: Connection,
+        id: String,
+    },
+    /// End the lock of an id after wrong tries.
+    Unlock {
+        #[command(flatten)]
+        connection: Connection,
+        id: String,
+    },
+    /// Set after how many days passwords of the body are renewed.
+    SignInPolicy {
+        #[command(flatten)]
+        connection: Connection,
+        /// 1 to 3650; 0 for never.
+        password_days: i64,
     },
     /// Revoke a staff member: the next request is refused.
     Revoke {
@@ -116,6 +145,10 @@ async fn post(connection: &Connection, path: &str, body: &Value) -> Result<(), C
     let request = client.post(path);
     let request = if body.is_null() { request } else { request.json(body) };
     report(&request.send().await?)
+}
+
+async fn put(connection: &Connection, path: &str, body: &Value) -> Result<(), CommandError> {
+    report(&connection.client()?.put(path).json(body).send().await?)
 }
 
 async fn list(connection: &Connection, path: &str) -> Result<(), CommandError> {
@@ -173,6 +206,18 @@ impl Staff {
         match self {
             Self::Register { connection, id, name, roles } => {
                 post(&connection, "/v1/staff", &json!({ "id": id, "name": name, "roles": roles })).await
+            }
+            Self::Change { connection, id, name, roles } => {
+                put(&connection, "/v1/staff", &json!({ "id": id, "name": name, "roles": roles })).await
+            }
+            Self::Reissue { connection, id } => {
+                post(&connection, &format!("/v1/credentials/{id}/reissues"), &Value::Null).await
+            }
+            Self::Unlock { connection, id } => {
+                post(&connection, &format!("/v1/credentials/{id}/unlock"), &Value::Null).await
+            }
+            Self::SignInPolicy { connection, password_days } => {
+                put(&connection, "/v1/sign-in-policy", &json!({ "password_days": password_days })).await
             }
             Self::Issue { connection, organization, id } => {
                 post(&connection, &format!("/v1/staff/{organization}/{id}/credential"), &Value::Null).await

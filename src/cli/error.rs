@@ -32,10 +32,20 @@ pub enum CommandError {
     Backup(#[from] BackupError),
     #[error("witness: {0}")]
     Witness(#[from] WitnessError),
-    #[error(transparent)]
+    #[error("{}", in_words(.0))]
     Gateway(#[from] Error),
     #[error("{0}")]
     Io(#[from] std::io::Error),
     #[error("{0}")]
     Unexpected(String),
+}
+
+/// A refusal in the words that a client gets; of what failed, the cause.
+fn in_words(error: &Error) -> String {
+    let problem = error.problem();
+    if error.is_refusal() {
+        format!("{} / {} ({})", problem.title_ja, problem.title_en, problem.code)
+    } else {
+        error.to_string()
+    }
 }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod keys;
 pub mod ledger;
 pub mod matching;
+mod prompt;
 pub mod rows;
 pub mod schemas;
 pub mod serve;
@@ -53,7 +54,7 @@ enum Command {
     Init(serve::Init),
     /// Register the operator's desk and make the code for its first persons, where none of them can sign in yet.
     Operator(serve::OpenOperator),
-    /// Enrol and sign in at a desk.
+    /// At a desk: enrol, sign in and out, second factor, recovery codes.
     #[command(subcommand)]
     Desk(desk::DeskCommand),
     /// Bring the schema of a PostgreSQL database up to date, as the role that owns it.

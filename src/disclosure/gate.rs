@@ -89,6 +89,20 @@ pub struct AccessRequest {
     pub purpose: Purpose,
 }
 
+/// What a part of a record belongs to.
+pub struct PartOf {
+    /// Without it the part may not be seen.
+    pub group: ItemGroup,
+    /// Of these it shows what may be seen.
+    pub beside: &'static [ItemGroup],
+}
+
+impl From<ItemGroup> for PartOf {
+    fn from(group: ItemGroup) -> Self {
+        Self { group, beside: &[] }
+    }
+}
+
 /// What a search found, on its way out.
 pub struct FoundBySearch {
     pub purpose: Purpose,
@@ -111,10 +125,8 @@ pub struct Beside {
 /// A list of records or notices on its way out: what was done, and who is on it.
 pub struct Listing<T> {
     pub entry: Entry,
-    /// One entry for each that is on the list.
-    pub each: Vec<Entry>,
-    /// The item group to which the lines belong.
-    pub group: ItemGroup,
+    /// One entry for each that is on the list, and the item group of what its line tells.
+    pub each: Vec<(Entry, ItemGroup)>,
     pub basis: LegalBasis,
     pub lines: Sealed<T>,
 }
@@ -196,7 +208,7 @@ impl Gate {
         }
     }
 
-    /// Discloses something that belongs to one item group of a record: its history, an attachment, a review note.
+    /// Discloses something that belongs to an item group of a record: its history, an attachment, a review note.
     /// `read` is called once it is decided that the caller may see the record; what it does not find, or leaves out,
     /// may not be seen.
     ///
@@ -206,7 +218,7 @@ impl Gate {
         &self,
         caller: &Caller,
         asked: AccessRequest,
-        group: ItemGroup,
+        part: impl Into<PartOf>,
         read: R,
     ) -> Result<Disclosed<T>, Error>
     where
@@ -216,6 +228,7 @@ impl Gate {
             &'t Grant,
         ) -> BoxFuture<'t, Result<Option<Sealed<T>>, StoreError>>,
     {
+        let PartOf { group, beside } = part.into();
         self.check_purpose(caller, asked).await?;
         let mut tx = self.store.read().await?;
         let found = reads::facts(&mut tx, asked.record, &self.reader(caller, asked.record, None)).await?;
@@ -233,7 +246,8 @@ impl Gate {
             self.journal.record(caller.decided_at(), vec![refused], Vec::new()).await?;
             return Err(error);
         };
-        let receipt = self.account(caller, asked, &stored.facts, &grant, GroupSet::of([group])).await?;
+        let present = GroupSet::of(beside.iter().copied().chain([group]));
+        let receipt = self.account(caller, asked, &stored.facts, &grant, present).await?;
         Ok(Disclosed::new(sealed.open(), receipt))
     }
 
@@ -470,10 +484,9 @@ impl Gate {
     /// # Errors
     /// As [`Self::children`].
     pub async fn list<T>(&self, caller: &Caller, listing: Listing<T>) -> Result<Disclosed<T>, Error> {
-        let Listing { entry, each, group, basis, lines } = listing;
+        let Listing { entry, each, basis, lines } = listing;
         let entry = if each.is_empty() { entry.no_hit() } else { entry };
-        let groups = GroupSet::of([group]);
-        let each = each.into_iter().map(|entry| entry.disclosing(groups, basis));
+        let each = each.into_iter().map(|(entry, group)| entry.disclosing(GroupSet::of([group]), basis));
         let entries = std::iter::once(entry).chain(each).map(Logged::from).collect();
         let receipt = self.journal.record(caller.decided_at(), entries, Vec::new()).await?;
         Ok(Disclosed::new(lines.open(), receipt))

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Timestamp,
-    domain::visibility::{GroupSet, LegalBasis, Relation},
+    domain::visibility::{GroupSet, ItemGroup, LegalBasis, Relation},
 };
 
 /// What one reader may see of one record. Made by the gate alone.
@@ -20,6 +20,11 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// Whether a group of the record may be shown.
+    pub fn shows(&self, group: ItemGroup) -> bool {
+        self.groups.contains(group)
+    }
+
     /// Whether something added at a moment is covered: a receiver or former owner sees what was provided then.
     pub fn covers_time(&self, at: Timestamp) -> bool {
         self.provided_at.is_none_or(|provided_at| at <= provided_at)

@@ -70,6 +70,11 @@ impl Sealed<Document> {
         DerivedFacts::of(&self.0)
     }
 
+    /// A digest of all that its shield says, for seeing whether that is still the same; `None` where there is none.
+    pub fn shield_digest(&self) -> Option<String> {
+        self.0.shield_digest()
+    }
+
     /// What decides how long it is kept: the child's birth date and the class of the case.
     pub fn kept_by(&self, serious: bool) -> Option<(PartialDate, RetentionClass)> {
         Some((IndexItems::of(&self.0)?.birth_date, RetentionClass::of(&self.0, serious)))

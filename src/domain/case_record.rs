@@ -187,6 +187,9 @@ pub struct VersionLine {
     pub at: String,
     pub organization: String,
     pub officer: String,
+    /// What the officer was called then; left out where officers are not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub officer_name: Option<String>,
     /// `registered`, `updated`, `closed` or `taken_over`.
     pub change: String,
 }

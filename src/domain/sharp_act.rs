@@ -67,8 +67,24 @@ pub enum SharpAct {
         terminal: TerminalKind,
         label: String,
     },
-    /// Master keys that nothing needs are taken out of the keyring.
-    RetireKeys {},
+    /// Master keys that nothing needs are taken out of the keyring: those of these generations.
+    RetireKeys {
+        generations: Vec<u32>,
+    },
+}
+
+/// What an act was asked about, as it was then. Whoever stands for the act later stands for it about this, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "about", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AskedAbout {
+    /// Nothing that could be another thing by then, or it is decided anew by then.
+    Nothing {},
+    /// A shield: a digest of all that it says.
+    Shield { digest: String },
+    /// A member of staff: name and roles.
+    Member { name: String, roles: Vec<Role> },
+    /// A body that is connected, or suspended, and whom to call there.
+    Body { active: bool, relay_desk: String },
 }
 
 impl SharpKind {
@@ -78,7 +94,7 @@ impl SharpKind {
         self.into()
     }
 
-    /// Persons who must stand for it.
+    /// Persons who must stand for it; of a terminal, who must where the body has people or never had any.
     pub fn persons(self) -> usize {
         match self {
             Self::BreakGlass | Self::ConnectOrganization | Self::RegisterTerminal => 1,
@@ -98,11 +114,11 @@ impl SharpKind {
         match self {
             Self::LiftShield | Self::NameBodies | Self::Dispose => &[Role::Supervisor],
             Self::BreakGlass => &[Role::Caseworker, Role::Supervisor],
-            Self::RegisterStaff | Self::ChangeStaff | Self::ReopenBody | Self::RetireKeys => {
+            Self::RegisterStaff | Self::ChangeStaff | Self::ReopenBody | Self::RegisterTerminal | Self::RetireKeys => {
                 &[Role::UserAdministrator, Role::CredentialManager]
             }
             Self::ReissueCredential => &[Role::Supervisor, Role::UserAdministrator, Role::CredentialManager],
-            Self::ConnectOrganization | Self::RegisterTerminal => &[Role::UserAdministrator],
+            Self::ConnectOrganization => &[Role::UserAdministrator],
         }
     }
 
@@ -117,6 +133,11 @@ impl SharpAct {
         self.into()
     }
 
+    /// Whether what is asked tells of a record: where its hidden address would go, or what somebody wrote about a child.
+    pub fn tells_of_record(&self) -> bool {
+        matches!(self, Self::NameBodies { .. } | Self::BreakGlass { .. })
+    }
+
     /// What it is about: an id, a code, a serial.
     pub fn subject(&self) -> String {
         match self {
@@ -129,7 +150,7 @@ impl SharpAct {
             }
             Self::ReopenBody { code } | Self::ConnectOrganization { code, .. } => code.to_string(),
             Self::RegisterTerminal { serial, .. } => serial.clone(),
-            Self::RetireKeys {} => String::new(),
+            Self::RetireKeys { .. } => String::new(),
         }
     }
 }
@@ -150,6 +171,11 @@ pub enum WaitingState {
 }
 
 impl WaitingState {
+    /// Whether it may still be done.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Approved)
+    }
+
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -162,6 +188,7 @@ pub struct WaitingAct {
     /// In whose list it stands.
     pub organization: OrganizationCode,
     pub act: SharpAct,
+    pub about: AskedAbout,
     pub state: WaitingState,
     pub asked_by: super::two_persons::StaffId,
     pub asked_at: Timestamp,
@@ -173,6 +200,17 @@ pub struct WaitingAct {
     /// The body that lends the second person.
     pub helper: Option<OrganizationCode>,
     pub decided: Option<(super::two_persons::StaffId, Timestamp)>,
+}
+
+impl WaitingAct {
+    /// Persons who must stand for it. A terminal for a body of which nobody can sign in takes two operators, and a time
+    /// in which others may object: it is the only one that waits for a time of its own.
+    pub fn persons(&self) -> usize {
+        match &self.act {
+            SharpAct::RegisterTerminal { .. } if self.not_before > self.asked_at => 2,
+            act => act.kind().persons(),
+        }
+    }
 }
 
 /// What came of a sharp act: ids, codes and times.

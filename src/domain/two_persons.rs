@@ -41,12 +41,12 @@ pub enum NotTwo {
     GivenByOneself,
     /// One of them had a part in giving the other a role or credential.
     GivenByTheOther,
-    /// Somebody replaced both of their credentials within a short time, and may hold both.
+    /// Somebody replaced the credential of one of them and issued that of the other within a short time, and may hold both.
     RotatedByOne,
 }
 
-/// So far apart two replacements by the same person are no longer taken for one move: the persons whose credentials
-/// were replaced have noticed by then that theirs no longer work.
+/// So far apart a replacement and what else the same person issued are no longer taken for one move: whose credential was
+/// replaced has noticed by then that it no longer works.
 pub const ROTATION_SEEN: Duration = Duration::days(14);
 
 impl Provenance {
@@ -82,7 +82,7 @@ pub fn count_as_two(one: &Provenance, other: &Provenance) -> Result<(), NotTwo> 
     }
     let apart = (one.issued_at.as_micros() - other.issued_at.as_micros()).unsigned_abs();
     let at_once = u128::from(apart) < ROTATION_SEEN.whole_microseconds().unsigned_abs();
-    if one.reissued && other.reissued && one.issued_by == other.issued_by && at_once {
+    if (one.reissued || other.reissued) && one.issued_by == other.issued_by && at_once {
         return Err(NotTwo::RotatedByOne);
     }
     Ok(())

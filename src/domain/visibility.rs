@@ -306,6 +306,21 @@ impl VisibilitySettings {
         below_ceiling && above_floor
     }
 
+    /// Whether anybody would be shown more than under settings of before.
+    pub fn loosens(&self, before: &Self) -> bool {
+        Relation::ALL.iter().any(|relation| !self.row(*relation).without(before.row(*relation)).is_empty())
+    }
+
+    /// What is shown to a relation, as far as settings decide it.
+    fn row(&self, relation: Relation) -> GroupSet {
+        let ceiling = GroupSet::of(ItemGroup::ALL.iter().copied().filter(|group| ceiling(*group, relation)));
+        STANDARD
+            .row(relation)
+            .union(Self::groups(&self.show, relation))
+            .without(Self::groups(&self.hide, relation))
+            .intersection(ceiling)
+    }
+
     fn groups(map: &BTreeMap<Relation, Vec<ItemGroup>>, relation: Relation) -> GroupSet {
         GroupSet::of(map.get(&relation).into_iter().flatten().copied())
     }
@@ -342,12 +357,7 @@ pub fn visible_groups(operation: Operation, situation: &Situation<'_>) -> GroupS
     if shield.active && *relation == Relation::Outsider && reader.kind() == OrganizationKind::Municipality {
         return GroupSet::EMPTY;
     }
-    let ceiling = GroupSet::of(ItemGroup::ALL.iter().copied().filter(|group| ceiling(*group, *relation)));
-    let mut groups = STANDARD
-        .row(*relation)
-        .union(VisibilitySettings::groups(&settings.show, *relation))
-        .without(VisibilitySettings::groups(&settings.hide, *relation))
-        .intersection(ceiling);
+    let mut groups = settings.row(*relation);
     if let Some(provided) = provided
         && matches!(relation, Relation::Receiver | Relation::ReceiverPreview | Relation::FormerOwner)
     {

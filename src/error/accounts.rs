@@ -1,7 +1,10 @@
 //! Refusals about bodies, staff, terminals, and what people sign in with.
 
 use super::problem::Problem;
-use crate::identity::password::{LONGEST, SHORTEST, WeakPassword};
+use crate::{
+    clock::Timestamp,
+    identity::password::{LONGEST, SHORTEST, WeakPassword},
+};
 
 /// Why an act on a body, its staff or its terminals is refused.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +18,9 @@ pub enum AccountError {
     WeakPassword(WeakPassword),
     #[error("password is to be renewed")]
     PasswordExpired,
+    /// Unknown, revoked, or another password: which of them, nobody is told.
+    #[error("id or password wrong")]
+    SignInRefused,
     #[error("second factor not shown")]
     SecondFactorMissing,
     /// A password that was right, and a code that was not; or nothing was right.
@@ -47,6 +53,16 @@ pub enum SharpError {
     TooEarly { until: String },
     #[error("asked for already")]
     AskedAlready,
+    /// What it was asked about is another thing now, who asked is gone, or the body has people again.
+    #[error("what it rests on has changed since it was asked")]
+    Outdated,
+    #[error("more roles or a credential for oneself")]
+    ForOneself,
+    /// Whom another body lends stands beside one of the own body.
+    #[error("a person of the body itself stands for it first")]
+    NotFirst,
+    #[error("too many acts wait")]
+    TooManyWait,
     #[error("naming a body under a shield needs two persons")]
     NamingNeedsTwo,
     #[error("retiring keys was not approved by two persons")]
@@ -57,7 +73,8 @@ impl AccountError {
     pub(super) fn problem(&self) -> Problem {
         match self {
             Self::WeakPassword(weak) => weak_password(*weak),
-            Self::PasswordExpired
+            Self::SignInRefused
+            | Self::PasswordExpired
             | Self::SecondFactorMissing
             | Self::SecondFactorWrong
             | Self::SecondFactorThere
@@ -107,8 +124,8 @@ impl AccountError {
                 "A first administrator anew has not been approved",
             )
             .with(
-                "その機関の職員の申請、または職員がいない場合はシステム運用者2人の承認と所定の期間が必要です。",
-                "An officer of that body asks; where none is left, two operators approve, and the time told to all must pass.",
+                "その機関の職員が登録済みの端末から申請するか、職員がいない場合はシステム運用者2人の承認と所定の期間が必要です。取り下げられた場合は、改めて申請してください。",
+                "An officer of that body asks at a terminal of long standing; where none is left, two operators approve. Where it was withdrawn, ask anew.",
             ),
             Self::CredentialNeedsTwo => Problem::new(
                 409,
@@ -125,6 +142,16 @@ impl AccountError {
 
     fn problem_of_sign_in(&self) -> Problem {
         match self {
+            Self::SignInRefused => Problem::new(
+                401,
+                "sign_in_refused",
+                "職員番号またはパスワードが正しくありません",
+                "The id or the password is not right",
+            )
+            .with(
+                "入力し直してください。分からない場合は、所属機関の認証情報管理者に再発行を依頼してください。",
+                "Type them again, or ask the credential manager of your organization to have them issued anew.",
+            ),
             Self::PasswordExpired => Problem::new(
                 403,
                 "password_expired",
@@ -172,12 +199,12 @@ impl AccountError {
             _ => Problem::new(
                 401,
                 "second_factor_wrong",
-                "認証アプリのコードが正しくありません",
+                "認証アプリのコードまたは回復用コードが正しくありません",
                 "The code of the second factor is not right",
             )
             .with(
-                "次に表示されるコードで試してください。一度使ったコードは使えません。",
-                "Try the next code that your device shows; a code works once.",
+                "認証アプリに次に表示されるコード、または別の回復用コードで試してください。一度使ったコードは使えません。",
+                "Try the next code that your device shows, or another recovery code; each works once.",
             ),
         }
     }
@@ -189,6 +216,10 @@ fn weak_password(weak: WeakPassword) -> Problem {
         WeakPassword::Length => problem.with(
             format!("{SHORTEST}文字以上{LONGEST}文字以下で指定してください。"),
             format!("It must have {SHORTEST} to {LONGEST} characters."),
+        ),
+        WeakPassword::Characters => problem.with(
+            "制御文字・外字・不可視文字は使用できません。",
+            "It must hold no control, private-use or invisible characters.",
         ),
         WeakPassword::OwnName => {
             problem.with("職員番号や氏名を使わないでください。", "It must not be made of your id or your name.")
@@ -210,7 +241,7 @@ impl SharpError {
                 "この申請は既に処理されています",
                 "The request was decided already",
             )
-            .with(format!("現在の状態: {state}"), format!("It is {state}.")),
+            .with(format!("現在の状態: {}", state_ja(state)), format!("It is {state}.")),
             Self::TooEarly { until } => Problem::new(
                 409,
                 "sharp_act_too_early",
@@ -218,8 +249,8 @@ impl SharpError {
                 "It cannot be done yet",
             )
             .with(
-                format!("関係機関に通知してから所定の期間を置きます。{until} 以降に実行してください。"),
-                format!("Those concerned were told and have time to object. Do it after {until}."),
+                format!("関係機関に通知してから所定の期間を置きます。{}以降に実行してください。通知を受けた機関は、この申請を取り下げることができます。", in_japan(until)),
+                format!("Those concerned were told and may withdraw it until then. Do it after {until}."),
             ),
             Self::AskedAlready => Problem::new(
                 409,
@@ -228,6 +259,7 @@ impl SharpError {
                 "The same is asked for already",
             )
             .with("待っている申請を確認するか、取り下げてください。", "Confirm or withdraw the request that waits."),
+            Self::Outdated | Self::ForOneself | Self::NotFirst | Self::TooManyWait => self.problem_of_waiting(),
             Self::NamingNeedsTwo => Problem::new(
                 409,
                 "naming_needs_two",
@@ -250,13 +282,76 @@ impl SharpError {
             ),
         }
     }
+
+    fn problem_of_waiting(&self) -> Problem {
+        match self {
+            Self::ForOneself => Problem::new(
+                409,
+                "sharp_act_for_oneself",
+                "自分の役割の追加や認証情報の発行は、自分では行えません",
+                "Nobody gives themselves a role or a credential",
+            )
+            .with(
+                "別の職員が申請し、確認してください。自分で関わると、以後の重要操作で2人目の職員として認められなくなります。",
+                "Somebody else asks and confirms: whoever had a part in it would count as second person for nothing.",
+            ),
+            Self::NotFirst => Problem::new(
+                409,
+                "sharp_act_not_first",
+                "先に、申請した機関の職員の確認が必要です",
+                "A person of the body that asks stands for it first",
+            )
+            .with(
+                "申請した機関の職員が執務端末で確認した後に、確認してください。",
+                "Confirm it once somebody of that body has, at a desk.",
+            ),
+            Self::TooManyWait => Problem::new(
+                409,
+                "too_many_waiting",
+                "確認を待っている申請が多すぎます",
+                "Too many requests wait for a person",
+            )
+            .with(
+                "待っている申請を確認するか取り下げてから、申請し直してください。",
+                "Confirm or withdraw what waits (GET /v1/waiting-acts), then ask again.",
+            ),
+            _ => Problem::new(
+                409,
+                "sharp_act_outdated",
+                "申請の後に状況が変わったため、実行できません",
+                "What it was asked about has changed since",
+            )
+            .with(
+                "支援措置、職員の在籍・役割・氏名、機関の状態などが申請時と異なります。現在の内容を確かめ、取り下げてから申請し直してください。",
+                "The shield, the staff, their roles or names, or the body is not what it was. Look at it as it is now, withdraw it, and ask again.",
+            ),
+        }
+    }
+}
+
+/// The state of a waiting act as people call it.
+fn state_ja(state: &'static str) -> &'static str {
+    match state {
+        "waiting" => "確認待ち",
+        "approved" => "承認済み（実行待ち）",
+        "done" => "実行済み",
+        "withdrawn" => "取下げ済み",
+        "expired" => "期限切れ",
+        "disposal" => "廃棄一覧の申請（廃棄一覧から取り下げてください）",
+        _ => "処理済み",
+    }
+}
+
+/// A moment as officials write it; as it came where it is none.
+fn in_japan(until: &str) -> String {
+    Timestamp::from_rfc3339(until).map_or_else(|| until.to_owned(), Timestamp::to_text_in_japan)
 }
 
 fn not_two(why: &'static str) -> Problem {
     let problem = Problem::new(
         409,
         "not_two_persons",
-        "この2人では、2人の職員による確認とみなされません",
+        "この2人では、別々の2人による確認とは認められません",
         "These two do not count as two persons",
     );
     let (ja, en) = match why {
@@ -264,7 +359,7 @@ fn not_two(why: &'static str) -> Problem {
             ("申請または確認した職員とは別の職員が確認してください。", "Somebody other than the first must confirm.")
         }
         "given_by_oneself" => (
-            "自分の役割や認証情報に自ら関わった職員は、二人目になれません。",
+            "自分の役割や認証情報に自ら関わった職員は、2人目になれません。",
             "One of them had a part in giving themselves their role or credential.",
         ),
         "given_by_the_other" => (
@@ -272,8 +367,8 @@ fn not_two(why: &'static str) -> Problem {
             "One of them had a part in giving the other a role or credential. Somebody else must confirm.",
         ),
         _ => (
-            "2人の認証情報が、短期間に同じ職員によって再発行されています。別の職員が確認してください。",
-            "One person replaced the credentials of both within a short time. Somebody else must confirm.",
+            "一方の認証情報を再発行した職員が、短期間に他方の認証情報も発行しています。別の職員が確認してください。",
+            "Who replaced the credential of one of them issued the other's within a short time. Somebody else must confirm.",
         ),
     };
     problem.with(ja, en)

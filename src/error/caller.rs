@@ -52,7 +52,7 @@ impl CallerError {
                 "担当者が有効な職員として登録されていません",
                 "The officer is not an active staff member",
             )
-            .with("所属機関の利用者管理者に、職員の登録を確認してください。", "Ask the user administrator of your organization."),
+            .with("所属機関の管理責任者に、職員の登録を確認してください。", "Ask the user administrator of your organization."),
             Self::Unrecognized(Unrecognized::Session) => {
                 Problem::new(401, "session_invalid", "ログインが必要です", "Sign in first")
                     .with("ログインし直してください。", "The session is unknown or has ended; sign in again.")
@@ -71,8 +71,8 @@ impl CallerError {
                 "This is done by a person who signed in at a desk with a second factor",
             )
             .with(
-                "業務システムからは申請だけができます。執務端末で、認証アプリのコードを使ってログインし直してください。",
-                "A case system can only ask for it. Sign in at a desk with a code of your device.",
+                "業務システムから行えるのは、申請までです。執務端末で、認証アプリのコードを使ってログインし直してください。",
+                "A case system can at most ask for it. Sign in at a desk with a code of your device.",
             ),
             Self::Purpose => Problem::new(
                 403,

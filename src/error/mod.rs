@@ -148,6 +148,11 @@ impl Error {
         }
     }
 
+    /// Whether the caller was refused: nothing failed.
+    pub fn is_refusal(&self) -> bool {
+        self.problem().status < 500
+    }
+
     /// Seconds after which a retry makes sense.
     pub fn retry_after(&self) -> Option<u64> {
         match self {

@@ -5,6 +5,7 @@
 
 pub mod certificate;
 pub mod directory;
+pub mod hashing;
 pub mod password;
 pub mod revocation_lists;
 pub mod second_factor;

@@ -6,6 +6,7 @@ use time::Duration;
 use crate::{
     clock::{Timestamp, random_bytes},
     domain::organization::OrganizationCode,
+    planted::Planted,
 };
 
 /// That a session is used is noted so often: it is exact to this.
@@ -27,6 +28,12 @@ pub struct Session {
 
 impl Session {
     pub fn ends_at(&self) -> Timestamp {
+        if Planted::IdleForever.is_planted() {
+            return self.expires_at;
+        }
+        if Planted::SessionsForever.is_planted() {
+            return self.idle_at;
+        }
         self.expires_at.min(self.idle_at)
     }
 
@@ -82,6 +89,12 @@ impl SignInLock {
         Self { failures, failed_at: now, locked_until: now.plus(locked_for) }
     }
 
+    /// Without the last try, which was right and locks nobody; none where it was the only one.
+    pub fn taken_back(self) -> Option<Self> {
+        let failures = self.failures.saturating_sub(1);
+        (failures > 0).then_some(Self { failures, locked_until: self.failed_at, ..self })
+    }
+
     /// Seconds for which it is still locked.
     pub fn seconds_left(self, now: Timestamp) -> Option<u64> {
         let left = self.locked_until.as_micros().saturating_sub(now.as_micros());
@@ -107,5 +120,10 @@ mod tests {
         assert_eq!(locked, [0, 0, 0, 0, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600, 3_600]);
         let later = now.plus(TRIES_COUNT_FOR);
         assert_eq!(SignInLock::after(lock, later).failures, 1);
+        let fifth = SignInLock::after(Some(SignInLock { failures: 4, ..SignInLock::after(None, now) }), now);
+        assert_eq!((fifth.failures, fifth.seconds_left(now)), (5, Some(60)));
+        let back = fifth.taken_back().unwrap();
+        assert_eq!((back.failures, back.seconds_left(now)), (4, None));
+        assert_eq!(SignInLock::after(None, now).taken_back(), None);
     }
 }

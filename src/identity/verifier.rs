@@ -74,6 +74,14 @@ impl ListMark {
     }
 }
 
+impl RevocationList {
+    /// Whether another list of the same CA is newer.
+    fn is_replaced_by(&self, other: &Self) -> bool {
+        let is_same_ca = self.issuer_name == other.issuer_name && self.signers == other.signers;
+        is_same_ca && ListMark::of(self).is_older_than(&ListMark::of(other))
+    }
+}
+
 fn name_digest(name: &[u8]) -> String {
     HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name).as_ref())
 }
@@ -184,12 +192,12 @@ impl TerminalVerifier {
         self.trust.load().revoked.contains(serial)
     }
 
-    /// When the first revocation list expires; `None` where there is no list.
+    /// When the first revocation list expires, of the newest of each CA in `client_ca`; `None` where there is no list.
     pub fn lists_valid_until(&self) -> Option<Timestamp> {
         self.trust.load().ends.iter().map(|end| end.until).min()
     }
 
-    /// When each revocation list ends.
+    /// When each of these lists ends.
     pub fn list_ends(&self) -> Vec<ListEnd> {
         self.trust.load().ends.clone()
     }
@@ -218,10 +226,12 @@ fn read_trust(
         roots.add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
     }
     let not_taken = |error| TrustError::Lists(crl_file.unwrap_or(ca_file).to_owned(), error);
-    let lists = match crl_file {
+    let mut lists = match crl_file {
         Some(file) => read_lists(&read(file)?, &cas, provider).map_err(not_taken)?,
         None => Vec::new(),
     };
+    // The library asks the first list of a CA that it finds.
+    lists.sort_by_key(|list| std::cmp::Reverse((list.number.len(), list.number.clone(), list.issued_at)));
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .with_crls(lists.iter().map(|list| list.der.clone()))
         .only_check_end_entity_revocation();
@@ -232,6 +242,7 @@ fn read_trust(
         error => unusable(error.to_string()),
     })?;
     let known = || lists.iter().filter(|list| !list.signers.is_empty());
+    let is_newest = |list: &RevocationList| !known().any(|other| list.is_replaced_by(other));
     let has_list = |place: usize| crl_file.is_none() || lists.iter().any(|list| list.signers.contains(&place));
     let without_list = cas.iter().enumerate().filter(|(place, _)| !has_list(*place));
     Ok(TrustStore {
@@ -239,7 +250,8 @@ fn read_trust(
         revoked: known().flat_map(|list| list.revoked.iter().cloned()).collect(),
         marks: known().map(ListMark::of).collect(),
         issuers: cas.iter().map(|ca| name_digest(ca.subject().as_raw())).collect(),
-        ends: lists.iter().filter_map(ListEnd::of).collect(),
+        // A list of somebody else, or of last month beside the new one, ends nothing for anybody.
+        ends: known().filter(|list| is_newest(list)).filter_map(ListEnd::of).collect(),
         without_list: without_list.map(|(_, ca)| ca.subject().to_string()).collect(),
         // On an open connection a list of any other CA would go unseen, and an older one could take its place.
         intermediates_vouch: crl_file.is_none(),

@@ -70,18 +70,34 @@ pub enum InboxKind {
     /// The operator registered a terminal for the organization.
     TerminalRegistered,
     TerminalRevoked,
-    /// The operator connected the organization, or changed whom to call.
+    /// The operator connected the organization, or changed whom to call. That a body is let in, or let in again, is told to
+    /// its counterparts, its prefecture and the ministry as well.
     OrganizationConnected,
     OrganizationSuspended,
+    /// A body has another desk to call: to its counterparts.
+    CounterpartChanged,
+    /// The organization's own settings of what others see changed.
+    SettingsChanged,
+    SignInPolicyChanged,
+    /// The lock of an id after wrong passwords was ended.
+    SignInUnlocked,
     StaffRevoked,
     /// A code was made with which somebody of the organization sets what they sign in with.
     CredentialIssued,
-    /// The operator made the code that opens the organization.
+    /// One of the staff of before enrolled a second factor, with the password of before.
+    SecondFactorEnrolled,
+    /// The operator made the code that opens a body: to the body, its counterparts, its prefecture and the ministry. Where
+    /// it is opened anew, `subject` is the request: whoever is told may withdraw it, and the code is worth nothing, until
+    /// it was used.
     BodyOpened,
-    /// A body is to get a first administrator anew: to the body, its counterparts, its prefecture and the ministry.
+    /// A body is to get a first administrator anew: to the body, its counterparts, its prefecture and the ministry. Each
+    /// of them may withdraw it: `POST /v1/waiting-acts/{subject}/withdrawal`.
     BodyReopenAsked,
-    /// A sharp act waits for a person, or a second one, of the organization.
+    /// A terminal is to be registered for a body of which nobody can sign in: to the same, who may withdraw it likewise.
+    TerminalAsked,
+    /// A sharp act waits for a person, or a second one, of the organization; or the operator asks for one on it.
     SharpActAsked,
+    /// It was done, or approved by enough persons.
     SharpActDone,
     /// It was withdrawn, or its time ran out.
     SharpActEnded,
@@ -99,6 +115,16 @@ impl InboxKind {
     /// What the watch over searches notices.
     pub const OF_WATCH: [Self; 5] =
         [Self::SearchManyNames, Self::SearchWalk, Self::SearchAtNight, Self::SearchOwnName, Self::SearchRepeated];
+
+    /// What is told of a body to others too.
+    pub const OF_BODIES: [Self; 6] = [
+        Self::OrganizationConnected,
+        Self::CounterpartChanged,
+        Self::BodyOpened,
+        Self::BodyReopenAsked,
+        Self::TerminalAsked,
+        Self::SharpActEnded,
+    ];
 
     /// The word in the database and on the wire.
     pub fn as_str(self) -> &'static str {
@@ -150,9 +176,12 @@ pub struct Message {
     pub kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Uuid>,
-    /// A transfer, notice or inquiry.
+    /// A transfer, notice, inquiry or waiting act.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Uuid>,
+    /// The body that the message is about, where that is not the reader's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
     /// The ledger entry that this message comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<Uuid>,

@@ -22,6 +22,7 @@ use crate::{
     identity::Caller,
     keys::error::KeyError,
     ledger::entry::{Act, Entry, Logged},
+    planted::Planted,
     store::{self, error::StoreError, open::Store, tx::Tx},
 };
 
@@ -72,6 +73,21 @@ impl<T> Effect<T> {
 pub struct Declined {
     pub error: Error,
     pub entry: Option<Box<Entry>>,
+}
+
+impl Declined {
+    /// The same with an entry, where it is a refusal that has none of its own.
+    pub(crate) fn logged(self, entry: impl FnOnce() -> Entry) -> Self {
+        if self.entry.is_some() || !self.error.is_refusal() || Planted::ForgetRefusals.is_planted() {
+            return self;
+        }
+        Self { entry: Some(Box::new(entry().refused(self.error.code()))), ..self }
+    }
+
+    /// The same with what its entry says besides.
+    pub(crate) fn saying(self, more: impl FnOnce(Entry) -> Entry) -> Self {
+        Self { entry: self.entry.map(|entry| Box::new(more(*entry))), ..self }
+    }
 }
 
 impl From<Error> for Declined {

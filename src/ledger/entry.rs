@@ -109,6 +109,8 @@ pub enum Act {
     CredentialEnrol,
     PasswordChange,
     SecondFactorEnrol,
+    /// A person replaced the recovery codes, with a code of the device.
+    RecoveryCodesRenew,
     SignInPolicyChange,
     /// A supervisor ended the lock of an id that was typed with wrong passwords.
     SignInUnlock,
@@ -122,6 +124,8 @@ pub enum Act {
     SessionEndAll,
     /// The first of two persons stands for an act that a machine asked for.
     SharpActConfirm,
+    /// What waits for a person was listed; what of it tells of a record follows, one for each.
+    SharpActsRead,
     SharpActWithdraw,
     SharpActExpire,
     KeysRetireAsk,

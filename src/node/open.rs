@@ -21,7 +21,7 @@ use crate::{
     },
     error::Error,
     gateway::Gateway,
-    identity::Caller,
+    identity::{Caller, hashing::HashingPlaces},
     journal::{
         following::Following,
         inbox::Inboxes,
@@ -34,6 +34,7 @@ use crate::{
         vault::{CENTRAL, NewKey, ROWS, Vault, WrappedKey},
     },
     ledger::checkpoint::{CheckpointError, Signer},
+    operations::accounts::revocations::MachineRevocations,
     publish::board::Board,
     search::{budget::Budget, watch::Watch},
     store::{
@@ -47,6 +48,9 @@ use crate::{
         },
     },
 };
+
+/// Passwords that are hashed at once: each takes 19 MiB and a core.
+const HASHING_CORES: usize = 2;
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -144,6 +148,7 @@ impl Gateway {
             Journal::start(config.node.clone(), store.clone(), clock.clone(), memory, following.clone());
         let gate = Gate::new(journal.clone(), store.clone(), vault.clone(), registry.clone(), clock.clone());
         let search_budget = Budget::new(&config.search);
+        let machine_revocations = MachineRevocations::new(config.limits.machine_revocations_per_hour);
         let watch = Watch::default();
         let witnessed = Board::new(config.witnessed_file());
         let gateway = Arc::new(Self {
@@ -156,6 +161,8 @@ impl Gateway {
             following,
             gate,
             search_budget,
+            hashing: HashingPlaces::new(HASHING_CORES),
+            machine_revocations,
             watch,
             signer,
             witnessed,

@@ -20,7 +20,6 @@ pub mod waiting;
 
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
@@ -28,11 +27,12 @@ use crate::{
     domain::{
         case_record::RecordFacts, idempotency::Idempotency, organization::OrganizationCode, visibility::Relation,
     },
-    error::{Error, ServiceError},
+    error::Error,
     gateway::Gateway,
     identity::Caller,
     journal::journal::{Declined, Effect},
     ledger::entry::{Act, Entry, Logged, RecordRef},
+    planted::Planted,
     search::index::Findable,
     store::{self, records::StoredRecord, tx::Tx},
 };
@@ -79,6 +79,24 @@ impl Acting {
             None => entry,
         };
         Declined { error, entry: Some(Box::new(entry)) }
+    }
+
+    /// A refusal before anything was begun, once its entry is durable. What failed is passed on as it is.
+    pub(crate) async fn refuse(&self, error: impl Into<Error>) -> Error {
+        self.refuse_saying(|entry| entry, error).await
+    }
+
+    /// The same with what its entry says besides.
+    pub(crate) async fn refuse_saying(&self, more: impl FnOnce(Entry) -> Entry, error: impl Into<Error>) -> Error {
+        let error = error.into();
+        if !error.is_refusal() || Planted::ForgetRefusals.is_planted() {
+            return error;
+        }
+        let entry = more(self.entry()).refused(error.code());
+        match self.node.journal.note(vec![entry.into()], Vec::new()).await {
+            Ok(_) => error,
+            Err(unwritten) => unwritten,
+        }
     }
 
     /// A record of the caller's own, inside the journal's transaction. Any other declines as not available, and the
@@ -128,21 +146,6 @@ pub(crate) async fn refuse_read(gateway: &Gateway, caller: &Caller, entry: Entry
     }
 }
 
-/// Places in which passwords are hashed, for signing in and for registering alike: each takes 19 MiB and a core.
-static HASHING: Semaphore = Semaphore::const_new(2);
-
-/// Hashes a password off the async workers, when there is a place. The work keeps its place to its end, even where the
-/// caller has gone.
-pub(crate) async fn hashing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    let place = HASHING.acquire().await.map_err(|_| ServiceError::Overloaded)?;
-    let work = move || {
-        let done = work();
-        drop(place);
-        done
-    };
-    tokio::task::spawn_blocking(work).await.map_err(|_| ServiceError::Overloaded.into())
-}
-
 /// A text that people write: its length in characters, from 1.
 pub(crate) fn written(field: &'static str, text: &str, max_chars: usize) -> Result<(), Error> {
     let length = text.trim().chars().count();
@@ -154,46 +157,4 @@ pub(crate) fn written(field: &'static str, text: &str, max_chars: usize) -> Resu
         ));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
-
-    use futures_util::future::join_all;
-    use tokio::sync::mpsc;
-
-    use super::{HASHING, hashing};
-
-    #[tokio::test]
-    async fn two_passwords_are_hashed_at_once_and_keep_their_places_where_callers_go() {
-        let running = Arc::new(AtomicUsize::new(0));
-        let counted = |_| {
-            let running = running.clone();
-            hashing(move || {
-                let at_once = running.fetch_add(1, Ordering::SeqCst) + 1;
-                std::thread::yield_now();
-                running.fetch_sub(1, Ordering::SeqCst);
-                at_once
-            })
-        };
-        let at_once = join_all((0..100).map(counted)).await;
-        assert!(at_once.iter().all(|at_once| matches!(at_once, Ok(1 | 2))), "{at_once:?}");
-
-        let (begun, mut seen) = mpsc::unbounded_channel();
-        let (end, ended) = std::sync::mpsc::channel::<()>();
-        let caller = tokio::spawn(hashing(move || {
-            begun.send(()).unwrap();
-            let _ = ended.recv();
-        }));
-        seen.recv().await.unwrap();
-        caller.abort();
-        assert!(caller.await.unwrap_err().is_cancelled());
-        assert_eq!(HASHING.available_permits(), 1);
-        drop(end);
-        assert!(HASHING.acquire_many(2).await.is_ok(), "the place comes back with the end of the work");
-    }
 }

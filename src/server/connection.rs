@@ -297,7 +297,7 @@ async fn work(
             let call = call(read_body(serving, route, body).await?);
             check_lists(serving, certificate)?;
             let terminal = serving.gateway.directory().desk(certificate)?;
-            serving.limits.take_sign_in(&terminal.serial, &accounts::claimed_officer(&call)?)?;
+            serving.limits.take_sign_in(&terminal.serial, &accounts::claimed_officer(&call))?;
             return run(serving.gateway.clone(), AtDesk { terminal, request: id }, call).await;
         }
     };

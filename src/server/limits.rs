@@ -25,6 +25,7 @@ pub struct CallerLimits {
     terminals: DefaultKeyedRateLimiter<String>,
     officers: DefaultKeyedRateLimiter<(OrganizationCode, String)>,
     sign_ins: DefaultKeyedRateLimiter<(String, String)>,
+    terminal_tries: DefaultKeyedRateLimiter<String>,
 }
 
 /// Requests at once: so many, and so many of one terminal.
@@ -55,11 +56,11 @@ impl CallerLimits {
     pub fn new(limits: &Limits) -> Self {
         let quota =
             |per_second: u32, burst: u32| Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst));
-        let sign_ins = Quota::per_hour(at_least_one(limits.sign_ins_per_hour));
         Self {
             terminals: RateLimiter::keyed(quota(limits.terminal_per_second, limits.terminal_burst)),
             officers: RateLimiter::keyed(quota(limits.officer_per_second, limits.officer_burst)),
-            sign_ins: RateLimiter::keyed(sign_ins),
+            sign_ins: RateLimiter::keyed(Quota::per_hour(at_least_one(limits.sign_ins_per_hour))),
+            terminal_tries: RateLimiter::keyed(Quota::per_hour(at_least_one(limits.terminal_tries_per_hour))),
         }
     }
 
@@ -79,12 +80,14 @@ impl CallerLimits {
         self.officers.check_key(&(organization.clone(), officer.to_owned())).map_err(|wait| limited(&wait))
     }
 
-    /// Takes one try of an id at a terminal: who is typed elsewhere by somebody else is not held up here.
+    /// Takes one try of an id at a terminal, and one of that terminal: who is typed elsewhere by somebody else is not held
+    /// up here, and made-up ids come to an end.
     ///
     /// # Errors
     /// As [`Self::take_terminal`].
     pub fn take_sign_in(&self, serial: &str, officer: &str) -> Result<(), Error> {
-        self.sign_ins.check_key(&(serial.to_owned(), officer.to_owned())).map_err(|wait| limited(&wait))
+        self.sign_ins.check_key(&(serial.to_owned(), officer.to_owned())).map_err(|wait| limited(&wait))?;
+        self.terminal_tries.check_key(&serial.to_owned()).map_err(|wait| limited(&wait))
     }
 
     /// Forgets callers that have their whole allowance again.
@@ -92,6 +95,7 @@ impl CallerLimits {
         self.terminals.retain_recent();
         self.officers.retain_recent();
         self.sign_ins.retain_recent();
+        self.terminal_tries.retain_recent();
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(200);
-/// How often what was in force is read again where another node writes it.
+/// How often the lists that were in force are read, where another node writes one meanwhile.
 const MAX_TRIES: usize = 3;
 
 /// Holds the lists that were loaded against those that were ever in force.

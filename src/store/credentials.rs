@@ -3,7 +3,7 @@
 use super::{
     error::StoreError,
     rows::{
-        access::{all, insert, one, put as put_row, remove_all, remove_sound},
+        access::{all, all_sound, insert, one, put as put_row, remove, remove_all, remove_sound},
         row::{Row, Value, Values},
         tables::{CREDENTIALS, ENROLMENT_CODES, RECOVERY_CODES, SIGN_IN_POLICIES},
     },
@@ -173,6 +173,14 @@ pub async fn has_recovery_code(tx: &mut Tx, of: &StaffId, digest: &[u8; 32]) -> 
     Ok(one(tx, &RECOVERY_CODES, RECOVERY_CODE, &recovery_binds(of, digest)).await?.is_some())
 }
 
+/// How many of a person's recovery codes were not used.
+///
+/// # Errors
+/// The database failed.
+pub async fn recovery_codes_left(tx: &mut Tx, of: &StaffId) -> Result<usize, StoreError> {
+    Ok(all(tx, &RECOVERY_CODES, OF_PERSON, &binds_of(of)).await?.len())
+}
+
 /// A code with which a person sets password and second factor, once.
 #[derive(Clone)]
 pub struct EnrolmentCode {
@@ -184,6 +192,16 @@ pub struct EnrolmentCode {
     pub expires_at: Timestamp,
     /// Whether the credential that comes of it replaces another.
     pub reissued: bool,
+}
+
+/// Destroys the code that opens a body, where there is one; returns whether there was.
+pub(crate) async fn remove_opening_code(tx: &mut Tx, body: &OrganizationCode) -> Result<bool, StoreError> {
+    let opening = "WHERE organization = $1 AND officer IS NULL";
+    let codes = all_sound(tx, &ENROLMENT_CODES, opening, &[body.into()]).await?;
+    for code in &codes {
+        remove(tx, code).await?;
+    }
+    Ok(!codes.is_empty())
 }
 
 /// Writes a code; earlier ones of the same person, or of the same body, are worth nothing any more.
@@ -221,6 +239,12 @@ pub async fn enrolment_code(
         reissued: row.flag("reissued")?,
     };
     Ok(Some(code).filter(|code| code.expires_at > now))
+}
+
+/// Ends the codes that a person issued and nobody used: whoever is revoked lets nobody in any more.
+pub(crate) async fn end_codes_issued_by(tx: &mut Tx, issuer: &StaffId) -> Result<(), StoreError> {
+    let issued_by = "WHERE issued_by_organization = $1 AND issued_by = $2";
+    remove_sound(tx, &ENROLMENT_CODES, issued_by, &binds_of(issuer)).await
 }
 
 /// Uses a code up.

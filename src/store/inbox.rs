@@ -213,6 +213,7 @@ pub async fn after(
             kind: row.text("kind")?.to_owned(),
             record: row.optional_id("record")?,
             subject: row.optional_id("subject")?,
+            about: None,
             entry: row.optional_id("entry")?,
             from_organization: owned(row.optional_text("from_organization")?),
             from_officer: owned(row.optional_text("from_officer")?),

@@ -430,6 +430,15 @@ pub async fn entry_of(tx: &mut Tx, party: &OrganizationCode, id: Uuid) -> Result
     Ok(row.map(stored))
 }
 
+/// The body that an entry is about, or whose record; none of an entry that says nothing of it, or is not there.
+///
+/// # Errors
+/// The database failed.
+pub async fn owner_of(tx: &mut Tx, id: Uuid) -> Result<Option<String>, StoreError> {
+    let row = fetch_optional!(tx, (Option<String>,), "/* owner_of */ SELECT owner FROM ledger WHERE id = $1", id)?;
+    Ok(row.and_then(|(owner,)| owner))
+}
+
 type WholeRow = (String, i64, Uuid, String, Option<String>, Option<Uuid>, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// Rows of a node with every column, from a position on, in order.

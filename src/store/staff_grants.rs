@@ -21,13 +21,15 @@ use crate::{
 };
 
 /// How a person came to the present roles.
+#[derive(Clone)]
 pub struct StaffGrant {
     pub to: StaffId,
     pub asked_by: Option<StaffId>,
     pub approved_by: Option<StaffId>,
     /// Digest of the code by which the person opened the body.
     pub opening: Option<Vec<u8>>,
-    pub at: Timestamp,
+    /// When the person was registered, whatever roles came later; the beginning, of staff of before.
+    pub registered_at: Timestamp,
 }
 
 async fn grant_row(tx: &mut Tx, of: &StaffId) -> Result<Option<Row>, StoreError> {
@@ -41,19 +43,14 @@ async fn grant_row(tx: &mut Tx, of: &StaffId) -> Result<Option<Row>, StoreError>
 /// The database failed, or a row is damaged.
 pub async fn provenance(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Option<Provenance>, StoreError> {
     let Some(credential) = credentials::find(tx, vault, of).await? else { return Ok(None) };
-    let row = grant_row(tx, of).await?;
-    let person = |organization, officer| match &row {
-        Some(row) => person_of(row, organization, officer),
-        None => Ok(None),
-    };
-    let opening = match &row {
-        Some(row) => row.optional_bytes("opening")?.map(<[u8]>::to_vec),
-        None => None,
+    let (asked_by, approved_by, opening) = match find(tx, of).await? {
+        Some(grant) => (grant.asked_by, grant.approved_by, grant.opening),
+        None => (None, None, None),
     };
     Ok(Some(Provenance {
         person: of.clone(),
-        asked_by: person("asked_by_organization", "asked_by")?,
-        approved_by: person("approved_by_organization", "approved_by")?,
+        asked_by,
+        approved_by,
         opening,
         issued_by: credential.issued_by,
         issued_at: credential.issued_at,
@@ -61,12 +58,19 @@ pub async fn provenance(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Opti
     }))
 }
 
-/// When a person got the present roles; `None` of staff of before.
+/// How a person came to the present roles; `None` of staff of before.
 ///
 /// # Errors
 /// The database failed.
-pub async fn granted_at(tx: &mut Tx, of: &StaffId) -> Result<Option<Timestamp>, StoreError> {
-    grant_row(tx, of).await?.map(|row| row.at("at")).transpose()
+pub async fn find(tx: &mut Tx, of: &StaffId) -> Result<Option<StaffGrant>, StoreError> {
+    let Some(row) = grant_row(tx, of).await? else { return Ok(None) };
+    Ok(Some(StaffGrant {
+        to: of.clone(),
+        asked_by: person_of(&row, "asked_by_organization", "asked_by")?,
+        approved_by: person_of(&row, "approved_by_organization", "approved_by")?,
+        opening: row.optional_bytes("opening")?.map(<[u8]>::to_vec),
+        registered_at: row.at("registered_at")?,
+    }))
 }
 
 pub(crate) async fn put(tx: &mut Tx, grant: &StaffGrant) -> Result<(), StoreError> {
@@ -75,7 +79,7 @@ pub(crate) async fn put(tx: &mut Tx, grant: &StaffGrant) -> Result<(), StoreErro
         .set("organization", &grant.to.organization)
         .set("officer", grant.to.officer.as_str())
         .set("opening", grant.opening.as_deref())
-        .set("at", grant.at);
+        .set("registered_at", grant.registered_at);
     let values = with_person(values, ("asked_by_organization", "asked_by"), grant.asked_by.as_ref());
     let values = with_person(values, ("approved_by_organization", "approved_by"), grant.approved_by.as_ref());
     put_row(tx, known.as_ref(), values).await
@@ -102,7 +106,7 @@ pub(crate) async fn note_name(
         return Ok(());
     }
     if let Some(before) = before
-        && name_at(tx, vault, of, now).await?.is_none()
+        && names_of(tx, vault, of).await?.is_empty()
     {
         insert_name(tx, vault, of, &before.name, 0).await?;
     }
@@ -122,20 +126,18 @@ async fn insert_name(tx: &mut Tx, vault: &Vault, of: &StaffId, name: &str, since
     put_row(tx, known.as_ref(), values).await
 }
 
-/// What a person was called at a moment; `None` of staff of before whose name never changed.
+/// What a person was called from when on, oldest first; nothing of staff of before whose name never changed.
 ///
 /// # Errors
 /// The database failed, or a name does not open.
-pub async fn name_at(tx: &mut Tx, vault: &Vault, of: &StaffId, at: Timestamp) -> Result<Option<String>, StoreError> {
+pub async fn names_of(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Vec<(Timestamp, String)>, StoreError> {
     let rows = all(tx, &STAFF_NAMES, "WHERE organization = $1 AND officer = $2 ORDER BY since", &binds_of(of)).await?;
-    let mut name = None;
-    for row in rows {
+    let name = |row: &Row| {
         let since = row.int("since")?;
-        if since <= at.as_micros() {
-            name = Some(vault.unseal_text(place(&row_of(of, since)), row.bytes("sealed_name")?)?);
-        }
-    }
-    Ok(name)
+        let name = vault.unseal_text(place(&row_of(of, since)), row.bytes("sealed_name")?)?;
+        Ok((Timestamp::from_micros(since), name))
+    };
+    rows.iter().map(name).collect()
 }
 
 /// Whether an organization ever had staff or records of its own.

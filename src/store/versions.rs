@@ -146,6 +146,7 @@ pub async fn history(tx: &mut Tx, facts: &RecordFacts) -> Result<Vec<VersionLine
             at: row.at("at")?.to_rfc3339(),
             organization: row.text("organization")?.to_owned(),
             officer: row.text("officer")?.to_owned(),
+            officer_name: None,
             change: row.text("change_kind")?.to_owned(),
         })
     };

@@ -29,10 +29,12 @@ fn waiting_of(vault: &Vault, row: &Row) -> Result<WaitingAct, StoreError> {
     let id = row.id("id")?;
     let text = vault.unseal_text(place(&id), row.bytes("sealed_act")?)?;
     let asked_by = person_of(row, "asked_by_organization", "asked_by")?;
+    let (act, about) = serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("waiting act"))?;
     Ok(WaitingAct {
         id,
         organization: row.code("organization")?,
-        act: serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("waiting act"))?,
+        act,
+        about,
         state: row.text("state")?.parse().map_err(|_| StoreError::Corrupt("waiting state"))?,
         asked_by: asked_by.ok_or(StoreError::Corrupt("asked_by"))?,
         asked_at: row.at("asked_at")?,
@@ -56,7 +58,8 @@ pub async fn find(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option<Waiting
     act_row(tx, id).await?.map(|row| waiting_of(vault, &row)).transpose()
 }
 
-/// What stands in an organization's list, its own and what it may lend a person to, newest first.
+/// What stands in an organization's list, its own and what it may lend a person to: first what may still be done, its own
+/// before that of others, newest first.
 ///
 /// # Errors
 /// As [`find`].
@@ -66,9 +69,31 @@ pub async fn listed(
     organization: &OrganizationCode,
     most: i64,
 ) -> Result<Vec<WaitingAct>, StoreError> {
-    let clause = "WHERE organization = $1 OR helper = $1 ORDER BY id DESC LIMIT $2";
+    let clause = "WHERE organization = $1 OR helper = $1 \
+                  ORDER BY CASE WHEN state IN ('waiting', 'approved') THEN 0 ELSE 1 END, \
+                  CASE WHEN organization = $1 THEN 0 ELSE 1 END, id DESC LIMIT $2";
     let rows = all(tx, &WAITING_ACTS, clause, &[organization.into(), most.into()]).await?;
     rows.iter().map(|row| waiting_of(vault, row)).collect()
+}
+
+/// What the operator's persons may do once others had time to object, and have not done yet, newest first.
+///
+/// # Errors
+/// As [`find`].
+pub async fn open_of_operator(tx: &mut Tx, vault: &Vault, most: i64) -> Result<Vec<WaitingAct>, StoreError> {
+    let clause = "WHERE organization = $1 AND state IN ('waiting', 'approved') ORDER BY id DESC LIMIT $2";
+    let operator = OrganizationCode::operator();
+    let rows = all(tx, &WAITING_ACTS, clause, &[(&operator).into(), most.into()]).await?;
+    rows.iter().map(|row| waiting_of(vault, row)).collect()
+}
+
+/// How many acts wait in an organization's list, as far as `most`.
+///
+/// # Errors
+/// The database failed.
+pub async fn count_waiting(tx: &mut Tx, organization: &OrganizationCode, most: i64) -> Result<usize, StoreError> {
+    let clause = "WHERE organization = $1 AND state = 'waiting' ORDER BY id LIMIT $2";
+    Ok(all_sound(tx, &WAITING_ACTS, clause, &[organization.into(), most.into()]).await?.len())
 }
 
 /// The newest act of a kind about a subject, in one organization's list and in one state.
@@ -97,7 +122,8 @@ pub async fn overdue(tx: &mut Tx, now: Timestamp) -> Result<Vec<Uuid>, StoreErro
 }
 
 pub(crate) async fn put(tx: &mut Tx, vault: &Vault, waiting: &WaitingAct) -> Result<(), StoreError> {
-    let text = serde_json::to_string(&waiting.act).map_err(|_| StoreError::Corrupt("waiting act"))?;
+    let asked = (&waiting.act, &waiting.about);
+    let text = serde_json::to_string(&asked).map_err(|_| StoreError::Corrupt("waiting act"))?;
     let sealed_act = vault.seal_text(place(&waiting.id), &text)?;
     let (first, decided) = (waiting.first.as_ref(), waiting.decided.as_ref());
     let known = act_row(tx, waiting.id).await?;

@@ -22,7 +22,10 @@ pub const ROUTES: &[Route] = &[
             idempotency: call.idempotency()?,
         })),
     post("/v1/waiting-acts/{id}/withdrawal")
-        .words("重要操作の申請を取り下げる", "Withdraw a request for a sharp act")
+        .words(
+            "重要操作の申請を取り下げる（通知を受けた機関は、管理責任者の再選任などに反対できる）",
+            "Withdraw a request for a sharp act; who was told that a body is to be opened anew objects by it",
+        )
         .open_to(ALL, STAND)
         .answers::<SharpReply>()
         .runs(run!(withdraw_act, call => WithdrawAct {

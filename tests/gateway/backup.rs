@@ -402,7 +402,7 @@ async fn a_master_key_of_the_stream_stays_until_a_new_base_copy_covers_it() {
     let operators = site.premises.operators(site.premises.config.listen, &Clock::system()).await.unwrap();
     let retired = async || {
         operators.both("/v1/keys/retirement-requests", &serde_json::Value::Null).await.unwrap();
-        let reply = operator.post("/v1/keys/retirements").send().await.unwrap();
+        let reply = operators.administrator.post("/v1/keys/retirements", &serde_json::Value::Null).await.unwrap();
         assert_eq!(reply.status, 200, "{}", reply.text());
         let keys = json(&reply);
         (keys["masters"].clone(), keys["masters_of_stream"].clone())

@@ -112,7 +112,7 @@ async fn until_shown(party: &Party, record: &str) -> usize {
 async fn at_a_desk(premises: &Premises, city: &Party) -> String {
     let clock = Clock::system();
     let operators = premises.operators(premises.config.listen, &clock).await.unwrap();
-    premises.register_terminal(&operators, ("desk", &city.code, "desk")).await.unwrap();
+    premises.register_another(&operators, &city.first, ("desk", "desk")).await.unwrap();
     city.first.appoint("d1", &["caseworker"]).await.unwrap();
     let desk = premises.desk(premises.config.listen, &clock, "desk");
     city.first.seat("d1").await.unwrap().at(desk).sign_in_anew().await.unwrap()

@@ -24,7 +24,8 @@ pub const ALL_ROLES: [&str; 6] =
 /// Limits that no test meets by accident. A test may add keys of `[limits]`.
 pub const GENEROUS: &str = "[search]\nofficer_per_hour = 1000000\nofficer_burst = 1000000\n\
 organization_per_hour = 1000000\norganization_burst = 1000000\n[limits]\nterminal_per_second = 100000\n\
-terminal_burst = 100000\nofficer_per_second = 100000\nofficer_burst = 100000\nsign_ins_per_hour = 100000\n";
+terminal_burst = 100000\nofficer_per_second = 100000\nofficer_burst = 100000\nsign_ins_per_hour = 100000\n\
+terminal_tries_per_hour = 100000\nmachine_revocations_per_hour = 100000\n";
 
 /// The same with more keys of `[search]`.
 pub fn generous_with_search(keys: &str) -> String {
@@ -114,12 +115,17 @@ pub fn assert_refused(reply: &Reply, status: u16, code: &str) {
 }
 
 /// What a body is told while it is opened and its staff are appointed.
-const ADMINISTRATION: [&str; 7] = [
+const ADMINISTRATION: [&str; 12] = [
     "terminal_registered",
     "terminal_revoked",
     "organization_connected",
+    "counterpart_changed",
+    "settings_changed",
+    "sign_in_policy_changed",
+    "sign_in_unlocked",
     "body_opened",
     "credential_issued",
+    "second_factor_enrolled",
     "sharp_act_asked",
     "sharp_act_done",
 ];
@@ -167,4 +173,15 @@ pub fn children(reply: &Reply) -> Vec<Value> {
 pub async fn view(party: &Party, record: &str) -> Reply {
     let purpose = if party.code == OrganizationCode::ministry() { "serious_case_review" } else { "casework" };
     party.client.get(&format!("/v1/records/{record}")).purpose(purpose).send().await.unwrap()
+}
+
+/// A twin: a test of this program, run again in a process of its own with a planted defect, fails by its own words.
+pub async fn fails_with(defect: &str, test: &str, words: &str) {
+    let mut again = tokio::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", test, "--nocapture"]).env("PLANTED_DEFECT", defect).kill_on_drop(true);
+    let output = again.output().await.unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(said.contains("running 1 test"), "there is no {test}: {said}");
+    assert!(!output.status.success(), "{defect} went unnoticed by {test}");
+    assert!(said.contains(words), "{defect} is noticed otherwise: {said}");
 }

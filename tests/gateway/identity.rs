@@ -146,7 +146,7 @@ async fn a_machine_names_its_officer_and_a_desk_signs_in() {
     assert_refused(&named, 401, "officer_missing");
     let sign_in =
         |password: &str| desk.post("/v1/sessions").json(&j!({ "officer": "d1", "password": password })).send();
-    assert_refused(&sign_in("wrong password!").await.unwrap(), 401, "officer_not_active");
+    assert_refused(&sign_in("wrong password!").await.unwrap(), 401, "sign_in_refused");
     assert_refused(&sign_in(&person.password).await.unwrap(), 401, "second_factor_missing");
     let token = person.sign_in_anew().await.unwrap();
     let from_machine =
@@ -164,7 +164,11 @@ async fn a_machine_names_its_officer_and_a_desk_signs_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_registrations_in_one_transaction_one_is_refused() {
     let stage = Stage::new().await;
-    let (a, b) = (stage.party("a", CITY_A).await, stage.party("b", CITY_B).await);
+    let chair = &stage.world.operators().await.unwrap().administrator;
+    for code in [CITY_A, CITY_B] {
+        let connected = j!({ "code": code, "relay_desk": "000-000-0000" });
+        assert_eq!(chair.post("/v1/organizations", &connected).await.unwrap().status, 200);
+    }
     let gateway = stage.world.gateway().unwrap();
     let operator = TerminalCertificate {
         organization: OrganizationCode::operator(),
@@ -177,16 +181,16 @@ async fn of_two_registrations_in_one_transaction_one_is_refused() {
             .serial,
         not_after: gateway.clock.now().plus(time::Duration::days(1)),
     };
-    let token = stage.world.operators().await.unwrap().administrator.sign_in_anew().await.unwrap();
+    let token = chair.sign_in_anew().await.unwrap();
     let caller = || {
         let officer = OfficerClaim::Session(token_digest(&token));
         let (now, request) = (gateway.clock.now(), gateway.clock.new_id());
         gateway.directory().recognize(&operator, &officer, now, request).unwrap()
     };
-    let terminal = async |key: &str, of: &Party| {
+    let terminal = async |key: &str, of: &str| {
         let terminal = NewTerminal {
             serial: "abc123".to_owned(),
-            organization: of.code.clone(),
+            organization: OrganizationCode::parse(of).unwrap(),
             kind: TerminalKind::Machine,
             label: "窓口".to_owned(),
         };
@@ -205,10 +209,11 @@ async fn of_two_registrations_in_one_transaction_one_is_refused() {
     // In this order: what waits is in the journal's queue before the transaction that is held up goes on.
     let release = async { open.send(()).unwrap() };
     let (held, first, second, ()) =
-        tokio::join!(held, terminal("first-terminal", &a), terminal("second-terminal", &b), release);
+        tokio::join!(held, terminal("first-terminal", CITY_A), terminal("second-terminal", CITY_B), release);
     assert!(held.is_ok() && first.is_ok());
     assert!(matches!(second, Err(Error::Exists("terminal"))));
-    assert_eq!(gateway.directory().terminal("abc123").unwrap().organization, a.code);
+    assert_eq!(gateway.directory().terminal("abc123").unwrap().organization.as_str(), CITY_A);
+    let (a, b) = (stage.party("a", CITY_A).await, stage.party("b", CITY_B).await);
     assert_eq!((terminals_told(&a).await, terminals_told(&b).await), (3, 2), "each is told of its own terminals");
 }
 

@@ -122,6 +122,9 @@ async fn keys_rotate_under_load_and_everything_opens_afterwards() {
     let config = stage.world.premises.config.clone();
     let old_keyring = fs::read(&config.keyring).unwrap();
     let operator = &stage.world.operator;
+    // What is approved now names no generation.
+    let operators = stage.world.operators().await.unwrap();
+    let nothing = json(&operators.both("/v1/keys/retirement-requests", &Value::Null).await.unwrap());
 
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let callers: Vec<_> = (0..3)
@@ -153,13 +156,21 @@ async fn keys_rotate_under_load_and_everything_opens_afterwards() {
 
     // Then the older master keys go.
     assert_eq!(keys(operator).await["masters"], j!([1, 2, 3]));
-    assert_refused(&operator.post("/v1/keys/retirements").send().await.unwrap(), 409, "retirement_not_approved");
-    let operators = stage.world.operators().await.unwrap();
+    let retire = async || operators.administrator.post("/v1/keys/retirements", &Value::Null).await.unwrap();
+    assert_refused(&retire().await, 409, "sharp_act_outdated");
+    let withdrawal = format!("/v1/waiting-acts/{}/withdrawal", nothing["waiting_act"].as_str().unwrap());
+    let withdrawn = operators.administrator.post(&withdrawal, &Value::Null).await.unwrap();
+    assert_eq!(json(&withdrawn)["state"], "withdrawn", "{}", withdrawn.text());
+    assert_refused(&retire().await, 409, "retirement_not_approved");
     operators.both("/v1/keys/retirement-requests", &Value::Null).await.unwrap();
-    let retired = operator.post("/v1/keys/retirements").send().await.unwrap();
+    // What was approved names the generations that go; a person carries it out, and no machine.
+    let listed = operator.get("/v1/waiting-acts").send().await.unwrap();
+    assert_eq!(json(&listed)["waiting_acts"][0]["asked"], j!({ "generations": [1, 2] }), "{}", listed.text());
+    assert_refused(&operator.post("/v1/keys/retirements").send().await.unwrap(), 403, "sharp_act_needs_person");
+    let retired = retire().await;
     assert_eq!(retired.status, 200, "{}", retired.text());
     assert_eq!(json(&retired)["masters"], j!([3]));
-    assert_refused(&operator.post("/v1/keys/retirements").send().await.unwrap(), 409, "retirement_not_approved");
+    assert_refused(&retire().await, 409, "retirement_not_approved");
 
     // The acts are in the ledger.
     let gateway = stage.world.gateway().unwrap();
@@ -336,7 +347,7 @@ async fn a_master_key_in_a_token_never_leaves_it_and_its_absence_stops_nothing_t
     keys_until(&operator, is_finished).await;
     let operators = premises.operators(premises.config.listen, &Clock::system()).await.unwrap();
     operators.both("/v1/keys/retirement-requests", &Value::Null).await.unwrap();
-    let retired = operator.post("/v1/keys/retirements").send().await.unwrap();
+    let retired = operators.administrator.post("/v1/keys/retirements", &Value::Null).await.unwrap();
     assert_eq!(json(&retired)["masters"], j!([2]), "{}", retired.text());
     assert_eq!(masters(), 0, "no master key is in the file any more");
     assert!(!fs::read_to_string(&premises.config.keyring).unwrap().contains("567890"), "nor is the PIN");
@@ -380,7 +391,7 @@ async fn a_master_key_in_a_token_never_leaves_it_and_its_absence_stops_nothing_t
         assert_eq!(view(&city, record).await.status, 200);
     }
     operators.both("/v1/keys/retirement-requests", &Value::Null).await.unwrap();
-    let retired = operator.post("/v1/keys/retirements").send().await.unwrap();
+    let retired = operators.administrator.post("/v1/keys/retirements", &Value::Null).await.unwrap();
     assert_eq!(json(&retired)["masters"], j!([3]), "{}", retired.text());
     running.end().await;
 }

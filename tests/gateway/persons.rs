@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json as j};
 use time::Duration;
-use tsunagi::{client::Reply, domain::organization::OrganizationCode};
+use tsunagi::{
+    client::Reply,
+    domain::{organization::OrganizationCode, two_persons::StaffId},
+    store,
+};
 use tsunagi_testkit::{
     people::Family,
     persons::{DeskPerson, Enrolling, FirstPersons, enrol},
@@ -11,18 +15,18 @@ use tsunagi_testkit::{
 
 use crate::{crash, harness::*};
 
-const PREFECTURE: &str = "120006";
+pub const PREFECTURE: &str = "120006";
 
-async fn post(person: &DeskPerson, path: &str, message: Value) -> Reply {
+pub async fn post(person: &DeskPerson, path: &str, message: Value) -> Reply {
     person.post(path, &message).await.unwrap()
 }
 
-fn waiting(reply: &Reply) -> String {
+pub fn waiting(reply: &Reply) -> String {
     assert_eq!(reply.status, 202, "{}", reply.text());
     json(reply)["waiting_act"].as_str().unwrap().to_owned()
 }
 
-async fn kinds_of_all_messages(party: &Party) -> Vec<String> {
+pub async fn kinds_of_all_messages(party: &Party) -> Vec<String> {
     let messages = json(&party.client.get("/v1/inbox").send().await.unwrap())["messages"].clone();
     messages.as_array().unwrap().iter().map(|message| message["kind"].as_str().unwrap().to_owned()).collect()
 }
@@ -62,9 +66,12 @@ async fn the_operators_takeover_is_refused_step_by_step_and_told() {
         assert_eq!(stage.world.operator.post(&revoke).send().await.unwrap().status, 200);
     }
     assert_refused(&post(chair, &opening, Value::Null).await, 409, "reopening_not_approved");
-    // A terminal of the operator's making speaks for nobody, and cannot ask in the body's name.
-    let planted = stage.world.add_terminal("planted", &city, "o1").await.unwrap();
-    assert_refused(&planted.client.post(&reopening).send().await.unwrap(), 401, "officer_not_active");
+    // A terminal of the operator's making waits for a second operator, while all who would know may object.
+    let (serial, reply) =
+        stage.world.premises.ask_for_terminal(operators, ("planted", &city.code, "machine")).await.unwrap();
+    let planted = waiting(&reply);
+    assert_refused(&other_chair.confirm(&planted).await.unwrap(), 409, "sharp_act_too_early");
+    assert_eq!(stage.world.gateway().unwrap().directory().terminal(&serial).map(|_| ()), None);
 
     // Two operators ask; everybody who could object is told, and three days pass.
     let asked = waiting(&post(chair, &reopening, Value::Null).await);
@@ -145,13 +152,13 @@ async fn a_registered_officer_asks_for_a_first_administrator_anew() {
 }
 
 /// One administrator, who opened the village alone, and one caseworker.
-async fn village(stage: &Stage) -> (OrganizationCode, DeskPerson, Party) {
+pub async fn village(stage: &Stage) -> (OrganizationCode, DeskPerson, Party) {
     let code = OrganizationCode::parse(CITY_A).unwrap();
     let operators = stage.world.operators().await.unwrap();
     let chair = &operators.administrator;
     let connected = j!({ "code": CITY_A, "relay_desk": "村役場 03-0000-0000" });
     assert_eq!(post(chair, "/v1/organizations", connected).await.status, 200);
-    let desk = stage.world.add_desk("village-desk", &code).await.unwrap();
+    let desk = stage.world.first_desk("village-desk", &code).await.unwrap();
     let serial = stage.world.premises.register_terminal(operators, ("village", &code, "machine")).await.unwrap();
     let issued = post(chair, &format!("/v1/organizations/{CITY_A}/opening-codes"), Value::Null).await;
     let opening = json(&issued)["code"].as_str().unwrap().to_owned();
@@ -165,24 +172,53 @@ async fn village(stage: &Stage) -> (OrganizationCode, DeskPerson, Party) {
     (code, mayor, party)
 }
 
+/// Even the village's caseworker is appointed with the center.
+async fn caseworker_of(mayor: &DeskPerson, lender: &DeskPerson) -> DeskPerson {
+    let staff = j!({ "id": "case", "name": "村 担当", "roles": ["caseworker", "supervisor", "auditor"] });
+    let asked = waiting(&post(mayor, "/v1/staff", staff).await);
+    assert_refused(&mayor.confirm(&asked).await.unwrap(), 409, "not_two_persons");
+    assert_eq!(lender.confirm(&asked).await.unwrap().status, 200);
+    let issued = post(mayor, &format!("/v1/staff/{}/case/credential", mayor.code), Value::Null).await;
+    enrolled_with(mayor, &issued).await
+}
+
+/// The village's caseworker enrols with a code that was issued.
+async fn enrolled_with(mayor: &DeskPerson, issued: &Reply) -> DeskPerson {
+    assert_eq!(issued.status, 201, "{}", issued.text());
+    let code = json(issued)["code"].as_str().unwrap().to_owned();
+    let persons = [Enrolling { officer: "case", name: None }];
+    enrol(mayor.desk(), &mayor.code, (&code, &persons)).await.unwrap().pop().unwrap()
+}
+
+/// Whoever stood for it in the center may hand the code out: the village's administrator may be out of reach by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_villages_lost_phone_is_replaced_with_its_center() {
+    let stage = Stage::new().await;
+    let center = stage.party("center", CENTER_A).await;
+    let (_, mayor, village) = village(&stage).await;
+    let [lender, supervisor] = two_supervisors(&stage, &center).await;
+    let case = caseworker_of(&mayor, &lender).await;
+    case.lose_device().unwrap();
+    let asked = waiting(&post(&mayor, "/v1/credentials/case/reissues", Value::Null).await);
+    assert_refused(&mayor.confirm(&asked).await.unwrap(), 409, "not_two_persons");
+    let issue = format!("/v1/staff/{CITY_A}/case/credential");
+    assert_refused(&post(&supervisor, &issue, Value::Null).await, 404, "not_found");
+    assert_eq!(json(&supervisor.confirm(&asked).await.unwrap())["state"], "approved");
+    let case = enrolled_with(&mayor, &post(&supervisor, &issue, Value::Null).await).await;
+    assert_eq!(case.client().await.unwrap().get("/v1/session").send().await.unwrap().status, 200);
+    let issued = about_body(&village).await.into_iter().find(|entry| entry["act"] == "credential_issue").unwrap();
+    assert_eq!((&issued["organization"], &issued["officer"]), (&j!(CENTER_A), &j!("sup2")));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_village_with_one_administrator_and_one_caseworker_lifts_a_shield_with_its_center() {
     let stage = Stage::new().await;
     let center = stage.party("center", CENTER_A).await;
     let prefecture = stage.party("prefecture", PREFECTURE).await;
     let (code, mayor, village) = village(&stage).await;
-
-    // Even its caseworker is appointed with the center.
-    let staff = j!({ "id": "case", "name": "村 担当", "roles": ["caseworker", "supervisor", "auditor"] });
-    let asked = waiting(&post(&mayor, "/v1/staff", staff).await);
-    assert_refused(&mayor.confirm(&asked).await.unwrap(), 409, "not_two_persons");
     let [lender, supervisor] = two_supervisors(&stage, &center).await;
-    assert_eq!(lender.confirm(&asked).await.unwrap().status, 200);
-    let issued = post(&mayor, &format!("/v1/staff/{code}/case/credential"), Value::Null).await;
-    assert_eq!(issued.status, 201, "{}", issued.text());
-    let code_of_case = json(&issued)["code"].as_str().unwrap().to_owned();
-    let persons = [Enrolling { officer: "case", name: None }];
-    let case = enrol(mayor.desk(), &code, (&code_of_case, &persons)).await.unwrap().pop().unwrap();
+    let case = caseworker_of(&mayor, &lender).await;
+    assert_eq!(case.code, code);
 
     let record = register(&village, &Family { shield_since: Some("R8.4.1".into()), ..family(CITY_A) }).await;
     let lift = waiting(&post(&case, &format!("/v1/records/{record}/shield/lift-requests"), Value::Null).await);
@@ -269,7 +305,7 @@ async fn a_lost_phone_at_night() {
     // What she signed in with before is worth nothing from that moment on.
     assert_refused(&client.get("/v1/session").send().await.unwrap(), 401, "session_invalid");
     let old = night.sign_in_at(night.desk(), Some(&night.recovery_codes[1])).await.unwrap();
-    assert_refused(&old, 401, "officer_not_active");
+    assert_refused(&old, 401, "sign_in_refused");
     let persons = [Enrolling { officer: "o1", name: None }];
     let code = json(&issued)["code"].as_str().unwrap().to_owned();
     let night = enrol(night.desk(), &far.code, (&code, &persons)).await.unwrap().pop().unwrap();
@@ -287,6 +323,17 @@ async fn ids_names_and_credentials_are_one_persons() {
     let city = stage.party("city", CITY_A).await;
     let center = stage.party("center", CENTER_A).await;
     let person = stage.world.seat_new(&city, "d1", &["caseworker"]).await.unwrap();
+    // Asked for, approved, issued, enrolled: each recorded, with whoever did it.
+    let entries = about_body(&city).await;
+    for (act, officer) in [
+        ("staff_request", "manager"),
+        ("staff_approve", "admin"),
+        ("credential_issue", "manager"),
+        ("credential_enrol", "d1"),
+    ] {
+        let is_there = entries.iter().any(|entry| entry["act"] == act && entry["officer"] == officer);
+        assert!(is_there, "{act} by {officer}: {entries:?}");
+    }
     let record = register(&city, &family(CITY_A)).await;
     let path = format!("/v1/records/{record}");
     let client = person.client().await.unwrap();
@@ -310,14 +357,55 @@ async fn ids_names_and_credentials_are_one_persons() {
     let more = j!({ "id": "d1", "name": "改姓 後", "roles": ["supervisor"] });
     assert_eq!(city.client.put("/v1/staff").json(&more).send().await.unwrap().status, 202);
 
+    assert!(has_credential(&stage, "d1").await);
     let revoke = format!("/v1/staff/{CITY_A}/d1/revoke");
     assert_eq!(city.client.post(&revoke).send().await.unwrap().status, 200);
+    assert!(!has_credential(&stage, "d1").await, "what the person signed in with is destroyed at once");
     assert_refused(&client.get("/v1/session").send().await.unwrap(), 401, "session_invalid");
     let code = person.next_code();
-    assert_refused(&person.sign_in_at(person.desk(), Some(&code)).await.unwrap(), 401, "officer_not_active");
+    assert_refused(&person.sign_in_at(person.desk(), Some(&code)).await.unwrap(), 401, "sign_in_refused");
     let staff = j!({ "id": "d1", "name": "別人", "roles": ["viewer"] });
     assert_refused(&city.client.post("/v1/staff").json(&staff).send().await.unwrap(), 409, "staff_id_taken");
     drop(center);
+}
+
+/// Whether there is something with which an officer of the city signs in.
+async fn has_credential(stage: &Stage, officer: &str) -> bool {
+    let of = StaffId { organization: OrganizationCode::parse(CITY_A).unwrap(), officer: officer.to_owned() };
+    let gateway = stage.world.gateway().unwrap();
+    let mut tx = gateway.store.read().await.unwrap();
+    store::credentials::find(&mut tx, &gateway.vault, &of).await.unwrap().is_some()
+}
+
+/// History shows what officers were called when they acted, to those to whom officers are shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn history_calls_officers_as_they_were_called_then() {
+    let stage = Stage::new().await;
+    let (city, center) = (stage.party("city", CITY_A).await, stage.party("center", CENTER_A).await);
+    let person = stage.world.seat_new(&city, "d1", &["caseworker"]).await.unwrap();
+    let client = person.client().await.unwrap();
+    let registered = client.post("/v1/records").xml(family(CITY_A).to_xml()).send().await.unwrap();
+    let path = format!("/v1/records/{}", json(&registered)["record"].as_str().unwrap());
+    city.first.change(&j!({ "id": "d1", "name": "改姓 後", "roles": ["caseworker"] })).await.unwrap();
+    let updated = client.put(&path).if_match(1).xml(family(CITY_A).to_xml()).send().await.unwrap();
+    assert_eq!(updated.status, 200, "{}", updated.text());
+    // Nobody answers for another's acts, after the person is gone neither.
+    let revoke = format!("/v1/staff/{CITY_A}/d1/revoke");
+    assert_eq!(city.client.post(&revoke).send().await.unwrap().status, 200);
+
+    let names = async |party: &Party| -> Vec<Value> {
+        let history = format!("{path}/history");
+        let history = json(&party.client.get(&history).purpose("casework").send().await.unwrap());
+        history["versions"].as_array().unwrap().iter().map(|line| line["officer_name"].clone()).collect()
+    };
+    for reader in [&city, &center] {
+        assert_eq!(names(reader).await, ["職員 d1", "改姓 後"], "{}", reader.name);
+    }
+    let newest = disclosures(&city).await.into_iter().find(|entry| entry["act"] == "history").unwrap();
+    assert_eq!(newest["groups"], j!(["index", "officer"]));
+    let hidden = j!({ "hide": { "counterpart": ["officer"] } });
+    assert_eq!(city.client.put("/v1/settings").json(&hidden).send().await.unwrap().status, 200);
+    assert_eq!(names(&center).await, [Value::Null, Value::Null]);
 }
 
 /// Whoever hands codes out cannot become officers whom machines have named for long.
@@ -331,92 +419,6 @@ async fn a_first_credential_of_long_ago_takes_two() {
     assert_refused(&post(manager, &issue, Value::Null).await, 409, "credential_needs_two");
     city.first.both("/v1/credentials/o1/reissues", &Value::Null).await.unwrap();
     assert_eq!(post(manager, &issue, Value::Null).await.status, 201);
-}
-
-/// A password is one's own, and a code works once.
-#[tokio::test(flavor = "multi_thread")]
-async fn signing_in_needs_both_and_a_code_works_once() {
-    let stage = Stage::new().await;
-    let city = stage.party("city", CITY_A).await;
-    let person = stage.world.seat_new(&city, "d1", &["caseworker"]).await.unwrap();
-    let desk = person.desk().clone();
-    assert_refused(&person.sign_in_at(&desk, None).await.unwrap(), 401, "second_factor_missing");
-    let code = person.next_code();
-    assert_eq!(person.sign_in_at(&desk, Some(&code)).await.unwrap().status, 201);
-    assert_refused(&person.sign_in_at(&desk, Some(&code)).await.unwrap(), 401, "second_factor_wrong");
-    // The body's own rule, and the person's own new password.
-    let policy = j!({ "password_days": 1 });
-    assert_eq!(city.client.put("/v1/sign-in-policy").json(&policy).send().await.unwrap().status, 200);
-    stage.world.clock.advance(Duration::hours(25));
-    let code = person.next_code();
-    assert_refused(&person.sign_in_at(&desk, Some(&code)).await.unwrap(), 403, "password_expired");
-    let message = |new: &str| j!({ "officer": "d1", "password": person.password, "second_factor": person.next_code(), "new_password": new });
-    let change =
-        async |new: &str| desk.client().unwrap().post("/v1/sessions").json(&message(new)).send().await.unwrap();
-    assert_refused(&change("password1234").await, 422, "password_refused");
-    assert_refused(&change("d1d1d1d1d1d1d1").await, 422, "password_refused");
-    assert_eq!(change("a quite different one").await.status, 201);
-    assert_refused(&person.sign_in_at(&desk, Some(&person.next_code())).await.unwrap(), 401, "officer_not_active");
-}
-
-/// Wrong tries are of an id at a terminal: they hold up nobody else there, and not that person elsewhere.
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_tries_kept_up_lock_no_colleague_out() {
-    let stage = Stage::new().await;
-    let city = stage.party("city", CITY_A).await;
-    let person = stage.world.seat_new(&city, "d1", &["caseworker"]).await.unwrap();
-    let colleague = stage.world.seat_new(&city, "d2", &["caseworker"]).await.unwrap();
-    let (desk, other) = (person.desk().clone(), stage.world.add_desk("city-desk-2", &city.code).await.unwrap());
-    let wrong = j!({ "officer": "d1", "password": "not the right one at all" });
-    let mut codes = Vec::new();
-    for _ in 0..20 {
-        let reply = desk.client().unwrap().post("/v1/sessions").json(&wrong).send().await.unwrap();
-        codes.push(json(&reply)["code"].as_str().unwrap().to_owned());
-    }
-    assert_eq!(codes.iter().filter(|code| *code == "officer_not_active").count(), 5, "{codes:?}");
-    assert_eq!(codes.last().unwrap(), "sign_in_locked");
-    let code = person.next_code();
-    let locked = person.sign_in_at(&desk, Some(&code)).await.unwrap();
-    assert_refused(&locked, 429, "sign_in_locked");
-    let seconds: u64 = locked.header("retry-after").unwrap().parse().unwrap();
-    assert!((20..=60).contains(&seconds), "{seconds}");
-    // The same person at another desk, and a colleague at this one.
-    assert_eq!(person.sign_in_at(&other, Some(&person.next_code())).await.unwrap().status, 201);
-    assert_eq!(colleague.sign_in_at(&desk, Some(&colleague.next_code())).await.unwrap().status, 201);
-    // It ends by time, or by a supervisor.
-    let unlocked = city.client.post("/v1/credentials/d1/unlock").send().await.unwrap();
-    assert_eq!(unlocked.status, 200, "{}", unlocked.text());
-    assert_eq!(person.sign_in_at(&desk, Some(&person.next_code())).await.unwrap().status, 201);
-}
-
-/// A session stands idle for half an hour, lasts ten hours whatever happens, and all of them end at a word.
-#[tokio::test(flavor = "multi_thread")]
-async fn sessions_end_idle_by_time_and_at_a_word() {
-    let stage = Stage::new().await;
-    let city = stage.party("city", CITY_A).await;
-    let person = stage.world.seat_new(&city, "d1", &["caseworker"]).await.unwrap();
-    let signed_in = async || {
-        let token = person.sign_in_anew().await.unwrap();
-        person.desk().client().unwrap().with_token(token)
-    };
-    let client = signed_in().await;
-    let is_in = async |client: &tsunagi::client::Client| client.get("/v1/session").send().await.unwrap().status == 200;
-    for _ in 0..3 {
-        stage.world.clock.advance(Duration::minutes(25));
-        assert!(is_in(&client).await, "it is used");
-    }
-    stage.world.clock.advance(Duration::minutes(31));
-    assert!(!is_in(&client).await, "it stood idle");
-    let client = signed_in().await;
-    for _ in 0..23 {
-        stage.world.clock.advance(Duration::minutes(25));
-        assert!(is_in(&client).await);
-    }
-    stage.world.clock.advance(Duration::minutes(26));
-    assert!(!is_in(&client).await, "ten hours are over");
-    let (one, other) = (signed_in().await, signed_in().await);
-    assert_eq!(one.request(axum::http::Method::DELETE, "/v1/sessions/all").send().await.unwrap().status, 200);
-    assert!(!is_in(&one).await && !is_in(&other).await);
 }
 
 /// What was asked and never done is dropped, and what one asked is anybody's to withdraw.
@@ -442,26 +444,32 @@ async fn what_waits_is_withdrawn_or_runs_out() {
 }
 
 /// A gateway with a planted defect, in a process of its own, and one city with two supervisors at its desk.
-async fn planted(premises: &Premises, defect: &str) -> (crash::Running, Party) {
+pub async fn planted(premises: &Premises, defect: &str) -> (crash::Running, Party) {
     let running = crash::serve(premises, Some(defect)).await;
     let city = crash::connect(premises, &crash::operator(premises, &running), "a", CITY_A).await;
     (running, city)
 }
 
+/// The twins that show in a story: with each of these defects it fails, by its own words.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_guard_each_of_these_stories_fails() {
+    for (defect, story, words) in [
+        ("believe-young-terminals", "persons::a_registered_officer_asks_for_a_first_administrator_anew", "waiting_act"),
+        ("names-of-today", "persons::history_calls_officers_as_they_were_called_then", "改姓 後"),
+        ("keep-credentials", "persons::ids_names_and_credentials_are_one_persons", "is destroyed at once"),
+    ] {
+        fails_with(defect, story, words).await;
+    }
+}
+
 /// The twins: each guard, taken away, lets through what it keeps out.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_guard_each_of_these_goes_through() {
-    let of_acts = ["believe-machines", "any-two-ids", "any-purpose", "open-any-body", "name-alone", "give-ids-again"];
-    let of_credentials = ["accept-replays", "never-lock", "keep-credentials"];
-    for defect in of_acts.into_iter().chain(of_credentials) {
+    for defect in ["believe-machines", "any-two-ids", "any-purpose", "open-any-body", "name-alone", "give-ids-again"] {
         let directory = tempfile::tempdir().unwrap();
         let premises = crash::premises(directory.path()).await;
         let (mut running, city) = planted(&premises, defect).await;
-        if of_credentials.contains(&defect) {
-            what_a_person_signs_in_with_goes_through(defect, &premises, &city).await;
-        } else {
-            an_act_goes_through(defect, &premises, &city).await;
-        }
+        an_act_goes_through(defect, &premises, &city).await;
         running.stop().await;
     }
 }
@@ -481,7 +489,8 @@ async fn an_act_goes_through(defect: &str, premises: &Premises, city: &Party) {
             assert_eq!(reply.status, 202, "{defect}: {}", reply.text());
         }
         "believe-machines" => {
-            let reply = city.client.post("/v1/staff/122327/o1/credential").send().await.unwrap();
+            city.first.appoint("v1", &["viewer"]).await.unwrap();
+            let reply = city.client.post("/v1/staff/122327/v1/credential").send().await.unwrap();
             assert_eq!(reply.status, 201, "{defect}: {}", reply.text());
         }
         "any-two-ids" => {
@@ -502,40 +511,6 @@ async fn an_act_goes_through(defect: &str, premises: &Premises, city: &Party) {
             let reply =
                 post(&operators.administrator, &format!("/v1/organizations/{CITY_A}/opening-codes"), Value::Null).await;
             assert_eq!(reply.status, 201, "{defect}: {}", reply.text());
-        }
-        _ => panic!("{defect}"),
-    }
-}
-
-async fn what_a_person_signs_in_with_goes_through(defect: &str, premises: &Premises, city: &Party) {
-    match defect {
-        "accept-replays" => {
-            let person = city.first.seat("o1").await.unwrap();
-            let code = person.next_code();
-            for _ in 0..2 {
-                assert_eq!(person.sign_in_at(person.desk(), Some(&code)).await.unwrap().status, 201, "{defect}");
-            }
-        }
-        "never-lock" => {
-            let person = city.first.seat("o1").await.unwrap();
-            let wrong = j!({ "officer": "o1", "password": "not the right one at all" });
-            for _ in 0..6 {
-                person.desk().client().unwrap().post("/v1/sessions").json(&wrong).send().await.unwrap();
-            }
-            let code = person.next_code();
-            assert_eq!(person.sign_in_at(person.desk(), Some(&code)).await.unwrap().status, 201, "{defect}");
-        }
-        "keep-credentials" => {
-            let person = city.first.seat("o1").await.unwrap();
-            city.client.post("/v1/staff/122327/o1/revoke").send().await.unwrap();
-            let pool = sqlx::SqlitePool::connect(&premises.config.database).await;
-            let Ok(pool) = pool else { return };
-            let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM credentials WHERE officer = 'o1'")
-                .fetch_one(&pool)
-                .await
-                .unwrap();
-            assert_eq!(left, 1, "{defect}");
-            drop(person);
         }
         _ => panic!("{defect}"),
     }

@@ -145,7 +145,9 @@ fn two_persons_count_as_the_committed_table_says() {
         ("both reissued by one person in a fortnight", reissued("a", "z", 0), reissued("b", "z", 13)),
         ("both reissued by one person, long apart", reissued("a", "z", 0), reissued("b", "z", 14)),
         ("both reissued by two persons in a day", reissued("a", "z", 0), reissued("b", "w", 1)),
-        ("one reissued, the other not", reissued("a", "z", 0), way("b", "x", "y", "z")),
+        ("one reissued, the other issued by the same in a day", reissued("a", "z", 1), way("b", "x", "y", "z")),
+        ("one reissued, the other issued by the same before", reissued("a", "z", 14), way("b", "x", "y", "z")),
+        ("one reissued, the other issued by another", reissued("a", "z", 1), way("b", "x", "y", "w")),
     ];
     let mut table = String::from(
         "# Whether two persons count as two for a sharp act, by who asked for, approved and issued what they act with.\n\
@@ -154,7 +156,7 @@ fn two_persons_count_as_the_committed_table_says() {
     for (words, one, other) in &cases {
         let verdict = |one, other| count_as_two(one, other).map_or_else(<&str>::from, |()| "two");
         assert_eq!(verdict(one, other), verdict(other, one), "{words}: whoever comes first");
-        writeln!(table, "{words:<46} {}", verdict(one, other)).unwrap();
+        writeln!(table, "{words:<52} {}", verdict(one, other)).unwrap();
     }
     hold_against("two_persons.txt", &table);
 }

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use tsunagi::{domain::organization::OrganizationCode, say};
 use tsunagi_testkit::{
     demo,
-    pki::{Authority, Flaw},
+    pki::{Authority, Flaw, SINCE_DAYS},
     world::WorldError,
 };
 
@@ -35,9 +35,21 @@ enum Command {
 #[derive(Subcommand)]
 enum Pki {
     /// Make a CA, a server certificate for localhost and an empty revocation list.
-    Create { directory: PathBuf },
+    Create {
+        directory: PathBuf,
+        /// Days before today since which its certificates are valid.
+        #[arg(long, default_value_t = SINCE_DAYS)]
+        since: i64,
+    },
     /// Issue a terminal's certificate; prints its serial.
-    Terminal { directory: PathBuf, name: String, organization: String },
+    Terminal {
+        directory: PathBuf,
+        name: String,
+        organization: String,
+        /// Days before today since which it is valid.
+        #[arg(long, default_value_t = SINCE_DAYS)]
+        since: i64,
+    },
     /// Publish a revocation list that revokes these serials.
     Revoke {
         directory: PathBuf,
@@ -51,13 +63,13 @@ enum Pki {
 impl Pki {
     fn run(self) -> Result<(), WorldError> {
         match self {
-            Self::Create { directory } => {
-                Authority::create(&directory)?.issue_server(&["localhost", "127.0.0.1"])?;
+            Self::Create { directory, since } => {
+                Authority::create_since(&directory, since)?.issue_server(&["localhost", "127.0.0.1"])?;
             }
-            Self::Terminal { directory, name, organization } => {
+            Self::Terminal { directory, name, organization, since } => {
                 let organization = OrganizationCode::parse(&organization)
                     .ok_or_else(|| WorldError::Unexpected(format!("{organization}: not an organization code")))?;
-                say!("{}", Authority::open(&directory)?.issue_terminal(&name, &organization, Flaw::None)?);
+                say!("{}", Authority::open_since(&directory, since)?.issue_terminal(&name, &organization, Flaw::None)?);
             }
             Self::Revoke { directory, serials, days } => Authority::open(&directory)?.publish_list(&serials, days)?,
         }

@@ -56,7 +56,7 @@ const CA_DAYS: i64 = 3_650;
 const TERMINAL_DAYS: i64 = 397;
 const LIST_DAYS: i64 = 30;
 /// Since when certificates are valid, where nobody asks for more.
-const SINCE_DAYS: i64 = 2;
+pub const SINCE_DAYS: i64 = 2;
 
 impl Authority {
     /// Makes a new CA with an empty revocation list.
@@ -90,9 +90,17 @@ impl Authority {
     /// # Errors
     /// Its files cannot be read.
     pub fn open(directory: &Path) -> Result<Self, PkiError> {
+        Self::open_since(directory, SINCE_DAYS)
+    }
+
+    /// The same; certificates that it makes are valid since so many days ago.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_since(directory: &Path, since: i64) -> Result<Self, PkiError> {
         let key = KeyPair::from_pem(&read(&directory.join("ca.key"))?)?;
         let issuer = Issuer::from_ca_cert_pem(&read(&directory.join("ca.crt"))?, key)?;
-        Ok(Self { directory: directory.to_owned(), issuer, since: SINCE_DAYS })
+        Ok(Self { directory: directory.to_owned(), issuer, since })
     }
 
     pub fn directory(&self) -> &Path {

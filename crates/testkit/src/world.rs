@@ -7,10 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tsunagi::{
-    client::{Client, ClientError, Credentials, expect},
+    client::{Client, ClientError, Credentials, Reply, expect},
     clock::Clock,
     config::{Config, ConfigError},
     domain::organization::OrganizationCode,
@@ -162,28 +162,61 @@ impl Premises {
         let desk = format!("{name}-desk");
         self.register_terminal(operators, (&desk, code, "desk")).await?;
         let serial = self.register_terminal(operators, (name, code, "machine")).await?;
-        let issued = chair.post(&format!("/v1/organizations/{code}/opening-codes"), &serde_json::Value::Null).await?;
-        let issued: serde_json::Value = expect(issued, 201)?.json()?;
-        let opening = issued.get("code").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let issued = chair.post(&format!("/v1/organizations/{code}/opening-codes"), &Value::Null).await?;
+        let issued: Value = expect(issued, 201)?.json()?;
+        let opening = issued.get("code").and_then(Value::as_str).unwrap_or_default();
         let place = self.desk(chair.desk().address, &chair.desk().clock, &desk);
         let first = FirstPersons::enrol(&place, code, (opening, [ADMINISTRATOR, CREDENTIAL_MANAGER])).await?;
         Ok(OpenedBody { serial, first })
     }
 
-    /// Issues a certificate, and has an operator register the terminal that holds it; returns its serial.
+    /// Issues a certificate, and has an operator register the terminal that holds it, for a body that never had people;
+    /// returns its serial.
     ///
     /// # Errors
     /// The operator was refused.
     pub async fn register_terminal(
         &self,
         operators: &FirstPersons,
-        (name, code, kind): (&str, &OrganizationCode, &str),
+        terminal: (&str, &OrganizationCode, &str),
     ) -> Result<String, WorldError> {
+        let (serial, reply) = self.ask_for_terminal(operators, terminal).await?;
+        expect(reply, 201)?;
+        Ok(serial)
+    }
+
+    /// The same for a body that has people: its administrator confirms the terminal.
+    ///
+    /// # Errors
+    /// Somebody was refused.
+    pub async fn register_another(
+        &self,
+        operators: &FirstPersons,
+        first: &FirstPersons,
+        (name, kind): (&str, &str),
+    ) -> Result<String, WorldError> {
+        let body = &first.administrator;
+        let (serial, reply) = self.ask_for_terminal(operators, (name, &body.code, kind)).await?;
+        let waiting: Value = expect(reply, 202)?.json()?;
+        let waiting = waiting.get("waiting_act").and_then(Value::as_str).unwrap_or_default();
+        expect(body.confirm(waiting).await?, 200)?;
+        Ok(serial)
+    }
+
+    /// Issues a certificate, and has an operator ask for the terminal that holds it; returns its serial and the answer.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn ask_for_terminal(
+        &self,
+        operators: &FirstPersons,
+        (name, code, kind): (&str, &OrganizationCode, &str),
+    ) -> Result<(String, Reply), WorldError> {
         let serial = self.authority.issue_terminal(name, code, Flaw::None)?;
         let label = if kind == "machine" { format!("{name} 業務システム") } else { format!("{name} 窓口") };
         let terminal = json!({ "serial": serial, "organization": code, "kind": kind, "label": label });
-        expect(operators.administrator.post("/v1/terminals", &terminal).await?, 201)?;
-        Ok(serial)
+        let reply = operators.administrator.post("/v1/terminals", &terminal).await?;
+        Ok((serial, reply))
     }
 
     pub fn credentials(&self, name: &str) -> Credentials {
@@ -309,20 +342,30 @@ impl World {
     /// Another machine of a body, with its certificate.
     ///
     /// # Errors
-    /// The operator was refused.
+    /// Somebody was refused.
     pub async fn add_terminal(&self, name: &str, party: &Party, officer: &str) -> Result<Party, WorldError> {
-        let serial = self.premises.register_terminal(self.operators().await?, (name, &party.code, "machine")).await?;
+        let operators = self.operators().await?;
+        let serial = self.premises.register_another(operators, &party.first, (name, "machine")).await?;
         let client = Client::new(self.address, &self.premises.credentials(name), Some(officer))?;
         let (name, officer) = (name.to_owned(), officer.to_owned());
         Ok(Party { code: party.code.clone(), name, serial, officer, client, first: party.first.clone() })
     }
 
-    /// Another desk of a body.
+    /// A desk of a body that is not open yet.
     ///
     /// # Errors
     /// The operator was refused.
-    pub async fn add_desk(&self, name: &str, code: &OrganizationCode) -> Result<DeskPlace, WorldError> {
+    pub async fn first_desk(&self, name: &str, code: &OrganizationCode) -> Result<DeskPlace, WorldError> {
         self.premises.register_terminal(self.operators().await?, (name, code, "desk")).await?;
+        Ok(self.premises.desk(self.address, &self.clock, name))
+    }
+
+    /// Another desk of a body.
+    ///
+    /// # Errors
+    /// Somebody was refused.
+    pub async fn add_desk(&self, name: &str, party: &Party) -> Result<DeskPlace, WorldError> {
+        self.premises.register_another(self.operators().await?, &party.first, (name, "desk")).await?;
         Ok(self.premises.desk(self.address, &self.clock, name))
     }
 

@@ -84,5 +84,5 @@ fn a_keyring_of_production_survives_a_demonstration_in_its_directory() {
 #[test]
 fn its_help_is_that_of_the_name_by_which_it_is_called() {
     let told = run(&["pki", "terminal", "--help"], Path::new("/"));
-    assert!(told.contains("Usage: tsunagi pki terminal <DIRECTORY> <NAME> <ORGANIZATION>"), "{told}");
+    assert!(told.contains("Usage: tsunagi pki terminal [OPTIONS] <DIRECTORY> <NAME> <ORGANIZATION>"), "{told}");
 }

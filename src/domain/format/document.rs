@@ -1,5 +1,7 @@
 //! A document of the national format after it has been validated.
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 use super::{
     definition::{Field, FieldContent},
     sections::SECTIONS,
@@ -81,6 +83,13 @@ impl Document {
         sections.extend(section.map(|section| (group, section)));
         sections.sort_by_key(|(of, _)| SECTIONS.iter().position(|section| section.group == *of));
         Self { sections }
+    }
+
+    /// SHA-256 of all that its shield says, hexadecimal; `None` where there is none.
+    pub fn shield_digest(&self) -> Option<String> {
+        let section = self.section(ItemGroup::Shielded)?;
+        let digest = digest(&SHA256, &super::stored::section_bytes(section));
+        Some(data_encoding::HEXLOWER.encode(digest.as_ref()))
     }
 
     /// The sections themselves, to be sorted into shown and withheld.

@@ -15,6 +15,11 @@ pub fn to_bytes(document: &Document) -> Vec<u8> {
     Value::Array(sections).to_string().into_bytes()
 }
 
+/// The bytes of one section, by which two are compared.
+pub(super) fn section_bytes(section: &Element) -> Vec<u8> {
+    to_value(section).to_string().into_bytes()
+}
+
 fn to_value(element: &Element) -> Value {
     match element {
         Element::Text { name, text } => json!([name, text]),

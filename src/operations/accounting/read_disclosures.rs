@@ -6,14 +6,14 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    clock::Timestamp,
     disclosure::done::{CarriesNoRecordData, Done},
-    domain::{organization::OrganizationCode, two_persons::StaffId},
+    domain::organization::OrganizationCode,
     error::Error,
     gateway::Gateway,
     identity::Caller,
     ledger::entry::{Act, Entry},
-    store::{self, error::StoreError, ledger::StoredEntry, tx::Tx},
+    operations::accounts::names::NamesThen,
+    store::{self, error::StoreError, ledger::StoredEntry},
 };
 
 /// One entry with the names that its ids stand for.
@@ -78,8 +78,11 @@ pub async fn read_disclosures(
     let full = page.len() == PAGE as usize;
     let next = page.last().filter(|_| full).map(|last| last.id);
     let mut disclosures = Vec::with_capacity(page.len());
+    let mut names = NamesThen::of(gateway);
     for stored in page {
-        disclosures.push(disclosure(&mut tx, gateway, stored).await?);
+        let entry = Entry::from_bytes(&stored.body).ok_or(StoreError::Corrupt("ledger entry"))?;
+        let officer_name = names.at(&mut tx, (&entry.organization, &entry.officer), &entry.at).await?;
+        disclosures.push(disclosure(gateway, stored, (entry, officer_name)));
     }
     drop(tx);
     let entry = Entry::of(caller, Act::DisclosuresRead, &gateway.clock);
@@ -87,35 +90,13 @@ pub async fn read_disclosures(
     Ok(Done::new(Disclosures { disclosures, next }, &receipt))
 }
 
-async fn disclosure(tx: &mut Tx, gateway: &Gateway, stored: StoredEntry) -> Result<Disclosure, StoreError> {
-    let entry = Entry::from_bytes(&stored.body).ok_or(StoreError::Corrupt("ledger entry"))?;
+fn disclosure(gateway: &Gateway, stored: StoredEntry, (entry, officer_name): (Entry, String)) -> Disclosure {
     let code = OrganizationCode::parse(&entry.organization);
-    let officer_name = match &code {
-        Some(code) => name_then(tx, gateway, code, &entry).await?,
-        None => String::new(),
-    };
-    Ok(Disclosure {
+    Disclosure {
         log: stored.node,
         position: stored.position,
         organization_name: code.map_or_else(|| entry.organization.to_string(), |code| gateway.registry.name(&code)),
         officer_name,
         entry,
-    })
-}
-
-/// What an officer was called when it acted.
-async fn name_then(
-    tx: &mut Tx,
-    gateway: &Gateway,
-    code: &OrganizationCode,
-    entry: &Entry,
-) -> Result<String, StoreError> {
-    let Some(staff) = gateway.directory().staff(code, &entry.officer) else { return Ok(String::new()) };
-    let of = StaffId { organization: staff.organization, officer: staff.id };
-    let at = Timestamp::from_rfc3339(&entry.at);
-    let then = match at {
-        Some(at) => store::staff_grants::name_at(tx, &gateway.vault, &of, at).await?,
-        None => None,
-    };
-    Ok(then.unwrap_or(staff.name))
+    }
 }

@@ -2,11 +2,14 @@
 //!
 //! A body that never had staff or records is opened by one operator. Where there were people before, an officer of that
 //! body asks for it, or, where nobody is left, two operators, after a time in which everybody who could object has been
-//! told ([`request_reopening`](crate::operations::waiting::ask::request_reopening)).
+//! told ([`request_reopening`](crate::operations::waiting::ask::request_reopening)). Whether those people are still there,
+//! or somebody is again, is looked up once more here. That a code was made is told to all of them.
 
 use std::sync::Arc;
 
-use super::{issue_credential::IssuedCode, organizations::connected};
+use uuid::Uuid;
+
+use super::{issue_credential::IssuedCode, organizations::connected, standing::concerned};
 use crate::{
     disclosure::done::Done,
     domain::{
@@ -21,7 +24,7 @@ use crate::{
         journal::{Declined, Effect},
     },
     ledger::entry::Act,
-    operations::{Acting, carry_out},
+    operations::{Acting, carry_out, waiting::footing::stands_from},
     planted::Planted,
     store::{self, credentials::EnrolmentCode, tx::Tx},
 };
@@ -40,19 +43,20 @@ pub async fn open_body(
     caller: &Caller,
     OpenBody { code }: OpenBody,
 ) -> Result<Done<IssuedCode>, Error> {
-    let body = connected(gateway, &code)?.code;
-    let (code, digest) = new_code().ok_or(ServiceError::Overloaded)?;
     let acting = Acting::new(gateway, caller, Act::BodyOpen);
+    let body = match connected(gateway, &code) {
+        Ok(body) => body.code,
+        Err(error) => return Err(acting.refuse(error).await),
+    };
+    let (code, digest) = new_code().ok_or(ServiceError::Overloaded)?;
     carry_out(gateway, caller, None, move |tx| {
         Box::pin(async move {
-            let issuer = SharpCaller::of(&acting.caller).map_err(|error| acting.declined(None, error))?;
-            let about_body = |declined: Declined| {
-                let entry = declined.entry.map(|entry| Box::new(entry.about(&body).of_body(&body)));
-                Declined { entry, ..declined }
+            let about_body = |declined: Declined| declined.saying(|entry| entry.about(&body).of_body(&body));
+            let issuer = SharpCaller::of(&acting.caller).map_err(|error| about_body(acting.declined(None, error)))?;
+            let reopening = match Planted::OpenAnyBody.is_planted() {
+                false => may_open(tx, &acting, &body).await.map_err(about_body)?,
+                true => None,
             };
-            if !Planted::OpenAnyBody.is_planted() {
-                may_open(tx, &acting, &body).await.map_err(about_body)?;
-            }
             let now = acting.node.clock.now();
             let expires_at = now.plus(acting.node.config.accounts.enrolment_code());
             let issued_by = issuer.caller().person();
@@ -61,16 +65,28 @@ pub async fn open_body(
                 EnrolmentCode { organization, officer: None, issued_by, issued_at: now, expires_at, reissued: false };
             store::credentials::put_enrolment_code(tx, &digest, &issued).await?;
             let entry = acting.entry().about(&body).of_body(&body);
-            let told = InboxItem::new(body, InboxKind::BodyOpened).from(&acting.caller).because_of(&entry);
-            Ok(Effect::new(IssuedCode { code, expires_at: expires_at.to_rfc3339() }, entry).tell([told]))
+            let told: Vec<InboxItem> = told_of_opening(&acting, &body)
+                .into_iter()
+                .map(|to| InboxItem::new(to, InboxKind::BodyOpened).from(&acting.caller).because_of(&entry))
+                .map(|item| reopening.into_iter().fold(item, InboxItem::subject))
+                .collect();
+            Ok(Effect::new(IssuedCode { code, expires_at: expires_at.to_rfc3339() }, entry).tell(told))
         })
     })
     .await
 }
 
-async fn may_open(tx: &mut Tx, acting: &Acting, body: &OrganizationCode) -> Result<(), Declined> {
+fn told_of_opening(acting: &Acting, body: &OrganizationCode) -> Vec<OrganizationCode> {
+    match Planted::TellNoCounterparts.is_planted() {
+        false => concerned(&acting.node, body),
+        true => vec![body.clone()],
+    }
+}
+
+/// Whether the code may be made; returns what was approved for it, where the body had people.
+async fn may_open(tx: &mut Tx, acting: &Acting, body: &OrganizationCode) -> Result<Option<Uuid>, Declined> {
     if !store::staff_grants::had_staff_or_records(tx, body).await? {
-        return Ok(());
+        return Ok(None);
     }
     let (vault, now) = (&acting.node.vault, acting.node.clock.now());
     let subject = (SharpKind::ReopenBody, body.as_str());
@@ -82,9 +98,11 @@ async fn may_open(tx: &mut Tx, acting: &Acting, body: &OrganizationCode) -> Resu
         let error = if administered { AccountError::BodyIsOpen } else { AccountError::ReopeningNotApproved };
         return Err(acting.declined(None, error));
     };
-    if now < act.not_before {
-        return Err(acting.declined(None, SharpError::TooEarly { until: act.not_before.to_rfc3339() }));
+    let not_before = stands_from(tx, acting, &act).await?;
+    if now < not_before {
+        return Err(acting.declined(None, SharpError::TooEarly { until: not_before.to_rfc3339() }));
     }
+    let id = act.id;
     store::waiting_acts::put(tx, vault, &WaitingAct { state: WaitingState::Done, ..act }).await?;
-    Ok(())
+    Ok(Some(id))
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
+use super::{organizations::connected, staff};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
-        organization::OrganizationCode,
         sharp_act::{SharpKind, WaitingAct, WaitingState},
         two_persons::StaffId,
     },
-    error::{AccountError, CallerError, Error, ServiceError},
+    error::{AccountError, CallerError, Error, ServiceError, SharpError},
     gateway::Gateway,
     identity::{Caller, Role, directory::DirectoryChange, second_factor::new_code, sharp::SharpCaller},
     journal::{
@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// For so long after two persons approved a new person's roles the credential manager alone issues the first credential.
+/// For so long after two persons had a new person registered the credential manager alone issues the first credential.
 const NEW_FOR: Duration = Duration::days(14);
 
 /// A code that works once, and until when.
@@ -52,22 +52,29 @@ pub struct IssueCredential {
 /// one of them or the credential manager. Then the old one is destroyed in the same commit.
 ///
 /// # Errors
-/// [`CallerError::NotSharp`]; [`Error::NotFound`]; [`AccountError::CredentialNeedsTwo`] where nobody
-/// approved.
+/// [`CallerError::NotSharp`]; [`Error::NotFound`]; [`SharpError::ForOneself`];
+/// [`AccountError::CredentialNeedsTwo`] where nobody approved.
 pub async fn issue_credential(
     gateway: &Arc<Gateway>,
     caller: &Caller,
     IssueCredential { organization, id }: IssueCredential,
 ) -> Result<Done<IssuedCode>, Error> {
-    let organization = OrganizationCode::parse(&organization).ok_or(Error::NotFound("staff"))?;
-    let of = StaffId { organization, officer: id };
-    let (code, digest) = new_code().ok_or(ServiceError::Overloaded)?;
     let acting = Acting::new(gateway, caller, Act::CredentialIssue);
+    // What can be nobody's id is in no entry; whether it is somebody's, an entry does not tell another body.
+    let body = connected(gateway, &organization).ok().filter(|_| staff::is_id(&id));
+    let Some(body) = body else {
+        let is_person = SharpCaller::of(caller).map_err(Error::from);
+        return Err(acting.refuse(is_person.err().unwrap_or(Error::NotFound("staff"))).await);
+    };
+    let of = StaffId { organization: body.code, officer: id };
+    let (code, digest) = new_code().ok_or(ServiceError::Overloaded)?;
     // A code is repeated by nobody: it stands in no outcome that is kept.
     carry_out(gateway, caller, None, move |tx| {
         Box::pin(async move {
-            let issuer = SharpCaller::of(&acting.caller).map_err(|error| acting.declined(None, error))?;
-            let reissued = may_issue(tx, &acting, &issuer, &of).await?;
+            let subject = format!("{}/{}", of.organization, of.officer);
+            let about = |declined: Declined| declined.saying(|entry| entry.about(&subject).of_body(&of.organization));
+            let issuer = SharpCaller::of(&acting.caller).map_err(|error| about(acting.declined(None, error)))?;
+            let reissued = may_issue(tx, &acting, &issuer, &of).await.map_err(about)?;
             let (vault, now) = (&acting.node.vault, acting.node.clock.now());
             let expires_at = now.plus(acting.node.config.accounts.enrolment_code());
             if reissued {
@@ -83,7 +90,7 @@ pub async fn issue_credential(
                 reissued,
             };
             store::credentials::put_enrolment_code(tx, &digest, &issued).await?;
-            let entry = acting.entry().about(format!("{}/{}", of.organization, of.officer)).of_body(&of.organization);
+            let entry = acting.entry().about(&subject).of_body(&of.organization);
             let told = InboxItem::new(of.organization.clone(), InboxKind::CredentialIssued)
                 .from(&acting.caller)
                 .because_of(&entry);
@@ -123,6 +130,9 @@ async fn may_issue(tx: &mut Tx, acting: &Acting, issuer: &SharpCaller, of: &Staf
     if staff.is_none_or(|staff| !staff.active) || !(is_own || stood) {
         return Err(acting.declined(None, Error::NotFound("staff")));
     }
+    if caller.person() == *of {
+        return Err(acting.declined(None, SharpError::ForOneself));
+    }
     if !stood && !is_credential_manager(acting, caller) {
         let roles = vec![Role::CredentialManager.as_str()];
         return Err(acting.declined(None, CallerError::NotAllowed { kinds: &[], roles }));
@@ -138,10 +148,10 @@ async fn may_issue(tx: &mut Tx, acting: &Acting, issuer: &SharpCaller, of: &Staf
     }
 }
 
-/// Whether two persons approved the roles a short while ago, and so that the person gets a credential.
+/// Whether two persons had the person registered a short while ago, and so that the person gets a credential.
 async fn is_new(tx: &mut Tx, acting: &Acting, of: &StaffId) -> Result<bool, Declined> {
-    let granted_at = store::staff_grants::granted_at(tx, of).await?;
-    Ok(granted_at.is_some_and(|at| acting.node.clock.now() < at.plus(NEW_FOR)))
+    let grant = store::staff_grants::find(tx, of).await?;
+    Ok(grant.is_some_and(|grant| acting.node.clock.now() < grant.registered_at.plus(NEW_FOR)))
 }
 
 fn stood_for(act: &WaitingAct, person: &StaffId) -> bool {

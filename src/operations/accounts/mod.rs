@@ -4,13 +4,18 @@ pub mod bootstrap;
 pub mod enrolment;
 pub mod first_persons;
 pub mod issue_credential;
+pub(crate) mod names;
 pub mod organizations;
+pub mod recovery_codes;
+pub mod revocations;
 pub mod second_factor;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_in_policy;
 pub mod staff;
+pub(crate) mod standing;
 pub mod terminals;
+mod tries;
 pub mod who_am_i;
 
 use serde::{Deserialize, Serialize};
@@ -19,8 +24,12 @@ use crate::{
     disclosure::done::CarriesNoRecordData,
     domain::organization::{OrganizationCode, OrganizationKind},
     identity::Caller,
-    journal::inbox::{InboxItem, InboxKind},
+    journal::{
+        inbox::{InboxItem, InboxKind},
+        journal::Effect,
+    },
     operations::Acting,
+    planted::Planted,
 };
 
 /// What was administered, by its code, serial or id.
@@ -35,8 +44,19 @@ fn administers(caller: &Caller, organization: &OrganizationCode) -> bool {
     caller.kind() == OrganizationKind::Operator || caller.organization() == organization
 }
 
-/// Tells a body what the operator does to it; what its own people do, they know.
-fn told_to_body(acting: &Acting, body: &OrganizationCode, kind: InboxKind) -> Option<InboxItem> {
-    let is_foreign = acting.caller.organization() != body;
-    is_foreign.then(|| InboxItem::new(body.clone(), kind).from(&acting.caller))
+/// An effect that tells a body what the operator does to it, with its entry; what its own people do, they know.
+fn telling_body<T>(effect: Effect<T>, acting: &Acting, (body, kind): (&OrganizationCode, InboxKind)) -> Effect<T> {
+    if acting.caller.organization() == body || Planted::TellNoBody.is_planted() {
+        return effect;
+    }
+    let item = InboxItem::new(body.clone(), kind).from(&acting.caller);
+    let item = effect.entries.first().into_iter().fold(item, |item, logged| item.because_of(&logged.entry));
+    effect.tell([item])
+}
+
+/// An effect of which the caller's own body is told, with its entry: what loosens something is everybody's to see there.
+fn telling_own<T>(effect: Effect<T>, acting: &Acting, kind: InboxKind) -> Effect<T> {
+    let item = InboxItem::new(acting.caller.organization().clone(), kind).from(&acting.caller);
+    let item = effect.entries.first().into_iter().fold(item, |item, logged| item.because_of(&logged.entry));
+    effect.tell([item])
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Administered, told_to_body};
+use super::{Administered, standing, telling_body, telling_own};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
@@ -21,13 +21,14 @@ use crate::{
         sharp::SharpCaller,
     },
     journal::{
-        inbox::InboxKind,
+        inbox::{InboxItem, InboxKind},
         journal::{Declined, Effect},
         memory::Change,
         recent::Scope,
     },
     ledger::entry::Act,
     operations::{Acting, carry_out, written},
+    planted::Planted,
     store::{self, tx::Tx},
 };
 
@@ -53,7 +54,7 @@ pub(crate) fn check_connection(
     gateway.registry.body(code).map(|_| ()).ok_or(Error::NotFound("organization"))
 }
 
-/// Connects an organization, or changes whom to call.
+/// Connects an organization, or changes whom to call. That one is let in is told to all who could know better.
 ///
 /// # Errors
 /// The database failed.
@@ -63,6 +64,11 @@ pub(crate) async fn connect(
     _person: &SharpCaller,
     (code, relay_desk): (OrganizationCode, String),
 ) -> Result<Effect<SharpOutcome>, Declined> {
+    let known = store::accounts::organization(tx, &code).await?;
+    let news = match &known {
+        Some(known) if known.active => (known.relay_desk != relay_desk).then_some(News::Desk),
+        _ => Some(News::LetIn),
+    };
     let becoming = |known: Option<Organization>| {
         Some(Organization {
             code: code.clone(),
@@ -73,10 +79,36 @@ pub(crate) async fn connect(
         })
     };
     let effect = change_inside(tx, acting, &code, becoming).await?;
-    let told = told_to_body(acting, &code, InboxKind::OrganizationConnected);
+    let others = news.map(|news| told_to_others(acting, (&code, news), &effect)).unwrap_or_default();
+    let effect = telling_body(effect, acting, (&code, InboxKind::OrganizationConnected));
     let outcome =
         |Administered { id, active }| SharpOutcome { administered: Some((id, active)), ..SharpOutcome::default() };
-    Ok(effect.map(outcome).tell(told))
+    Ok(effect.map(outcome).tell(others))
+}
+
+/// What others learn of a body that the operator connects.
+#[derive(Clone, Copy)]
+enum News {
+    /// It is let in, or let in again: to all who could know better.
+    LetIn,
+    /// Whom to call there from now on: to those who work with it.
+    Desk,
+}
+
+/// Tells others than the body itself.
+fn told_to_others<T>(acting: &Acting, (body, news): (&OrganizationCode, News), effect: &Effect<T>) -> Vec<InboxItem> {
+    if Planted::TellNoCounterparts.is_planted() {
+        return Vec::new();
+    }
+    let (kind, others) = match news {
+        News::LetIn => (InboxKind::OrganizationConnected, standing::concerned(&acting.node, body)),
+        News::Desk => (InboxKind::CounterpartChanged, standing::counterparts(&acting.node, body)),
+    };
+    let told = |to| {
+        let item = InboxItem::new(to, kind).from(&acting.caller);
+        effect.entries.first().into_iter().fold(item, |item, logged| item.because_of(&logged.entry))
+    };
+    others.into_iter().filter(|to| to != body).map(told).collect()
 }
 
 /// An organization is to be suspended.
@@ -94,8 +126,11 @@ pub async fn suspend_organization(
     caller: &Caller,
     SuspendOrganization { code, idempotency }: SuspendOrganization,
 ) -> Result<Done<Administered>, Error> {
-    let code = connected(gateway, &code)?.code;
     let acting = Acting::new(gateway, caller, Act::OrganizationSuspend);
+    let code = match connected(gateway, &code) {
+        Ok(body) => body.code,
+        Err(error) => return Err(acting.refuse(error).await),
+    };
     let suspend = |known: Option<Organization>| known.map(|known| Organization { active: false, ..known });
     change_organization(acting, code, idempotency, suspend).await
 }
@@ -106,21 +141,34 @@ pub struct ChangeSettings {
     pub idempotency: Idempotency,
 }
 
-/// An organization tightens or loosens the rows of its own records.
+/// An organization tightens or loosens the rows of its own records: a person at a desk loosens, a machine may tighten.
 ///
 /// # Errors
-/// [`AccountError::SettingsUnlawful`] beyond the national floor or ceiling.
+/// [`AccountError::SettingsUnlawful`] beyond the national floor or ceiling;
+/// [`NotSharp`](crate::error::CallerError::NotSharp).
 pub async fn change_settings(
     gateway: &Arc<Gateway>,
     caller: &Caller,
     ChangeSettings { settings, idempotency }: ChangeSettings,
 ) -> Result<Done<Administered>, Error> {
-    if !settings.is_lawful() {
-        return Err(AccountError::SettingsUnlawful.into());
-    }
     let acting = Acting::new(gateway, caller, Act::SettingsChange);
-    let change = |known: Option<Organization>| known.map(|known| Organization { settings, ..known });
-    change_organization(acting, caller.organization().clone(), idempotency, change).await
+    carry_out(gateway, caller, idempotency, move |tx| {
+        Box::pin(async move {
+            if !settings.is_lawful() {
+                return Err(acting.declined(None, AccountError::SettingsUnlawful));
+            }
+            let own = acting.caller.organization().clone();
+            let known = store::accounts::organization(tx, &own).await?;
+            if known.is_some_and(|known| settings.loosens(&known.settings)) {
+                SharpCaller::of(&acting.caller).map_err(|error| acting.declined(None, error))?;
+            }
+            let change = |known: Option<Organization>| known.map(|known| Organization { settings, ..known });
+            let effect = change_inside(tx, &acting, &own, change).await;
+            let effect = effect.map_err(|declined| declined.logged(|| acting.entry()))?;
+            Ok(telling_own(effect, &acting, InboxKind::SettingsChanged))
+        })
+    })
+    .await
 }
 
 pub(crate) fn connected(gateway: &Gateway, code: &str) -> Result<Organization, Error> {
@@ -140,11 +188,9 @@ async fn change_organization(
     let Acting { node, caller, .. } = acting.clone();
     carry_out(&node, &caller, idempotency, move |tx| {
         Box::pin(async move {
-            let told = match acting.act {
-                Act::OrganizationSuspend => told_to_body(&acting, &code, InboxKind::OrganizationSuspended),
-                _ => None,
-            };
-            Ok(change_inside(tx, &acting, &code, becoming).await?.tell(told))
+            let effect = change_inside(tx, &acting, &code, becoming).await;
+            let effect = effect.map_err(|declined| declined.logged(|| acting.entry()))?;
+            Ok(telling_body(effect, &acting, (&code, InboxKind::OrganizationSuspended)))
         })
     })
     .await

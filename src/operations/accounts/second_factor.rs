@@ -17,7 +17,12 @@ use crate::{
         second_factor::{accepted_step, secret_of_ticket},
         session::Session,
     },
-    journal::{journal::Effect, memory::Change, recent::Scope},
+    journal::{
+        inbox::{InboxItem, InboxKind},
+        journal::Effect,
+        memory::Change,
+        recent::Scope,
+    },
     ledger::entry::Act,
     operations::{Acting, carry_out},
     store,
@@ -28,7 +33,9 @@ use crate::{
 /// # Errors
 /// [`CallerError::NotSharp`] for a machine; [`AccountError::SecondFactorThere`].
 pub async fn begin_second_factor(gateway: &Arc<Gateway>, caller: &Caller) -> Result<Done<EnrolmentTicket>, Error> {
-    check_assurance(caller)?;
+    if let Err(error) = check_assurance(caller) {
+        return Err(Acting::new(gateway, caller, Act::SecondFactorEnrol).refuse(error).await);
+    }
     Ok(Done::told(new_ticket(gateway, &caller.person())?))
 }
 
@@ -70,11 +77,13 @@ pub async fn enrol_second_factor(
     caller: &Caller,
     EnrolSecondFactor { shown: ShownCode { ticket, second_factor }, session }: EnrolSecondFactor,
 ) -> Result<Done<RecoveryCodes>, Error> {
-    check_assurance(caller)?;
+    let acting = Acting::new(gateway, caller, Act::SecondFactorEnrol);
+    if let Err(error) = check_assurance(caller) {
+        return Err(acting.refuse(error).await);
+    }
     let of = caller.person();
     let secret = secret_of_ticket(&gateway.fingerprint, &of.organization, &of.officer, &ticket);
     let recovery = new_recovery_codes()?;
-    let acting = Acting::new(gateway, caller, Act::SecondFactorEnrol);
     carry_out(gateway, caller, None, move |tx| {
         Box::pin(async move {
             let (vault, now) = (&acting.node.vault, acting.node.clock.now());
@@ -93,7 +102,13 @@ pub async fn enrol_second_factor(
                 store::sessions::put(tx, &session, &Session { second_factor: true, ..known }).await?;
             }
             let scope = Scope::Organization(of.organization.clone());
-            Ok(Effect::new(RecoveryCodes { recovery_codes }, acting.entry())
+            let entry = acting.entry();
+            // Whoever knew a password of before can have enrolled a device of their own: the body hears of each.
+            let told = InboxItem::new(of.organization.clone(), InboxKind::SecondFactorEnrolled)
+                .from(&acting.caller)
+                .because_of(&entry);
+            Ok(Effect::new(RecoveryCodes { recovery_codes }, entry)
+                .tell([told])
                 .then(sessions_of(tx, &acting.caller).await?)
                 .then(Change::Visibility(scope)))
         })

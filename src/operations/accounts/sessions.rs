@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Administered;
+use super::{Administered, telling_own};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{idempotency::Idempotency, two_persons::StaffId},
@@ -15,8 +15,9 @@ use crate::{
         Caller,
         directory::{DirectoryChange, Terminal},
         session::{Session, new_token},
+        sharp::SharpCaller,
     },
-    journal::{journal::Effect, memory::Change, recent::Scope},
+    journal::{inbox::InboxKind, journal::Effect, memory::Change, recent::Scope},
     ledger::entry::Act,
     operations::{Acting, carry_out},
     store::{self, error::StoreError, tx::Tx},
@@ -144,22 +145,28 @@ pub struct Unlock {
     pub idempotency: Idempotency,
 }
 
-/// Ends the locks of an id of the caller's organization, at all terminals.
+/// Ends the locks of an id of the caller's organization, at all terminals: a person at a desk does, and all are
+/// told.
 ///
 /// # Errors
-/// The journal cannot write.
+/// [`Error::NotFound`] for an id that is nobody's of that organization; [`NotSharp`](crate::error::CallerError::NotSharp).
 pub async fn unlock_sign_in(
     gateway: &Arc<Gateway>,
     caller: &Caller,
     Unlock { id, idempotency }: Unlock,
 ) -> Result<Done<Administered>, Error> {
-    let of = StaffId { organization: caller.organization().clone(), officer: id };
     let acting = Acting::new(gateway, caller, Act::SignInUnlock);
+    let Some(staff) = gateway.directory().staff(caller.organization(), &id) else {
+        return Err(acting.refuse(Error::NotFound("staff")).await);
+    };
+    let of = StaffId { organization: staff.organization, officer: staff.id };
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
+            SharpCaller::of(&acting.caller).map_err(|error| acting.declined(None, error))?;
             store::sign_in_locks::forget(tx, None, &of).await?;
-            let entry = acting.entry().about(format!("{}/{}", of.organization, of.officer));
-            Ok(Effect::new(Administered { id: of.officer, active: true }, entry))
+            let entry = acting.entry().about(format!("{}/{}", of.organization, of.officer)).of_body(&of.organization);
+            let effect = Effect::new(Administered { id: of.officer, active: true }, entry);
+            Ok(telling_own(effect, &acting, InboxKind::SignInUnlocked))
         })
     })
     .await

@@ -2,9 +2,16 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::hmac;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
-use super::sessions::{AtDesk, NewSession, new_session, sessions_of};
+use super::{
+    enrolment::NOBODY,
+    sessions::{AtDesk, NewSession, new_session, sessions_of},
+    staff,
+    tries::Try,
+};
 use crate::{
     clock::Timestamp,
     disclosure::done::{CarriesNoRecordData, Done},
@@ -13,15 +20,12 @@ use crate::{
     gateway::Gateway,
     identity::{
         Assurance, Caller,
-        directory::Unrecognized,
+        hashing::HashingPlace,
         password::{check_password, hash_password, verify_password},
         second_factor::{accepted_step, code_digest},
-        session::SignInLock,
     },
     journal::journal::{Declined, Effect},
     ledger::entry::{Act, Entry},
-    operations::hashing,
-    planted::Planted,
     store::{self, credentials::Credential, tx::Tx},
 };
 
@@ -48,6 +52,9 @@ pub struct SignedIn {
     pub expires_at: String,
     /// `password`: enrol the second factor now; until then sharp acts are refused.
     pub assurance: Assurance,
+    /// Recovery codes that were not used; left out without a second factor. Where few are left, have them renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_codes_left: Option<usize>,
 }
 
 /// What was shown beside the password.
@@ -61,44 +68,66 @@ enum Shown {
 /// Signs in at a desk.
 ///
 /// # Errors
-/// [`Unrecognized::Officer`] for a wrong password as for an unknown officer; [`AccountError::SecondFactorMissing`] and
-/// [`AccountError::SecondFactorWrong`] once the password was right; [`AccountError::SignInLocked`] after wrong tries.
+/// [`AccountError::SignInRefused`] for a wrong password as for an unknown id; [`AccountError::SecondFactorMissing`] and
+/// [`AccountError::SecondFactorWrong`] once the password was right; [`AccountError::SignInLocked`] after wrong tries;
+/// [`ServiceError::RateLimited`] where too many passwords of this terminal wait to be hashed.
 pub async fn sign_in(gateway: &Arc<Gateway>, desk: AtDesk, message: SignIn) -> Result<Done<SignedIn>, Error> {
     let SignIn { officer, password, second_factor, new_password } = message;
     let of = StaffId { organization: desk.terminal.organization.clone(), officer };
-    let refuse = async |error: Error| desk.refuse(gateway, &of.officer, (Act::SessionOpen, error)).await;
-    let now = gateway.clock.now();
-    let staff = gateway.directory().staff(&of.organization, &of.officer).filter(|staff| staff.active);
+    // What is typed as an id and is nobody's may be a password: it is named in no entry.
+    let known = gateway.directory().staff(&of.organization, &of.officer);
+    let claimed = known.as_ref().map_or(NOBODY, |_| of.officer.as_str()).to_owned();
+    let refuse = async |error: Error| desk.refuse(gateway, &claimed, (Act::SessionOpen, error)).await;
+    if !staff::is_id(&of.officer) {
+        return Err(refuse(AccountError::SignInRefused.into()).await);
+    }
+    let place = desk.hashing(gateway)?;
+    let counted = known.as_ref().map_or_else(|| stand_in(gateway, &of), |_| of.clone());
+    let tried = Try::count(gateway, (desk.claimed(&claimed), counted, Act::SessionOpen)).await?;
+    let staff = known.filter(|staff| staff.active);
     let mut tx = gateway.store.read().await?;
-    let lock = store::sign_in_locks::find(&mut tx, &desk.terminal.serial, &of).await?;
     let credential = store::credentials::find(&mut tx, &gateway.vault, &of).await?.filter(|_| staff.is_some());
     let days = store::credentials::password_days(&mut tx, &of.organization).await?;
     drop(tx);
-    if let Some(retry_after_seconds) = lock.and_then(|lock| lock.seconds_left(now)) {
-        return Err(refuse(AccountError::SignInLocked { retry_after_seconds }.into()).await);
-    }
     let stored = credential.as_ref().map(|credential| credential.password_hash.clone());
-    let right = hashing({
-        let password = password.clone();
-        move || verify_password(&password, stored.as_deref())
-    })
-    .await?;
-    let Some(credential) = credential.filter(|_| right) else {
-        return Err(wrong(gateway, &desk, &of, Unrecognized::Officer.into()).await);
+    let right = place.run(move || verify_password(&password, stored.as_deref())).await;
+    let Some(credential) = credential.filter(|_| right == Some(true)) else {
+        tried.stays(gateway).await?;
+        let error = right.map_or(ServiceError::Overloaded.into(), |_| AccountError::SignInRefused.into());
+        return Err(refuse(error).await);
     };
     let shown = match shown(gateway, &credential, second_factor.as_deref()).await {
         Ok(shown) => shown,
-        Err(Error::Account(AccountError::SecondFactorMissing)) => {
-            return Err(refuse(AccountError::SecondFactorMissing.into()).await);
+        Err(error) if matches!(error, Error::Account(AccountError::SecondFactorMissing)) => {
+            tried.take_back(gateway).await?;
+            return Err(refuse(error).await);
         }
-        Err(error) => return Err(wrong(gateway, &desk, &of, error).await),
+        Err(error) => {
+            tried.stays(gateway).await?;
+            return Err(refuse(error).await);
+        }
     };
     let name = staff.map(|staff| staff.name).unwrap_or_default();
-    let renewed = match renewed(&credential, (days, now), (&name, new_password)).await {
+    let renewed = match renewed(&place, &credential, (days, gateway.clock.now()), (&name, new_password)).await {
         Ok(renewed) => renewed,
-        Err(error) => return Err(refuse(error).await),
+        Err(error) => {
+            tried.take_back(gateway).await?;
+            return Err(refuse(error).await);
+        }
     };
     open(gateway, desk, (credential, shown, renewed)).await
+}
+
+/// By which the tries of an id that is nobody's are counted: the id itself is kept nowhere.
+fn stand_in(gateway: &Gateway, of: &StaffId) -> StaffId {
+    let mut digest = hmac::Context::with_key(&gateway.fingerprint);
+    for part in ["tries of nobody", of.organization.as_str(), &of.officer] {
+        digest.update(part.as_bytes());
+        digest.update(&[0]);
+    }
+    let mut officer = HEXLOWER.encode(digest.sign().as_ref());
+    officer.truncate(40);
+    StaffId { organization: of.organization.clone(), officer }
 }
 
 /// Holds what was shown against the second factor that the person has.
@@ -116,6 +145,7 @@ async fn shown(gateway: &Gateway, credential: &Credential, code: Option<&str>) -
 
 /// The hash of a new password, where there is one, or has to be.
 async fn renewed(
+    place: &HashingPlace,
     credential: &Credential,
     (days, now): (i64, Timestamp),
     (name, new_password): (&str, Option<String>),
@@ -126,34 +156,13 @@ async fn renewed(
     };
     check_password(&new_password, &credential.of.officer, name).map_err(AccountError::WeakPassword)?;
     let old = credential.password_hash.clone();
-    let hash = hashing(move || {
+    let hash = place.run(move || {
         let is_old = verify_password(&new_password, Some(&old));
         (!is_old).then(|| hash_password(&new_password))
     });
     // The same one again renews nothing.
-    let hash = hash.await?.ok_or(AccountError::PasswordExpired)?;
+    let hash = hash.await.ok_or(ServiceError::Overloaded)?.ok_or(AccountError::PasswordExpired)?;
     Ok(Some(hash.ok_or(ServiceError::Overloaded)?))
-}
-
-/// One more wrong try of this id at this terminal, with its entry; returns the refusal.
-async fn wrong(gateway: &Arc<Gateway>, desk: &AtDesk, of: &StaffId, error: Error) -> Error {
-    let claimed = desk.claimed(&of.officer);
-    // Claimed, not proved: the entry says that it was refused.
-    let entry = Entry::of(&claimed, Act::SessionOpen, &gateway.clock).refused(error.code());
-    let (of, serial, now) = (of.clone(), desk.terminal.serial.clone(), gateway.clock.now());
-    let counting = gateway.journal.write(&claimed, None::<Idempotency>, move |tx| {
-        Box::pin(async move {
-            if !Planted::NeverLock.is_planted() {
-                let before = store::sign_in_locks::find(tx, &serial, &of).await?;
-                store::sign_in_locks::put(tx, &serial, &of, SignInLock::after(before, now)).await?;
-            }
-            Ok(Effect::new((), entry))
-        })
-    });
-    match counting.await {
-        Ok(_) => error,
-        Err(unwritten) => unwritten,
-    }
 }
 
 async fn open(
@@ -163,21 +172,28 @@ async fn open(
 ) -> Result<Done<SignedIn>, Error> {
     let officer = credential.of.officer.clone();
     let second_factor = !matches!(shown, Shown::Nothing);
-    let signer = gateway.directory().signing_in(&desk.terminal, &officer, second_factor, desk.request)?;
-    let new = new_session(gateway, &desk, &officer, second_factor)?;
-    let signed_in = SignedIn {
-        token: new.token.clone(),
-        expires_at: new.session.expires_at.to_rfc3339(),
-        assurance: signer.assurance(),
+    let signer = match gateway.directory().signing_in(&desk.terminal, &officer, second_factor, desk.request) {
+        Ok(signer) => signer,
+        // Revoked meanwhile.
+        Err(_) => {
+            let refused = (Act::SessionOpen, AccountError::SignInRefused.into());
+            return Err(desk.refuse(gateway, &officer, refused).await);
+        }
     };
+    let new = new_session(gateway, &desk, &officer, second_factor)?;
+    let (token, expires_at) = (new.token.clone(), new.session.expires_at.to_rfc3339());
+    let assurance = signer.assurance();
     let (node, caller) = (gateway.clone(), signer.clone());
-    let (_, receipt) = gateway
+    let (recovery_codes_left, receipt) = gateway
         .journal
         .write(&caller, None::<Idempotency>, move |tx| {
-            Box::pin(async move { open_inside(tx, &node, &signer, (credential, shown, renewed), new).await })
+            Box::pin(async move {
+                let opened = open_inside(tx, &node, &signer, (credential, shown, renewed), new).await;
+                opened.map_err(|declined| declined.logged(|| Entry::of(&signer, Act::SessionOpen, &node.clock)))
+            })
         })
         .await?;
-    Ok(Done::new(signed_in, &receipt))
+    Ok(Done::new(SignedIn { token, expires_at, assurance, recovery_codes_left }, &receipt))
 }
 
 async fn open_inside(
@@ -186,9 +202,9 @@ async fn open_inside(
     signer: &Caller,
     (credential, shown, renewed): (Credential, Shown, Option<String>),
     new: NewSession,
-) -> Result<Effect<()>, Declined> {
+) -> Result<Effect<Option<usize>>, Declined> {
     let (vault, now) = (&node.vault, node.clock.now());
-    let refused = || Declined::from(Error::from(Unrecognized::Officer));
+    let refused = || Declined::from(Error::from(AccountError::SignInRefused));
     let staff = store::accounts::staff_member(tx, vault, signer.organization(), signer.officer()).await?;
     let known = store::credentials::find(tx, vault, &credential.of).await?;
     // What was changed or used meanwhile, or somebody revoked, opens nothing.
@@ -217,5 +233,11 @@ async fn open_inside(
     store::sign_in_locks::forget(tx, Some(signer.terminal()), &credential.of).await?;
     store::sessions::forget_expired(tx, now).await?;
     store::sessions::put(tx, &new.digest, &new.session).await?;
-    Ok(Effect::bare(()).log(entries).then(sessions_of(tx, signer).await?))
+    let left = match shown {
+        Shown::Nothing => None,
+        Shown::Step(_) | Shown::RecoveryCode(_) => {
+            Some(store::credentials::recovery_codes_left(tx, &credential.of).await?)
+        }
+    };
+    Ok(Effect::bare(left).log(entries).then(sessions_of(tx, signer).await?))
 }

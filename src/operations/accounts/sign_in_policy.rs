@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::telling_own;
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::idempotency::Idempotency,
     error::Error,
     gateway::Gateway,
-    identity::Caller,
-    journal::journal::Effect,
+    identity::{Caller, sharp::SharpCaller},
+    journal::{inbox::InboxKind, journal::Effect},
     ledger::entry::Act,
     operations::{Acting, carry_out},
     store,
@@ -31,24 +32,36 @@ pub struct ChangeSignInPolicy {
     pub idempotency: Idempotency,
 }
 
-/// Changes the rules of the caller's organization.
+/// Changes the rules of the caller's organization: a person at a desk, or a machine where passwords are renewed sooner.
 ///
 /// # Errors
-/// A number of days that is none.
+/// A number of days that is none; [`NotSharp`](crate::error::CallerError::NotSharp).
 pub async fn change_sign_in_policy(
     gateway: &Arc<Gateway>,
     caller: &Caller,
     ChangeSignInPolicy { policy: SignInPolicy { password_days }, idempotency }: ChangeSignInPolicy,
 ) -> Result<Done<SignInPolicy>, Error> {
-    if !(0..=MAX_DAYS).contains(&password_days) {
-        return Err(Error::field("password_days", "0～3650の整数を指定してください。", "must be 0 to 3650"));
-    }
     let acting = Acting::new(gateway, caller, Act::SignInPolicyChange);
+    if !(0..=MAX_DAYS).contains(&password_days) {
+        let error = Error::field("password_days", "0～3650の整数を指定してください。", "must be 0 to 3650");
+        return Err(acting.refuse(error).await);
+    }
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            store::credentials::set_password_days(tx, acting.caller.organization(), password_days).await?;
-            Ok(Effect::new(SignInPolicy { password_days }, acting.entry()))
+            let own = acting.caller.organization();
+            if loosens(password_days, store::credentials::password_days(tx, own).await?) {
+                SharpCaller::of(&acting.caller).map_err(|error| acting.declined(None, error))?;
+            }
+            store::credentials::set_password_days(tx, own, password_days).await?;
+            let effect = Effect::new(SignInPolicy { password_days }, acting.entry().of_body(own));
+            Ok(telling_own(effect, &acting, InboxKind::SignInPolicyChanged))
         })
     })
     .await
+}
+
+/// Whether passwords would last longer than before. 0 is for ever.
+fn loosens(days: i64, before: i64) -> bool {
+    let lasts = |days: i64| if days == 0 { i64::MAX } else { days };
+    lasts(days) > lasts(before)
 }

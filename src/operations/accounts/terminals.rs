@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Administered, administers, organizations::connected, told_to_body};
+use super::{Administered, administers, organizations::connected, telling_body};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
@@ -72,12 +72,13 @@ pub(crate) async fn register(
         return Err(acting.declined(None, Error::Exists("terminal")));
     }
     let terminal = Terminal { serial, organization, kind, label, active: true };
-    // The organization learns of every terminal that may speak for it.
-    let told = told_to_body(acting, &terminal.organization, InboxKind::TerminalRegistered);
+    let body = terminal.organization.clone();
     let effect = put_terminal(tx, acting, terminal).await?;
+    // The organization learns of every terminal that may speak for it.
+    let effect = telling_body(effect, acting, (&body, InboxKind::TerminalRegistered));
     let outcome =
         |Administered { id, active }| SharpOutcome { administered: Some((id, active)), ..SharpOutcome::default() };
-    Ok(effect.map(outcome).tell(told))
+    Ok(effect.map(outcome))
 }
 
 /// A terminal is to be revoked.
@@ -89,22 +90,26 @@ pub struct RevokeTerminal {
 /// Revokes a terminal: the operator does, or the organization's own user administrator.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a terminal of another organization.
+/// [`Error::NotFound`] for a terminal of another organization;
+/// [`ServiceError::RateLimited`](crate::error::ServiceError::RateLimited) for a machine of the operator's.
 pub async fn revoke_terminal(
     gateway: &Arc<Gateway>,
     caller: &Caller,
     RevokeTerminal { serial, idempotency }: RevokeTerminal,
 ) -> Result<Done<Administered>, Error> {
-    let terminal = gateway
-        .directory()
-        .terminal(&serial)
-        .filter(|terminal| administers(caller, &terminal.organization))
-        .ok_or(Error::NotFound("terminal"))?;
     let acting = Acting::new(gateway, caller, Act::TerminalRevoke);
+    let known = gateway.directory().terminal(&serial);
+    let Some(terminal) = known.filter(|terminal| administers(caller, &terminal.organization)) else {
+        return Err(acting.refuse(Error::NotFound("terminal")).await);
+    };
+    if let Err(error) = gateway.machine_revocations.take(caller, &terminal.organization) {
+        return Err(acting.refuse(error).await);
+    }
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let told = told_to_body(&acting, &terminal.organization, InboxKind::TerminalRevoked);
-            Ok(put_terminal(tx, &acting, Terminal { active: false, ..terminal }).await?.tell(told))
+            let body = terminal.organization.clone();
+            let effect = put_terminal(tx, &acting, Terminal { active: false, ..terminal }).await?;
+            Ok(telling_body(effect, &acting, (&body, InboxKind::TerminalRevoked)))
         })
     })
     .await

@@ -8,6 +8,7 @@ use crate::{
     error::Error,
     gateway::Gateway,
     identity::{Assurance, Caller, Role},
+    store,
 };
 
 #[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
@@ -19,13 +20,23 @@ pub struct WhoAmI {
     pub officer: String,
     pub roles: Vec<Role>,
     pub assurance: Assurance,
+    /// Recovery codes of a person at a desk that were not used; left out without a second factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery_codes_left: Option<usize>,
 }
 
 /// Returns who the caller is.
 ///
 /// # Errors
-/// None of its own.
+/// The database failed.
 pub async fn who_am_i(gateway: &Gateway, caller: &Caller) -> Result<Done<WhoAmI>, Error> {
+    let recovery_codes_left = match caller.assurance() {
+        Assurance::TwoFactors => {
+            let mut tx = gateway.store.read().await?;
+            Some(store::credentials::recovery_codes_left(&mut tx, &caller.person()).await?)
+        }
+        Assurance::Named | Assurance::Password => None,
+    };
     Ok(Done::told(WhoAmI {
         organization: caller.organization().clone(),
         name: gateway.registry.name(caller.organization()),
@@ -34,5 +45,6 @@ pub async fn who_am_i(gateway: &Gateway, caller: &Caller) -> Result<Done<WhoAmI>
         officer: caller.officer().to_owned(),
         roles: caller.roles().to_vec(),
         assurance: caller.assurance(),
+        recovery_codes_left,
     }))
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
-    domain::idempotency::Idempotency,
+    domain::{idempotency::Idempotency, organization::OrganizationCode},
     error::Error,
     gateway::Gateway,
     identity::{Caller, Role},
@@ -15,7 +15,7 @@ use crate::{
         journal::Effect,
     },
     operations::carry_out,
-    store::{self, error::StoreError},
+    store::{self, error::StoreError, tx::Tx},
 };
 
 /// A page of messages.
@@ -56,11 +56,22 @@ pub async fn read_inbox(
     let mut tx = gateway.store.read().await?;
     let mut messages = store::inbox::after(&mut tx, organization, after, PAGE).await?;
     let acknowledged = store::inbox::acknowledged(&mut tx, organization).await?;
+    for message in &mut messages {
+        message.about = other_body(&mut tx, organization, message).await?;
+    }
     drop(tx);
     mark_notices_delivered(gateway, caller, &messages).await?;
     let cursor = messages.last().map_or(after, |message| message.position);
     messages.retain(|message| may_read(caller, message));
     Ok(Done::told(Inbox { messages, cursor, acknowledged }))
+}
+
+/// The body that a message is about, where that is another than the reader's: the ledger entry says so.
+async fn other_body(tx: &mut Tx, reader: &OrganizationCode, message: &Message) -> Result<Option<String>, StoreError> {
+    let is_of_bodies = InboxKind::OF_BODIES.iter().any(|kind| kind.as_str() == message.kind);
+    let Some(entry) = message.entry.filter(|_| is_of_bodies) else { return Ok(None) };
+    let body = store::ledger::owner_of(tx, entry).await?;
+    Ok(body.filter(|body| body != reader.as_str()))
 }
 
 /// What the watch noticed about the organization's own officers is for its auditors.

@@ -20,11 +20,11 @@ use crate::{
     domain::{
         idempotency::Idempotency,
         organization::OrganizationCode,
-        sharp_act::{SharpKind, WaitingAct, WaitingState},
+        sharp_act::{SharpAct, SharpKind, WaitingAct, WaitingState},
     },
     error::{Error, ServiceError, SharpError},
     gateway::Gateway,
-    identity::Caller,
+    identity::{Caller, sharp::SharpCaller},
     journal::{
         journal::{Declined, Effect},
         memory::Change,
@@ -363,6 +363,23 @@ async fn finish(gateway: &Arc<Gateway>, id: Uuid) -> Result<(), Error> {
     Ok(())
 }
 
+/// Generations of master keys to which nothing in the database or its stream refers.
+///
+/// # Errors
+/// The database failed, or the stream of backups cannot be read.
+pub(crate) async fn unneeded_masters(gateway: &Gateway) -> Result<Vec<u32>, Error> {
+    Ok(unneeded(&keys_view(gateway).await?))
+}
+
+fn unneeded(view: &KeysView) -> Vec<u32> {
+    let is_needed = |generation: &u32| {
+        *generation == view.master
+            || view.masters_needed.contains(generation)
+            || view.masters_of_stream.contains(generation)
+    };
+    view.masters.iter().copied().filter(|generation| !is_needed(generation)).collect()
+}
+
 /// Master keys are to be retired.
 pub struct RetireMasters {
     pub idempotency: Idempotency,
@@ -372,27 +389,29 @@ pub struct RetireMasters {
 /// last pass do not open with this keyring any more.
 ///
 /// # Errors
-/// [`SharpError::RetirementNotApproved`] without the fresh approval of two operators; [`ServiceError::RewrapRunning`]; the
-/// keyring or its token is not available.
+/// [`NotSharp`](crate::error::CallerError::NotSharp); [`SharpError::RetirementNotApproved`] without the fresh
+/// approval of two operators; [`SharpError::Outdated`] where others are needed no more than they approved;
+/// [`ServiceError::RewrapRunning`]; the keyring or its token is not available.
 pub async fn retire_masters(
     gateway: &Arc<Gateway>,
     caller: &Caller,
     RetireMasters { idempotency }: RetireMasters,
 ) -> Result<Done<KeysView>, Error> {
     let view = keys_view(gateway).await?;
-    if view.rewrap.is_some_and(|rewrap| rewrap.finished_at.is_none()) {
-        return Err(ServiceError::RewrapRunning.into());
-    }
-    let needed: BTreeSet<u32> = view.masters_needed.into_iter().chain(view.masters_of_stream).collect();
-    let goes = view.masters.iter().filter(|generation| **generation != view.master && !needed.contains(generation));
-    let about = format!("masters {}", goes.map(u32::to_string).collect::<Vec<_>>().join(" "));
     let acting = Acting::new(gateway, caller, Act::KeysRetire);
+    if view.rewrap.as_ref().is_some_and(|rewrap| rewrap.finished_at.is_none()) {
+        return Err(acting.refuse(ServiceError::RewrapRunning).await);
+    }
+    let goes = unneeded(&view);
+    let needed: BTreeSet<u32> = view.masters_needed.into_iter().chain(view.masters_of_stream).collect();
+    let about = format!("masters {}", goes.iter().map(u32::to_string).collect::<Vec<_>>().join(" "));
     // Logged, then done. Where it is not done, whoever repeats it does it.
     let (_, receipt) = gateway
         .journal
         .write(caller, Some(idempotency), move |tx| {
             Box::pin(async move {
-                use_approval(tx, &acting).await?;
+                let operator = SharpCaller::of(&acting.caller).map_err(|error| acting.declined(None, error))?;
+                use_approval(tx, &acting, &operator, &goes).await?;
                 Ok(Effect::new((), acting.entry().about(about.trim_end())))
             })
         })
@@ -403,13 +422,16 @@ pub async fn retire_masters(
     Ok(Done::new(keys_view(gateway).await?, &receipt))
 }
 
-/// Uses up the approval of two operators.
-async fn use_approval(tx: &mut Tx, acting: &Acting) -> Result<(), Declined> {
+/// Uses up the approval of two operators, which names the generations that go.
+async fn use_approval(tx: &mut Tx, acting: &Acting, _operator: &SharpCaller, goes: &[u32]) -> Result<(), Declined> {
     let (vault, list) = (&acting.node.vault, OrganizationCode::operator());
     let retiring = (SharpKind::RetireKeys, "");
     let approved = store::waiting_acts::newest(tx, vault, &list, retiring, WaitingState::Approved).await?;
     let Some(act) = approved.filter(|act| acting.node.clock.now() < act.expires_at) else {
         return Err(acting.declined(None, SharpError::RetirementNotApproved));
     };
+    if !matches!(&act.act, SharpAct::RetireKeys { generations } if generations == goes) {
+        return Err(acting.declined(act.id, SharpError::Outdated));
+    }
     Ok(store::waiting_acts::put(tx, vault, &WaitingAct { state: WaitingState::Done, ..act }).await?)
 }

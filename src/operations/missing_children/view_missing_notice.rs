@@ -162,7 +162,7 @@ pub async fn search_notices(
         let content = store::notices::content(&mut tx, &gateway.vault, notice.id).await?;
         let hit = content.map((&fragment, NoticeLine::of(&notice)), matching);
         if hit.is(Option::is_some) {
-            each.push(entry().about(notice.id));
+            each.push((entry().about(notice.id), ItemGroup::Index));
             found.push(hit);
         }
     }
@@ -172,8 +172,8 @@ pub async fn search_notices(
         return Err(refuse_read(gateway, caller, entry(), SearchError::TooManyHits { max_hits }).await);
     }
     let lines = Sealed::all(found).map((), |found, ()| found.into_iter().flatten().collect());
-    let (group, basis) = (ItemGroup::Index, LegalBasis::AbusePreventionArticle13_4);
-    gateway.gate.list(caller, Listing { entry: entry(), each, group, basis, lines }).await
+    let basis = LegalBasis::AbusePreventionArticle13_4;
+    gateway.gate.list(caller, Listing { entry: entry(), each, basis, lines }).await
 }
 
 /// The notice, where its child has a name that fits.

@@ -72,10 +72,10 @@ pub async fn list_records(
     let on = |of: &RecordFacts| {
         entry().on(&RecordRef { record: of.id, version: of.version, owner: caller.organization().clone() })
     };
-    let each = facts.iter().map(|(of, _)| on(of)).collect();
+    let each = facts.iter().map(|(of, _)| (on(of), ItemGroup::Index)).collect();
     let lines = Sealed::all(items).map(facts, own_records);
-    let (group, basis) = (ItemGroup::Index, LegalBasis::OwnRecord);
-    gateway.gate.list(caller, Listing { entry: entry(), each, group, basis, lines }).await
+    let basis = LegalBasis::OwnRecord;
+    gateway.gate.list(caller, Listing { entry: entry(), each, basis, lines }).await
 }
 
 fn own_records(items: Vec<IndexItems>, facts: Vec<(RecordFacts, Timestamp)>) -> OwnRecords {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::registration::{PreparedRecord, prepare, register};
+use super::registration::{PreparedRecord, naming_refused, prepare, register};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
@@ -58,7 +58,10 @@ pub async fn register_batch(
     gateway.begin_run().await?;
     let (node, sender) = (gateway.clone(), caller.clone());
     let lines = tokio::task::spawn_blocking(move || prepare_lines(&node, &sender, lines()));
-    let lines = lines.await.map_err(|_| ServiceError::Overloaded)??;
+    let lines = match lines.await.map_err(|_| ServiceError::Overloaded)? {
+        Ok(lines) => lines,
+        Err(error) => return Err(naming_refused(gateway, caller, (Act::RegisterBatch, error)).await),
+    };
     let batch = gateway.clock.new_id();
     let report =
         BatchReport { batch, lines: lines.iter().map(|(line, outcome)| report_line(*line, outcome)).collect() };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::registration::{prepare, register};
+use super::registration::{naming_refused, prepare, register};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{format::Document, idempotency::Idempotency},
@@ -13,6 +13,7 @@ use crate::{
     gateway::Gateway,
     identity::Caller,
     journal::journal::Effect,
+    ledger::entry::Act,
     operations::carry_out,
 };
 
@@ -40,7 +41,10 @@ pub async fn register_record(
     RegisterRecord { document, idempotency }: RegisterRecord,
 ) -> Result<Done<Written>, Error> {
     gateway.begin_run().await?;
-    let prepared = prepare(gateway, caller, &document)?;
+    let prepared = match prepare(gateway, caller, &document) {
+        Ok(prepared) => prepared,
+        Err(error) => return Err(naming_refused(gateway, caller, (Act::Register, error)).await),
+    };
     let (node, registrant) = (gateway.clone(), caller.clone());
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {

@@ -1,5 +1,7 @@
 //! The one place in which a record is made, whoever asks for it: a call, a batch.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::rules;
@@ -20,6 +22,7 @@ use crate::{
     },
     keys::vault::Key,
     ledger::entry::{Act, Entry, RecordRef},
+    operations::Acting,
     search::{index::IndexChange, records::PackedRecord},
     store::{self, error::StoreError, records::NewRecord, tx::Tx},
 };
@@ -70,6 +73,14 @@ pub fn prepare(gateway: &Gateway, caller: &Caller, document: &Document) -> Resul
     let sealed = store::versions::seal_version(&key, id, 1, document, &items)?;
     let facts = RecordFacts { id, owner, version: 1, owned_since: 1, closed: false, serious: false, derived };
     Ok(PreparedRecord { new: NewRecord { facts, sealed_key, sealed }, items })
+}
+
+/// A refusal of what was to be registered: that it names a body under its shield is in the ledger before it is answered.
+pub(super) async fn naming_refused(gateway: &Arc<Gateway>, caller: &Caller, (act, error): (Act, Error)) -> Error {
+    match error {
+        Error::Sharp(error) => Acting::new(gateway, caller, act).refuse(error).await,
+        error => error,
+    }
 }
 
 /// Writes records that were prepared, all or none, and adds what follows from each to an effect.

@@ -28,7 +28,10 @@ use crate::{
         recent::Scope,
     },
     ledger::entry::{Act, RecordRef},
-    operations::{Acting, carry_out, waiting::begin::end_about},
+    operations::{
+        Acting, carry_out,
+        waiting::begin::{OF_SHIELD, end_about},
+    },
     search::index::IndexChange,
     store::{self, error::StoreError, records::StoredRecord, tx::Tx},
 };
@@ -83,14 +86,11 @@ pub async fn set_shield(
         Box::pin(async move {
             // First of all whose record it is: an attempt on another's is in the ledger, whatever it says.
             let stored = acting.own_record(tx, record).await?;
-            let section = shield.section()?;
-            rules::check_shield(&section, &acting.node.registry)?;
+            let section = shield.section().map_err(|faults| acting.declined(record, faults))?;
+            rules::check_shield(&section, &acting.node.registry).map_err(|fault| acting.declined(record, fault))?;
             if !rules::names_none_but(&section, &stored.facts.shield) {
                 return Err(acting.declined(record, SharpError::NamingNeedsTwo));
             }
-            // Who asked to lift it asked about another one.
-            let own = acting.caller.organization().clone();
-            end_about(tx, &acting, &own, (SharpKind::LiftShield, record)).await?;
             write_shield(tx, &acting, (stored, None), ShieldChange::Set(section)).await
         })
     })
@@ -156,6 +156,30 @@ enum ShieldChange {
     Name(Vec<OrganizationCode>),
 }
 
+impl ShieldChange {
+    /// The act that was asked for, where two persons do it.
+    fn asked(&self) -> Option<SharpKind> {
+        match self {
+            Self::Set(_) => None,
+            Self::Lift => Some(SharpKind::LiftShield),
+            Self::Name(_) => Some(SharpKind::NameBodies),
+        }
+    }
+}
+
+/// What is asked about a shield is asked about what it says: with another one it is asked anew.
+pub(super) async fn end_asked(
+    tx: &mut Tx,
+    acting: &Acting,
+    facts: &RecordFacts,
+    done: Option<SharpKind>,
+) -> Result<(), StoreError> {
+    for kind in OF_SHIELD.into_iter().filter(|kind| Some(*kind) != done) {
+        end_about(tx, acting, &facts.owner, (kind, &facts.id.to_string())).await?;
+    }
+    Ok(())
+}
+
 fn changed(document: Document, change: ShieldChange) -> Document {
     let section = match change {
         ShieldChange::Set(section) => Some(section),
@@ -185,6 +209,7 @@ async fn write_shield(
 ) -> Result<Effect<Written>, Declined> {
     let node = &acting.node;
     let (id, version) = (stored.facts.id, stored.facts.version + 1);
+    end_asked(tx, acting, &stored.facts, change.asked()).await?;
     let document = store::versions::current(tx, &node.vault, &stored).await?.map(change, changed);
     let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
     let (body, items) = store::versions::seal_again(&key, id, version, &document)?;

@@ -9,6 +9,7 @@ use super::{
     register_record::Written,
     registration::{Checked, check, notify_of_change},
     rules,
+    shield_record::end_asked,
 };
 use crate::{
     disclosure::done::Done,
@@ -78,6 +79,12 @@ async fn write_next(
     let node = &acting.node;
     let now = node.clock.now();
     let version = stored.facts.version + 1;
+    if stored.facts.shield.active {
+        let present = store::versions::current(tx, &node.vault, &stored).await?;
+        if present.shield_digest() != document.shield_digest() {
+            end_asked(tx, acting, &stored.facts, None).await?;
+        }
+    }
     let key = node.vault.unwrap_key(&stored.prefecture, id, &stored.sealed_key)?;
     let body = store::versions::seal_version(&key, id, version, document, &items)?;
     let changes_sight = derived != stored.facts.derived;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     disclosure::{
-        gate::{AccessRequest, Disclosed},
+        gate::{AccessRequest, Disclosed, PartOf},
         sealed::Sealed,
         view::RecordView,
     },
@@ -18,6 +18,7 @@ use crate::{
     gateway::Gateway,
     identity::Caller,
     ledger::entry::Act,
+    operations::accounts::names::NamesThen,
     store,
 };
 
@@ -66,7 +67,7 @@ pub struct History {
     pub versions: Vec<VersionLine>,
 }
 
-/// Shows who changed a record, when and how; no content.
+/// Shows who changed a record, when and how; no content. Officers are called as they were then.
 ///
 /// # Errors
 /// As [`view_version`].
@@ -76,11 +77,16 @@ pub async fn view_history(
     ViewRecord { record, purpose }: ViewRecord,
 ) -> Result<Disclosed<History>, Error> {
     let asked = AccessRequest { record, act: Act::History, operation: Operation::History, purpose };
+    let mut names = NamesThen::of(gateway);
     gateway
         .gate
-        .part(caller, asked, ItemGroup::Index, |tx, stored, _| {
+        .part(caller, asked, PartOf { group: ItemGroup::Index, beside: &[ItemGroup::Officer] }, |tx, stored, grant| {
             Box::pin(async move {
-                let versions = store::versions::history(tx, &stored.facts).await?;
+                let mut versions = store::versions::history(tx, &stored.facts).await?;
+                for line in versions.iter_mut().filter(|_| grant.shows(ItemGroup::Officer)) {
+                    let name = names.at(tx, (&line.organization, &line.officer), &line.at).await?;
+                    line.officer_name = Some(name);
+                }
                 Ok(Some(Sealed::new(History { versions })))
             })
         })

@@ -104,10 +104,11 @@ pub async fn ask_disposal(
     AskDisposal { request: DisposalRequest { records }, idempotency }: AskDisposal,
 ) -> Result<Done<DisposalLine>, Error> {
     let records: Vec<Uuid> = records.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    if records.is_empty() || records.len() > MAX_RECORDS {
-        return Err(Error::field("records", "1～200件の記録の番号を指定してください。", "must name 1 to 200 records"));
-    }
     let acting = Acting::new(gateway, caller, Act::DisposalAsk);
+    if records.is_empty() || records.len() > MAX_RECORDS {
+        let error = Error::field("records", "1～200件の記録の番号を指定してください。", "must name 1 to 200 records");
+        return Err(acting.refuse(error).await);
+    }
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
             let disposal = Disposal {

@@ -69,15 +69,15 @@ pub async fn list_due(
         let Some(stored) = store::records::find(&mut tx, record).await? else { continue };
         if let Some(due) = due(&mut tx, gateway, &stored).await? {
             let of = RecordRef { record, version: stored.facts.version, owner: owner.clone() };
-            each.push(entry().on(&of).as_relation(Relation::Owner));
+            each.push((entry().on(&of).as_relation(Relation::Owner), ItemGroup::Case));
             records.push(due);
         }
     }
     drop(tx);
     let entry = entry().as_relation(Relation::Owner);
     let lines = Sealed::new(DueRecords { records, next });
-    let (group, basis) = (ItemGroup::Case, LegalBasis::OwnRecord);
-    gateway.gate.list(caller, Listing { entry, each, group, basis, lines }).await
+    let basis = LegalBasis::OwnRecord;
+    gateway.gate.list(caller, Listing { entry, each, basis, lines }).await
 }
 
 /// By which rule a record is due today; `None` where it is not.

@@ -4,13 +4,15 @@ use crate::{
     domain::{
         case_record::{Provided, RecordFacts},
         format::Document,
-        sharp_act::SharpKind,
         transfer::{Offer, Transfer},
         visibility::{GroupSet, ItemGroup},
     },
     error::TransferError,
     journal::journal::Declined,
-    operations::{Acting, waiting::begin::end_about},
+    operations::{
+        Acting,
+        waiting::begin::{OF_SHIELD, end_about},
+    },
     search::index::IndexChange,
     store::{self, error::StoreError, tx::Tx},
 };
@@ -50,8 +52,8 @@ pub(super) async fn change_owner(
     store::versions::insert_version(tx, &facts, &body, &acting.caller, "taken_over", now).await?;
     store::records::update_facts(tx, &facts, now).await?;
     store::records::set_shield_lift(tx, &facts, None).await?;
-    for asked in [SharpKind::LiftShield, SharpKind::NameBodies] {
-        end_about(tx, acting, &transfer.owner, (asked, id)).await?;
+    for asked in OF_SHIELD {
+        end_about(tx, acting, &transfer.owner, (asked, &id.to_string())).await?;
     }
     store::edit_locks::remove(tx, id).await?;
     store::transfers::readdress_requests(tx, id, &facts.owner).await?;

@@ -6,8 +6,10 @@ use uuid::Uuid;
 
 use super::{
     SharpReply, act_of_doing,
-    begin::{APPROVED_FOR, helper_for},
-    perform::{SharpPersons, about_body, perform},
+    asked_about::hold,
+    begin::{APPROVED_FOR, has_nobody, helper_for, lending_roles},
+    footing::stands_from,
+    perform::{SharpPersons, about_body, acted_on, of_acted_on, perform, told_to_acted_on},
 };
 use crate::{
     disclosure::done::Done,
@@ -20,7 +22,7 @@ use crate::{
     error::{CallerError, Error, RecordError, SharpError},
     gateway::Gateway,
     identity::{
-        Caller, Role,
+        Caller,
         directory::StaffMember,
         sharp::{SharpCaller, TwoPersons},
     },
@@ -36,6 +38,7 @@ use crate::{
             dispose_records::{DisposalLine, line_of},
         },
     },
+    planted::Planted,
     store::{self, tx::Tx},
 };
 
@@ -115,17 +118,30 @@ pub async fn approve_lift(
 
 async fn confirm(tx: &mut Tx, acting: Acting, id: Uuid) -> Result<Effect<SharpReply>, Declined> {
     let waiting = open_act(tx, &acting, id).await?;
+    let (entry, body) = (acting.entry().about(id), acted_on(&waiting.act).cloned());
+    let confirmed = stand_for(tx, acting, waiting).await;
+    confirmed.map_err(|declined| of_acted_on(declined.logged(|| entry), body.as_ref()))
+}
+
+async fn stand_for(tx: &mut Tx, acting: Acting, waiting: WaitingAct) -> Result<Effect<SharpReply>, Declined> {
+    let id = waiting.id;
     let kind = waiting.act.kind();
     let sharp = SharpCaller::of(&acting.caller).map_err(|error| acting.declined(id, error))?;
     if !may_confirm(&acting.caller, &waiting) {
         let roles = kind.roles().iter().map(|role| role.as_str()).collect();
         return Err(acting.declined(id, CallerError::NotAllowed { kinds: OrganizationKind::ALL, roles }));
     }
-    if kind.persons() == 1 {
+    let not_before = stands_from(tx, &acting, &waiting).await?;
+    hold(tx, &acting, &waiting).await?;
+    let waiting = WaitingAct { not_before, ..waiting };
+    if waiting.persons() == 1 {
         return carry_out_act(tx, acting, waiting, SharpPersons::One(sharp)).await;
     }
     match first_of(tx, &acting, &waiting).await? {
-        None => stand_first(tx, &acting, waiting).await,
+        None => {
+            may_stand_first(tx, &acting, &waiting).await?;
+            stand_first(tx, &acting, waiting).await
+        }
         Some(first) => {
             let two = two_persons(tx, &acting, &waiting, (first, &sharp)).await?;
             if acting.node.clock.now() < waiting.not_before && !kind.is_carried_out_later() {
@@ -153,15 +169,26 @@ pub(super) async fn open_act(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<W
     Ok(waiting)
 }
 
-/// Roles of those whom a body lends: of a center a supervisor or administrator, of a prefecture its administrator.
-fn may_confirm(caller: &Caller, waiting: &WaitingAct) -> bool {
+/// Whether a caller has the role that it needs, in the body itself or in the one that lends a person.
+pub(super) fn may_confirm(caller: &Caller, waiting: &WaitingAct) -> bool {
     if waiting.organization == *caller.organization() {
         return caller.has_any_role(waiting.act.kind().roles());
     }
-    match caller.kind() {
-        OrganizationKind::Prefecture => caller.has_role(Role::UserAdministrator),
-        _ => caller.has_any_role(&[Role::Supervisor, Role::UserAdministrator]),
+    caller.has_any_role(lending_roles(caller.kind()))
+}
+
+/// Whose act it is stands for it first. Somebody who lost all that they sign in with may be the only one there: their
+/// credential alone is given anew by two whom the body's center lends.
+async fn may_stand_first(tx: &mut Tx, acting: &Acting, waiting: &WaitingAct) -> Result<(), Declined> {
+    let is_own = waiting.organization == *acting.caller.organization();
+    let is_lost = waiting.act.kind() == SharpKind::ReissueCredential;
+    if is_own
+        || Planted::LendFirst.is_planted()
+        || is_lost && has_nobody(tx, &acting.node, (&waiting.organization, &waiting.act)).await?
+    {
+        return Ok(());
     }
+    Err(acting.declined(waiting.id, SharpError::NotFirst))
 }
 
 /// Who stood for it before and still could: whoever was revoked since, or lost the role, stands for nothing.
@@ -211,7 +238,7 @@ async fn stand_first(tx: &mut Tx, acting: &Acting, waiting: WaitingAct) -> Resul
     let person = acting.caller.person();
     let helper = match &waiting.helper {
         Some(helper) => Some(helper.clone()),
-        None => helper_for(tx, node, (&waiting.organization, waiting.act.kind()), &person).await?,
+        None => helper_for(tx, node, (&waiting.organization, &waiting.act), Some(&person)).await?,
     };
     let asked = helper.clone().filter(|_| waiting.helper.is_none());
     let waiting = WaitingAct { first: Some((person, node.clock.now())), helper, ..waiting };
@@ -220,7 +247,8 @@ async fn stand_first(tx: &mut Tx, acting: &Acting, waiting: WaitingAct) -> Resul
     let told = asked.map(|to| {
         InboxItem::new(to, InboxKind::SharpActAsked).subject(waiting.id).from(&acting.caller).because_of(&entry)
     });
-    Ok(Effect::new(SharpReply::waiting(&waiting), entry).tell(told))
+    let acted_on = told_to_acted_on(&waiting, (InboxKind::SharpActAsked, Some(&acting.caller)), &entry);
+    Ok(Effect::new(SharpReply::waiting(&waiting), entry).tell(told).tell(acted_on))
 }
 
 /// Enough persons stand for it.
@@ -246,13 +274,21 @@ async fn carry_out_act(
         .then(|| node.registry.prefecture_of(&waiting.organization))
         .flatten()
         .map(|prefecture| (prefecture, InboxKind::SecondPersonLent));
+    // The operator learns that a body confirmed its terminal.
+    let asker = Some(waiting.asked_by.organization.clone())
+        .filter(|asker| kind == SharpKind::RegisterTerminal && *asker != waiting.organization)
+        .map(|asker| (asker, InboxKind::SharpActDone));
     let told: Vec<InboxItem> = [(waiting.organization.clone(), InboxKind::SharpActDone)]
         .into_iter()
+        .chain(asker)
         .chain(lent)
         .map(|(to, kind)| InboxItem::new(to, kind).subject(waiting.id).from(caller).because_of(&entry))
         .collect();
     let id = waiting.id;
     let needs_entry = effect.entries.is_empty();
+    // What was done is told by who did it; what was approved, here.
+    let acted_on = told_to_acted_on(&waiting, (InboxKind::SharpActDone, Some(caller)), &entry).filter(|_| needs_entry);
     let effect = effect.map(|outcome| SharpReply { waiting_act: Some(id), ..SharpReply::done(kind, state, outcome) });
-    Ok(if needs_entry { effect.log([entry]).tell(told) } else { effect.tell(told) })
+    let effect = effect.tell(told).tell(acted_on);
+    Ok(if needs_entry { effect.log([entry]) } else { effect })
 }

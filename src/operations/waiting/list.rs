@@ -2,19 +2,29 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use uuid::Uuid;
 
-use super::{SharpReply, confirm::open_act, perform::about_body};
+pub use super::line::{AskedLine, WaitingLine, WaitingLines};
+use super::{
+    SharpReply,
+    begin::MAX_WAITING,
+    confirm::may_confirm,
+    objection::{may_object, told_of_end, withdrawable},
+    perform::{about_body, told_to_acted_on},
+};
 use crate::{
-    clock::Timestamp,
-    disclosure::done::{CarriesNoRecordData, Done},
+    disclosure::{
+        done::Done,
+        gate::{Disclosed, Listing},
+        sealed::Sealed,
+    },
     domain::{
         idempotency::Idempotency,
-        organization::OrganizationCode,
-        sharp_act::{SharpKind, SharpOutcome, WaitingAct, WaitingState},
+        organization::{OrganizationCode, OrganizationKind},
+        sharp_act::{SharpAct, SharpKind, SharpOutcome, WaitingAct, WaitingState},
+        visibility::{ItemGroup, LegalBasis, Relation},
     },
-    error::{Error, SharpError},
+    error::{CallerError, Error, SharpError},
     gateway::Gateway,
     identity::Caller,
     journal::{
@@ -23,82 +33,64 @@ use crate::{
     },
     ledger::entry::{Act, Entry},
     operations::{Acting, carry_out},
+    planted::Planted,
     store,
 };
 
-/// Acts that are shown.
-const MAX_ACTS: i64 = 200;
+/// Acts that are shown: all that a body may have waiting, and as many others.
+const MAX_ACTS: i64 = 2 * MAX_WAITING as i64;
 
-/// A sharp act as those see it who may stand for it. Whoever lends a person sees the request, and no record.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct WaitingLine {
-    pub waiting_act: Uuid,
-    pub kind: SharpKind,
-    pub state: WaitingState,
-    /// In whose list it stands.
-    pub organization: OrganizationCode,
-    /// A record, disposal, officer, body or terminal; not for those who lend a person, where it names a record.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    pub asked_by_organization: OrganizationCode,
-    pub asked_by: String,
-    pub asked_at: String,
-    pub not_before: String,
-    pub expires_at: String,
-    /// Persons that it needs, and who stands for it already.
-    pub persons: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_by: Option<String>,
-    /// The body that lends the second person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub helper: Option<OrganizationCode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decided_by: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decided_at: Option<String>,
-}
-
-#[derive(Serialize, CarriesNoRecordData, utoipa::ToSchema)]
-pub struct WaitingLines {
-    pub waiting_acts: Vec<WaitingLine>,
-}
-
-impl WaitingLine {
-    fn of(waiting: WaitingAct, reader: &OrganizationCode) -> Self {
-        let kind = waiting.act.kind();
-        let names_record =
-            matches!(kind, SharpKind::LiftShield | SharpKind::NameBodies | SharpKind::BreakGlass | SharpKind::Dispose);
-        let is_own = waiting.organization == *reader;
-        Self {
-            waiting_act: waiting.id,
-            kind,
-            state: waiting.state,
-            subject: (is_own || !names_record).then(|| waiting.act.subject()),
-            organization: waiting.organization,
-            asked_by_organization: waiting.asked_by.organization,
-            asked_by: waiting.asked_by.officer,
-            asked_at: waiting.asked_at.to_rfc3339(),
-            not_before: waiting.not_before.to_rfc3339(),
-            expires_at: waiting.expires_at.to_rfc3339(),
-            persons: kind.persons(),
-            first_by: waiting.first.map(|(first, _)| first.officer),
-            helper: waiting.helper,
-            decided_by: waiting.decided.as_ref().map(|(by, _)| by.officer.clone()),
-            decided_at: waiting.decided.map(|(_, at)| Timestamp::to_rfc3339(at)),
-        }
-    }
-}
-
-/// Lists the caller's waiting acts, and those for which its body lends a person, newest first.
+/// Lists the acts to which the caller's body may object, its own, and those for which it lends a person: of the latter
+/// two first what is still to be done, newest first. What tells of a record is shown to those who could stand for it,
+/// and accounted for.
 ///
 /// # Errors
-/// The database failed.
-pub async fn list_waiting(gateway: &Gateway, caller: &Caller) -> Result<Done<WaitingLines>, Error> {
+/// The journal cannot write.
+pub async fn list_waiting(gateway: &Gateway, caller: &Caller) -> Result<Disclosed<WaitingLines>, Error> {
     let own = caller.organization();
     let mut tx = gateway.store.read().await?;
+    let entry = || Entry::of(caller, Act::SharpActsRead, &gateway.clock);
+    let (mut waiting_acts, mut each) = (Vec::new(), Vec::new());
+    let open = store::waiting_acts::open_of_operator(&mut tx, &gateway.vault, MAX_ACTS).await?;
+    let others = open.into_iter().filter(|waiting| may_object(gateway, waiting, own));
     let listed = store::waiting_acts::listed(&mut tx, &gateway.vault, own, MAX_ACTS).await?;
-    let waiting_acts = listed.into_iter().map(|waiting| WaitingLine::of(waiting, own)).collect();
-    Ok(Done::told(WaitingLines { waiting_acts }))
+    for waiting in others.chain(listed) {
+        let asked = match &waiting.act {
+            act if waiting.organization != *own => AskedLine::reduced(act, &waiting.about),
+            act if act.tells_of_record() => {
+                let may = waiting.state.is_open() && may_confirm(caller, &waiting);
+                if may {
+                    each.extend(told_of_record(entry().about(waiting.id), &waiting));
+                    AskedLine::whole(act, &waiting.about)
+                } else {
+                    AskedLine::reduced(act, &waiting.about)
+                }
+            }
+            act @ SharpAct::Dispose { disposal } => {
+                let records = store::disposals::records_of(&mut tx, *disposal).await?;
+                AskedLine { records: Some(records), ..AskedLine::whole(act, &waiting.about) }
+            }
+            act => AskedLine::whole(act, &waiting.about),
+        };
+        waiting_acts.push(WaitingLine::of(waiting, own, asked));
+    }
+    drop(tx);
+    let lines = Sealed::new(WaitingLines { waiting_acts });
+    let basis = LegalBasis::OwnRecord;
+    gateway.gate.list(caller, Listing { entry: entry(), each, basis, lines }).await
+}
+
+/// The entry of a line that tells of a record, and of which items.
+fn told_of_record(entry: Entry, waiting: &WaitingAct) -> Option<(Entry, ItemGroup)> {
+    match &waiting.act {
+        SharpAct::NameBodies { record, .. } => {
+            let entry = entry.on_record(*record).of_body(&waiting.organization).as_relation(Relation::Owner);
+            Some((entry, ItemGroup::Shielded))
+        }
+        // What this body wrote itself. Whose record it is has been told to nobody yet.
+        SharpAct::BreakGlass { .. } => Some((entry, ItemGroup::Index)),
+        _ => None,
+    }
 }
 
 /// A waiting act is to be dropped.
@@ -108,10 +100,12 @@ pub struct WithdrawAct {
 }
 
 /// Drops an act that waits: anybody who could stand for it, and whoever asked, by machine too. Taking away is never
-/// sharp.
+/// sharp. Where a body is to be taken in hand, so does whoever was told, also once it was approved and until its code
+/// was used.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`SharpError::State`] where it was decided already, or is a disposal, which is withdrawn as such.
+/// [`Error::NotFound`]; [`CallerError::NotAllowed`]; [`SharpError::State`] where it was decided already, or is a
+/// disposal, which is withdrawn as such.
 pub async fn withdraw_act(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -120,8 +114,16 @@ pub async fn withdraw_act(
     let acting = Acting::new(gateway, caller, Act::SharpActWithdraw);
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let waiting = open_act(tx, &acting, waiting_act).await?;
+            let waiting = withdrawable(tx, &acting, waiting_act).await?;
             let kind = waiting.act.kind();
+            let may = may_object(&acting.node, &waiting, acting.caller.organization())
+                || may_confirm(&acting.caller, &waiting)
+                || waiting.asked_by == acting.caller.person();
+            if !may && !Planted::WithdrawAnything.is_planted() {
+                let roles = kind.roles().iter().map(|role| role.as_str()).collect();
+                let refused = CallerError::NotAllowed { kinds: OrganizationKind::ALL, roles };
+                return Err(acting.declined(waiting_act, refused));
+            }
             if kind == SharpKind::Dispose {
                 return Err(acting.declined(waiting_act, SharpError::State("disposal")));
             }
@@ -129,19 +131,25 @@ pub async fn withdraw_act(
             let waiting = WaitingAct { state: WaitingState::Withdrawn, decided, ..waiting };
             store::waiting_acts::put(tx, &acting.node.vault, &waiting).await?;
             let entry = about_body(acting.entry().about(waiting_act), &waiting.act, &waiting.organization);
-            let told = ended(&waiting, &entry);
-            Ok(Effect::new(SharpReply::done(kind, waiting.state, SharpOutcome::default()), entry).tell(told))
+            let alarmed = told_of_end(&acting, &waiting, &entry);
+            let told = ended(&waiting, Some(&acting.caller), &entry);
+            let reply = SharpReply::done(kind, waiting.state, SharpOutcome::default());
+            Ok(Effect::new(reply, entry).tell(told).tell(alarmed))
         })
     })
     .await
 }
 
-/// The list in which it stood, and the body that asked, are told.
-fn ended(waiting: &WaitingAct, entry: &Entry) -> Vec<InboxItem> {
+/// The list in which it stood, the body that asked, and the one on which it was to be done, are told.
+fn ended(waiting: &WaitingAct, by: Option<&Caller>, entry: &Entry) -> Vec<InboxItem> {
+    let acted_on = told_to_acted_on(waiting, (InboxKind::SharpActEnded, by), entry);
+    let is_told = |code: &OrganizationCode| acted_on.as_ref().is_some_and(|item| item.to == *code);
     let mut to = vec![waiting.organization.clone()];
-    to.extend(Some(waiting.asked_by.organization.clone()).filter(|asker| *asker != waiting.organization));
+    to.extend(
+        Some(waiting.asked_by.organization.clone()).filter(|asker| *asker != waiting.organization && !is_told(asker)),
+    );
     let told = |to| InboxItem::new(to, InboxKind::SharpActEnded).subject(waiting.id).because_of(entry);
-    to.into_iter().map(told).collect()
+    to.into_iter().map(told).chain(acted_on.clone()).collect()
 }
 
 /// Ends what waited too long; returns how many. What was asked and never done is dropped, so that nobody confirms
@@ -172,7 +180,7 @@ pub async fn expire_waiting(gateway: &Arc<Gateway>) -> Result<usize, Error> {
                     store::waiting_acts::put(tx, &node.vault, &waiting).await?;
                     let entry = Entry::of_gateway(Act::SharpActExpire, &node.clock).about(id);
                     let entry = about_body(entry, &waiting.act, &waiting.organization);
-                    let told = ended(&waiting, &entry);
+                    let told = ended(&waiting, None, &entry);
                     Ok(Effect::new((), entry).tell(told))
                 })
             })

@@ -5,9 +5,13 @@
 //! is made here, and nowhere else. Never done here: deciding what an act does.
 
 pub mod ask;
+mod asked_about;
 pub mod begin;
 pub mod confirm;
+pub(crate) mod footing;
+mod line;
 pub mod list;
+mod objection;
 mod perform;
 
 use serde::{Deserialize, Serialize};

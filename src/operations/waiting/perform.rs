@@ -3,10 +3,16 @@
 use crate::{
     domain::{
         organization::OrganizationCode,
-        sharp_act::{SharpAct, SharpOutcome},
+        sharp_act::{SharpAct, SharpOutcome, WaitingAct},
     },
-    identity::sharp::{NotSharp, SharpCaller, TwoPersons},
-    journal::journal::{Declined, Effect},
+    identity::{
+        Caller,
+        sharp::{NotSharp, SharpCaller, TwoPersons},
+    },
+    journal::{
+        inbox::{InboxItem, InboxKind},
+        journal::{Declined, Effect},
+    },
     ledger::entry::Entry,
     operations::{
         Acting,
@@ -15,6 +21,7 @@ use crate::{
         records::shield_record::{lift_shield, name_bodies},
         retention::dispose_records::dispose,
     },
+    planted::Planted,
     store::tx::Tx,
 };
 
@@ -52,23 +59,57 @@ pub(super) async fn perform(
         (SharpAct::RegisterTerminal { serial, organization, terminal, label }, SharpPersons::One(person)) => {
             register(tx, acting, person, (serial, organization, terminal, label)).await
         }
+        (SharpAct::RegisterTerminal { serial, organization, terminal, label }, SharpPersons::Two(two)) => {
+            register(tx, acting, two.second(), (serial, organization, terminal, label)).await
+        }
         // Approved here, and carried out by a call of its own.
         (
-            SharpAct::ReissueCredential { .. } | SharpAct::ReopenBody { .. } | SharpAct::RetireKeys {},
+            SharpAct::ReissueCredential { .. } | SharpAct::ReopenBody { .. } | SharpAct::RetireKeys { .. },
             SharpPersons::Two(_),
         ) => Ok(Effect::bare(SharpOutcome::default())),
         _ => Err(acting.declined(None, NotSharp)),
     }
 }
 
+/// The body on which an act of another is done: what the operator does to it.
+pub(super) fn acted_on(act: &SharpAct) -> Option<&OrganizationCode> {
+    match act {
+        SharpAct::ReopenBody { code } | SharpAct::ConnectOrganization { code, .. } => Some(code),
+        SharpAct::RegisterTerminal { organization, .. } => Some(organization),
+        SharpAct::LiftShield { .. }
+        | SharpAct::NameBodies { .. }
+        | SharpAct::Dispose { .. }
+        | SharpAct::BreakGlass { .. }
+        | SharpAct::RegisterStaff { .. }
+        | SharpAct::ChangeStaff { .. }
+        | SharpAct::ReissueCredential { .. }
+        | SharpAct::RetireKeys { .. } => None,
+    }
+}
+
+/// A refusal of an act on a body stands in that body's disclosures.
+pub(super) fn of_acted_on(declined: Declined, body: Option<&OrganizationCode>) -> Declined {
+    match body {
+        Some(body) => declined.saying(|entry| entry.of_body(body)),
+        None => declined,
+    }
+}
+
+/// What is told to the body that an act is done on, where it stands in another's list.
+pub(super) fn told_to_acted_on(
+    waiting: &WaitingAct,
+    (kind, by): (InboxKind, Option<&Caller>),
+    entry: &Entry,
+) -> Option<InboxItem> {
+    let body = acted_on(&waiting.act).filter(|body| **body != waiting.organization)?;
+    let item = InboxItem::new(body.clone(), kind).subject(waiting.id).because_of(entry);
+    let item = by.into_iter().fold(item, InboxItem::from);
+    (!Planted::TellNoBody.is_planted()).then_some(item)
+}
+
 /// The body that an act is about, whose disclosures it stands in.
 pub(super) fn about_body(entry: Entry, act: &SharpAct, list: &OrganizationCode) -> Entry {
-    let body = match act {
-        SharpAct::ReopenBody { code } | SharpAct::ConnectOrganization { code, .. } => code,
-        SharpAct::RegisterTerminal { organization, .. } => organization,
-        _ => list,
-    };
-    let entry = entry.of_body(body);
+    let entry = entry.of_body(acted_on(act).unwrap_or(list));
     match act {
         // A record of that body's own.
         SharpAct::LiftShield { record } | SharpAct::NameBodies { record, .. } => entry.on_record(*record),

@@ -371,7 +371,7 @@ pub static STAFF_GRANTS: MarkedTable = MarkedTable::new(
         text("approved_by_organization"),
         text("approved_by"),
         bytes("opening"),
-        int("at"),
+        int("registered_at"),
     ],
 )
 .remembered();

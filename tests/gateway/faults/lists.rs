@@ -3,7 +3,10 @@
 
 use std::{fs, path::Path, process::Command};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod,
+    KeyPair, KeyUsagePurpose, SerialNumber,
+};
 use rustls::pki_types::{CertificateRevocationListDer, pem::PemObject};
 use tsunagi::{
     clock::{Clock, utc_now},
@@ -182,4 +185,46 @@ async fn the_end_of_each_list_is_a_metric_and_past_it_an_alarm() {
     until("it does not come", async || metric(monitor, "tsunagi_revocation_list_expired").await == 1).await;
     stage.world.premises.authority.publish_list(&[], 30).unwrap();
     until("it does not come", async || metric(monitor, "tsunagi_revocation_list_expired").await == 0).await;
+}
+
+/// The list of a CA that nobody here knows, ended yesterday.
+fn list_of_nobody() -> String {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "Other CA");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let list = CertificateRevocationListParams {
+        this_update: utc_now() - time::Duration::days(30),
+        next_update: utc_now() - time::Duration::days(1),
+        crl_number: SerialNumber::from(1_u64),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    list.signed_by(&issuer).unwrap().pem().unwrap()
+}
+
+/// What is left over beside the newest list of each CA turns nobody away.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_list_of_a_known_ca_alone_ends() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let authority = &stage.world.premises.authority;
+    let file = authority.directory().join("crl.pem");
+    let published = |valid_days| {
+        authority.publish_list(&[], valid_days).unwrap();
+        fs::read_to_string(&file).unwrap()
+    };
+    let (old, new) = (published(1), published(30));
+    let verifier = &stage.world.server.as_ref().unwrap().serving.verifier;
+    for lists in [[&old, &new, &list_of_nobody()], [&list_of_nobody(), &new, &old]] {
+        fs::write(&file, lists.map(String::as_str).concat()).unwrap();
+        verifier.reload().unwrap();
+        assert_eq!(verifier.list_ends().len(), 1, "lists that end");
+        let until = verifier.lists_valid_until().unwrap();
+        assert!(until > stage.world.clock.now().plus(time::Duration::days(29)), "{}", until.to_rfc3339());
+    }
+    stage.world.clock.advance(time::Duration::days(5));
+    assert_eq!(city.client.get("/v1/session").send().await.unwrap().status, 200);
 }

@@ -106,13 +106,14 @@ impl Known {
             return Act::View;
         }
         match dice.below(12) {
+            // What was begun is more often ended than not: each kind is done in a few dozen histories.
+            4..=7 if self.lift_asked => Act::ApproveLift,
             0..=3 => self.update(last_name, dice),
             4 => Act::Close { sent: self.version },
-            5..=7 if self.lift_asked => Act::ApproveLift,
             5..=7 if self.shielded => Act::AskLift,
             5..=7 => Act::Shield,
             8..=10 => match &self.transfer {
-                Some((transfer, _)) if dice.below(3) == 0 => Act::Step(Step::Withdraw, transfer.clone()),
+                Some((transfer, _)) if dice.below(6) == 0 => Act::Step(Step::Withdraw, transfer.clone()),
                 _ => Act::Offer,
             },
             _ => Act::View,
