@@ -24,7 +24,7 @@ else
     left_out=(
         {snapshot,fail_closed,gate_by_construction,national_format,matching,openapi,tamper,witness,backup}::
         faults::{disk,commit,descriptors,clock}::
-        disposal::{an_older,two_officers,a_restored,a_destruction}
+        disposal::{an_older,two_officers,a_restored,a_destruction,a_kill,another_node}
         keys::{a_pass_that,an_interrupted}
         kept::{a_sqlite,one_changed}
         accounting::a_changed_database_does_not_start

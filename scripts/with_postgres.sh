@@ -9,7 +9,7 @@ if [ -z "$bin" ]; then
     exit 1
 fi
 bin=$(dirname "$(readlink -f "$bin")")
-home=$(mktemp -d /tmp/tsunagi-postgres.XXXXXX)
+home=$(mktemp -d "${TMPDIR:-/tmp}/tsunagi-postgres.XXXXXX")
 
 # The server refuses to run as root.
 as=()

@@ -32,6 +32,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.whole_microseconds()).unwrap_or(i64::MAX)))
     }
 
+    /// Ids that a clock gives from this moment on are greater, those of before smaller.
+    pub fn first_id(self) -> Uuid {
+        let millis = u128::try_from(self.0.div_euclid(1_000)).unwrap_or(0);
+        Uuid::from_u128(millis << 80)
+    }
+
     /// RFC 3339 in UTC, always with six digits of a second: `2026-04-01T09:30:00.123456Z`. The length does not depend
     /// on the moment: it would tell something.
     pub fn to_rfc3339(self) -> String {

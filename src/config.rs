@@ -4,6 +4,7 @@
 //! `docs/configuration.md`.
 
 mod accounts;
+mod retention;
 
 use std::{
     fs,
@@ -13,7 +14,7 @@ use std::{
 
 use serde::Deserialize;
 
-pub use self::accounts::AccountsConfig;
+pub use self::{accounts::AccountsConfig, retention::RetentionConfig};
 
 /// The whole configuration of a node.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,6 +53,8 @@ pub struct Config {
     pub backup: BackupConfig,
     #[serde(default)]
     pub accounts: AccountsConfig,
+    #[serde(default)]
+    pub retention: RetentionConfig,
 }
 
 /// Work on records.

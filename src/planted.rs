@@ -57,6 +57,18 @@ pub enum Planted {
     NameAlone,
     /// Gives an id a second time.
     GiveIdsAgain,
+    /// Takes a row that is not there for one that never was.
+    BelieveAbsence,
+    /// Holds no sum over rows against what was written, when it reviews them.
+    IgnoreSums,
+    /// Where a sum over rows is wrong at a start, names none of them and goes on.
+    NameNobody,
+    /// Believes what a list of disposal says of itself, whatever the ledger says.
+    BelieveTheList,
+    /// Disposes of records as soon as they are approved.
+    DisposeAtOnce,
+    /// Leaves whether a case is serious out of the mark of its record.
+    LeaveOutAColumn,
     /// Shows what officers are called today, whenever they acted.
     NamesOfToday,
     /// Leaves no entry of what was refused before anything was begun, or of what was refused with no entry of its own.
@@ -132,6 +144,12 @@ impl Planted {
             Ok("keep-credentials") => Some(Self::KeepCredentials),
             Ok("name-alone") => Some(Self::NameAlone),
             Ok("give-ids-again") => Some(Self::GiveIdsAgain),
+            Ok("believe-absence") => Some(Self::BelieveAbsence),
+            Ok("ignore-sums") => Some(Self::IgnoreSums),
+            Ok("name-nobody") => Some(Self::NameNobody),
+            Ok("believe-the-list") => Some(Self::BelieveTheList),
+            Ok("dispose-at-once") => Some(Self::DisposeAtOnce),
+            Ok("leave-out-a-column") => Some(Self::LeaveOutAColumn),
             Ok("names-of-today") => Some(Self::NamesOfToday),
             Ok("forget-refusals") => Some(Self::ForgetRefusals),
             Ok("idle-forever") => Some(Self::IdleForever),

@@ -39,9 +39,16 @@ ALTER TABLE waiting_acts ADD COLUMN mark BYTEA;
 ALTER TABLE records ADD COLUMN parts BYTEA NOT NULL DEFAULT '\x00000000000000000000000000000000';
 ALTER TABLE missing_notices ADD COLUMN parts BYTEA NOT NULL DEFAULT '\x00000000000000000000000000000000';
 ALTER TABLE disposals ADD COLUMN parts BYTEA NOT NULL DEFAULT '\x00000000000000000000000000000000';
+-- The end of the waiting time as the owner was told, and why a list came to nothing. `approved` meant until now that the
+-- records are removed.
+ALTER TABLE disposals ADD COLUMN destroyed_after BIGINT;
+ALTER TABLE disposals ADD COLUMN lapsed_because TEXT;
+UPDATE disposals SET state = 'removed' WHERE state = 'approved';
 CREATE INDEX inquiries_by_record ON inquiries (record);
 -- The sums over the marks of each table, as the node changed them.
 ALTER TABLE ledger_heads ADD COLUMN sealed_sums BYTEA;
+-- The marks that the commit of an entry made and took away, sealed: the last entry of each commit commits to them.
+ALTER TABLE ledger ADD COLUMN sealed_rows BYTEA;
 ALTER TABLE changes ADD COLUMN mark BYTEA;
 
 -- As migration 8 has it, with the sums and with the mark of each message.

@@ -39,6 +39,13 @@ ALTER TABLE waiting_acts ADD COLUMN mark BLOB;
 ALTER TABLE records ADD COLUMN parts BLOB NOT NULL DEFAULT x'00000000000000000000000000000000';
 ALTER TABLE missing_notices ADD COLUMN parts BLOB NOT NULL DEFAULT x'00000000000000000000000000000000';
 ALTER TABLE disposals ADD COLUMN parts BLOB NOT NULL DEFAULT x'00000000000000000000000000000000';
+-- The end of the waiting time as the owner was told, and why a list came to nothing. `approved` meant until now that the
+-- records are removed.
+ALTER TABLE disposals ADD COLUMN destroyed_after BIGINT;
+ALTER TABLE disposals ADD COLUMN lapsed_because TEXT;
+UPDATE disposals SET state = 'removed' WHERE state = 'approved';
 CREATE INDEX inquiries_by_record ON inquiries (record);
 -- The sums over the marks of each table, as the node changed them.
 ALTER TABLE ledger_heads ADD COLUMN sealed_sums BLOB;
+-- The marks that the commit of an entry made and took away, sealed: the last entry of each commit commits to them.
+ALTER TABLE ledger ADD COLUMN sealed_rows BLOB;

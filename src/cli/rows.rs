@@ -12,12 +12,16 @@ use crate::{
     clock::Clock,
     config::Config,
     keys::{keyring::Keyring, vault::Vault},
-    node::{open::OpenError, trust::trust_rows},
+    node::{
+        open::{OpenError, note_damaged_keys},
+        trust::trust_rows,
+    },
     store::{
         self, reading,
         rows::{
             guard::RowGuard,
-            review::{Review, review},
+            name::{Differs, RowName},
+            review::{review, review_chronicle},
         },
     },
 };
@@ -70,24 +74,66 @@ pub(super) async fn check(file: ConfigFile) -> Result<(), CommandError> {
 ///
 /// # Errors
 /// Keys or database cannot be read.
-pub(super) async fn review_database(database: &str, keyring: &Path) -> Result<Review, CommandError> {
+pub(super) async fn review_database(database: &str, keyring: &Path) -> Result<ReviewReport, CommandError> {
     let store = reading::open(database).await?;
     let wrapped = store::accounts::prefecture_keys(&mut store.read().await?).await?;
     let vault = Vault::open(Keyring::load(keyring)?, &wrapped)?;
     let key = vault.rows_key().ok_or(OpenError::Untrusted)?;
-    store.guard_with(Arc::new(RowGuard::new(&key, false)));
-    Ok(review(&mut store.read().await?).await?)
+    let guard = Arc::new(RowGuard::new(&key, false));
+    store.guard_with(guard.clone());
+    note_damaged_keys(&vault, &guard);
+    let mut found = review(&store, &vault).await?;
+    found.refuted.extend(guard.refuted());
+    found.refuted.extend(review_chronicle(&store).await?);
+    found.refuted.sort();
+    found.refuted.dedup();
+    let named = found.refuted.into_iter().map(|name| (guard.differs(&name).map_or("", Differs::as_str), name));
+    Ok(ReviewReport { rows: found.rows, named: named.collect() })
+}
+
+/// What was found: how many rows were looked at, and which are wrong in what.
+pub(super) struct ReviewReport {
+    rows: u64,
+    named: Vec<(&'static str, RowName)>,
+}
+
+/// How a row can be had back.
+fn remedy(RowName { table, row }: &RowName) -> &'static str {
+    let is_of_record = matches!(
+        *table,
+        "records" | "record_versions" | "attachments" | "provisions" | "transfers" | "break_glass" | "inquiries"
+    );
+    match *table {
+        "prefecture_keys" => {
+            "take the row of this prefecture and generation from any backup, from the stream or from another database: it \
+             never changes but for a new master key"
+        }
+        "sessions" | "sign_in_locks" | "edit_locks" | "idempotency" => {
+            "it need not be had back: whoever it was signs in, or asks, again. Until then it is named at each start"
+        }
+        "ledger" => "the entry holds; what stands beside it would name rows: take sealed_rows from the newest copy",
+        "record_places" | "inbox_positions" => {
+            "it follows from other rows: restore the newest copy beside, and take it"
+        }
+        _ if row.contains(" rows of ") => "restore the newest copy beside the database, and compare this table",
+        _ if is_of_record => {
+            "take the record with all that hangs on it from the newest copy: the stream, a base copy, another node's \
+             database; or have its owner send it again"
+        }
+        _ => "take the whole row, its mark included, from the newest copy: the stream, a base copy, another database",
+    }
 }
 
 /// Says what a review came to.
 ///
 /// # Errors
 /// Something is not what the gateway wrote.
-pub(super) fn print_review(found: &Review) -> Result<(), CommandError> {
-    for name in &found.refuted {
-        say!("not what the gateway wrote: {name}");
+pub(super) fn print_review(found: &ReviewReport) -> Result<(), CommandError> {
+    for (how, name) in &found.named {
+        let how = if how.is_empty() { String::new() } else { format!(" ({how})") };
+        say!("not what the gateway wrote: {name}{how}: {}", remedy(name));
     }
-    let wrong = found.refuted.len();
+    let wrong = found.named.len();
     say!("{} rows looked at, {wrong} wrong", found.rows);
     if wrong == 0 {
         return Ok(());

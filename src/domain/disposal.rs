@@ -16,13 +16,50 @@ pub enum DisposalState {
     Asked,
     /// It was dropped; nothing happened.
     Withdrawn,
-    /// Another officer approved, and the records are removed; their keys are being destroyed.
+    /// Two persons stand for it. The records stay as they are until the waiting time is over.
     Approved,
+    /// When the waiting time was over, a record was not due any more; nothing happened.
+    Lapsed,
+    /// The records are removed; their keys are being destroyed.
+    Removed,
     /// The keys are destroyed.
     Destroyed,
 }
 
 impl DisposalState {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    /// Whether its records are still to be disposed of: they are on no other list meanwhile.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Asked | Self::Approved)
+    }
+}
+
+/// Why a record may not be disposed of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum NotDue {
+    /// It is not the organization's any more.
+    NotOwned,
+    /// It is not closed.
+    NotClosed,
+    /// A transfer of it is open.
+    TransferOpen,
+    /// It is on another list.
+    OnOtherList,
+    /// Its retention has not ended.
+    RetentionRuns,
+}
+
+impl NotDue {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -42,5 +79,8 @@ pub struct Disposal {
     pub asked_at: Timestamp,
     pub decided_by: Option<String>,
     pub decided_at: Option<Timestamp>,
+    /// End of the waiting time, as the owner was told. Lists that were approved before there was one have none.
+    pub destroyed_after: Option<Timestamp>,
+    pub lapsed_because: Option<NotDue>,
     pub destroyed_at: Option<Timestamp>,
 }

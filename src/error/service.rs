@@ -1,7 +1,11 @@
 //! The gateway cannot serve now: too many calls, or its journal, store or keys fail.
 
 use super::problem::Problem;
-use crate::{journal::error::JournalError, keys::error::KeyError, store::error::StoreError};
+use crate::{
+    journal::error::JournalError,
+    keys::error::{KeyError, MASTER},
+    store::error::StoreError,
+};
 
 /// Why the gateway does not serve this now.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,11 @@ pub(super) fn problem_of_journal(error: &JournalError) -> Problem {
     }
 }
 
+fn keyring() -> Problem {
+    Problem::new(503, "keyring", "鍵束を読み書きできません", "The keyring cannot be read or written")
+        .with("システム運用者が鍵束のファイルを確認してください。", "The operator must check the files of the keyring.")
+}
+
 /// What a client gets where the store failed.
 pub(super) fn problem_of_store(error: &StoreError) -> Problem {
     match error {
@@ -78,7 +87,9 @@ pub(super) fn problem_of_store(error: &StoreError) -> Problem {
             "システム運用者がトークンとPINを確認してください。閲覧・検索・登録は引き続き利用できます。",
             "The operator must check the token and its PIN. Viewing, searching and registering go on.",
         ),
-        StoreError::Refuted(_) => Problem::new(
+        StoreError::Key(KeyError::Missing { prefecture, .. }) if prefecture == MASTER => keyring(),
+        // A record whose prefecture's key is damaged is set aside as a row that is.
+        StoreError::Refuted(_) | StoreError::Key(KeyError::Missing { .. } | KeyError::Damaged { .. }) => Problem::new(
             503,
             "row_refuted",
             "保存されているデータに改ざんの疑いがあるため、この操作は行えません",
@@ -95,12 +106,7 @@ pub(super) fn problem_of_store(error: &StoreError) -> Problem {
                     "The operator must check the directory of the stream.",
                 )
         }
-        StoreError::Key(KeyError::Keyring(_) | KeyError::Missing { .. }) => {
-            Problem::new(503, "keyring", "鍵束を読み書きできません", "The keyring cannot be read or written").with(
-                "システム運用者が鍵束のファイルを確認してください。",
-                "The operator must check the files of the keyring.",
-            )
-        }
+        StoreError::Key(KeyError::Keyring(_)) => keyring(),
         _ => Problem::new(500, "internal", "内部エラーが発生しました", "Internal error").with(
             "リクエストの番号（request_id）を添えて、システム運用者に連絡してください。",
             "Give the operator the request_id.",

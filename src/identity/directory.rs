@@ -70,6 +70,10 @@ pub enum DirectoryChange {
     Uploaded(OrganizationCode, Timestamp),
     Terminal(Box<Terminal>),
     Staff(Box<StaffMember>),
+    /// Its row is not there, or not what the gateway wrote: it is not in force.
+    OrganizationSetAside(OrganizationCode),
+    TerminalSetAside(String),
+    StaffSetAside(OrganizationCode, String),
     Session(Box<([u8; 32], Session)>),
     /// All sessions of one officer, by the digests of their tokens.
     Sessions(OrganizationCode, String, Vec<([u8; 32], Session)>),
@@ -164,6 +168,15 @@ impl Directory {
             }
             DirectoryChange::Staff(staff) => {
                 inner.staff.insert((staff.organization.clone(), staff.id.clone()), *staff);
+            }
+            DirectoryChange::OrganizationSetAside(code) => {
+                inner.organizations.get_mut(&code).into_iter().for_each(|organization| organization.active = false);
+            }
+            DirectoryChange::TerminalSetAside(serial) => {
+                inner.terminals.get_mut(&serial).into_iter().for_each(|terminal| terminal.active = false);
+            }
+            DirectoryChange::StaffSetAside(organization, id) => {
+                inner.staff.get_mut(&(organization, id)).into_iter().for_each(|staff| staff.active = false);
             }
             DirectoryChange::Session(session) => {
                 let (token, session) = *session;

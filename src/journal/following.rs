@@ -21,6 +21,7 @@ use super::{
     memory::{Change, Memory},
 };
 use crate::{
+    domain::organization::OrganizationCode,
     error::Error,
     identity::directory::DirectoryChange,
     keys::error::KeyError,
@@ -34,10 +35,13 @@ use crate::{
         index_rows::{IndexRow, Indexed},
         notices::standing_of,
         open::Store,
+        rows::remembered::ReadWhen,
         tx::Tx,
     },
 };
 
+/// Where records lie that belong to no prefecture, or of which memory does not know it.
+const NO_PREFECTURE: &str = "00";
 /// Changes read at a time.
 const PAGE: i64 = 1_024;
 /// How long a request waits to learn what was committed.
@@ -111,6 +115,13 @@ impl Following {
             return Ok(());
         }
         let _taking = self.taking().await;
+        let before = tx.rows.read_when(ReadWhen::Following);
+        let taken = self.take_pages(tx).await;
+        tx.rows.read_when(before);
+        taken
+    }
+
+    async fn take_pages(&self, tx: &mut Tx) -> Result<(), StoreError> {
         loop {
             let held = self.memory.position();
             let page = store::changes::after(tx, held, PAGE).await?;
@@ -136,18 +147,19 @@ impl Following {
 
     /// What is read again may be newer than the change that says so: the marks of all that follows count already.
     async fn announce(&self, tx: &mut Tx, page: &[PositionedChange]) -> Result<(), StoreError> {
-        let announce = |page: &[PositionedChange]| {
-            page.iter().for_each(|noted| {
-                if let Subject::Rows(remarks) = &noted.subject {
-                    self.memory.guard.announce(remarks);
-                }
-            });
+        let mut remarks = Vec::new();
+        let mut note = |page: &[PositionedChange]| {
+            remarks.extend(page.iter().flat_map(|noted| match &noted.subject {
+                Subject::Rows(remarks) => remarks.clone(),
+                _ => Vec::new(),
+            }));
             (page.len() == PAGE as usize).then(|| page.last().map(|noted| noted.position)).flatten()
         };
-        let mut last = announce(page);
+        let mut last = note(page);
         while let Some(position) = last {
-            last = announce(&store::changes::after(tx, position, PAGE).await?);
+            last = note(&store::changes::after(tx, position, PAGE).await?);
         }
+        self.memory.guard.announce_committed(&remarks);
         Ok(())
     }
 
@@ -158,25 +170,27 @@ impl Following {
     /// What changed, as it is now.
     async fn read_again(&self, tx: &mut Tx, subject: Subject) -> Result<Option<Change>, StoreError> {
         Ok(match subject {
-            Subject::Record(id) => match store::index_rows::index_row(tx, id).await? {
-                Some(row) => Some(Change::Index(self.opened(tx, id, row).await?)),
-                // It was disposed of.
-                None => Some(Change::Index(IndexChange::Forget(id))),
-            },
-            Subject::Organization(code) => store::accounts::organization(tx, &code)
-                .await?
-                .map(|organization| Change::Directory(DirectoryChange::Organization(Box::new(organization)))),
-            Subject::Terminal(serial) => store::accounts::terminal(tx, &serial)
-                .await?
-                .map(|terminal| Change::Directory(DirectoryChange::Terminal(Box::new(terminal)))),
-            Subject::Staff(code, id) => store::accounts::staff_member(tx, &self.vault, &code, &id)
-                .await?
-                .map(|staff| Change::Directory(DirectoryChange::Staff(Box::new(staff)))),
+            Subject::Record(id) => Some(Change::Index(self.record_again(tx, id).await?)),
+            Subject::Organization(code) => {
+                let found = sound(store::accounts::organization(tx, &code).await)?;
+                let found = found.map(|organization| DirectoryChange::Organization(Box::new(organization)));
+                Some(Change::Directory(found.unwrap_or(DirectoryChange::OrganizationSetAside(code))))
+            }
+            Subject::Terminal(serial) => {
+                let found = sound(store::accounts::terminal(tx, &serial).await)?;
+                let found = found.map(|terminal| DirectoryChange::Terminal(Box::new(terminal)));
+                Some(Change::Directory(found.unwrap_or(DirectoryChange::TerminalSetAside(serial))))
+            }
+            Subject::Staff(code, id) => {
+                let found = sound(store::accounts::staff_member(tx, &self.vault, &code, &id).await)?;
+                let found = found.map(|staff| DirectoryChange::Staff(Box::new(staff)));
+                Some(Change::Directory(found.unwrap_or(DirectoryChange::StaffSetAside(code, id))))
+            }
             Subject::Sessions(code, id) => {
                 let sessions = store::sessions::of_officer(tx, &code, &id).await?;
                 Some(Change::Directory(DirectoryChange::Sessions(code, id, sessions)))
             }
-            Subject::Notice(id) => match store::notices::find(tx, id).await? {
+            Subject::Notice(id) => match sound(store::notices::find(tx, id).await)? {
                 Some(notice) => {
                     let content = store::notices::open_content(tx, &self.vault, id).await?;
                     Some(Change::Standing(standing_of(&notice, &content)))
@@ -192,6 +206,25 @@ impl Following {
         })
     }
 
+    /// A record as the index will hold it. One that is not what the gateway wrote, or that somebody else removed, is set
+    /// aside: it is not found, and whoever looks for it learns how many are not.
+    async fn record_again(&self, tx: &mut Tx, id: Uuid) -> Result<IndexChange, StoreError> {
+        let found = match store::index_rows::index_row(tx, id).await {
+            Ok(Some(row)) => self.opened(tx, id, row).await,
+            // It was disposed of.
+            Ok(None) => Ok(IndexChange::Forget(id)),
+            Err(error) => Err(error),
+        };
+        if let Err(StoreError::Refuted(_)) = found {
+            let owner = self.memory.index.facts_of(id).map(|facts| facts.owner);
+            let prefecture = owner.as_ref().map_or(NO_PREFECTURE, OrganizationCode::prefecture).to_owned();
+            self.memory.guard.set_record_aside(id, &prefecture, owner);
+            return Ok(IndexChange::Forget(id));
+        }
+        self.memory.guard.take_record_back(id);
+        found
+    }
+
     /// What the index holds of a record. Its prefecture's key may be newer than those in memory.
     async fn opened(&self, tx: &mut Tx, id: Uuid, row: IndexRow) -> Result<IndexChange, StoreError> {
         let guard = &self.memory.guard;
@@ -204,8 +237,6 @@ impl Following {
         };
         match opened {
             Ok(Indexed { facts, items, .. }) => Ok(IndexChange::Put(Box::new(PackedRecord::new(facts, &items)))),
-            // It is set aside: what memory holds of it stays.
-            Err(StoreError::Refuted(_)) => Ok(IndexChange::Forget(id)),
             // What a restored backup brought back of a record that was disposed of.
             Err(StoreError::Key(KeyError::Destroyed)) => {
                 self.vault.note_leftover(id);
@@ -225,6 +256,14 @@ impl Following {
     }
 }
 
+/// What is not what the gateway wrote is as if it were not there: it gives nobody anything.
+fn sound<T>(found: Result<Option<T>, StoreError>) -> Result<Option<T>, StoreError> {
+    match found {
+        Err(StoreError::Refuted(_)) => Ok(None),
+        found => found,
+    }
+}
+
 /// One round serves everybody who asked before it began.
 async fn rounds(following: Weak<Following>, mut asking: mpsc::UnboundedReceiver<oneshot::Sender<bool>>) {
     while let Some(first) = asking.recv().await {
@@ -233,8 +272,13 @@ async fn rounds(following: Weak<Following>, mut asking: mpsc::UnboundedReceiver<
             waiting.push(next);
         }
         let Some(following) = following.upgrade() else { return };
+        let guard = &following.memory.guard;
+        let round = guard.begin_round();
         let reached = match tokio::time::timeout(MAX_WAIT, following.round()).await {
-            Ok(Ok(())) => true,
+            Ok(Ok(())) => {
+                guard.end_round(round);
+                true
+            }
             Ok(Err(error)) => {
                 tracing::error!(%error, "what other nodes committed could not be read");
                 false

@@ -57,8 +57,10 @@ pub enum InboxKind {
     /// A list of records is to be disposed of; another officer's approval is asked for.
     DisposalAsked,
     DisposalWithdrawn,
-    /// The list was approved: its records are removed.
+    /// Two persons stand for the list: it is carried out when the waiting time is over.
     DisposalApproved,
+    /// A record of the list was not due any more when the waiting time was over: nothing was disposed of.
+    DisposalLapsed,
     /// The keys of the list's records are destroyed.
     DisposalDone,
     /// A record was disposed of by its owner, to whom the organization once provided it; or a restored backup brought
@@ -167,11 +169,11 @@ impl InboxItem {
 }
 
 /// A message as it is read.
-#[derive(serde::Serialize, utoipa::ToSchema)]
+#[derive(Default, serde::Serialize, utoipa::ToSchema)]
 pub struct Message {
     /// Position in this organization's inbox, from 1.
     pub position: i64,
-    /// RFC 3339, UTC.
+    /// RFC 3339, UTC. Of a message that cannot be read (`row_refuted` without an entry), when it was asked for.
     pub at: String,
     pub kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -40,7 +40,7 @@ use crate::{
         inbox::MessageColumns,
         ledger::HeadStep,
         open::{Access, Store},
-        rows::{parts::settle as settle_parts, sums::Sums},
+        rows::{mark::RowMove, parts::settle as settle_parts, remembered::ReadWhen, sums::Sums},
         tx::{Tx, execute},
     },
 };
@@ -245,6 +245,9 @@ impl Writer {
         let mut tx = self.store.write(if changes_things { Access::Change } else { Access::Append }).await?;
         // Nobody can change anything now: what memory takes in here is all there is.
         self.following.take_in(&mut tx).await?;
+        if changes_things {
+            tx.rows.read_when(ReadWhen::Deciding);
+        }
         let mut pass = Pass::default();
         let begun = Instant::now();
         for work in batch.iter_mut() {
@@ -264,7 +267,7 @@ impl Writer {
         let (messages, told) = MessageColumns::all_of(&self.memory.guard, messages, now);
         tx.rows.merge(&told);
         let (remarks, has_entries) = (tx.rows.remarks(), !appended.is_empty() || !tx.rows.sums().is_empty());
-        let SealedBatch { step, entries, tree, sums } = self.seal(appended, tx.rows.sums())?;
+        let SealedBatch { step, entries, tree, sums } = self.seal(appended, tx.rows.sums(), &tx.rows.moves())?;
         // First of all: another process under this node's name is met here.
         if has_entries {
             append(&mut tx, step, entries, now).await?;
@@ -318,7 +321,8 @@ impl Writer {
         }
         let (first_change, now) = (known + 1, self.clock.now());
         let (messages, told) = MessageColumns::all_of(&self.memory.guard, messages, now);
-        let SealedBatch { step, entries, tree, sums } = self.seal(appended, &told)?;
+        // Messages are not remembered: nothing is moved.
+        let SealedBatch { step, entries, tree, sums } = self.seal(appended, &told, &[])?;
         let doubt = |inbox| InDoubt { tree, sums, changes: Vec::new(), first_change, inbox };
         self.tried += 1;
         let fault = Planted::of_commit(self.tried);
@@ -347,7 +351,7 @@ impl Writer {
 
     /// Hashes the entries of a batch into the tree, in order. The last of them commits to what all rows are from now on: in
     /// every commit, for whether rows changed may be what somebody must not learn.
-    fn seal(&self, mut entries: Vec<Logged>, moved: &Sums) -> Result<SealedBatch, StoreError> {
+    fn seal(&self, mut entries: Vec<Logged>, moved: &Sums, moves: &[RowMove]) -> Result<SealedBatch, StoreError> {
         let (mut sums, mut sealed_sums) = (self.memory.sums(), None);
         let marker = &self.memory.guard.marker;
         if !moved.is_empty() {
@@ -358,8 +362,8 @@ impl Writer {
             }
         }
         if let Some(last) = entries.pop() {
-            let digest = marker.head(&self.node, last.entry.id, &sums);
-            entries.push(last.committing_to_rows(&digest));
+            let word = marker.word(&self.node, last.entry.id, &sums, moves)?;
+            entries.push(last.committing_to_rows(word));
         }
         let mut frontier = self.memory.tree.read().unwrap_or_else(PoisonError::into_inner).frontier();
         let from = frontier.head();

@@ -19,7 +19,10 @@ use super::{
     token::{Opened, Token},
     vault::{Key, Place},
 };
-use crate::{files, keys::error::KeyError};
+use crate::{
+    files,
+    keys::error::{KeyError, MASTER},
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -280,7 +283,7 @@ impl Masters<'_> {
 }
 
 fn no_master(generation: u32) -> KeyError {
-    KeyError::Missing { prefecture: "master".to_owned(), generation }
+    KeyError::Missing { prefecture: MASTER.to_owned(), generation }
 }
 
 fn unusable(path: &Path, why: &str) -> KeyError {

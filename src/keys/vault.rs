@@ -6,7 +6,7 @@
 //! are random, from the provider (NIST SP 800-38D section 8.2.2).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Display},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
@@ -175,6 +175,8 @@ pub const ROWS: &str = "rows";
 pub struct Vault {
     keyring: RwLock<Arc<Keyring>>,
     keys: RwLock<BTreeMap<(String, u32), Key>>,
+    /// Prefecture keys of the database that do not open.
+    damaged: RwLock<BTreeSet<(String, u32)>>,
     shreds: RwLock<Shreds>,
     /// Held by the one who destroys secrets.
     destroying: Mutex<()>,
@@ -196,16 +198,19 @@ pub struct Rewrapping {
 }
 
 impl Vault {
-    /// Opens every wrapped key with the keyring, and the shreds beside it.
+    /// Opens every wrapped key with the keyring, and the shreds beside it. A prefecture's key that does not open is set
+    /// aside: [`Self::damaged`].
     ///
     /// # Errors
-    /// A key was wrapped by a master key that the keyring does not hold; the token or the shreds are not available.
+    /// The central key or the key of rows does not open, or was wrapped by a master key that the keyring does not hold; the
+    /// token or the shreds are not available.
     pub fn open(keyring: Keyring, wrapped: &[WrappedKey]) -> Result<Self, KeyError> {
         let shreds = Shreds::load(&Shreds::path_beside(keyring.path()))?;
-        let keys = open_all(&keyring, wrapped)?;
+        let OpenedKeys { keys, damaged } = open_all(&keyring, wrapped, true)?;
         Ok(Self {
             keyring: RwLock::new(Arc::new(keyring)),
             keys: RwLock::new(keys),
+            damaged: RwLock::new(damaged),
             shreds: RwLock::new(shreds),
             destroying: Mutex::default(),
             next_slot: AtomicU64::new(u64::MAX),
@@ -227,7 +232,11 @@ impl Vault {
     pub fn make_generations(&self, keyring: &Keyring, prefectures: &[String]) -> Result<Vec<NewKey>, KeyError> {
         keyring.work(|masters| {
             let make = |prefecture: &String| {
-                let generation = self.latest(prefecture).map_or(1, |(generation, _)| generation + 1);
+                let damaged = self.damaged.read().unwrap_or_else(PoisonError::into_inner);
+                let mut generation = self.latest(prefecture).map_or(1, |(generation, _)| generation + 1);
+                while damaged.contains(&(prefecture.clone(), generation)) {
+                    generation += 1;
+                }
                 let key = Key::generate()?;
                 Ok(NewKey { wrapped: wrapped(masters, prefecture, generation, &key)?, key })
             };
@@ -238,10 +247,11 @@ impl Vault {
     /// Uses another state of the keyring from now on, and the prefecture keys of the database. Keys in memory stay.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As [`Self::open`]; any key was wrapped by a master key that the keyring does not hold.
     pub fn reload(&self, keyring: Keyring, wrapped: &[WrappedKey]) -> Result<(), KeyError> {
-        let opened = open_all(&keyring, wrapped)?;
-        self.keys.write().unwrap_or_else(PoisonError::into_inner).extend(opened);
+        let OpenedKeys { keys, damaged } = open_all(&keyring, wrapped, false)?;
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).extend(keys);
+        *self.damaged.write().unwrap_or_else(PoisonError::into_inner) = damaged;
         *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
         Ok(())
     }
@@ -261,6 +271,16 @@ impl Vault {
         keyring.work(|masters| {
             keys.iter().map(|((prefecture, generation), key)| wrapped(masters, prefecture, *generation, key)).collect()
         })
+    }
+
+    /// Prefecture keys of the database that did not open, by prefecture and generation.
+    pub fn damaged(&self) -> Vec<(String, u32)> {
+        self.damaged.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Prefectures of which no key is there.
+    pub fn without_key(&self) -> Vec<String> {
+        places().filter(|place| self.latest(place).is_none()).collect()
     }
 
     /// The key that authenticates rows; `None` where a database of before has none yet.
@@ -455,14 +475,39 @@ impl Vault {
     }
 }
 
-fn open_all(keyring: &Keyring, wrapped: &[WrappedKey]) -> Result<BTreeMap<(String, u32), Key>, KeyError> {
+/// The places that have keys: each prefecture, what belongs to none, rows.
+pub fn places() -> impl Iterator<Item = String> {
+    (1..=47).map(|number| format!("{number:02}")).chain([CENTRAL, ROWS].map(str::to_owned))
+}
+
+/// What came of opening the keys of the database.
+#[derive(Default)]
+struct OpenedKeys {
+    keys: BTreeMap<(String, u32), Key>,
+    damaged: BTreeSet<(String, u32)>,
+}
+
+/// Opens the keys of the database. A prefecture's that does not open is set aside; what it names as its master key may be
+/// damaged as well, unless any master key that is not there has to be an error.
+fn open_all(keyring: &Keyring, wrapped: &[WrappedKey], may_lack_master: bool) -> Result<OpenedKeys, KeyError> {
+    let open = |masters: &Masters<'_>, key: &WrappedKey| {
+        let bytes = masters.open(key.master_generation, prefecture_key_place(&key.row()), &key.sealed)?;
+        Key::from_bytes(&bytes).ok_or(KeyError::Unsealed)
+    };
     keyring.work(|masters| {
-        let open = |key: &WrappedKey| {
-            let bytes = masters.open(key.master_generation, prefecture_key_place(&key.row()), &key.sealed)?;
-            let opened = Key::from_bytes(&bytes).ok_or(KeyError::Unsealed)?;
-            Ok(((key.prefecture.clone(), key.generation), opened))
-        };
-        wrapped.iter().map(open).collect()
+        let mut opened = OpenedKeys::default();
+        for key in wrapped {
+            let place = (key.prefecture.clone(), key.generation);
+            let is_needed = [CENTRAL, ROWS].contains(&key.prefecture.as_str());
+            match open(masters, key) {
+                Ok(key) => drop(opened.keys.insert(place, key)),
+                Err(KeyError::Unsealed) if is_needed => return Err(KeyError::Damaged { place: key.row() }),
+                Err(KeyError::Unsealed) => drop(opened.damaged.insert(place)),
+                Err(KeyError::Missing { .. }) if may_lack_master && !is_needed => drop(opened.damaged.insert(place)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(opened)
     })
 }
 

@@ -148,6 +148,9 @@ pub enum Act {
     DisposalAsk,
     DisposalWithdraw,
     DisposalApprove,
+    /// The waiting time was over: the records of a list were removed. Refused, with the reason, where one was not due
+    /// any more.
+    DisposalCarryOut,
     /// The keys of a list of records were destroyed.
     KeyDestroy,
     /// What a restored backup brought back of a record that was disposed of was removed.
@@ -235,10 +238,14 @@ pub struct Entry {
     /// SHA-256 of the sealed note, base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// In the last entry of each commit: a keyed digest of what all rows that decide something are now, base64. It tells
-    /// nothing to anybody who has not the key.
+    /// In the last entry of each commit: two keyed digests, of what all rows that decide something are now and of what the
+    /// commit did to them, base64. They tell nothing to anybody who has not the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<String>,
+    /// Of acts that the gateway itself acts on later: a keyed digest of this entry, base64. It tells nothing to anybody
+    /// who has not the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 /// A record as an entry names it.
@@ -291,6 +298,7 @@ impl Entry {
             refusal: None,
             note: None,
             rows: None,
+            mark: None,
         }
     }
 
@@ -373,6 +381,21 @@ impl Entry {
         self
     }
 
+    /// What its mark covers: everything but what is added when it is committed.
+    pub fn marked_bytes(&self) -> Vec<u8> {
+        Self { rows: None, mark: None, ..self.clone() }.to_bytes()
+    }
+
+    /// Puts the keyed digest of [`Self::marked_bytes`] into it.
+    pub fn with_mark(self, mark: &[u8]) -> Self {
+        Self { mark: Some(BASE64_STANDARD.encode(mark)), ..self }
+    }
+
+    /// Whether it carries this mark.
+    pub fn has_mark(&self, mark: &[u8]) -> bool {
+        self.mark.as_deref() == Some(BASE64_STANDARD.encode(mark).as_str())
+    }
+
     /// Reads what [`Self::to_bytes`] wrote.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
@@ -382,6 +405,13 @@ impl Entry {
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+/// What the last entry of a commit says of the rows: the digest of the sums over all, and that of what the commit did.
+pub struct RowsWord {
+    pub word: [u8; 32],
+    /// What the commit did to rows, sealed: it is kept beside the entry.
+    pub sealed_rows: Option<Vec<u8>>,
 }
 
 /// An entry with what is kept beside it, on its way into the ledger: written out and hashed by whoever made it, which
@@ -395,23 +425,25 @@ pub struct Logged {
     pub(crate) note: Option<Vec<u8>>,
     /// The owner, where the actor may not know it.
     pub(crate) hidden_owner: Option<HiddenOwner>,
+    /// What the commit did to rows that decide something, sealed.
+    pub(crate) sealed_rows: Option<Vec<u8>>,
 }
 
 impl From<Entry> for Logged {
     fn from(entry: Entry) -> Self {
         let body = entry.to_bytes();
         let leaf = leaf_hash(&body);
-        Self { entry, body, leaf, note: None, hidden_owner: None }
+        Self { entry, body, leaf, note: None, hidden_owner: None, sealed_rows: None }
     }
 }
 
 impl Logged {
-    /// The same entry, committing to what the rows of the database are from its commit on.
-    pub(crate) fn committing_to_rows(self, digest: &[u8]) -> Self {
-        let entry = Entry { rows: Some(BASE64_STANDARD.encode(digest)), ..self.entry };
+    /// The same entry, committing to what the rows of the database are from its commit on, and to what that did to them.
+    pub(crate) fn committing_to_rows(self, RowsWord { word, sealed_rows }: RowsWord) -> Self {
+        let entry = Entry { rows: Some(BASE64_STANDARD.encode(word)), ..self.entry };
         let body = entry.to_bytes();
         let leaf = leaf_hash(&body);
-        Self { entry, body, leaf, ..self }
+        Self { entry, body, leaf, sealed_rows, ..self }
     }
 
     /// With a sealed note, whose digest is in the entry.

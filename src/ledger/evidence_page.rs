@@ -188,6 +188,7 @@ fn act_in_japanese(act: Act) -> &'static str {
         Act::DisposalAsk => "廃棄の申請",
         Act::DisposalWithdraw => "廃棄の申請の取下げ",
         Act::DisposalApprove => "廃棄の承認",
+        Act::DisposalCarryOut => "待機期間満了による廃棄",
         Act::KeyDestroy => "鍵の破棄",
         Act::LeftoverErase => "廃棄済み記録の消去",
         Act::KeysRotate => "鍵の更新",

@@ -8,7 +8,11 @@ use crate::{
     ledger::merkle::Hash,
     store::{
         self,
-        rows::{review::review, tables::RECORDS},
+        rows::{
+            name::{Differs, RowName},
+            review::review,
+            tables::RECORDS,
+        },
     },
 };
 
@@ -77,18 +81,20 @@ const ROWS_AGAIN: Duration = Duration::from_secs(24 * 3_600);
 pub async fn audit_rows(gateway: Weak<Gateway>) {
     loop {
         let Some(node) = gateway.upgrade() else { return };
-        let outcome = match node.store.read().await {
-            Ok(mut tx) => review(&mut tx).await,
-            Err(error) => Err(error),
-        };
-        let again = match outcome {
+        let again = match review(&node.store, &node.vault).await {
             Ok(found) => {
                 tracing::info!(rows = found.rows, wrong = found.refuted.len(), "every row was looked at");
                 node.journal.memory().guard.remembered.complete(RECORDS.number);
                 ROWS_AGAIN
             }
-            Err(error) => {
+            Err(error) if error.is_outage() => {
                 tracing::warn!(%error, "rows could not be looked at; it is tried again");
+                AGAIN
+            }
+            Err(error) => {
+                tracing::error!(%error, "rows cannot be looked at");
+                let name = RowName { table: "ledger_heads", row: "review".to_owned() };
+                node.journal.memory().guard.refute_name(name, Differs::Edited);
                 AGAIN
             }
         };

@@ -36,13 +36,17 @@ use crate::{
         ledger::{LedgerHead, StoredEntry},
         open::Store,
         rows::{
+            chronicle::Chronicle,
             guard::RowGuard,
             mark::tag_of,
+            name::{Differs, RowName},
+            pinned::pin,
             sums::Sums,
             table::MarkedTable,
-            tables::{self, RECORDS},
-            written::{RowsSaid, own_sums, remember, sealed_sums, written_sums},
+            tables::{self, MISSING_NOTICES, PREFECTURE_KEYS, RECORDS},
+            written::{RowsSaid, own_sums, remember, sealed_sums, vouched_sums},
         },
+        tx::Tx,
     },
 };
 
@@ -60,8 +64,9 @@ pub enum LoadError {
     #[error("the ledger of node {node} does not match its head: {what}. Restore it; do not serve from it")]
     Ledger { node: String, what: &'static str },
     #[error(
-        "the table {table} holds {there} rows, and {written} were written: rows were removed, brought back or set back. \
-         `tsunagi check` looks for them; restore what is missing"
+        "the table {table} holds {there} rows, and {written} were written: rows were removed, brought back or set back, and \
+         what stands beside the ledger, which would name them, was damaged as well. Nothing of the table can be believed; \
+         restore the database: docs/operations.md, When a row is not what the gateway wrote"
     )]
     Rows { table: &'static str, there: i64, written: i64 },
 }
@@ -106,7 +111,10 @@ impl Loading<'_> {
         // Noted before anything is read: what comes later is read twice rather than not at all.
         let position = self.store.changes_position().await?;
         // Side by side: neither keeps two cores busy by itself.
-        let ((tree, sums), index) = tokio::try_join!(self.ledger(), self.index())?;
+        let (ledger, index) = tokio::join!(self.ledger(), self.index());
+        // Where the ledger is wrong, that says more than what rests on it.
+        let (tree, sums) = ledger?;
+        let index = index?;
         let seconds = started.elapsed().as_secs();
         tracing::info!(entries = tree.size(), records = index.len(), seconds, "the store was read");
         Ok(Loaded { tree, index, position, sums, unaudited: None })
@@ -220,11 +228,12 @@ impl Loading<'_> {
         }
     }
 
-    /// Builds the index from the sealed index items of every record: a page is read while the one before is opened.
+    /// Builds the index from the sealed index items of every record: a page is read while the one before is opened. Records
+    /// that were removed or set back while nothing served are set aside.
     async fn index(&self) -> Result<SearchIndex, LoadError> {
         let index = Arc::new(SearchIndex::default());
         let mut tx = self.store.read().await?;
-        let written = written_sums(&mut tx, self.guard).await?;
+        let written = vouched_sums(&mut tx, self.guard).await?;
         let (mut after, mut there) = (Uuid::nil(), Sums::default());
         let mut filling: Option<JoinHandle<Result<Sums, StoreError>>> = None;
         loop {
@@ -237,21 +246,35 @@ impl Loading<'_> {
             let (index, guard, vault) = (index.clone(), self.guard.clone(), self.vault.clone());
             filling = Some(tokio::task::spawn_blocking(move || fill(&index, &guard, &vault, page)));
         }
-        compare(&RECORDS, &there, &written, self.guard)?;
+        if there.of(&RECORDS) != written.of(&RECORDS) {
+            let chronicle = Chronicle::read(&mut tx, self.guard).await?;
+            let pinned = pin_table(&mut tx, &RECORDS, (&there, &written), &chronicle).await?;
+            let records = pinned.iter().filter_map(|name| Uuid::parse_str(&name.row).ok());
+            records.for_each(|id| index.apply(IndexChange::Forget(id)));
+        }
         Ok(Arc::into_inner(index).ok_or(StoreError::Corrupt("index"))?)
     }
 
     /// Remembers the marks of every row that stands for itself, but for records, which the index reads; holds each table
-    /// against its sum.
+    /// against its sum. Rows that were removed, brought back or set back while nothing served are named by the ledger, and
+    /// set aside.
     ///
     /// # Errors
-    /// The store failed; rows of a table were removed, brought back or set back.
+    /// The store failed; rows of a table are not what was written, and the ledger does not say which.
     pub async fn remember(&self) -> Result<(), LoadError> {
         let mut tx = self.store.read().await?;
-        let written = written_sums(&mut tx, self.guard).await?;
+        let written = vouched_sums(&mut tx, self.guard).await?;
+        let mut chronicle: Option<Chronicle> = None;
         for table in tables::ALL.into_iter().filter(|table| table.is_remembered && **table != RECORDS) {
             let there = remember(&mut tx, table).await?;
-            compare(table, &there, &written, self.guard)?;
+            if there.of(table) != written.of(table) {
+                let read = match chronicle.take() {
+                    Some(read) => read,
+                    None => Chronicle::read(&mut tx, self.guard).await?,
+                };
+                pin_table(&mut tx, table, (&there, &written), &read).await?;
+                chronicle = Some(read);
+            }
         }
         Ok(())
     }
@@ -286,20 +309,42 @@ impl Loading<'_> {
         let standing = StandingMatches::default();
         let mut tx = self.store.read().await?;
         for notice in store::notices::all(&mut tx).await? {
-            let content = store::notices::open_content(&mut tx, self.vault, notice.id).await?;
-            standing.apply(store::notices::standing_of(&notice, &content));
+            match store::notices::open_content(&mut tx, self.vault, notice.id).await {
+                Ok(content) => standing.apply(store::notices::standing_of(&notice, &content)),
+                // What hangs on it is not what the gateway wrote: it is named, and matches nobody until it is had back.
+                Err(StoreError::Refuted(_)) => {}
+                Err(StoreError::Key(KeyError::Unsealed | KeyError::Missing { .. })) => {
+                    self.guard.refute(&MISSING_NOTICES, notice.id.to_string());
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(standing)
     }
 }
 
-/// Holds the rows of a table against what was written. Where one is set aside already, the sum cannot be right.
-fn compare(table: &'static MarkedTable, there: &Sums, written: &Sums, guard: &RowGuard) -> Result<(), LoadError> {
+/// Sets aside the rows of a table that are not as the ledger has them; returns their names.
+///
+/// # Errors
+/// The store failed; the ledger does not say which they are.
+async fn pin_table(
+    tx: &mut Tx,
+    table: &'static MarkedTable,
+    (there, written): (&Sums, &Sums),
+    chronicle: &Chronicle,
+) -> Result<Vec<RowName>, LoadError> {
     let (there, written) = (there.of(table), written.of(table));
-    if there == written || guard.refuted().iter().any(|name| name.table == table.name) {
-        return Ok(());
+    match pin(tx, table, chronicle, written).await? {
+        Some(pinned) => {
+            tracing::error!(
+                table = table.name,
+                rows = pinned.len(),
+                "rows were changed while nothing served; the ledger names them"
+            );
+            Ok(pinned)
+        }
+        None => Err(LoadError::Rows { table: table.name, there: there.rows, written: written.rows }),
     }
-    Err(LoadError::Rows { table: table.name, there: there.rows, written: written.rows })
 }
 
 /// A leaf, and what its entry says of the rows, where it says something.
@@ -323,15 +368,17 @@ fn fill(index: &SearchIndex, guard: &RowGuard, vault: &Vault, mut page: Vec<Inde
         let (mut packed, mut sums, mut tags) = (Vec::with_capacity(rows.len()), Sums::default(), Vec::new());
         for row in rows {
             let (id, prefecture) = (row.id, row.prefecture());
-            let set_aside = || guard.set_record_aside(id, &prefecture);
             let checked = match row.checked(guard) {
                 Ok(checked) => checked,
+                // What it says itself is not believed; the ledger will say whose it is.
                 Err(StoreError::Refuted(_)) => {
-                    set_aside();
+                    guard.set_record_aside(id, &prefecture, None);
                     continue;
                 }
                 Err(error) => return Err(error),
             };
+            let owner = checked.owner()?;
+            let set_aside = || guard.set_record_aside(id, &prefecture, Some(owner));
             sums.add(&RECORDS, guard.marker.share(&checked.mark()));
             tags.push((guard.remembered.key(RECORDS.number, &id.to_string()), tag_of(&checked.mark())));
             match checked.open(guard, vault) {
@@ -339,8 +386,11 @@ fn fill(index: &SearchIndex, guard: &RowGuard, vault: &Vault, mut page: Vec<Inde
                 // A restored backup brought it back: it is not found, and will be removed.
                 Err(StoreError::Key(KeyError::Destroyed)) => vault.note_leftover(id),
                 Err(StoreError::Refuted(_)) => set_aside(),
-                Err(StoreError::Key(KeyError::Missing { .. })) => {
-                    guard.refute(&RECORDS, id.to_string());
+                Err(StoreError::Key(KeyError::Missing { prefecture, generation })) => {
+                    let key = format!("{prefecture}:{generation}");
+                    if !guard.is_refuted(&PREFECTURE_KEYS, &key) {
+                        guard.refute_as(&PREFECTURE_KEYS, key, Differs::Removed);
+                    }
                     set_aside();
                 }
                 Err(error) => return Err(error),

@@ -31,20 +31,23 @@ use crate::{
     keys::{
         error::KeyError,
         keyring::Keyring,
-        vault::{CENTRAL, NewKey, ROWS, Vault, WrappedKey},
+        shreds::Slot,
+        vault::{NewKey, Vault, WrappedKey, places},
     },
     ledger::checkpoint::{CheckpointError, Signer},
-    operations::accounts::revocations::MachineRevocations,
+    operations::{accounts::revocations::MachineRevocations, retention::borne_out::Grounds},
     publish::board::Board,
     search::{budget::Budget, watch::Watch},
     store::{
         self,
+        disposals::Listed,
         error::StoreError,
         open::{Access, Store},
         rows::{
             guard::RowGuard,
+            name::Differs,
             table::MarkedTable,
-            tables::{self, RECORDS},
+            tables::{self, PREFECTURE_KEYS, RECORDS},
         },
     },
 };
@@ -80,6 +83,11 @@ pub enum OpenError {
     Untrusted,
     #[error("the rows of this database are authenticated already, or it is new: there is nothing to trust")]
     TrustedAlready,
+    #[error(
+        "the ledger says that the rows of this database were authenticated once, and the key of rows is not there any more: \
+         somebody took it out. Take the row of `prefecture_keys` from a backup, or restore one; see docs/operations.md"
+    )]
+    TrustedOnce,
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -123,13 +131,13 @@ impl Gateway {
         let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&seed, b"tsunagi request digests").as_ref());
         let registry = Arc::new(Registry::embedded()?);
         let (vault, guard) = open_vault(&store, keyring, &config.node, clock.now()).await?;
-        let disposed = store::disposals::slots_since(&mut store.read().await?, Timestamp::from_micros(0)).await?;
+        let disposed = disposed_of(&store, &vault, &guard, (&registry, &config, clock.now())).await?;
         if let (Some(stream), Some(database)) = (&config.backup.stream, config.database_file()) {
             let opened = Stream::open(stream, database, vault.clone(), &store, clock.now()).await?;
             store.follow_with(Arc::new(opened));
         }
         let snapshot = config.snapshot_file();
-        if vault.holds_any(&disposed) {
+        if !disposed.is_empty() {
             // Another node disposed of them, or an older copy of the shreds was put back: a snapshot may name them.
             snapshot.as_deref().map_or(Ok(()), file::remove)?;
             vault.destroy(&disposed)?;
@@ -223,6 +231,21 @@ impl Gateway {
     }
 }
 
+/// Secrets that these shreds still hold, of records that were disposed of, where the ledger bears that out.
+async fn disposed_of(
+    store: &Store,
+    vault: &Vault,
+    guard: &RowGuard,
+    (registry, config, now): (&Registry, &Config, Timestamp),
+) -> Result<Vec<Slot>, StoreError> {
+    let mut tx = store.read().await?;
+    let mut held = store::disposals::carried_out(&mut tx, Timestamp::from_micros(0)).await?;
+    held.retain(|listed| vault.holds_any(&listed.slots()));
+    let wait = config.retention.disposal_wait();
+    let grounds = Grounds { guard, registry, own: None, wait, now };
+    Ok(grounds.of_those(&mut tx, held).await?.iter().flat_map(Listed::slots).collect())
+}
+
 /// Takes the lock of a SQLite database, a file beside it; it goes with the process.
 ///
 /// # Errors
@@ -250,6 +273,7 @@ async fn open_vault(
     vault.install(made);
     let guard = Arc::new(RowGuard::new(&vault.rows_key().ok_or(OpenError::Untrusted)?, store.is_shared()));
     store.guard_with(guard.clone());
+    note_damaged_keys(&vault, &guard);
     let mut tx = store.write(Access::Change).await?;
     for key in &keys {
         store::accounts::add_prefecture_key(&mut tx, key).await?;
@@ -261,8 +285,20 @@ async fn open_vault(
     Ok((vault, guard))
 }
 
+/// Names the prefecture keys that do not open or are not there: the records that they wrap are set aside.
+pub(crate) fn note_damaged_keys(vault: &Vault, guard: &RowGuard) {
+    for (prefecture, generation) in vault.damaged() {
+        guard.refute(&PREFECTURE_KEYS, format!("{prefecture}:{generation}"));
+    }
+    let damaged = vault.damaged();
+    for prefecture in vault.without_key() {
+        if !damaged.iter().any(|(of, _)| *of == prefecture) {
+            guard.refute_as(&PREFECTURE_KEYS, format!("{prefecture}:1"), Differs::Removed);
+        }
+    }
+}
+
 /// The keys of a new database: one for each prefecture, one for what belongs to none, one for rows.
 fn make_keys(vault: &Vault) -> Result<Vec<NewKey>, KeyError> {
-    let places = (1..=47).map(|number| format!("{number:02}")).chain([CENTRAL, ROWS].map(str::to_owned));
-    vault.make_generations(&vault.keyring(), &places.collect::<Vec<_>>())
+    vault.make_generations(&vault.keyring(), &places().collect::<Vec<_>>())
 }

@@ -18,7 +18,11 @@ use crate::{
         self,
         ledger::HeadStep,
         open::{Access, Store},
-        rows::{guard::RowGuard, trust::trust_all},
+        rows::{
+            guard::RowGuard,
+            trust::{TrustedAll, trust_all},
+            written::said_of_rows,
+        },
     },
 };
 
@@ -44,6 +48,10 @@ async fn trust(config: &Config, clock: &Clock, store: &Store) -> Result<TrustedR
     if vault.rows_key().is_some() || wrapped.is_empty() {
         return Err(OpenError::TrustedAlready);
     }
+    // Whoever took the key of rows out would have everything trusted anew.
+    if said_of_rows(&mut store.read().await?).await? {
+        return Err(OpenError::TrustedOnce);
+    }
     let made = vault.make_generations(&vault.keyring(), &[ROWS.to_owned()])?;
     let keys: Vec<_> = made.iter().map(|key| key.wrapped.clone()).collect();
     vault.install(made);
@@ -53,15 +61,15 @@ async fn trust(config: &Config, clock: &Clock, store: &Store) -> Result<TrustedR
     let loading = Loading { store, vault: &vault, guard: &guard, node: &config.node, now };
     let (tree, _) = loading.ledger().await?;
     let mut tx = store.write(Access::Change).await?;
-    let (counts, mut sums) = trust_all(&mut tx).await?;
+    let TrustedAll { counts, mut sums, moves } = trust_all(&mut tx).await?;
     for key in &keys {
         store::accounts::add_prefecture_key(&mut tx, key).await?;
     }
     sums.merge(tx.rows.sums());
     let total: i64 = counts.iter().map(|(_, rows)| rows).sum();
     let entry = Entry::of_gateway(Act::RowsTrust, clock).about(format!("{total} rows"));
-    let digest = guard.marker.head(&config.node, entry.id, &sums);
-    let logged = Logged::from(entry).committing_to_rows(&digest);
+    let word = guard.marker.word(&config.node, entry.id, &sums, &moves)?;
+    let logged = Logged::from(entry).committing_to_rows(word);
     let mut frontier = tree.frontier();
     let from = frontier.head();
     frontier.push(logged.leaf);

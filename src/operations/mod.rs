@@ -34,7 +34,7 @@ use crate::{
     ledger::entry::{Act, Entry, Logged, RecordRef},
     planted::Planted,
     search::index::Findable,
-    store::{self, records::StoredRecord, tx::Tx},
+    store::{self, error::StoreError, records::StoredRecord, tx::Tx},
 };
 
 /// Runs an effect in the journal's transaction. Replies with what it made, once that is durable.
@@ -112,10 +112,17 @@ impl Acting {
         body: &OrganizationCode,
         id: Uuid,
     ) -> Result<StoredRecord, Declined> {
-        match store::records::find(tx, id).await? {
-            Some(stored) if stored.facts.owner == *body => Ok(stored),
-            _ => Err(self.declined(id, Error::NotAvailable)),
+        match store::records::find(tx, id).await {
+            Ok(Some(stored)) if stored.facts.owner == *body => Ok(stored),
+            Ok(_) => Err(self.declined(id, Error::NotAvailable)),
+            // That something is wrong with it is told to whom it belongs, as far as memory knows.
+            Err(StoreError::Refuted(_)) if !self.is_of(body, id) => Err(self.declined(id, Error::NotAvailable)),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    fn is_of(&self, body: &OrganizationCode, id: Uuid) -> bool {
+        self.node.journal.memory().index.facts_of(id).is_some_and(|facts| facts.owner == *body)
     }
 
     /// What is known of a record that the caller could have found, inside the journal's transaction. Any other declines

@@ -24,6 +24,7 @@ pub struct Metrics {
     witness_lag: IntGaugeVec,
     witness_disagrees: IntGaugeVec,
     keys_left: IntGauge,
+    set_aside: IntGaugeVec,
     /// 1 while a revocation list is past its date.
     pub expired_lists: IntGauge,
     list_until: IntGaugeVec,
@@ -81,6 +82,9 @@ impl Metrics {
         registry.register(Box::new(witness_disagrees.clone()))?;
         let keys_left = IntGauge::new("tsunagi_record_keys_left", "Records whose keys may have to be wrapped anew")?;
         registry.register(Box::new(keys_left.clone()))?;
+        let set_aside = Opts::new("tsunagi_set_aside", "Rows, and records, that are not what the gateway wrote");
+        let set_aside = IntGaugeVec::new(set_aside, &["what"])?;
+        registry.register(Box::new(set_aside.clone()))?;
         registry.register(Box::new(journal_commits.clone()))?;
         registry.register(Box::new(journal_entries.clone()))?;
         registry.register(Box::new(requests.clone()))?;
@@ -103,6 +107,7 @@ impl Metrics {
             witness_lag,
             witness_disagrees,
             keys_left,
+            set_aside,
             expired_lists,
             list_until,
             certificate_until,
@@ -127,6 +132,10 @@ impl Metrics {
             let lag = size.saturating_sub(mark.size.unwrap_or(0));
             self.witness_lag.with_label_values(&[&witness]).set(i64::try_from(lag).unwrap_or(i64::MAX));
             self.witness_disagrees.with_label_values(&[&witness]).set(i64::from(mark.disagrees));
+        }
+        let guard = &gateway.journal.memory().guard;
+        for (what, count) in [("rows", guard.refuted().len()), ("records", guard.set_aside().values().sum())] {
+            self.set_aside.with_label_values(&[what]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         let keys_left = gateway.vault.rewrapping.left.load(Ordering::Relaxed);
         self.keys_left.set(i64::try_from(keys_left).unwrap_or(i64::MAX));

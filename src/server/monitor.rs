@@ -41,6 +41,9 @@ async fn ready(State(serving): State<Arc<Serving>>) -> (StatusCode, &'static str
     let journal = serving.gateway.journal.recovers(&serving.gateway.clock).await;
     let database = serving.gateway.following.answers().await;
     match (journal, database) {
+        (true, true) if !serving.gateway.journal.memory().guard.refuted().is_empty() => {
+            (StatusCode::OK, "ready; rows are set aside, see `tsunagi check`\n")
+        }
         (true, true) => (StatusCode::OK, "ready\n"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "the journal cannot write\n"),
         (_, false) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),

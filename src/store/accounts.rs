@@ -3,7 +3,7 @@
 use super::{
     error::StoreError,
     rows::{
-        access::{all_sound, insert, one, put, raw_values, replace},
+        access::{all_sound, find, insert, one, put, raw_values, replace},
         row::{Row, Values},
         tables::{ORGANIZATIONS, PREFECTURE_KEYS, STAFF, TERMINALS},
     },
@@ -16,7 +16,10 @@ use crate::{
         Role,
         directory::{Organization, StaffMember, Terminal, TerminalKind},
     },
-    keys::vault::{Place, Vault, WrappedKey, generation_of},
+    keys::{
+        error::KeyError,
+        vault::{Place, Vault, WrappedKey, generation_of},
+    },
 };
 
 fn organization_of(row: &Row) -> Result<Organization, StoreError> {
@@ -46,7 +49,7 @@ pub async fn organization(tx: &mut Tx, code: &OrganizationCode) -> Result<Option
 }
 
 async fn organization_row(tx: &mut Tx, code: &OrganizationCode) -> Result<Option<Row>, StoreError> {
-    one(tx, &ORGANIZATIONS, "WHERE code = $1", &[code.into()]).await
+    find(tx, &ORGANIZATIONS, &[code.into()]).await
 }
 
 pub(crate) async fn put_organization(
@@ -89,7 +92,7 @@ pub async fn terminal(tx: &mut Tx, serial: &str) -> Result<Option<Terminal>, Sto
 }
 
 async fn terminal_row(tx: &mut Tx, serial: &str) -> Result<Option<Row>, StoreError> {
-    one(tx, &TERMINALS, "WHERE serial = $1", &[serial.into()]).await
+    find(tx, &TERMINALS, &[serial.into()]).await
 }
 
 fn terminal_of(row: &Row) -> Result<Terminal, StoreError> {
@@ -124,7 +127,18 @@ pub(crate) async fn put_terminal(tx: &mut Tx, terminal: &Terminal, now: Timestam
 /// # Errors
 /// The database failed, or a name does not open.
 pub async fn staff(tx: &mut Tx, vault: &Vault) -> Result<Vec<StaffMember>, StoreError> {
-    all_sound(tx, &STAFF, "", &[]).await?.iter().map(|row| staff_of(vault, row)).collect()
+    let guard = tx.rows.guard()?;
+    let mut staff = Vec::new();
+    for row in all_sound(tx, &STAFF, "", &[]).await? {
+        match staff_of(vault, &row) {
+            // Its mark is right, and so the name is what the gateway wrote; the key is not there.
+            Err(StoreError::Key(KeyError::Unsealed | KeyError::Missing { .. })) => {
+                guard.refute(&STAFF, format!("{}:{}", row.text("organization")?, row.text("id")?));
+            }
+            member => staff.push(member?),
+        }
+    }
+    Ok(staff)
 }
 
 /// One staff member, if ever registered.
@@ -141,7 +155,7 @@ pub async fn staff_member(
 }
 
 async fn staff_row(tx: &mut Tx, organization: &OrganizationCode, id: &str) -> Result<Option<Row>, StoreError> {
-    one(tx, &STAFF, "WHERE organization = $1 AND id = $2", &[organization.into(), id.into()]).await
+    find(tx, &STAFF, &[organization.into(), id.into()]).await
 }
 
 fn staff_of(vault: &Vault, row: &Row) -> Result<StaffMember, StoreError> {
@@ -175,18 +189,16 @@ fn name_place(row: &String) -> Place<'_> {
 /// # Errors
 /// The database failed.
 pub async fn prefecture_keys(tx: &mut Tx) -> Result<Vec<WrappedKey>, StoreError> {
-    let number = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).ok_or(StoreError::Corrupt("key generation"));
+    // A number that cannot be one names no key that opens.
+    let number = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok()).unwrap_or(u32::MAX);
     let rows = raw_values(tx, &PREFECTURE_KEYS, "").await?;
-    rows.iter()
-        .map(|row| {
-            Ok(WrappedKey {
-                prefecture: row.text("prefecture").unwrap_or_default().to_owned(),
-                generation: number(row.int("generation"))?,
-                master_generation: number(row.int("master_generation"))?,
-                sealed: row.bytes("sealed_key").unwrap_or_default().to_vec(),
-            })
-        })
-        .collect()
+    let wrapped = rows.iter().map(|row| WrappedKey {
+        prefecture: row.text("prefecture").unwrap_or_default().to_owned(),
+        generation: number(row.int("generation")),
+        master_generation: number(row.int("master_generation")),
+        sealed: row.bytes("sealed_key").unwrap_or_default().to_vec(),
+    });
+    Ok(wrapped.collect())
 }
 
 /// Adds a new key. One that is there is never replaced: records may be wrapped with it.

@@ -22,7 +22,7 @@ use crate::{
     },
     keys::{
         error::KeyError,
-        vault::{Place, Vault},
+        vault::{Key, Place, Vault},
     },
 };
 
@@ -33,6 +33,11 @@ use crate::{
 pub fn seal(vault: &Vault, stored: &StoredRecord, id: Uuid, content: &[u8]) -> Result<Vec<u8>, StoreError> {
     let key = vault.unwrap_key(&stored.prefecture, stored.facts.id, &stored.sealed_key)?;
     Ok(key.seal(place(&format!("{}:{id}", stored.facts.id)), content)?)
+}
+
+/// Whether a sealed file opens.
+pub(super) fn opens(key: &Key, record: Uuid, id: Uuid, sealed: &[u8]) -> bool {
+    key.open(place(&format!("{record}:{id}")), sealed).is_ok()
 }
 
 fn place(row: &String) -> Place<'_> {

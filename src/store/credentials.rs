@@ -3,7 +3,7 @@
 use super::{
     error::StoreError,
     rows::{
-        access::{all, all_sound, insert, one, put as put_row, remove, remove_all, remove_sound},
+        access::{all, all_sound, find as find_row, insert, one, put as put_row, remove, remove_all, remove_sound},
         row::{Row, Value, Values},
         tables::{CREDENTIALS, ENROLMENT_CODES, RECOVERY_CODES, SIGN_IN_POLICIES},
     },
@@ -96,7 +96,7 @@ fn credential_of(vault: &Vault, row: &Row) -> Result<Credential, StoreError> {
 /// # Errors
 /// The database failed, or the secret does not open.
 pub async fn find(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Option<Credential>, StoreError> {
-    let row = one(tx, &CREDENTIALS, OF_PERSON, &binds_of(of)).await?;
+    let row = find_row(tx, &CREDENTIALS, &binds_of(of)).await?;
     row.map(|row| credential_of(vault, &row)).transpose()
 }
 
@@ -117,7 +117,7 @@ pub(crate) async fn put(tx: &mut Tx, vault: &Vault, credential: &Credential) -> 
     let row = row_of(&credential.of);
     let seal = |secret: &Vec<u8>| vault.seal_text(place(&row), &data_encoding::HEXLOWER.encode(secret));
     let sealed_totp = credential.totp.as_ref().map(seal).transpose()?;
-    let known = one(tx, &CREDENTIALS, OF_PERSON, &binds_of(&credential.of)).await?;
+    let known = find_row(tx, &CREDENTIALS, &binds_of(&credential.of)).await?;
     let values = Values::of(&CREDENTIALS)
         .set("organization", &credential.of.organization)
         .set("officer", credential.of.officer.as_str())
@@ -178,7 +178,7 @@ pub async fn has_recovery_code(tx: &mut Tx, of: &StaffId, digest: &[u8; 32]) -> 
 /// # Errors
 /// The database failed.
 pub async fn recovery_codes_left(tx: &mut Tx, of: &StaffId) -> Result<usize, StoreError> {
-    Ok(all(tx, &RECOVERY_CODES, OF_PERSON, &binds_of(of)).await?.len())
+    Ok(all_sound(tx, &RECOVERY_CODES, OF_PERSON, &binds_of(of)).await?.len())
 }
 
 /// A code with which a person sets password and second factor, once.
@@ -228,7 +228,7 @@ pub async fn enrolment_code(
     digest: &[u8; 32],
     now: Timestamp,
 ) -> Result<Option<EnrolmentCode>, StoreError> {
-    let row = one(tx, &ENROLMENT_CODES, "WHERE digest = $1", &[digest.as_slice().into()]).await?;
+    let row = find_row(tx, &ENROLMENT_CODES, &[digest.as_slice().into()]).await?;
     let Some(row) = row else { return Ok(None) };
     let code = EnrolmentCode {
         organization: row.code("organization")?,
@@ -261,7 +261,7 @@ pub async fn password_days(tx: &mut Tx, organization: &OrganizationCode) -> Resu
 }
 
 async fn policy(tx: &mut Tx, organization: &OrganizationCode) -> Result<Option<Row>, StoreError> {
-    one(tx, &SIGN_IN_POLICIES, "WHERE organization = $1", &[organization.into()]).await
+    find_row(tx, &SIGN_IN_POLICIES, &[organization.into()]).await
 }
 
 pub(crate) async fn set_password_days(

@@ -19,15 +19,13 @@ use super::{
 use crate::{
     clock::Timestamp,
     domain::{
-        disposal::{Disposal, DisposalState},
+        disposal::{Disposal, DisposalState, NotDue},
         organization::OrganizationCode,
         retention::RetentionSettings,
         transfer::TransferState,
     },
     keys::shreds::{RUN_BITS, SLOT_BITS, Slot},
 };
-
-const BY_ID: &str = "WHERE id = $1";
 
 fn disposal(row: &Row) -> Result<Disposal, StoreError> {
     Ok(Disposal {
@@ -38,6 +36,11 @@ fn disposal(row: &Row) -> Result<Disposal, StoreError> {
         asked_at: row.at("asked_at")?,
         decided_by: row.optional_text("decided_by")?.map(str::to_owned),
         decided_at: row.optional_at("decided_at")?,
+        destroyed_after: row.optional_at("destroyed_after")?,
+        lapsed_because: row
+            .optional_text("lapsed_because")?
+            .map(|word| NotDue::parse(word).ok_or(StoreError::Corrupt("disposal lapse")))
+            .transpose()?,
         destroyed_at: row.optional_at("destroyed_at")?,
     })
 }
@@ -52,7 +55,7 @@ pub async fn retention_of(tx: &mut Tx, organization: &OrganizationCode) -> Resul
 }
 
 async fn retention_row(tx: &mut Tx, organization: &OrganizationCode) -> Result<Option<Row>, StoreError> {
-    access::one(tx, &RETENTION_SETTINGS, "WHERE organization = $1", &[organization.into()]).await
+    access::find(tx, &RETENTION_SETTINGS, &[organization.into()]).await
 }
 
 pub(crate) async fn set_retention(
@@ -111,14 +114,14 @@ pub async fn has_open_transfer(tx: &mut Tx, record: Uuid) -> Result<bool, StoreE
     Ok(false)
 }
 
-/// Whether a record stands on a list that is asked for.
+/// Whether a record stands on a list that is still to be carried out, other than one.
 ///
 /// # Errors
 /// The database failed.
-pub async fn is_listed(tx: &mut Tx, record: Uuid) -> Result<bool, StoreError> {
+pub async fn is_listed(tx: &mut Tx, record: Uuid, but_on: Option<Uuid>) -> Result<bool, StoreError> {
     for listed in access::all(tx, &DISPOSAL_RECORDS, "WHERE record = $1", &[record.into()]).await? {
-        let list = find(tx, listed.id("disposal")?).await?;
-        if list.is_some_and(|list| list.state == DisposalState::Asked) {
+        let list = listed.id("disposal")?;
+        if Some(list) != but_on && find(tx, list).await?.is_some_and(|list| list.state.is_open()) {
             return Ok(true);
         }
     }
@@ -142,7 +145,7 @@ pub(crate) async fn insert(tx: &mut Tx, disposal: &Disposal, records: &[Uuid]) -
 }
 
 async fn list_row(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, StoreError> {
-    access::one(tx, &DISPOSALS, BY_ID, &[id.into()]).await
+    access::find(tx, &DISPOSALS, &[id.into()]).await
 }
 
 /// A list by its id.
@@ -153,7 +156,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Disposal>, StoreError>
     list_row(tx, id).await?.as_ref().map(disposal).transpose()
 }
 
-/// The lists of an organization, newest first.
+/// The lists of an organization, newest first. One that is not what the gateway wrote is left out: it is told of.
 ///
 /// # Errors
 /// As [`find`].
@@ -161,10 +164,9 @@ pub async fn of_organization(
     tx: &mut Tx,
     organization: &OrganizationCode,
     most: i64,
-) -> Result<Vec<Disposal>, StoreError> {
+) -> Result<Vec<Listed>, StoreError> {
     let clause = "WHERE organization = $1 ORDER BY id DESC LIMIT $2";
-    let rows = access::all(tx, &DISPOSALS, clause, &[organization.into(), most.into()]).await?;
-    rows.iter().map(disposal).collect()
+    sound_lists(tx, clause, &[organization.into(), most.into()]).await
 }
 
 /// The records on a list, by id.
@@ -183,7 +185,9 @@ pub(crate) async fn decide(tx: &mut Tx, disposal: &Disposal) -> Result<(), Store
     let values = values
         .set("state", disposal.state.as_str())
         .set("decided_by", disposal.decided_by.as_deref())
-        .set("decided_at", disposal.decided_at);
+        .set("decided_at", disposal.decided_at)
+        .set("destroyed_after", disposal.destroyed_after)
+        .set("lapsed_because", disposal.lapsed_because.map(NotDue::as_str));
     access::replace(tx, &row, values).await
 }
 
@@ -210,22 +214,52 @@ pub(crate) async fn erase(tx: &mut Tx, record: Uuid) -> Result<(), StoreError> {
     access::remove(tx, &row).await
 }
 
-/// Lists whose records are removed and whose keys are still to be destroyed. One that is not what the gateway wrote is set
+/// A list with its records, by id, and the slots of those that are removed.
+pub struct Listed {
+    pub disposal: Disposal,
+    pub records: Vec<(Uuid, Option<Slot>)>,
+}
+
+impl Listed {
+    /// Numbers of the secrets that go with its records.
+    pub fn slots(&self) -> Vec<Slot> {
+        self.records.iter().filter_map(|(_, slot)| *slot).collect()
+    }
+}
+
+/// Lists that two persons stand for and whose waiting time is over. One that is not what the gateway wrote is set
 /// aside: the others do not wait for it.
 ///
 /// # Errors
 /// As [`find`].
-pub async fn awaiting_destruction(tx: &mut Tx) -> Result<Vec<Disposal>, StoreError> {
-    let lists = sound_lists(tx, "WHERE state = 'approved' ORDER BY id", &[]).await?;
-    lists.iter().map(|(list, _)| disposal(list)).collect()
+pub async fn waited(tx: &mut Tx, now: Timestamp) -> Result<Vec<Listed>, StoreError> {
+    sound_lists(tx, "WHERE state = 'approved' AND destroyed_after <= $1 ORDER BY id", &[now.into()]).await
 }
 
-/// Lists that are what the gateway wrote, with the slots of their records.
-async fn sound_lists(tx: &mut Tx, clause: &'static str, binds: &[Value]) -> Result<Vec<(Row, Vec<Slot>)>, StoreError> {
+/// Lists whose records are removed and whose keys are still to be destroyed; those that are not sound are set aside.
+///
+/// # Errors
+/// As [`find`].
+pub async fn awaiting_destruction(tx: &mut Tx) -> Result<Vec<Listed>, StoreError> {
+    sound_lists(tx, "WHERE state = 'removed' ORDER BY id", &[]).await
+}
+
+/// Lists whose records are removed, on whichever node: but for those that were done with before a moment. What is not
+/// sound is set aside: a slot that somebody else named would destroy another record's key.
+///
+/// # Errors
+/// As [`find`].
+pub async fn carried_out(tx: &mut Tx, since: Timestamp) -> Result<Vec<Listed>, StoreError> {
+    let clause = "WHERE state = 'removed' OR state = 'destroyed' AND destroyed_at >= $1";
+    sound_lists(tx, clause, &[since.into()]).await
+}
+
+/// Lists that are what the gateway wrote.
+async fn sound_lists(tx: &mut Tx, clause: &'static str, binds: &[Value]) -> Result<Vec<Listed>, StoreError> {
     let mut sound = Vec::new();
     for list in access::all_sound(tx, &DISPOSALS, clause, binds).await? {
-        match slots_of(tx, list.id("id")?).await {
-            Ok(slots) => sound.push((list, slots)),
+        match listed(tx, disposal(&list)?).await {
+            Ok(listed) => sound.push(listed),
             Err(StoreError::Refuted(_)) => {}
             Err(error) => return Err(error),
         }
@@ -233,31 +267,25 @@ async fn sound_lists(tx: &mut Tx, clause: &'static str, binds: &[Value]) -> Resu
     Ok(sound)
 }
 
-/// Slots of the records on a list.
+/// A list with what is on it.
 ///
 /// # Errors
 /// The database failed.
-pub async fn slots_of(tx: &mut Tx, disposal: Uuid) -> Result<Vec<Slot>, StoreError> {
-    parts::whole(tx, &DISPOSALS, disposal).await?;
-    let rows = access::all(tx, &DISPOSAL_RECORDS, "WHERE disposal = $1", &[disposal.into()]).await?;
-    let slots = rows.iter().map(|row| row.optional_int("slot")).collect::<Result<Vec<_>, _>>()?;
-    Ok(slots.into_iter().flatten().filter_map(|slot| Slot::try_from(slot).ok()).collect())
-}
-
-/// Slots of the records that were disposed of since a moment, on whichever node. A list that is not what the gateway wrote is
-/// set aside: a slot that somebody else named would destroy another record's key.
-///
-/// # Errors
-/// The database failed.
-pub async fn slots_since(tx: &mut Tx, since: Timestamp) -> Result<Vec<Slot>, StoreError> {
-    let lists = sound_lists(tx, "WHERE decided_at >= $1", &[since.into()]).await?;
-    Ok(lists.into_iter().flat_map(|(_, slots)| slots).collect())
+pub async fn listed(tx: &mut Tx, disposal: Disposal) -> Result<Listed, StoreError> {
+    parts::whole(tx, &DISPOSALS, disposal.id).await?;
+    let clause = "WHERE disposal = $1 ORDER BY record";
+    let mut records = Vec::new();
+    for row in access::all(tx, &DISPOSAL_RECORDS, clause, &[disposal.id.into()]).await? {
+        let slot = row.optional_int("slot")?.map(Slot::try_from).transpose();
+        records.push((row.id("record")?, slot.map_err(|_| StoreError::Corrupt("slot"))?));
+    }
+    Ok(Listed { disposal, records })
 }
 
 /// Notes that the keys of a list are destroyed; `false` where that was noted before.
 pub(crate) async fn set_destroyed(tx: &mut Tx, disposal: Uuid, now: Timestamp) -> Result<bool, StoreError> {
     let Some(row) = list_row(tx, disposal).await? else { return Ok(false) };
-    if row.text("state")? != DisposalState::Approved.as_str() {
+    if row.text("state")? != DisposalState::Removed.as_str() {
         return Ok(false);
     }
     let values = row.values().set("state", DisposalState::Destroyed.as_str()).set("destroyed_at", now);
@@ -267,10 +295,16 @@ pub(crate) async fn set_destroyed(tx: &mut Tx, disposal: Uuid, now: Timestamp) -
 
 /// Takes a run of slots that no other start of any node has.
 pub(crate) async fn begin_run(tx: &mut Tx) -> Result<u32, StoreError> {
-    let latest = access::one(tx, &KEY_RUNS, "ORDER BY run DESC LIMIT 1", &[]).await?;
-    let run = latest.map_or(Ok(0), |row| row.int("run").map(|run| run + 1))?;
+    // One that somebody removed has its slots all the same: no other record may ever get one of them.
+    let removed = tx.rows.guard()?.removed(&KEY_RUNS);
+    let runs = access::all_sound(tx, &KEY_RUNS, "ORDER BY run DESC", &[]).await?;
+    let runs = runs.iter().map(|row| row.int("run")).collect::<Result<Vec<_>, _>>()?;
+    let removed = removed.iter().filter_map(|run| run.parse().ok());
+    let run = runs.into_iter().chain(removed).max().map_or(0, |run| run + 1);
     let number = u32::try_from(run).ok().filter(|run| run >> (SLOT_BITS - RUN_BITS) == 0);
     let number = number.ok_or(StoreError::Corrupt("runs of keys are used up"))?;
+    // It is not one that somebody removed.
+    access::find(tx, &KEY_RUNS, &[run.into()]).await?;
     access::insert(tx, Values::of(&KEY_RUNS).set("run", run)).await?;
     Ok(number)
 }

@@ -24,7 +24,7 @@ const SKEW: Duration = Duration::minutes(5);
 const BY_RECORD: &str = "WHERE record = $1";
 
 async fn lock_row(tx: &mut Tx, record: Uuid) -> Result<Option<Row>, StoreError> {
-    access::one(tx, &EDIT_LOCKS, BY_RECORD, &[record.into()]).await
+    access::find(tx, &EDIT_LOCKS, &[record.into()]).await
 }
 
 /// The lock of a record, where somebody of its owner holds one.

@@ -7,9 +7,10 @@ use uuid::Uuid;
 use super::{
     error::StoreError,
     rows::{
-        access::{all, one, put},
+        access::{all_sound, find, put},
         guard::RowGuard,
         mark::Mark,
+        name::Differs,
         row::{Row, Values},
         sums::Sums,
         tables::{INBOX, INBOX_ACKNOWLEDGED},
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     domain::organization::OrganizationCode,
-    journal::inbox::{InboxItem, Message},
+    journal::inbox::{InboxItem, InboxKind, Message},
 };
 
 const DELIVER: &str = "/* deliver */ INSERT INTO inbox (organization, position, at, kind, record, subject, entry,
@@ -187,41 +188,59 @@ pub async fn latest_of_all(tx: &mut Tx) -> Result<Vec<(OrganizationCode, i64)>, 
     Ok(rows.into_iter().filter_map(|(code, position)| Some((OrganizationCode::parse(&code)?, position))).collect())
 }
 
-/// Messages of an organization after a position, in order. There is none missing.
+/// Messages of an organization after a position, in order. Memory knows of one at `latest`. In place of a message that is
+/// not what the gateway wrote, or that was removed, stands one of kind `row_refuted` that names nothing, and is of `now`: the
+/// others go on.
 ///
 /// # Errors
-/// The database failed; a message is not what the gateway wrote, or is missing.
+/// The database failed.
 pub async fn after(
     tx: &mut Tx,
     organization: &OrganizationCode,
-    position: i64,
-    most: i64,
+    (position, latest): (i64, i64),
+    (most, now): (i64, Timestamp),
 ) -> Result<Vec<Message>, StoreError> {
-    let clause = "WHERE organization = $1 AND position > $2 ORDER BY position LIMIT $3";
-    let rows = all(tx, &INBOX, clause, &[organization.into(), position.into(), most.into()]).await?;
-    for (row, expected) in rows.iter().zip(position + 1..) {
-        if row.int("position")? != expected {
-            let missing = format!("{organization}:{expected}");
-            return Err(tx.rows.guard()?.refute(&INBOX, missing));
-        }
+    let clause = "WHERE organization = $1 AND position > $2 AND position <= $3 ORDER BY position";
+    let until = position.saturating_add(most);
+    let binds = [organization.into(), position.into(), until.into()];
+    let (rows, guard) = (all_sound(tx, &INBOX, clause, &binds).await?, tx.rows.guard()?);
+    let mut messages = Vec::with_capacity(rows.len());
+    let mut next = position + 1;
+    for row in &rows {
+        let at = row.int("position")?;
+        messages.extend((next..at).map(|missing| refuted(&guard, organization, missing, now)));
+        messages.push(message_of(row)?);
+        next = at + 1;
     }
+    messages.extend((next..=latest.min(until)).map(|missing| refuted(&guard, organization, missing, now)));
+    Ok(messages)
+}
+
+fn message_of(row: &Row) -> Result<Message, StoreError> {
     let owned = |text: Option<&str>| text.map(str::to_owned);
-    let message = |row: &Row| {
-        Ok(Message {
-            position: row.int("position")?,
-            at: row.at("at")?.to_rfc3339(),
-            kind: row.text("kind")?.to_owned(),
-            record: row.optional_id("record")?,
-            subject: row.optional_id("subject")?,
-            about: None,
-            entry: row.optional_id("entry")?,
-            from_organization: owned(row.optional_text("from_organization")?),
-            from_officer: owned(row.optional_text("from_officer")?),
-            from_terminal: owned(row.optional_text("from_terminal")?),
-            purpose: owned(row.optional_text("purpose")?),
-        })
-    };
-    rows.iter().map(message).collect()
+    Ok(Message {
+        position: row.int("position")?,
+        at: row.at("at")?.to_rfc3339(),
+        kind: row.text("kind")?.to_owned(),
+        record: row.optional_id("record")?,
+        subject: row.optional_id("subject")?,
+        about: None,
+        entry: row.optional_id("entry")?,
+        from_organization: owned(row.optional_text("from_organization")?),
+        from_officer: owned(row.optional_text("from_officer")?),
+        from_terminal: owned(row.optional_text("from_terminal")?),
+        purpose: owned(row.optional_text("purpose")?),
+    })
+}
+
+/// What stands in place of a message that cannot be read.
+fn refuted(guard: &RowGuard, organization: &OrganizationCode, position: i64, now: Timestamp) -> Message {
+    let name = format!("{organization}:{position}");
+    if !guard.is_refuted(&INBOX, &name) {
+        guard.refute_as(&INBOX, name, Differs::Removed);
+    }
+    let (kind, at) = (InboxKind::RowRefuted.as_str().to_owned(), now.to_rfc3339());
+    Message { position, at, kind, ..Message::default() }
 }
 
 /// Latest position of every inbox.
@@ -247,7 +266,7 @@ pub async fn acknowledged(tx: &mut Tx, organization: &OrganizationCode) -> Resul
 }
 
 async fn acknowledged_row(tx: &mut Tx, organization: &OrganizationCode) -> Result<Option<Row>, StoreError> {
-    one(tx, &INBOX_ACKNOWLEDGED, "WHERE organization = $1", &[organization.into()]).await
+    find(tx, &INBOX_ACKNOWLEDGED, &[organization.into()]).await
 }
 
 pub(crate) async fn acknowledge(tx: &mut Tx, organization: &OrganizationCode, position: i64) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use super::{
     error::StoreError,
     records::facts_of,
     rows::{
-        access::{RawRow, all, raw},
+        access::{RawRow, check_absent, raw},
         guard::RowGuard,
         mark::Mark,
         row::Row,
@@ -43,7 +43,7 @@ pub struct Indexed {
 /// Every record after an id, by id: for building the index.
 ///
 /// # Errors
-/// The database failed.
+/// The database failed; [`StoreError::Refuted`] where somebody else removed it.
 pub async fn index_rows(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<IndexRow>, StoreError> {
     let rows = raw(tx, &RECORDS, "WHERE id > $1 ORDER BY id LIMIT $2", &[after.into(), most.into()]).await?;
     rows.into_iter().map(IndexRow::new).collect()
@@ -55,28 +55,51 @@ pub async fn index_rows(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<Index
 /// The database failed.
 pub async fn index_row(tx: &mut Tx, id: Uuid) -> Result<Option<IndexRow>, StoreError> {
     let clause = "WHERE id = $1 AND prefecture = (SELECT prefecture FROM record_places WHERE id = $1)";
-    raw(tx, &RECORDS, clause, &[id.into()]).await?.into_iter().next().map(IndexRow::new).transpose()
+    match raw(tx, &RECORDS, clause, &[id.into()]).await?.into_iter().next() {
+        Some(row) => IndexRow::new(row).map(Some),
+        None => check_absent(tx, &RECORDS, id.to_string()).map(|()| None),
+    }
 }
 
-/// Records of an owner after an id, by id: what each is found by, and the time of its last change.
+/// A page of the records of an owner.
+#[derive(Default)]
+pub struct OwnPage {
+    /// What each is found by, and the time of its last change.
+    pub records: Vec<(RecordFacts, Sealed<IndexItems>, Timestamp)>,
+    /// Those that are not what the gateway wrote.
+    pub refuted: Vec<Uuid>,
+    /// The record after which the next page begins, if this one is full.
+    pub next: Option<Uuid>,
+}
+
+/// Records of an owner after an id, by id.
 ///
 /// # Errors
-/// The database failed, or a record does not open.
+/// The database failed.
 pub async fn of_owner(
     tx: &mut Tx,
     vault: &Vault,
     owner: &OrganizationCode,
     after: Uuid,
     most: i64,
-) -> Result<Vec<(RecordFacts, Sealed<IndexItems>, Timestamp)>, StoreError> {
+) -> Result<OwnPage, StoreError> {
     let clause = "WHERE prefecture = $4 AND owner = $1 AND id > $2 ORDER BY id LIMIT $3";
     let binds = [owner.into(), after.into(), most.into(), owner.prefecture().into()];
-    let rows = all(tx, &RECORDS, clause, &binds).await?;
-    let opened = |row: &Row| {
-        let (facts, items) = open(vault, row)?;
-        Ok((facts, Sealed::new(items), row.at("updated_at")?))
-    };
-    rows.iter().map(opened).collect()
+    let rows = raw(tx, &RECORDS, clause, &binds).await?;
+    let guard = tx.rows.guard()?;
+    let mut page = OwnPage::default();
+    let is_full = rows.len() as i64 == most;
+    for raw in rows {
+        let row = IndexRow::new(raw)?;
+        let id = row.id;
+        page.next = is_full.then_some(id);
+        match row.checked(&guard).and_then(|row| row.listed(&guard, vault)) {
+            Ok(line) => page.records.push(line),
+            Err(StoreError::Refuted(_) | StoreError::Key(KeyError::Missing { .. })) => page.refuted.push(id),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(page)
 }
 
 impl IndexRow {
@@ -112,6 +135,24 @@ pub struct CheckedIndexRow(Row);
 impl CheckedIndexRow {
     pub fn mark(&self) -> Mark {
         self.0.mark()
+    }
+
+    /// Whose it is.
+    ///
+    /// # Errors
+    /// It says no organization.
+    pub fn owner(&self) -> Result<OrganizationCode, StoreError> {
+        self.0.code("owner")
+    }
+
+    fn listed(
+        self,
+        guard: &RowGuard,
+        vault: &Vault,
+    ) -> Result<(RecordFacts, Sealed<IndexItems>, Timestamp), StoreError> {
+        let updated_at = self.0.at("updated_at")?;
+        let Indexed { facts, items } = self.open(guard, vault)?;
+        Ok((facts, Sealed::new(items), updated_at))
     }
 
     /// Opens it.

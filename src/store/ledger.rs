@@ -40,18 +40,18 @@ pub struct LedgerHead {
 }
 
 const APPEND: &str = "/* append_entry */ INSERT INTO ledger (node, position, id, organization, owner, record, body,
-     sealed_note, owner_salt)
- VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+     sealed_note, owner_salt, sealed_rows)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const APPEND_16: &str = include_str!("sql/append_16_entries.sql");
 
 /// Moves the head on where it stands as this process left it, and appends: both or neither, in one statement.
 const APPEND_ALL: &str = "/* append_entries */ WITH head AS (
-         UPDATE ledger_heads SET size = $10, root = $11, at = $12, sealed_sums = COALESCE($15, sealed_sums)
-         WHERE node = $9 AND size = $13 AND root = $14
+         UPDATE ledger_heads SET size = $11, root = $12, at = $13, sealed_sums = COALESCE($16, sealed_sums)
+         WHERE node = $10 AND size = $14 AND root = $15
          RETURNING node)
-     INSERT INTO ledger (node, position, id, organization, owner, record, body, sealed_note, owner_salt)
+     INSERT INTO ledger (node, position, id, organization, owner, record, body, sealed_note, owner_salt, sealed_rows)
      SELECT head.node, entries.* FROM head, UNNEST($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[],
-         $6::bytea[], $7::bytea[], $8::bytea[]) AS entries";
+         $6::bytea[], $7::bytea[], $8::bytea[], $9::bytea[]) AS entries";
 
 /// Appends entries and moves the head of the log on, from where this process left it. The journal alone calls this.
 /// Sixteen go in one statement, and to a server that is asked over a line all of them: at a busy moment the statements,
@@ -76,6 +76,7 @@ pub(crate) async fn append(tx: &mut Tx, step: HeadStep, entries: Vec<Logged>, at
                     bodies = row.body,
                     notes = row.note,
                     salts = row.salt,
+                    moves = row.rows,
                 ],
                 step.node,
                 signed(step.to.0),
@@ -106,6 +107,7 @@ pub(crate) async fn append(tx: &mut Tx, step: HeadStep, entries: Vec<Logged>, at
                     .bind(row.body)
                     .bind(row.note)
                     .bind(row.salt)
+                    .bind(row.rows)
             });
         }
     }
@@ -122,11 +124,13 @@ pub(super) struct Columns {
     pub(super) body: Vec<u8>,
     pub(super) note: Option<Vec<u8>>,
     pub(super) salt: Option<Vec<u8>>,
+    /// What the commit did to rows, sealed.
+    pub(super) rows: Option<Vec<u8>>,
 }
 
 impl Columns {
     pub(super) fn of((position, logged): (u64, Logged)) -> Self {
-        let Logged { entry, body, hidden_owner, note, .. } = logged;
+        let Logged { entry, body, hidden_owner, note, sealed_rows, .. } = logged;
         let (hidden, salt) = hidden_owner.map(|hidden| (hidden.owner.to_string(), hidden.salt.to_vec())).unzip();
         Self {
             position: signed(position),
@@ -137,6 +141,7 @@ impl Columns {
             body,
             note,
             salt,
+            rows: sealed_rows,
         }
     }
 }
@@ -408,6 +413,29 @@ pub async fn entries_by(
          FROM ledger WHERE organization = $1 AND id < $2
          ORDER BY id DESC LIMIT $3",
         organization.as_str(),
+        before,
+        i64::from(most),
+    )?;
+    Ok(rows.into_iter().map(stored).collect())
+}
+
+/// Entries about an organization, of all nodes, with an id after one and before another, in the order of their ids.
+///
+/// # Errors
+/// The database failed.
+pub async fn entries_between(
+    tx: &mut Tx,
+    owner: &OrganizationCode,
+    (after, before): (Uuid, Uuid),
+    most: u32,
+) -> Result<Vec<StoredEntry>, StoreError> {
+    let rows = fetch_all!(
+        tx,
+        StoredRow,
+        "/* entries_between */ SELECT node, position, id, body, organization, owner, record, owner_salt
+         FROM ledger WHERE owner = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4",
+        owner.as_str(),
+        after,
         before,
         i64::from(most),
     )?;

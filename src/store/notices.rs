@@ -37,7 +37,7 @@ fn notice(row: &Row) -> Result<Notice, StoreError> {
 }
 
 async fn notice_row(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, StoreError> {
-    access::one(tx, &MISSING_NOTICES, "WHERE id = $1", &[id.into()]).await
+    access::find(tx, &MISSING_NOTICES, &[id.into()]).await
 }
 
 /// A notice by its id.

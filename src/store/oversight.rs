@@ -100,8 +100,7 @@ pub(crate) async fn put_staffing_report(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let text = serde_json::to_string(report).map_err(|_| StoreError::Corrupt("staffing report"))?;
-    let binds = [center.into(), fiscal_year.number().into()];
-    let known = access::one(tx, &STAFFING_REPORTS, "WHERE center = $1 AND fiscal_year = $2", &binds).await?;
+    let known = access::find(tx, &STAFFING_REPORTS, &[center.into(), fiscal_year.number().into()]).await?;
     let values = Values::of(&STAFFING_REPORTS)
         .set("center", center)
         .set("fiscal_year", fiscal_year.number())

@@ -172,7 +172,14 @@ pub async fn record(store: &Store, id: Uuid, reader: &Reader) -> Result<Option<R
         Store::Postgres { glances, .. } => glance!(glances),
     };
     let guard = store.guard().ok_or(StoreError::Unguarded)?;
-    put_together(&guard, id, reader, rows)
+    match put_together(&guard, id, reader, rows) {
+        Err(StoreError::Moved) => {
+            // It may be somewhere else, and memory is about to learn of it; or nowhere, and then it is named.
+            super::records::find(&mut store.read().await?, id).await?;
+            Err(StoreError::Moved)
+        }
+        read => read,
+    }
 }
 
 /// A record's facts and what it is to the reader, without anything to show.
@@ -220,8 +227,13 @@ fn put_together(
         return if reader.is_party || has_standing { Err(wrong) } else { Ok(None) };
     }
     let Some(record) = found.record else {
-        // Not where memory had it: it moved, or was disposed of, and memory is about to learn of it.
-        return if reader.prefecture.is_some() { Err(StoreError::Moved) } else { Ok(None) };
+        // Not where memory had it: it moved, or was disposed of, and memory is about to learn of it. Who has nothing to see
+        // does not learn that there was something.
+        let has_something = reader.is_party || has_standing;
+        if let Some(set_aside) = guard.set_aside_from(id, &reader.organization) {
+            return Err(set_aside);
+        }
+        return if reader.prefecture.is_some() && has_something { Err(StoreError::Moved) } else { Ok(None) };
     };
     if (reader.is_party || has_standing) && record.bytes("parts")? != guard.marker.parts(found.parts) {
         return Err(guard.refute(&RECORDS, id.to_string()));

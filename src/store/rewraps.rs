@@ -9,7 +9,9 @@ use super::{
     rows::{
         access,
         row::{Row, Values},
+        sums::Sums,
         tables::{PREFECTURE_KEYS, RECORDS, REWRAPS},
+        written::vouched_sums,
     },
     tx::{Tx, fetch_optional},
 };
@@ -19,6 +21,7 @@ use crate::{
         error::KeyError,
         vault::{Vault, generation_of},
     },
+    planted::Planted,
 };
 
 /// How many records are read at a time.
@@ -64,7 +67,7 @@ pub async fn newest(tx: &mut Tx) -> Result<Option<Rewrap>, StoreError> {
 
 /// Writes a pass, new or changed.
 pub(crate) async fn put(tx: &mut Tx, rewrap: &Rewrap) -> Result<(), StoreError> {
-    let known = access::one(tx, &REWRAPS, "WHERE id = $1", &[rewrap.id.into()]).await?;
+    let known = access::find(tx, &REWRAPS, &[rewrap.id.into()]).await?;
     let new = || {
         Values::of(&REWRAPS)
             .set("id", rewrap.id)
@@ -111,17 +114,24 @@ pub async fn keys_after(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<Wrapp
 /// not of what a pass believes: a generation to which a row was made not to refer would be destroyed.
 ///
 /// # Errors
-/// The database failed, or a row is damaged or not what the gateway wrote: its key may still be wanted when it is mended.
+/// The database failed; a row is damaged, missing or not what the gateway wrote: its key may still be wanted when it is mended.
 pub async fn used(tx: &mut Tx) -> Result<Vec<(String, u32)>, StoreError> {
-    let (mut used, mut after) = (BTreeSet::new(), Uuid::nil());
+    let guard = tx.rows.guard()?;
+    let (mut used, mut after, mut sums) = (BTreeSet::new(), Uuid::nil(), Sums::default());
     loop {
         let rows = access::all(tx, &RECORDS, BY_ID_AFTER, &[after.into(), PAGE.into()]).await?;
-        let Some(last) = rows.last() else { return Ok(used.into_iter().collect()) };
+        let Some(last) = rows.last() else { break };
         after = last.id("id")?;
         for row in &rows {
+            sums.add(&RECORDS, guard.marker.share(&row.mark()));
             used.insert((row.text("prefecture")?.to_owned(), generation_of(row.bytes("sealed_key")?)?));
         }
     }
+    let is_all = sums.of(&RECORDS) == vouched_sums(tx, &guard).await?.of(&RECORDS);
+    if !is_all && !Planted::BelieveAbsence.is_planted() {
+        return Err(StoreError::Corrupt("records are missing that the gateway wrote: no key is destroyed"));
+    }
+    Ok(used.into_iter().collect())
 }
 
 /// Number of records. It tells how far a pass is, and decides nothing: the rows are counted without being read.

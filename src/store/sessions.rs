@@ -49,7 +49,7 @@ pub async fn of_officer(
 
 /// Writes a session, new or as it is from now on.
 pub(crate) async fn put(tx: &mut Tx, token_digest: &[u8; 32], session: &Session) -> Result<(), StoreError> {
-    let known = access::one(tx, &SESSIONS, "WHERE token_digest = $1", &[token_digest.as_slice().into()]).await?;
+    let known = access::find(tx, &SESSIONS, &[token_digest.as_slice().into()]).await?;
     let values = Values::of(&SESSIONS)
         .set("token_digest", token_digest.as_slice())
         .set("organization", &session.organization)
@@ -66,7 +66,7 @@ pub(crate) async fn put(tx: &mut Tx, token_digest: &[u8; 32], session: &Session)
 /// # Errors
 /// As [`in_force`].
 pub async fn find(tx: &mut Tx, token_digest: &[u8; 32]) -> Result<Option<Session>, StoreError> {
-    let row = access::one(tx, &SESSIONS, "WHERE token_digest = $1", &[token_digest.as_slice().into()]).await?;
+    let row = access::find(tx, &SESSIONS, &[token_digest.as_slice().into()]).await?;
     Ok(row.as_ref().map(session_of).transpose()?.map(|(_, session)| session))
 }
 

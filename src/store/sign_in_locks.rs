@@ -4,7 +4,7 @@ use super::{
     credentials::binds_of,
     error::StoreError,
     rows::{
-        access::{all, one, put as put_row, remove, remove_sound},
+        access::{all, find as find_row, put as put_row, remove, remove_sound},
         row::{Row, Values},
         tables::SIGN_IN_LOCKS,
     },
@@ -14,8 +14,7 @@ use crate::{clock::Timestamp, domain::two_persons::StaffId, identity::session::S
 
 async fn row(tx: &mut Tx, terminal: &str, of: &StaffId) -> Result<Option<Row>, StoreError> {
     let [organization, officer] = binds_of(of);
-    let clause = "WHERE organization = $1 AND officer = $2 AND terminal = $3";
-    one(tx, &SIGN_IN_LOCKS, clause, &[organization, officer, terminal.into()]).await
+    find_row(tx, &SIGN_IN_LOCKS, &[terminal.into(), organization, officer]).await
 }
 
 /// The wrong tries of an id at a terminal.

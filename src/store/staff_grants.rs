@@ -4,7 +4,7 @@ use super::{
     credentials::{self, binds_of, person_of, with_person},
     error::StoreError,
     rows::{
-        access::{all, one, put as put_row},
+        access::{all, find as find_row, one, put as put_row},
         row::{Row, Values},
         tables::{RECORDS, STAFF, STAFF_GRANTS, STAFF_NAMES, TERMINALS},
     },
@@ -33,7 +33,7 @@ pub struct StaffGrant {
 }
 
 async fn grant_row(tx: &mut Tx, of: &StaffId) -> Result<Option<Row>, StoreError> {
-    one(tx, &STAFF_GRANTS, "WHERE organization = $1 AND officer = $2", &binds_of(of)).await
+    find_row(tx, &STAFF_GRANTS, &binds_of(of)).await
 }
 
 /// How a person came to act; what is not known of staff of before is left out. Without a credential there is nothing to
@@ -116,8 +116,7 @@ pub(crate) async fn note_name(
 async fn insert_name(tx: &mut Tx, vault: &Vault, of: &StaffId, name: &str, since: i64) -> Result<(), StoreError> {
     let sealed_name = vault.seal_text(place(&row_of(of, since)), name)?;
     let [organization, officer] = binds_of(of);
-    let clause = "WHERE organization = $1 AND officer = $2 AND since = $3";
-    let known = one(tx, &STAFF_NAMES, clause, &[organization, officer, since.into()]).await?;
+    let known = find_row(tx, &STAFF_NAMES, &[organization, officer, since.into()]).await?;
     let values = Values::of(&STAFF_NAMES)
         .set("organization", &of.organization)
         .set("officer", of.officer.as_str())
@@ -155,5 +154,5 @@ pub async fn had_staff_or_records(tx: &mut Tx, organization: &OrganizationCode) 
 /// # Errors
 /// The database failed.
 pub async fn terminal_registered_at(tx: &mut Tx, serial: &str) -> Result<Option<Timestamp>, StoreError> {
-    one(tx, &TERMINALS, "WHERE serial = $1", &[serial.into()]).await?.map(|row| row.at("registered_at")).transpose()
+    find_row(tx, &TERMINALS, &[serial.into()]).await?.map(|row| row.at("registered_at")).transpose()
 }

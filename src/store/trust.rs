@@ -29,7 +29,7 @@ fn mark_of(row: &Row) -> Result<ListMark, StoreError> {
 
 /// Remembers a list, unless a newer one is known: another node may have had it first.
 pub(crate) async fn remember_list(tx: &mut Tx, mark: &ListMark) -> Result<(), StoreError> {
-    let seen = access::one(tx, &REVOCATION_LISTS_SEEN, "WHERE issuer = $1", &[mark.issuer.as_str().into()]).await?;
+    let seen = access::find(tx, &REVOCATION_LISTS_SEEN, &[mark.issuer.as_str().into()]).await?;
     if let Some(row) = &seen
         && mark.is_older_than(&mark_of(row)?)
     {

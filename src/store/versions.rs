@@ -55,6 +55,11 @@ pub(super) fn open_body(
     stored::from_bytes(&plain).ok_or(StoreError::Corrupt("record body"))
 }
 
+/// Whether the sealed body of a version opens.
+pub(super) fn opens(key: &Key, id: Uuid, version: i64, sealed: &[u8]) -> bool {
+    key.open(body_place(&row_of(id, version)), sealed).is_ok()
+}
+
 fn body_place(row: &String) -> Place<'_> {
     Place { table: "record_versions", row, column: "sealed_body" }
 }

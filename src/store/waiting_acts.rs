@@ -6,7 +6,7 @@ use super::{
     credentials::{person_of, with_person},
     error::StoreError,
     rows::{
-        access::{all, all_sound, one, put as put_row},
+        access::{all, all_sound, find as find_row, one, put as put_row},
         row::{Row, Values},
         tables::WAITING_ACTS,
     },
@@ -47,7 +47,7 @@ fn waiting_of(vault: &Vault, row: &Row) -> Result<WaitingAct, StoreError> {
 }
 
 async fn act_row(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, StoreError> {
-    one(tx, &WAITING_ACTS, "WHERE id = $1", &[id.into()]).await
+    find_row(tx, &WAITING_ACTS, &[id.into()]).await
 }
 
 /// One waiting act, however far it is.

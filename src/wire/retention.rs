@@ -64,7 +64,7 @@ pub const ROUTES: &[Route] = &[
             idempotency: call.idempotency()?,
         })),
     post("/v1/disposals/{id}/withdrawal")
-        .words("廃棄の申請を取り下げる", "Withdraw a disposal")
+        .words("廃棄を取り下げる（待機期間中も、1人で）", "Withdraw a disposal, also while it waits")
         .open_to(BODIES, SUPERVISE)
         .answers::<DisposalLine>()
         .runs(run!(withdraw_disposal, call => decision(&call)?)),

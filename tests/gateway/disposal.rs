@@ -1,4 +1,5 @@
-//! Disposal: only what is due, by two officers; and then no backup opens the record, while the ledger still proves it.
+//! Disposal: only what is due, by two officers, after a waiting time, where the ledger bears it out; and then no backup
+//! opens the record, while the ledger still proves it.
 
 use std::{
     collections::BTreeSet,
@@ -10,17 +11,34 @@ use std::{
 use serde_json::{Value, json as j};
 use tsunagi::{
     client::Reply,
-    clock::Clock,
+    clock::{Clock, Timestamp},
+    config::Config,
+    domain::{disposal::DisposalState, organization::OrganizationCode},
+    error::Error,
     gateway::Gateway,
-    keys::error::KeyError,
-    keys::{keyring::Keyring, shreds::Shreds, vault::Vault},
-    operations::elapse::elapse,
-    store::{self, error::StoreError, open::Store, rows::guard::RowGuard},
+    keys::{
+        error::KeyError,
+        keyring::Keyring,
+        shreds::{Shreds, Slot},
+        vault::{Vault, slot_of},
+    },
+    operations::{elapse::elapse, retention::destroy_keys::follow_destruction},
+    store::{
+        self,
+        error::StoreError,
+        open::Store,
+        rows::{
+            guard::RowGuard,
+            mark::tag_of,
+            row::Values,
+            tables::{DISPOSAL_RECORDS, DISPOSALS},
+        },
+    },
 };
 use tsunagi_testkit::{people::Family, persons::DeskPerson, world::Party};
 use uuid::Uuid;
 
-use crate::harness::*;
+use crate::{harness::*, rows::database::Database};
 
 /// Somebody who is 25 by now, so that only the years since the closure count.
 fn grown_up() -> Family {
@@ -96,17 +114,37 @@ async fn approve(two: &[DeskPerson; 2], list: &str) -> Value {
     json(&approved)
 }
 
-/// Asks and approves; returns the list as it is then.
-async fn dispose(stage: &Stage, party: &Party, records: &[&str]) -> Value {
+/// Asks for a list that two persons stand for then; returns its id.
+async fn approved(party: &Party, two: &[DeskPerson; 2], records: &[&str]) -> String {
     let asked = ask(party, records).await;
     assert_eq!(asked.status, 201, "{}", asked.text());
     let list = json(&asked)["disposal"].as_str().unwrap().to_owned();
-    approve(&two_supervisors(stage, party).await, &list).await
+    assert_eq!(approve(two, &list).await["state"], "approved");
+    list
+}
+
+/// Days go by, and the clock does what is due.
+async fn days_pass(stage: &Stage, days: i64) -> Result<usize, Error> {
+    stage.world.clock.advance(time::Duration::days(days));
+    elapse(stage.world.gateway().unwrap()).await
+}
+
+/// A list as its organization sees it.
+async fn seen(party: &Party, list: &str) -> Value {
+    let lists = json(&party.client.get("/v1/disposals").send().await.unwrap());
+    lists["disposals"].as_array().unwrap().iter().find(|line| line["disposal"] == list).unwrap().clone()
+}
+
+/// Asks, approves and waits; returns the list as it is then.
+async fn dispose(stage: &Stage, party: &Party, records: &[&str]) -> Value {
+    let list = approved(party, &two_supervisors(stage, party).await, records).await;
+    days_pass(stage, 8).await.unwrap();
+    seen(party, &list).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_officers_dispose_of_a_record_and_no_backup_opens_it() {
-    let stage = Stage::years_ago(7).await;
+    let stage = Stage::years_ago(8).await;
     let (city, far) = (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await);
     let goes = closed(&city, &grown_up()).await;
     let stays = closed(&city, &Family { child: "髙橋 次郎".into(), ..family(CITY_A) }).await;
@@ -144,8 +182,14 @@ async fn two_officers_dispose_of_a_record_and_no_backup_opens_it() {
 
     let approved = two[1].post(&approval, &Value::Null).await.unwrap();
     assert_eq!(approved.status, 200, "{}", approved.text());
-    assert_eq!((&json(&approved)["state"], &json(&approved)["decided_by"]), (&j!("destroyed"), &j!("sup2")));
+    assert_eq!((&json(&approved)["state"], &json(&approved)["decided_by"]), (&j!("approved"), &j!("sup2")));
     assert_refused(&two[1].post(&approval, &Value::Null).await.unwrap(), 409, "sharp_act_decided");
+
+    // The waiting time goes by; until then everything is as it was.
+    assert_eq!(view(&city, &goes).await.status, 200);
+    days_pass(&stage, 8).await.unwrap();
+    let line = seen(&city, &list).await;
+    assert_eq!((&line["state"], &line["decided_by"]), (&j!("destroyed"), &j!("sup2")));
 
     // It is gone: for its owner, for a search, from the database, and the snapshot with it.
     assert_refused(&view(&city, &goes).await, 404, "record_not_available");
@@ -177,7 +221,7 @@ async fn two_officers_dispose_of_a_record_and_no_backup_opens_it() {
     // Every step is in the ledger of the owner, and its inbox heard of each.
     let acts: BTreeSet<String> =
         disclosures(&city).await.iter().map(|entry| entry["act"].as_str().unwrap().to_owned()).collect();
-    for act in ["retention_review", "disposal_ask", "disposal_approve", "key_destroy"] {
+    for act in ["retention_review", "disposal_ask", "disposal_approve", "disposal_carry_out", "key_destroy"] {
         assert!(acts.contains(act), "{act} is not among {acts:?}");
     }
     let kinds = inbox_kinds(&city).await;
@@ -253,7 +297,7 @@ async fn only_what_is_closed_and_kept_long_enough_is_due() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_former_owner_set_holds_for_what_it_provided() {
-    let stage = Stage::years_ago(7).await;
+    let stage = Stage::years_ago(8).await;
     let (city, b) = (stage.party("city", CITY_A).await, stage.party("b", CITY_B).await);
     let record = register(&city, &grown_up()).await;
     let missing = j!({ "state": "missing", "reason": "なし" });
@@ -284,7 +328,7 @@ async fn what_a_former_owner_set_holds_for_what_it_provided() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_backup_does_not_bring_a_disposed_record_back() {
-    let stage = Stage::years_ago(7).await;
+    let stage = Stage::years_ago(8).await;
     let city = stage.party("city", CITY_A).await;
     let (goes, stays) = (closed(&city, &grown_up()).await, register(&city, &family(CITY_A)).await);
     years_pass(&stage, 7);
@@ -322,7 +366,7 @@ async fn present(gateway: &Gateway, record: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_copy_of_the_shreds_is_brought_up_to_date_at_the_start() {
-    let stage = Stage::years_ago(7).await;
+    let stage = Stage::years_ago(8).await;
     let city = stage.party("city", CITY_A).await;
     let goes = closed(&city, &grown_up()).await;
     years_pass(&stage, 7);
@@ -350,7 +394,7 @@ async fn an_older_copy_of_the_shreds_is_brought_up_to_date_at_the_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destruction_that_is_interrupted_is_taken_up_and_not_claimed_before() {
-    let stage = Stage::years_ago(7).await;
+    let stage = Stage::years_ago(8).await;
     let city = stage.party("city", CITY_A).await;
     let goes = closed(&city, &grown_up()).await;
     years_pass(&stage, 7);
@@ -359,13 +403,334 @@ async fn a_destruction_that_is_interrupted_is_taken_up_and_not_claimed_before() 
     let mut staged = Shreds::path_beside(&config.keyring).into_os_string();
     staged.push(".new");
     fs::create_dir(&staged).unwrap();
-    let list = dispose(&stage, &city, &[&goes]).await;
-    assert_eq!(list["state"], "approved", "it does not say that the key is destroyed");
+    let list = approved(&city, &two_supervisors(&stage, &city).await, &[&goes]).await;
+    days_pass(&stage, 8).await.expect_err("the shreds cannot be written");
+    assert_eq!(seen(&city, &list).await["state"], "removed", "it does not say that the key is destroyed");
     assert!(!inbox_kinds(&city).await.contains(&"disposal_done".to_owned()));
     assert_refused(&view(&city, &goes).await, 404, "record_not_available");
     fs::remove_dir(&staged).unwrap();
     elapse(stage.world.gateway().unwrap()).await.unwrap();
-    let lists = json(&city.client.get("/v1/disposals").send().await.unwrap());
-    assert_eq!(lists["disposals"][0]["state"], "destroyed");
+    assert_eq!(seen(&city, &list).await["state"], "destroyed");
     assert_eq!(inbox_kinds(&city).await.last().unwrap(), "disposal_done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_removal_and_destruction_is_taken_up_at_the_next_start() {
+    let stage = Stage::years_ago(8).await;
+    let city = stage.party("city", CITY_A).await;
+    let goes = closed(&city, &grown_up()).await;
+    years_pass(&stage, 7);
+    let backup = back_up(&stage, "backup.db").await;
+    let config = stage.world.premises.config.clone();
+    let mut staged = Shreds::path_beside(&config.keyring).into_os_string();
+    staged.push(".new");
+    fs::create_dir(&staged).unwrap();
+    let list = approved(&city, &two_supervisors(&stage, &city).await, &[&goes]).await;
+    days_pass(&stage, 8).await.expect_err("the shreds cannot be written");
+    let Stage { world, directory } = stage;
+    world.stop().await;
+    fs::remove_dir(&staged).unwrap();
+    let gateway = Gateway::open(config.clone(), Clock::system()).await.unwrap();
+    elapse(&gateway).await.unwrap();
+    let mut tx = gateway.store.read().await.unwrap();
+    let found = store::disposals::find(&mut tx, list.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(found.state, DisposalState::Destroyed);
+    drop(tx);
+    gateway.store.close().await;
+    drop(gateway);
+    let outcome = opened(&backup, &config.keyring, &goes).await;
+    assert!(matches!(outcome, Err(StoreError::Key(KeyError::Destroyed))), "{outcome:?}");
+    drop(directory);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_waits_and_can_be_taken_back_until_its_time_is_over() {
+    let stage = Stage::years_ago(8).await;
+    let city = stage.party("city", CITY_A).await;
+    let goes = closed(&city, &grown_up()).await;
+    years_pass(&stage, 7);
+    let two = two_supervisors(&stage, &city).await;
+    let list = approved(&city, &two, &[&goes]).await;
+    let line = seen(&city, &list).await;
+    let at = |field: &str| Timestamp::from_rfc3339(line[field].as_str().unwrap()).unwrap();
+    let waits = at("destroyed_after").as_micros() - at("decided_at").as_micros();
+    assert!((waits - 7 * 86_400_000_000).abs() < 1_000_000, "{line}");
+    assert!(inbox_kinds(&city).await.contains(&"disposal_approved".to_owned()));
+    // It is on no other list meanwhile, and nothing happens to it.
+    assert!(due(&city).await.is_empty());
+    assert_refused(&ask(&city, &[&goes]).await, 409, "disposal_not_due");
+    days_pass(&stage, 6).await.unwrap();
+    assert_eq!(view(&city, &goes).await.status, 200, "it was disposed of before its time");
+    assert_eq!(seen(&city, &list).await["state"], "approved", "it was disposed of before its time");
+    // One person takes it back, by machine too: taking back is never sharp.
+    let withdrawn = city.client.post(&format!("/v1/disposals/{list}/withdrawal")).send().await.unwrap();
+    assert_eq!(
+        (withdrawn.status.as_u16(), &json(&withdrawn)["state"]),
+        (200, &j!("withdrawn")),
+        "{}",
+        withdrawn.text()
+    );
+    days_pass(&stage, 30).await.unwrap();
+    assert_eq!(view(&city, &goes).await.status, 200);
+    assert_eq!(seen(&city, &list).await["state"], "withdrawn");
+    // It can be asked for again; what was carried out cannot be taken back.
+    let again = dispose_again(&stage, &city, &goes).await;
+    assert_eq!(again["state"], "destroyed");
+    let path = format!("/v1/disposals/{}/withdrawal", again["disposal"].as_str().unwrap());
+    assert_refused(&city.client.post(&path).send().await.unwrap(), 409, "disposal_state");
+}
+
+/// The same where two other supervisors are needed: sessions have ended.
+async fn dispose_again(stage: &Stage, party: &Party, record: &str) -> Value {
+    let seat = async |officer| stage.world.seat_new(party, officer, &["supervisor"]).await.unwrap();
+    let list = approved(party, &[seat("sup3").await, seat("sup4").await], &[record]).await;
+    days_pass(stage, 8).await.unwrap();
+    seen(party, &list).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_with_a_record_that_is_not_due_any_more_comes_to_nothing() {
+    let stage = Stage::years_ago(8).await;
+    let (city, b) = (stage.party("city", CITY_A).await, stage.party("b", CITY_B).await);
+    let records = [closed(&city, &grown_up()).await, closed(&city, &grown_up()).await];
+    years_pass(&stage, 7);
+    let two = two_supervisors(&stage, &city).await;
+    let list = approved(&city, &two, &[&records[0], &records[1]]).await;
+    let wanted = j!({ "record": records[1], "reason": "転入した" });
+    assert_eq!(b.client.post("/v1/transfers/requests").json(&wanted).send().await.unwrap().status, 201);
+    days_pass(&stage, 8).await.unwrap();
+    let line = seen(&city, &list).await;
+    assert_eq!((&line["state"], &line["lapsed_because"]), (&j!("lapsed"), &j!("transfer_open")), "{line}");
+    for record in &records {
+        assert_eq!(view(&city, record).await.status, 200, "nothing is half done");
+    }
+    let told = inbox(&city).await.into_iter().find(|message| message["kind"] == "disposal_lapsed").unwrap();
+    assert_eq!((&told["subject"], &told["record"]), (&j!(list), &j!(records[1])));
+    let entries = disclosures(&city).await;
+    let lapsed = entries.iter().find(|entry| entry["act"] == "disposal_carry_out").unwrap();
+    assert_eq!((&lapsed["outcome"], &lapsed["refusal"]), (&j!("refused"), &j!("transfer_open")));
+    // The other record is due as before.
+    assert_eq!(due(&city).await.len(), 1);
+}
+
+/// A body with one supervisor: its center lends the second person, who sees no record.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_for_which_a_center_lends_a_person_is_carried_out() {
+    let stage = Stage::years_ago(8).await;
+    let (city, center) = (stage.party("city", CITY_A).await, stage.party("center", CENTER_A).await);
+    let goes = closed(&city, &grown_up()).await;
+    years_pass(&stage, 7);
+    let own = stage.world.seat_new(&city, "sup1", &["supervisor"]).await.unwrap();
+    let lent = stage.world.seat_new(&center, "sup2", &["supervisor"]).await.unwrap();
+    let list = json(&ask(&city, &[&goes]).await)["disposal"].as_str().unwrap().to_owned();
+    let first = own.post(&format!("/v1/disposals/{list}/approval"), &Value::Null).await.unwrap();
+    assert_eq!(first.status, 200, "{}", first.text());
+    let second = lent.confirm(&list).await.unwrap();
+    assert_eq!(second.status, 200, "{}", second.text());
+    assert_eq!(seen(&city, &list).await["state"], "approved");
+    days_pass(&stage, 8).await.unwrap();
+    assert_eq!(seen(&city, &list).await["state"], "destroyed");
+}
+
+/// A literal of bytes.
+fn bytes(stage: &Stage, bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    if stage.world.premises.config.database.starts_with("sqlite:") {
+        format!("x'{hex}'")
+    } else {
+        format!("'\\x{hex}'")
+    }
+}
+
+/// What somebody writes into the database who has even the key of rows and a hand in memory: a list with right marks.
+/// The ledger knows nothing of it.
+async fn forge(stage: &Stage, state: &str, record: &str, slot: Option<Slot>) -> String {
+    let (list, record) = (stage.world.clock.new_id(), record.parse::<Uuid>().unwrap());
+    let guard = &stage.world.gateway().unwrap().journal.memory().guard;
+    let ago = stage.world.clock.now().plus(-time::Duration::days(30));
+    let slot = slot.map(|slot| i64::try_from(slot).unwrap());
+    let listed = Values::of(&DISPOSAL_RECORDS).set("disposal", list).set("record", record).set("slot", slot);
+    let listed = guard.marker.mark(&listed);
+    let parts = guard.marker.parts(vec![listed]);
+    let values = Values::of(&DISPOSALS)
+        .set("id", list)
+        .set("organization", CITY_A)
+        .set("state", state)
+        .set("asked_by", "o1")
+        .set("asked_at", ago)
+        .set("decided_by", "o2")
+        .set("decided_at", ago)
+        .set("destroyed_after", ago)
+        .set("parts", parts.to_vec());
+    let mark = guard.marker.mark(&values);
+    guard.remembered.remember([(guard.remembered.key(DISPOSALS.number, &list.to_string()), tag_of(&mark))]);
+    let mut database = Database::of(stage).await;
+    let (id, record) = (database.id(&list.to_string()), database.id(&record.to_string()));
+    let (ago, parts, mark) = (ago.as_micros(), bytes(stage, &parts), bytes(stage, &mark));
+    let insert = format!(
+        "INSERT INTO disposals (id, organization, state, asked_by, asked_at, decided_by, decided_at, destroyed_after, parts, \
+         mark) VALUES ({id}, '{CITY_A}', '{state}', 'o1', {ago}, 'o2', {ago}, {ago}, {parts}, {mark})"
+    );
+    assert_eq!(database.run(&insert).await.unwrap(), 1);
+    let slot = slot.map_or_else(|| "NULL".to_owned(), |slot| slot.to_string());
+    let listed = bytes(stage, &listed);
+    let insert = format!(
+        "INSERT INTO disposal_records (disposal, record, slot, mark) VALUES ({id}, {record}, {slot}, {listed})"
+    );
+    assert_eq!(database.run(&insert).await.unwrap(), 1);
+    list.to_string()
+}
+
+/// Edits or removes entries of the ledger, as whoever owns the database.
+async fn edit_ledger(database: &mut Database, sqlite: &str, postgres: &str) {
+    let (free, edit): (&[&str], _) = match database {
+        Database::Sqlite(_) => (
+            &[
+                "DROP TRIGGER IF EXISTS ledger_is_append_only_update",
+                "DROP TRIGGER IF EXISTS ledger_is_append_only_delete",
+            ],
+            sqlite,
+        ),
+        Database::Postgres(_) => (&["ALTER TABLE ledger DISABLE TRIGGER USER"], postgres),
+    };
+    for statement in free {
+        database.run(statement).await.unwrap();
+    }
+    assert!(database.run(edit).await.unwrap() > 0, "{edit}");
+}
+
+/// Names another officer in the entry by which a list was approved; `back` undoes it.
+async fn edit_approval(database: &mut Database, list: &str, [from, to]: [&str; 2]) {
+    let (from, to) = (format!("\"officer\":\"{from}\""), format!("\"officer\":\"{to}\""));
+    let of = |body: &str| format!("{body} LIKE '%disposal_approve%' AND {body} LIKE '%{list}%'");
+    let (text, wide) = ("CAST(body AS TEXT)", "convert_from(body, 'UTF8')");
+    edit_ledger(
+        database,
+        &format!("UPDATE ledger SET body = CAST(replace({text}, '{from}', '{to}') AS BLOB) WHERE {}", of(text)),
+        &format!("UPDATE ledger SET body = convert_to(replace({wide}, '{from}', '{to}'), 'UTF8') WHERE {}", of(wide)),
+    )
+    .await;
+}
+
+async fn slot(stage: &Stage, record: &str) -> Slot {
+    let mut tx = stage.world.gateway().unwrap().store.read().await.unwrap();
+    let stored = store::records::find(&mut tx, record.parse().unwrap()).await.unwrap().unwrap();
+    slot_of(&stored.sealed_key).unwrap()
+}
+
+/// How often the operator was told of a row that is not what the gateway wrote.
+async fn operator_told(stage: &Stage) -> usize {
+    let mut tx = stage.world.gateway().unwrap().store.read().await.unwrap();
+    let told = store::inbox::after(&mut tx, &OrganizationCode::operator(), (0, 0), (1_000, Clock::system().now()))
+        .await
+        .unwrap();
+    told.iter().filter(|message| message.kind == "row_refuted").count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_the_ledger_does_not_bear_out_destroys_nothing() {
+    let stage = Stage::years_ago(8).await;
+    let city = stage.party("city", CITY_A).await;
+    let mut records = Vec::new();
+    for _ in 0..5 {
+        records.push(closed(&city, &grown_up()).await);
+    }
+    years_pass(&stage, 7);
+    let two = two_supervisors(&stage, &city).await;
+    let edited = approved(&city, &two, &[&records[0]]).await;
+    let missing = approved(&city, &two, &[&records[1]]).await;
+    // One list that the ledger does bear out, so that the others are seen not to be kept by something else.
+    let sound = approved(&city, &two, &[&records[4]]).await;
+    stage.world.clock.advance(time::Duration::days(8));
+    let lists = [
+        edited.clone(),
+        missing.clone(),
+        forge(&stage, "approved", &records[2], None).await,
+        forge(&stage, "removed", &records[3], Some(slot(&stage, &records[3]).await)).await,
+    ];
+    let mut database = Database::of(&stage).await;
+    edit_approval(&mut database, &edited, ["sup2", "sup1"]).await;
+    let of =
+        |body: &str| format!("DELETE FROM ledger WHERE {body} LIKE '%disposal_ask%' AND {body} LIKE '%{missing}%'");
+    edit_ledger(&mut database, &of("CAST(body AS TEXT)"), &of("convert_from(body, 'UTF8')")).await;
+    // And one without a mark.
+    let (id, before) = (database.id(&Uuid::from_u128(7).to_string()), operator_told(&stage).await);
+    let insert = format!(
+        "INSERT INTO disposals (id, organization, state, asked_by, asked_at, decided_by, decided_at, destroyed_after) \
+         VALUES ({id}, '{CITY_A}', 'approved', 'o1', 1, 'o2', 2, 3)"
+    );
+    assert_eq!(database.run(&insert).await.unwrap(), 1);
+    // Twice: what the first round finds, the second tells.
+    for _ in 0..2 {
+        elapse(stage.world.gateway().unwrap()).await.unwrap();
+    }
+    for record in &records[..4] {
+        assert_eq!(view(&city, record).await.status, 200, "a list that the ledger does not bear out was carried out");
+    }
+    assert_eq!(seen(&city, &sound).await["state"], "destroyed");
+    // The body and the operator are told, of each list once.
+    assert_eq!(operator_told(&stage).await - before, 5);
+    let alarms: Vec<_> = inbox(&city).await.into_iter().filter(|message| message["kind"] == "row_refuted").collect();
+    let told: BTreeSet<_> = alarms.iter().map(|message| message["subject"].as_str().unwrap().to_owned()).collect();
+    assert!(lists.iter().all(|list| told.contains(list)) && told.len() == 5, "{told:?}");
+    elapse(stage.world.gateway().unwrap()).await.unwrap();
+    assert_eq!(operator_told(&stage).await - before, 5);
+}
+
+/// A node whose shreds still hold the secret of what another one disposed of.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_node_destroys_only_what_the_ledger_bears_out() {
+    let stage = Stage::years_ago(8).await;
+    let city = stage.party("city", CITY_A).await;
+    let goes = closed(&city, &grown_up()).await;
+    years_pass(&stage, 7);
+    let backup = back_up(&stage, "backup.db").await;
+    let config = stage.world.premises.config.clone();
+    let shreds = Shreds::path_beside(&config.keyring);
+    let older = fs::read(&shreds).unwrap();
+    let list = dispose(&stage, &city, &[&goes]).await["disposal"].as_str().unwrap().to_owned();
+    let mut database = Database::of(&stage).await;
+    let Stage { world, directory } = stage;
+    world.stop().await;
+    fs::write(&shreds, older).unwrap();
+    let other = Config { node: "node-2".into(), ..config.clone() };
+    let start = async || {
+        let gateway = Gateway::open(other.clone(), Clock::system()).await.unwrap();
+        let followed = follow_destruction(&gateway).await;
+        let refuted = gateway.journal.memory().guard.refuted();
+        gateway.store.close().await;
+        followed.unwrap();
+        refuted
+    };
+    edit_approval(&mut database, &list, ["sup2", "sup1"]).await;
+    let refuted = start().await;
+    opened(&backup, &config.keyring, &goes).await.expect("the ledger was edited: nothing is destroyed");
+    assert!(refuted.iter().any(|name| name.table == "disposals" && name.row == list), "{refuted:?}");
+    // The twin: the ledger as it was.
+    edit_approval(&mut database, &list, ["sup1", "sup2"]).await;
+    assert!(start().await.is_empty());
+    let outcome = opened(&backup, &config.keyring, &goes).await;
+    assert!(matches!(outcome, Err(StoreError::Key(KeyError::Destroyed))), "{outcome:?}");
+    drop(directory);
+}
+
+/// The tests of above fail where the gateway believes lists, or does not wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_that_are_believed_and_lists_that_do_not_wait_are_noticed() {
+    let twins = [
+        (
+            "believe-the-list",
+            "a_list_that_the_ledger_does_not_bear_out_destroys_nothing",
+            "does not bear out was carried out",
+        ),
+        ("dispose-at-once", "a_list_waits_and_can_be_taken_back_until_its_time_is_over", "disposed of before its time"),
+    ];
+    for (defect, test, noticed) in twins {
+        let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
+        let test = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
+        command.args(["--exact", &test, "--nocapture"]).env("PLANTED_DEFECT", defect);
+        let output = command.output().await.unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!output.status.success() && said.contains(noticed), "a planted defect went unnoticed: {said}");
+    }
 }

@@ -34,7 +34,7 @@ async fn register_as(client: &Client, key: &str) -> Reply {
 }
 
 /// One metric, as an operator's monitoring reads it.
-async fn metric(monitor: SocketAddr, name: &str) -> i64 {
+pub async fn metric(monitor: SocketAddr, name: &str) -> i64 {
     let mut stream = tokio::net::TcpStream::connect(monitor).await.unwrap();
     stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
     let mut text = String::new();
@@ -61,7 +61,7 @@ async fn records_kept(premises: &Premises) -> Vec<Uuid> {
     let kept = store::index_rows::of_owner(&mut tx, &gateway.vault, &owner, Uuid::nil(), 10_000).await.unwrap();
     drop(tx);
     gateway.store.close().await;
-    kept.into_iter().map(|(facts, ..)| facts.id).collect()
+    kept.records.into_iter().map(|(facts, ..)| facts.id).collect()
 }
 
 /// The entries in the ledger of a gateway that is stopped.

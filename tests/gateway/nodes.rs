@@ -1,5 +1,6 @@
 //! Several nodes on one PostgreSQL database: what one acknowledged, every other one knows.
 
+mod behind;
 mod cable;
 mod network;
 

@@ -1,15 +1,23 @@
-//! What somebody does who has the database and no key: every row that decides something is authenticated, and each edit is
-//! found and named. Nothing that rests on it is answered, and everything else goes on.
+//! What somebody does who has the database and no key: every row that decides something is authenticated, and each edit
+//! is found and named. Nothing that rests on it is answered, and everything else goes on.
 
-mod database;
+pub mod database;
 mod edits;
+mod hidden;
+mod set_aside;
 
 use serde_json::json as j;
-use tsunagi::store::rows::{
-    name::RowName,
-    review::{Review, review},
-    tables,
+use tsunagi::{
+    client::Client,
+    operations::accounting::tell_refuted::tell_refuted,
+    store::rows::{
+        name::RowName,
+        review::{Review, review},
+        table::MarkedTable,
+        tables,
+    },
 };
+use tsunagi_testkit::world::Party;
 use uuid::Uuid;
 
 use self::database::Database;
@@ -28,11 +36,27 @@ async fn literal(stage: &Stage, id: &str) -> String {
 /// Looks at every row, as the gateway does after its start and once a day.
 async fn reviewed(stage: &Stage) -> Review {
     let gateway = stage.world.gateway().unwrap();
-    review(&mut gateway.store.read().await.unwrap()).await.unwrap()
+    review(&gateway.store, &gateway.vault).await.unwrap()
+}
+
+/// Sets every column of a table to what was kept of a row.
+fn set_from(kept: &str, table: &MarkedTable) -> String {
+    let columns = table.columns.iter().map(|column| column.name).chain(["mark"]);
+    columns.map(|name| format!("{name} = (SELECT {name} FROM {kept})")).collect::<Vec<_>>().join(", ")
 }
 
 fn names(review: &Review, table: &str, row: &str) -> bool {
     review.refuted.iter().any(|RowName { table: of, row: name }| *of == table && name == row)
+}
+
+/// What a test says that has to fail with a planted defect.
+async fn fails_with(defect: &str, test: &str, more: &[(&str, &str)]) -> String {
+    let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env("PLANTED_DEFECT", defect).envs(more.iter().copied());
+    let output = command.output().await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{said}");
+    said
 }
 
 /// What an administrator of the database tries, and the row that is named for it.
@@ -43,11 +67,21 @@ struct Attempt {
     row: String,
 }
 
-async fn attempts(stage: &Stage, records: &[String], thief: &str) -> Vec<Attempt> {
+/// The twelve edits by which the gateway was once taken in, and two more.
+async fn attempts(stage: &Stage, records: &[String], (thief, lost): (&str, &str)) -> Vec<Attempt> {
     let database = Database::of(stage).await;
+    let mut attempts = on_records(&database, records, thief);
+    attempts.extend(on_access(&database, lost));
+    attempts
+}
+
+fn attempt(what: &'static str, sql: String, table: &'static str, row: &str) -> Attempt {
+    Attempt { what, sql, table, row: row.to_owned() }
+}
+
+fn on_records(database: &Database, records: &[String], thief: &str) -> Vec<Attempt> {
     let id = |number: usize| database.id(&records[number]);
     let new = |number: u128| database.id(&Uuid::from_u128(number).to_string());
-    let attempt = |what, sql: String, table, row: &str| Attempt { what, sql, table, row: row.to_owned() };
     let record = |what, number: usize, set: &str| {
         attempt(what, format!("UPDATE records SET {set} WHERE id = {}", id(number)), "records", &records[number])
     };
@@ -55,7 +89,8 @@ async fn attempts(stage: &Stage, records: &[String], thief: &str) -> Vec<Attempt
         record("another owner", 0, &format!("owner = '{thief}'")),
         record("no shield", 1, "shielded = 0"),
         record("a serious case", 2, "serious = 1"),
-        record("an older version", 3, "version = version - 1"),
+        record("set back to its first version", 3, &set_from("kept_record", &tables::RECORDS)),
+        attempt("deleted", format!("DELETE FROM records WHERE id = {}", id(7)), "records", &records[7]),
         attempt(
             "a provision",
             format!(
@@ -89,6 +124,18 @@ async fn attempts(stage: &Stage, records: &[String], thief: &str) -> Vec<Attempt
             &Uuid::from_u128(2).to_string(),
         ),
         attempt(
+            "a version is gone",
+            format!("DELETE FROM record_versions WHERE record = {} AND version = 1", id(8)),
+            "record_versions",
+            &format!("{}:1", records[8]),
+        ),
+    ]
+}
+
+fn on_access(database: &Database, lost: &str) -> Vec<Attempt> {
+    let listed = Uuid::from_u128(3).to_string();
+    vec![
+        attempt(
             "settings",
             format!("UPDATE organizations SET settings = '{{}}', relay_desk = 'x' WHERE code = '{CITY_A}'"),
             "organizations",
@@ -105,16 +152,26 @@ async fn attempts(stage: &Stage, records: &[String], thief: &str) -> Vec<Attempt
             format!(
                 "INSERT INTO disposals (id, organization, state, asked_by, asked_at, decided_by, decided_at) \
                  VALUES ({}, '{CITY_A}', 'approved', 'o1', 1, 'o2', 2)",
-                new(3)
+                database.id(&listed)
             ),
             "disposals",
-            &Uuid::from_u128(3).to_string(),
+            &listed,
         ),
         attempt(
-            "a version is gone",
-            format!("DELETE FROM record_versions WHERE record = {} AND version = 1", id(7)),
-            "record_versions",
-            &format!("{}:1", records[7]),
+            "a session",
+            format!(
+                "INSERT INTO sessions (token_digest, organization, officer, terminal, expires_at, second_factor, idle_at) \
+                 VALUES ({}, '{CITY_A}', 'o1', '{lost}', 9000000000000000, 1, 9000000000000000)",
+                database.bytes_of(&[7; 32])
+            ),
+            "sessions",
+            &"07".repeat(32),
+        ),
+        attempt(
+            "a terminal in force again",
+            format!("UPDATE terminals SET active = 1 WHERE serial = '{lost}'"),
+            "terminals",
+            lost,
         ),
     ]
 }
@@ -125,17 +182,23 @@ async fn each_edit_of_the_database_is_found_and_named() {
     let city = stage.party("city", CITY_A).await;
     let thief = stage.party("thief", CITY_B).await;
     let mut records = Vec::new();
-    for _ in 0..9 {
+    for _ in 0..10 {
         records.push(register(&city, &family(CITY_A)).await);
     }
     let shield = j!({ "kind": "1", "since": "2026-04-01" });
     let set = city.client.put(&format!("/v1/records/{}/shield", records[1])).json(&shield).send().await.unwrap();
     assert_eq!(set.status, 200, "{}", set.text());
+    let kept =
+        format!("CREATE TABLE kept_record AS SELECT * FROM records WHERE id = {}", literal(&stage, &records[3]).await);
+    tamper(&stage, &kept).await;
     let update = city.client.put(&format!("/v1/records/{}", records[3])).if_match(1).xml(family(CITY_A).to_xml());
     assert_eq!(update.send().await.unwrap().status, 200);
+    let lost = stage.world.add_terminal("lost", &city, "o1").await.unwrap();
+    let revoke = format!("/v1/terminals/{}/revoke", lost.serial);
+    assert_eq!(stage.world.operator.post(&revoke).send().await.unwrap().status, 200);
     let clean = reviewed(&stage).await;
     assert!(clean.refuted.is_empty() && clean.rows > 50, "{clean:?}");
-    for Attempt { what, sql, table, row } in attempts(&stage, &records, CITY_B).await {
+    for Attempt { what, sql, table, row } in attempts(&stage, &records, (CITY_B, &lost.serial)).await {
         assert_eq!(tamper(&stage, &sql).await, 1, "{what}");
         let found = reviewed(&stage).await;
         assert!(names(&found, table, &row), "{what}: {table} {row} is not among {:?}", found.refuted);
@@ -144,11 +207,29 @@ async fn each_edit_of_the_database_is_found_and_named() {
     for record in &records[..7] {
         assert_refused(&view(&thief, record).await, 404, "record_not_available");
     }
-    for record in &records[..4] {
-        assert_refused(&view(&city, record).await, 503, "row_refuted");
+    stage.world.gateway().unwrap().journal.memory().guard.remembered.expire();
+    for record in [&records[..4], &records[7..8]].concat() {
+        assert_refused(&view(&city, &record).await, 503, "row_refuted");
     }
+    assert_refused(&view(&lost, &records[9]).await, 401, "terminal_revoked");
     // The rest goes on.
-    assert_eq!(view(&city, &records[8]).await.status, 200);
+    assert_eq!(view(&city, &records[9]).await.status, 200);
+    each_is_told(&stage, &city, &records).await;
+}
+
+/// Operator and body are told of each, and the ledger names it in the body's disclosures.
+async fn each_is_told(stage: &Stage, city: &Party, records: &[String]) {
+    let gateway = stage.world.gateway().unwrap();
+    let found = gateway.journal.memory().guard.refuted();
+    assert_eq!(tell_refuted(gateway).await.unwrap(), found.len());
+    let told = async |client: &Client| {
+        let inbox = json(&client.get("/v1/inbox").send().await.unwrap());
+        inbox["messages"].as_array().unwrap().iter().filter(|message| message["kind"] == "row_refuted").count()
+    };
+    assert_eq!(told(&stage.world.operator).await, found.len());
+    assert!(told(&city.client).await >= 12, "{}", told(&city.client).await);
+    let disclosed = json(&city.client.get("/v1/disclosures").send().await.unwrap()).to_string();
+    assert!(records[..4].iter().all(|record| disclosed.contains(record)), "{disclosed}");
 }
 
 /// A row that was right once is put back as it was: its own mark is right, and memory knows better.
@@ -194,6 +275,30 @@ async fn what_hangs_on_a_record_and_is_removed_or_set_back_is_found_by_the_recor
     let found = reviewed(&stage).await;
     assert!(names(&found, "records", &records[0]), "{:?}", found.refuted);
     assert!(found.refuted.iter().any(|name| name.table == "attachments" && name.row.starts_with(&records[1])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_a_record_is_told_of_a_row_that_hangs_on_it() {
+    let stage = Stage::new().await;
+    let (city, other) = (stage.party("city", CITY_A).await, stage.party("other", CITY_B).await);
+    let record = register(&city, &family(CITY_A)).await;
+    let wanted = j!({ "record": record, "reason": "転入した" });
+    let asked = other.client.post("/v1/transfers/requests").json(&wanted).send().await.unwrap();
+    assert_eq!(asked.status, 201, "{}", asked.text());
+    // The row names another owner too: whom it concerns is what memory knows of its record.
+    let edit = format!(
+        "UPDATE transfers SET owner = '{CITY_B}', urgent = 1 WHERE record = {}",
+        literal(&stage, &record).await
+    );
+    assert_eq!(tamper(&stage, &edit).await, 1);
+    assert_refused(&view(&city, &record).await, 503, "row_refuted");
+    assert!(tell_refuted(stage.world.gateway().unwrap()).await.unwrap() > 0);
+    let told = |messages: Vec<serde_json::Value>| {
+        messages.into_iter().filter(|message| message["kind"] == "row_refuted").collect::<Vec<_>>()
+    };
+    let alarms = told(inbox(&city).await);
+    assert!(alarms.len() == 1 && alarms[0]["record"] == record, "{alarms:?}");
+    assert!(told(inbox(&other).await).is_empty());
 }
 
 /// Every column of the database is declared: as deciding, or as harmless or found elsewhere, with its reason.

@@ -5,7 +5,7 @@ use std::{fmt::Debug, str::FromStr};
 use serde::{Serialize, de::DeserializeOwned};
 use strum::VariantArray;
 use tsunagi::{
-    domain::disposal::DisposalState,
+    domain::disposal::{DisposalState, NotDue},
     domain::{
         missing_notice::NoticeState,
         organization::OrganizationKind,
@@ -43,6 +43,7 @@ where
 #[test]
 fn serde_and_strum_agree() {
     words_are_read::<DisposalState>();
+    words_are_read::<NotDue>();
     words_are_read::<ItemGroup>();
     words_are_read::<NoticeState>();
     words_are_read::<Purpose>();

@@ -10,7 +10,10 @@ use crate::{
     gateway::Gateway,
     journal::inbox::{InboxItem, InboxKind},
     ledger::entry::{Act, Entry},
-    store::rows::name::RowName,
+    store::rows::{
+        name::RowName,
+        whose::{Whose, whose},
+    },
 };
 
 /// Tells of what was found since the last time; returns how many rows.
@@ -20,20 +23,11 @@ use crate::{
 pub async fn tell_refuted(gateway: &Arc<Gateway>) -> Result<usize, Error> {
     let guard = &gateway.journal.memory().guard;
     let names = guard.take_untold();
-    let (mut entries, mut inbox) = (Vec::with_capacity(names.len()), Vec::new());
-    for name in &names {
-        let mut entry = Entry::of_gateway(Act::RowRefute, &gateway.clock).about(name);
-        let body = body_of(gateway, name);
-        entry.owner = body.as_ref().map(ToString::to_string);
-        let told = |to| InboxItem::new(to, InboxKind::RowRefuted).because_of(&entry);
-        inbox.extend(body.into_iter().chain([OrganizationCode::operator()]).map(told));
-        entries.push(entry.into());
-    }
     if names.is_empty() {
         return Ok(0);
     }
-    match gateway.journal.note(entries, inbox).await {
-        Ok(_) => Ok(names.len()),
+    match tell(gateway, &names).await {
+        Ok(()) => Ok(names.len()),
         Err(error) => {
             guard.put_back_untold(names);
             Err(error)
@@ -41,11 +35,32 @@ pub async fn tell_refuted(gateway: &Arc<Gateway>) -> Result<usize, Error> {
     }
 }
 
-/// The body whose row it is, as memory knows it: what the row itself says is not believed.
-fn body_of(gateway: &Gateway, name: &RowName) -> Option<OrganizationCode> {
-    let first = name.row.split(':').next()?;
-    match Uuid::parse_str(first) {
-        Ok(record) => gateway.journal.memory().index.facts_of(record).map(|facts| facts.owner),
-        Err(_) => OrganizationCode::parse(first).filter(|code| *code != OrganizationCode::operator()),
+async fn tell(gateway: &Gateway, names: &[RowName]) -> Result<(), Error> {
+    let (mut entries, mut inbox) = (Vec::with_capacity(names.len()), Vec::new());
+    let mut tx = gateway.store.read().await?;
+    for name in names {
+        let mut entry = Entry::of_gateway(Act::RowRefute, &gateway.clock).about(name);
+        let whose = whose(&mut tx, name).await?;
+        let body = whose.as_ref().and_then(|whose| body_of(gateway, whose));
+        entry.owner = body.as_ref().map(ToString::to_string);
+        let told = |to| InboxItem::new(to, InboxKind::RowRefuted).because_of(&entry);
+        inbox.extend(body.map(told).map(|item| match (&whose, Uuid::parse_str(&name.row)) {
+            (Some(Whose::Record(record)), _) => item.record(*record),
+            // A list or a notice.
+            (_, Ok(id)) => item.subject(id),
+            _ => item,
+        }));
+        inbox.push(told(OrganizationCode::operator()));
+        entries.push(entry.into());
+    }
+    drop(tx);
+    gateway.journal.note(entries, inbox).await.map(|_| ())
+}
+
+/// The body that is told: the owner of a record as memory knows it, whatever the row says.
+fn body_of(gateway: &Gateway, whose: &Whose) -> Option<OrganizationCode> {
+    match whose {
+        Whose::Record(record) => gateway.journal.memory().index.facts_of(*record).map(|facts| facts.owner),
+        Whose::Organization(code) => Some(code.clone()).filter(|code| *code != OrganizationCode::operator()),
     }
 }

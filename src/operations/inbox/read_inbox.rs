@@ -53,8 +53,10 @@ pub async fn read_inbox(
 ) -> Result<Done<Inbox>, Error> {
     let organization = caller.organization();
     wait_for_news(gateway, caller, after, wait.min(MAX_WAIT)).await;
+    // Noted before the messages are read: what memory knows of is there.
+    let (latest, _) = gateway.journal.memory().inboxes.watch(organization);
     let mut tx = gateway.store.read().await?;
-    let mut messages = store::inbox::after(&mut tx, organization, after, PAGE).await?;
+    let mut messages = store::inbox::after(&mut tx, organization, (after, latest), (PAGE, gateway.clock.now())).await?;
     let acknowledged = store::inbox::acknowledged(&mut tx, organization).await?;
     for message in &mut messages {
         message.about = other_body(&mut tx, organization, message).await?;

@@ -38,6 +38,9 @@ pub struct OwnRecord {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct OwnRecords {
     pub records: Vec<OwnRecord>,
+    /// Records that would stand on this page and are not what the gateway wrote: they wait until they are had back. On the
+    /// first page, also those that were set aside at the start.
+    pub set_aside: usize,
     /// Give it as `after` for the next page; missing on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Uuid>,
@@ -63,8 +66,10 @@ pub async fn list_records(
     let mut tx = gateway.store.read().await?;
     let page = store::index_rows::of_owner(&mut tx, &gateway.vault, caller.organization(), after, PAGE).await?;
     drop(tx);
-    let (mut facts, mut items) = (Vec::with_capacity(page.len()), Vec::with_capacity(page.len()));
-    for (of, item, updated_at) in page {
+    let set_aside = count_set_aside(gateway, caller, after, &page.refuted);
+    let next = page.next;
+    let (mut facts, mut items) = (Vec::with_capacity(page.records.len()), Vec::with_capacity(page.records.len()));
+    for (of, item, updated_at) in page.records {
         facts.push((of, updated_at));
         items.push(item);
     }
@@ -73,14 +78,22 @@ pub async fn list_records(
         entry().on(&RecordRef { record: of.id, version: of.version, owner: caller.organization().clone() })
     };
     let each = facts.iter().map(|(of, _)| (on(of), ItemGroup::Index)).collect();
-    let lines = Sealed::all(items).map(facts, own_records);
+    let lines = Sealed::all(items).map((facts, set_aside, next), own_records);
     let basis = LegalBasis::OwnRecord;
     gateway.gate.list(caller, Listing { entry: entry(), each, basis, lines }).await
 }
 
-fn own_records(items: Vec<IndexItems>, facts: Vec<(RecordFacts, Timestamp)>) -> OwnRecords {
-    let is_full = facts.len() as i64 == PAGE;
-    let next = facts.last().filter(|_| is_full).map(|(last, _)| last.id);
+/// What the list has to say that it leaves out. Whose a record is memory says: a row that somebody edited may name anybody.
+fn count_set_aside(gateway: &Gateway, caller: &Caller, after: Uuid, refuted: &[Uuid]) -> usize {
+    let (memory, owner) = (gateway.journal.memory(), caller.organization());
+    let is_own = |id: &&Uuid| memory.index.facts_of(**id).is_some_and(|facts| facts.owner == *owner);
+    let at_the_start = if after.is_nil() { memory.guard.count_set_aside_from(owner) } else { 0 };
+    refuted.iter().filter(is_own).count() + at_the_start
+}
+
+type PageFacts = (Vec<(RecordFacts, Timestamp)>, usize, Option<Uuid>);
+
+fn own_records(items: Vec<IndexItems>, (facts, set_aside, next): PageFacts) -> OwnRecords {
     let line = |((of, updated_at), items): ((RecordFacts, Timestamp), IndexItems)| OwnRecord {
         record: of.id,
         version: of.version,
@@ -91,5 +104,5 @@ fn own_records(items: Vec<IndexItems>, facts: Vec<(RecordFacts, Timestamp)>) -> 
         name: items.child.written,
         birth_date: items.birth_date.to_iso(),
     };
-    OwnRecords { records: facts.into_iter().zip(items).map(line).collect(), next }
+    OwnRecords { records: facts.into_iter().zip(items).map(line).collect(), set_aside, next }
 }

@@ -1,7 +1,7 @@
 //! Disposes of records whose retention has ended (廃棄): asked for, and approved by two persons.
 //!
-//! With the approval the records are removed. Then, before the answer, their keys are destroyed
-//! ([`destroy_keys`](super::destroy_keys)). What the ledger says of them stays.
+//! With the approval a waiting time begins, in which the records stay as they are and anybody of the body who may ask
+//! takes it back. Then the clock carries it out ([`carry_out_disposals`](super::carry_out_disposals)).
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     clock::Timestamp,
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
-        disposal::{Disposal, DisposalState},
+        disposal::{Disposal, DisposalState, NotDue},
         idempotency::Idempotency,
         organization::OrganizationCode,
         sharp_act::{SharpAct, SharpOutcome, WaitingState},
@@ -25,17 +25,13 @@ use crate::{
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::{Declined, Effect},
-        memory::Change,
-        recent::Scope,
     },
-    keys::vault::slot_of,
     ledger::entry::{Act, Entry},
     operations::{
         Acting, carry_out,
         waiting::begin::{ToWait, begin, end},
     },
-    search::index::IndexChange,
-    store::{self, error::StoreError, records::StoredRecord, tx::Tx},
+    store::{self, disposals::Listed, error::StoreError, records::StoredRecord, tx::Tx},
 };
 
 /// Records on one list.
@@ -64,6 +60,13 @@ pub struct DisposalLine {
     pub decided_by: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<String>,
+    /// The list was approved: it is carried out when the waiting time ends, at this moment (RFC 3339, UTC), and can be
+    /// withdrawn until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroyed_after: Option<String>,
+    /// Why it came to nothing when the waiting time was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lapsed_because: Option<NotDue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destroyed_at: Option<String>,
 }
@@ -83,6 +86,8 @@ impl DisposalLine {
             asked_at: disposal.asked_at.to_rfc3339(),
             decided_by: disposal.decided_by,
             decided_at: disposal.decided_at.map(Timestamp::to_rfc3339),
+            destroyed_after: disposal.destroyed_after.map(Timestamp::to_rfc3339),
+            lapsed_because: disposal.lapsed_because,
             destroyed_at: disposal.destroyed_at.map(Timestamp::to_rfc3339),
         }
     }
@@ -119,12 +124,15 @@ pub async fn ask_disposal(
                 asked_at: acting.node.clock.now(),
                 decided_by: None,
                 decided_at: None,
+                destroyed_after: None,
+                lapsed_because: None,
                 destroyed_at: None,
             };
             let mut entries = Vec::with_capacity(records.len());
             for record in &records {
-                let stored = due_record(tx, &acting, (acting.caller.organization(), *record)).await?;
-                entries.push(acting.owner_entry(&stored.facts).about(disposal.id));
+                let stored = due_record(tx, &acting, (acting.caller.organization(), *record), None).await?;
+                let entry = acting.owner_entry(&stored.facts).about(disposal.id);
+                entries.push(marked(&acting.node, entry, &[]));
             }
             store::disposals::insert(tx, &disposal, &records).await?;
             let act = SharpAct::Dispose { disposal: disposal.id };
@@ -153,43 +161,37 @@ pub(crate) async fn line_of(gateway: &Gateway, id: Uuid) -> Result<DisposalLine,
     Ok(DisposalLine::of(disposal, records))
 }
 
-/// Two persons stand for it: its records are removed. Their keys are destroyed after that.
+/// Two persons stand for it: the waiting time begins. The records stay as they are.
 ///
 /// # Errors
-/// [`RetentionError::DisposalNotDue`] where one of them is not due any more: nothing is disposed of then.
-pub(crate) async fn dispose(
+/// [`RetentionError::DisposalNotDue`] where one of them is not due any more.
+pub(crate) async fn approve(
     tx: &mut Tx,
     acting: &Acting,
     two: &TwoPersons,
     (body, id): (&OrganizationCode, Uuid),
 ) -> Result<Effect<SharpOutcome>, Declined> {
-    let mut disposal = asked_list(tx, acting, (body, id)).await?;
+    let mut disposal = open_list(tx, acting, (body, id)).await?;
+    if disposal.state != DisposalState::Asked {
+        return Err(acting.declined(id, RetentionError::DisposalState(disposal.state.as_str())));
+    }
     let records = store::disposals::records_of(tx, id).await?;
+    disposal.destroyed_after = Some(acting.node.clock.now().plus(acting.node.config.retention.disposal_wait()));
     decide(tx, two.second().caller(), acting, (&mut disposal, DisposalState::Approved)).await?;
     let (entry, told) = of_list(acting, &disposal, InboxKind::DisposalApproved);
     let mut effect = Effect::new(SharpOutcome::default(), entry).tell([told]);
     for record in records {
-        let stored = due_record(tx, acting, (body, record)).await?;
-        let providers = store::disposals::providers(tx, record).await?;
-        store::disposals::set_slot(tx, id, record, slot_of(&stored.sealed_key)?).await?;
-        store::disposals::erase(tx, record).await?;
+        let stored = due_record(tx, acting, (body, record), Some(id)).await?;
         let entry = acting.owner_entry(&stored.facts).about(id);
-        let told = providers
-            .into_iter()
-            .map(|to| InboxItem::new(to, InboxKind::RecordDisposed).record(record).because_of(&entry));
-        effect = effect
-            .tell(told.collect::<Vec<_>>())
-            .log([entry])
-            .then(Change::Index(IndexChange::Forget(record)))
-            .then(Change::Visibility(Scope::Record(record)));
+        effect = effect.log([marked(&acting.node, entry, &[])]);
     }
     Ok(effect)
 }
 
-/// Drops a list.
+/// Drops a list, also while it waits: taking back is never sharp.
 ///
 /// # Errors
-/// [`RetentionError::DisposalState`] where it was decided already.
+/// [`RetentionError::DisposalState`] where its records are removed already, or nothing came of it.
 pub async fn withdraw_disposal(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -198,9 +200,12 @@ pub async fn withdraw_disposal(
     let acting = Acting::new(gateway, caller, Act::DisposalWithdraw);
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let mut disposal = asked_list(tx, &acting, (acting.caller.organization(), id)).await?;
+            let mut disposal = open_list(tx, &acting, (acting.caller.organization(), id)).await?;
+            if disposal.state == DisposalState::Asked {
+                end(tx, &acting, id, WaitingState::Withdrawn).await?;
+            }
+            disposal.destroyed_after = None;
             decide(tx, &acting.caller, &acting, (&mut disposal, DisposalState::Withdrawn)).await?;
-            end(tx, &acting, id, WaitingState::Withdrawn).await?;
             let records = store::disposals::records_of(tx, id).await?;
             let (entry, told) = of_list(&acting, &disposal, InboxKind::DisposalWithdrawn);
             Ok(Effect::new(DisposalLine::of(disposal, records), entry).tell([told]))
@@ -215,11 +220,11 @@ pub async fn withdraw_disposal(
 /// The database failed.
 pub async fn list_disposals(gateway: &Gateway, caller: &Caller) -> Result<Done<DisposalLines>, Error> {
     let mut tx = gateway.store.read().await?;
-    let mut disposals = Vec::new();
-    for disposal in store::disposals::of_organization(&mut tx, caller.organization(), MAX_LISTS).await? {
-        let records = store::disposals::records_of(&mut tx, disposal.id).await?;
-        disposals.push(DisposalLine::of(disposal, records));
-    }
+    let lists = store::disposals::of_organization(&mut tx, caller.organization(), MAX_LISTS).await?;
+    let line = |Listed { disposal, records }| {
+        DisposalLine::of(disposal, records.into_iter().map(|(record, _)| record).collect())
+    };
+    let disposals = lists.into_iter().map(line).collect();
     Ok(Done::told(DisposalLines { disposals }))
 }
 
@@ -228,27 +233,28 @@ async fn due_record(
     tx: &mut Tx,
     acting: &Acting,
     (body, id): (&OrganizationCode, Uuid),
+    on: Option<Uuid>,
 ) -> Result<StoredRecord, Declined> {
     let stored = acting.record_of(tx, body, id).await?;
-    match due(tx, &acting.node, &stored).await? {
-        Some(_) => Ok(stored),
-        None => Err(acting.declined(id, RetentionError::DisposalNotDue)),
+    match due(tx, &acting.node, &stored, on).await? {
+        Ok(_) => Ok(stored),
+        Err(_) => Err(acting.declined(id, RetentionError::DisposalNotDue)),
     }
 }
 
-/// A list of a body's that nobody has decided on.
-async fn asked_list(tx: &mut Tx, acting: &Acting, (body, id): (&OrganizationCode, Uuid)) -> Result<Disposal, Declined> {
+/// A list of a body's that is still to be carried out.
+async fn open_list(tx: &mut Tx, acting: &Acting, (body, id): (&OrganizationCode, Uuid)) -> Result<Disposal, Declined> {
     let found = store::disposals::find(tx, id).await?;
     let Some(disposal) = found.filter(|disposal| disposal.organization == *body) else {
         return Err(acting.declined(id, Error::NotFound("disposal")));
     };
     match disposal.state {
-        DisposalState::Asked => Ok(disposal),
+        state if state.is_open() => Ok(disposal),
         state => Err(acting.declined(id, RetentionError::DisposalState(state.as_str()))),
     }
 }
 
-/// Writes the decision. From here on its records may be on another list.
+/// Writes the decision.
 async fn decide(
     tx: &mut Tx,
     by: &Caller,
@@ -261,10 +267,17 @@ async fn decide(
     store::disposals::decide(tx, disposal).await
 }
 
+/// An entry by which a list can be borne out later, with its mark.
+pub(crate) fn marked(node: &Gateway, entry: Entry, stands_for: &[u8]) -> Entry {
+    let mark = node.journal.memory().guard.marker.of_entry(&entry, stands_for);
+    entry.with_mark(&mark)
+}
+
 /// The entry about a list as a whole, and the message to its organization.
 fn of_list(acting: &Acting, disposal: &Disposal, kind: InboxKind) -> (Entry, InboxItem) {
     let mut entry = acting.entry().about(disposal.id).as_relation(Relation::Owner);
     entry.owner = Some(disposal.organization.to_string());
+    let entry = marked(&acting.node, entry, &[]);
     let told = InboxItem::new(disposal.organization.clone(), kind)
         .subject(disposal.id)
         .from(&acting.caller)

@@ -10,6 +10,7 @@ use crate::{
         sealed::Sealed,
     },
     domain::{
+        disposal::NotDue,
         retention::{RetentionClass, RetentionRule, RetentionSettings},
         visibility::{ItemGroup, LegalBasis, Relation},
     },
@@ -67,7 +68,7 @@ pub async fn list_due(
     let (mut records, mut each) = (Vec::new(), Vec::new());
     for record in page {
         let Some(stored) = store::records::find(&mut tx, record).await? else { continue };
-        if let Some(due) = due(&mut tx, gateway, &stored).await? {
+        if let Ok(due) = due(&mut tx, gateway, &stored, None).await? {
             let of = RecordRef { record, version: stored.facts.version, owner: owner.clone() };
             each.push((entry().on(&of).as_relation(Relation::Owner), ItemGroup::Case));
             records.push(due);
@@ -80,16 +81,20 @@ pub async fn list_due(
     gateway.gate.list(caller, Listing { entry, each, basis, lines }).await
 }
 
-/// By which rule a record is due today; `None` where it is not.
+/// By which rule a record is due today, or why it is not. The list that it is on may be said.
 pub(super) async fn due(
     tx: &mut Tx,
     gateway: &Gateway,
     stored: &StoredRecord,
-) -> Result<Option<DueRecord>, StoreError> {
+    on: Option<Uuid>,
+) -> Result<Result<DueRecord, NotDue>, StoreError> {
     let id = stored.facts.id;
-    let Some(closed) = store::disposals::closed_at(tx, id).await? else { return Ok(None) };
-    if store::disposals::has_open_transfer(tx, id).await? || store::disposals::is_listed(tx, id).await? {
-        return Ok(None);
+    let Some(closed) = store::disposals::closed_at(tx, id).await? else { return Ok(Err(NotDue::NotClosed)) };
+    if store::disposals::has_open_transfer(tx, id).await? {
+        return Ok(Err(NotDue::TransferOpen));
+    }
+    if store::disposals::is_listed(tx, id, on).await? {
+        return Ok(Err(NotDue::OnOtherList));
     }
     let document = store::versions::current(tx, &gateway.vault, stored).await?;
     let (birth_date, class) = document.kept_by(stored.facts.serious).ok_or(StoreError::Corrupt("index section"))?;
@@ -102,12 +107,9 @@ pub(super) async fn due(
         Some((rule.ends_on(closed.day_in_japan(), birth_date)?, rule))
     };
     // One that cannot be worked out has not ended.
-    let Some(ends) = settings.iter().map(ends).collect::<Option<Vec<_>>>() else { return Ok(None) };
+    let ends = settings.iter().map(ends).collect::<Option<Vec<_>>>().unwrap_or_default();
     let last = ends.into_iter().max_by_key(|(day, _)| *day);
-    Ok(last.filter(|(day, _)| *day <= gateway.clock.today_in_japan()).map(|(day, rule)| DueRecord {
-        record: id,
-        class,
-        rule,
-        since: day.to_string(),
-    }))
+    let over = last.filter(|(day, _)| *day <= gateway.clock.today_in_japan());
+    let due = over.map(|(day, rule)| DueRecord { record: id, class, rule, since: day.to_string() });
+    Ok(due.ok_or(NotDue::RetentionRuns))
 }

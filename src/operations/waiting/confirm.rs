@@ -33,10 +33,7 @@ use crate::{
     ledger::entry::Act,
     operations::{
         Acting, carry_out,
-        retention::{
-            destroy_keys::destroy_keys,
-            dispose_records::{DisposalLine, line_of},
-        },
+        retention::dispose_records::{DisposalLine, line_of, marked},
     },
     planted::Planted,
     store::{self, tx::Tx},
@@ -59,17 +56,8 @@ pub async fn confirm_act(
     ConfirmAct { waiting_act, idempotency }: ConfirmAct,
 ) -> Result<Done<SharpReply>, Error> {
     let acting = Acting::new(gateway, caller, Act::SharpActConfirm);
-    let done = carry_out(gateway, caller, idempotency, move |tx| {
-        Box::pin(async move { confirm(tx, acting, waiting_act).await })
-    })
-    .await?;
-    if done.value().kind == SharpKind::Dispose && done.value().state == WaitingState::Done {
-        // What fails here is done by the clock; until then the list says `approved`.
-        if let Err(error) = destroy_keys(gateway).await {
-            tracing::error!(%error, disposal = %waiting_act, "keys could not be destroyed yet; it is tried again");
-        }
-    }
-    Ok(done)
+    carry_out(gateway, caller, idempotency, move |tx| Box::pin(async move { confirm(tx, acting, waiting_act).await }))
+        .await
 }
 
 /// Stands for a list of records that is to be disposed of; replies with the list as it is then.
@@ -243,7 +231,10 @@ async fn stand_first(tx: &mut Tx, acting: &Acting, waiting: WaitingAct) -> Resul
     let asked = helper.clone().filter(|_| waiting.helper.is_none());
     let waiting = WaitingAct { first: Some((person, node.clock.now())), helper, ..waiting };
     store::waiting_acts::put(tx, &node.vault, &waiting).await?;
-    let entry = about_body(acting.entry().about(waiting.id), &waiting.act, &waiting.organization);
+    let mut entry = about_body(acting.entry().about(waiting.id), &waiting.act, &waiting.organization);
+    if waiting.act.kind() == SharpKind::Dispose {
+        entry = marked(node, entry, &[]);
+    }
     let told = asked.map(|to| {
         InboxItem::new(to, InboxKind::SharpActAsked).subject(waiting.id).from(&acting.caller).because_of(&entry)
     });

@@ -19,7 +19,7 @@ use crate::{
         accounts::{organizations::connect, staff, terminals::register},
         oversight::break_glass::break_glass,
         records::shield_record::{lift_shield, name_bodies},
-        retention::dispose_records::dispose,
+        retention::dispose_records::approve,
     },
     planted::Planted,
     store::tx::Tx,
@@ -43,7 +43,7 @@ pub(super) async fn perform(
         (SharpAct::NameBodies { record, named }, SharpPersons::Two(two)) => {
             name_bodies(tx, acting, two, (body, record, &named)).await
         }
-        (SharpAct::Dispose { disposal }, SharpPersons::Two(two)) => dispose(tx, acting, two, (body, disposal)).await,
+        (SharpAct::Dispose { disposal }, SharpPersons::Two(two)) => approve(tx, acting, two, (body, disposal)).await,
         (SharpAct::BreakGlass { record, reason }, SharpPersons::One(person)) => {
             break_glass(tx, acting, person, (record, &reason)).await
         }

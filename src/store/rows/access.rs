@@ -7,12 +7,16 @@ use super::{
     guard::{RowGuard, mark_of},
     mark::Mark,
     parts,
-    row::{Row, Value, Values, name_of},
-    table::{Column, ColumnKind, MarkedTable},
+    remembered::ReadWhen,
+    row::{Row, Value, Values, name_of, name_of_key},
+    table::{Column, ColumnKind, MarkedTable, Weight},
 };
-use crate::store::{
-    error::StoreError,
-    tx::{On, Tx},
+use crate::{
+    planted::Planted,
+    store::{
+        error::StoreError,
+        tx::{On, Tx},
+    },
 };
 
 /// A row as it stands in the database, checked by nobody.
@@ -28,7 +32,7 @@ impl RawRow {
     /// # Errors
     /// [`StoreError::Refuted`].
     pub(in crate::store) fn checked(self, guard: &RowGuard) -> Result<Row, StoreError> {
-        guard.check(self.values, self.mark.as_deref())
+        guard.check(self.values, self.mark.as_deref(), ReadWhen::AtSomeTime)
     }
 
     /// A text of the row, believed by nobody.
@@ -56,13 +60,13 @@ macro_rules! raw_row {
             let mut values = Vec::with_capacity(table.columns.len());
             for (at, column) in table.columns.iter().enumerate() {
                 values.push(match column.kind {
-                    ColumnKind::Id => Value::from(row.try_get::<Option<uuid::Uuid>, _>(at)?),
-                    ColumnKind::Text => Value::from(row.try_get::<Option<String>, _>(at)?),
-                    ColumnKind::Int => Value::from(row.try_get::<Option<i64>, _>(at)?),
-                    ColumnKind::Bytes => Value::from(row.try_get::<Option<Vec<u8>>, _>(at)?),
+                    ColumnKind::Id => Value::read(row.try_get::<Option<uuid::Uuid>, _>(at))?,
+                    ColumnKind::Text => Value::read(row.try_get::<Option<String>, _>(at))?,
+                    ColumnKind::Int => Value::read(row.try_get::<Option<i64>, _>(at))?,
+                    ColumnKind::Bytes => Value::read(row.try_get::<Option<Vec<u8>>, _>(at))?,
                 });
             }
-            let mark = row.try_get(table.columns.len())?;
+            let mark = mark_read(row.try_get(table.columns.len()))?;
             Ok(RawRow { values: Values { table, values }, mark })
         }
     };
@@ -70,11 +74,19 @@ macro_rules! raw_row {
 raw_row!(raw_of_sqlite, SqliteRow);
 raw_row!(raw_of_postgres, PgRow);
 
+/// A mark as it was read; one of another type is none.
+pub(super) fn mark_read(read: Result<Option<Vec<u8>>, sqlx::Error>) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    match read {
+        Err(sqlx::Error::ColumnDecode { .. }) => Ok(None),
+        read => read,
+    }
+}
+
 /// Binds values to the parameters of a clause.
 macro_rules! bind_clause {
     ($query:expr, $values:expr) => {
         $values.iter().fold($query, |query, value| match value {
-            Value::Null => query.bind(None::<String>),
+            Value::Null | Value::Undecodable => query.bind(None::<String>),
             Value::Id(id) => query.bind(*id),
             Value::Text(text) => query.bind(text.clone()),
             Value::Int(int) => query.bind(*int),
@@ -116,6 +128,18 @@ pub(in crate::store) async fn light(
         ColumnKind::Bytes if !column.is_marked() => "NULL".to_owned(),
         _ => column.name.to_owned(),
     };
+    let columns = table.columns.iter().map(read).collect::<Vec<_>>().join(", ");
+    select(tx, table, (&columns, clause), binds).await
+}
+
+/// The same with keys and marks alone.
+pub(super) async fn keyed(
+    tx: &mut Tx,
+    table: &'static MarkedTable,
+    clause: &str,
+    binds: &[Value],
+) -> Result<Vec<RawRow>, StoreError> {
+    let read = |column: &Column| if column.locates { column.name } else { "NULL" };
     let columns = table.columns.iter().map(read).collect::<Vec<_>>().join(", ");
     select(tx, table, (&columns, clause), binds).await
 }
@@ -165,7 +189,42 @@ pub(crate) fn checked(tx: &Tx, values: Values, mark: Option<&[u8]>) -> Result<Ro
             _ => Err(guard.refute(values.table, name_of(&values))),
         };
     }
-    guard.check(values, mark)
+    guard.check(values, mark, tx.rows.when())
+}
+
+/// The row with this key, the values in the order of the table's key columns, where there is one.
+///
+/// # Errors
+/// As [`all`]; a row that memory remembers and that is not there was removed behind the gateway.
+pub(crate) async fn find(tx: &mut Tx, table: &'static MarkedTable, key: &[Value]) -> Result<Option<Row>, StoreError> {
+    find_where(tx, table, &where_key(table), (key, key)).await
+}
+
+/// The same by a clause that finds it by more than its key, with its parameters.
+pub(super) async fn find_where(
+    tx: &mut Tx,
+    table: &'static MarkedTable,
+    clause: &str,
+    (binds, key): (&[Value], &[Value]),
+) -> Result<Option<Row>, StoreError> {
+    match raw(tx, table, clause, binds).await?.into_iter().next() {
+        Some(RawRow { values, mark }) => checked(tx, values, mark.as_deref()).map(Some),
+        None => {
+            check_absent(tx, table, name_of_key(key.iter()))?;
+            Ok(None)
+        }
+    }
+}
+
+/// Takes that there is no row of a name, as far as memory knows.
+pub(in crate::store) fn check_absent(tx: &Tx, table: &'static MarkedTable, name: String) -> Result<(), StoreError> {
+    let guard = tx.rows.guard()?;
+    match tx.rows.written(table, &name) {
+        _ if !table.is_remembered || Planted::BelieveAbsence.is_planted() => Ok(()),
+        Some(None) => Ok(()),
+        Some(Some(_)) => Err(guard.refute(table, name)),
+        None => guard.check_absent(table, name, tx.rows.when()),
+    }
 }
 
 /// Rows of a table. The clause is a constant: `WHERE …`, with parameters from `$1`.
@@ -178,8 +237,18 @@ pub(crate) async fn all(
     clause: &'static str,
     binds: &[Value],
 ) -> Result<Vec<Row>, StoreError> {
-    let rows = raw(tx, table, clause, binds).await?;
-    rows.into_iter().map(|RawRow { values, mark }| checked(tx, values, mark.as_deref())).collect()
+    let mut rows = Vec::new();
+    for raw in raw(tx, table, clause, binds).await? {
+        rows.push(held(tx, raw).await?);
+    }
+    Ok(rows)
+}
+
+/// Takes a row, if it is what the gateway wrote, and still hangs where it says.
+async fn held(tx: &mut Tx, RawRow { values, mark }: RawRow) -> Result<Row, StoreError> {
+    let row = checked(tx, values, mark.as_deref())?;
+    parts::hold(tx, &row).await?;
+    Ok(row)
 }
 
 /// The same; rows that are not what the gateway wrote are noted and left out.
@@ -193,8 +262,8 @@ pub(crate) async fn all_sound(
     binds: &[Value],
 ) -> Result<Vec<Row>, StoreError> {
     let mut sound = Vec::new();
-    for RawRow { values, mark } in raw(tx, table, clause, binds).await? {
-        match checked(tx, values, mark.as_deref()) {
+    for raw in raw(tx, table, clause, binds).await? {
+        match held(tx, raw).await {
             Ok(row) => sound.push(row),
             Err(StoreError::Refuted(_)) => {}
             Err(error) => return Err(error),
@@ -323,8 +392,8 @@ pub(crate) async fn remove_all(
     binds: &[Value],
 ) -> Result<u64, StoreError> {
     let mut rows = Vec::new();
-    for RawRow { values, mark } in light(tx, table, clause, binds).await? {
-        rows.push(checked(tx, values, mark.as_deref())?);
+    for raw in light(tx, table, clause, binds).await? {
+        rows.push(held(tx, raw).await?);
     }
     if rows.is_empty() {
         return Ok(0);
@@ -375,6 +444,13 @@ pub(super) fn where_located(table: &MarkedTable, first: usize, is_marked: bool) 
     let names: Vec<&str> = located.chain(is_marked.then_some("mark")).collect();
     let equal = |(name, number): (&&str, usize)| format!("{name} = ${number}");
     format!("WHERE {}", names.iter().zip(first..).map(equal).collect::<Vec<_>>().join(" AND "))
+}
+
+/// What finds a row by its key.
+fn where_key(table: &MarkedTable) -> String {
+    let keys = table.columns.iter().filter(|column| column.weight == Weight::Key);
+    let equal = |(column, number): (&Column, usize)| format!("{} = ${number}", column.name);
+    format!("WHERE {}", keys.zip(1..).map(equal).collect::<Vec<_>>().join(" AND "))
 }
 
 /// The values by which a row is found again, without its mark.

@@ -1,15 +1,20 @@
 //! Keyed digests of rows.
 
 use aws_lc_rs::hmac;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use uuid::Uuid;
 
 use super::{
     row::{Value, Values},
     sums::{Share, Sums},
 };
-use crate::keys::{
-    error::KeyError,
-    vault::{Key, Place},
+use crate::{
+    keys::{
+        error::KeyError,
+        vault::{Key, Place},
+    },
+    ledger::entry::{Entry, RowsWord},
+    planted::Planted,
 };
 
 /// Bytes of a mark.
@@ -30,7 +35,12 @@ pub struct Marker {
     parts: hmac::Key,
     share: hmac::Key,
     head: hmac::Key,
+    moves: hmac::Key,
+    entry: hmac::Key,
     sealing: Key,
+    sealing_moves: Key,
+    /// A column that marks do not cover: in a planted defect alone.
+    left_out: Option<&'static str>,
 }
 
 impl Marker {
@@ -40,7 +50,11 @@ impl Marker {
             parts: key.authenticating("tsunagi/1/rows/parts"),
             share: key.authenticating("tsunagi/1/rows/share"),
             head: key.authenticating("tsunagi/1/rows/head"),
+            moves: key.authenticating("tsunagi/1/rows/moves"),
+            entry: key.authenticating("tsunagi/1/rows/entry"),
             sealing: key.derived("tsunagi/1/rows/sums"),
+            sealing_moves: key.derived("tsunagi/1/rows/sealed moves"),
+            left_out: Planted::LeaveOutAColumn.is_planted().then_some("serious"),
         }
     }
 
@@ -49,7 +63,7 @@ impl Marker {
         let mut context = hmac::Context::with_key(&self.row);
         context.update(&[row.table.number]);
         for (column, value) in row.table.columns.iter().zip(&row.values) {
-            if column.is_marked() {
+            if column.is_marked() && Some(column.name) != self.left_out {
                 update(&mut context, value);
             }
         }
@@ -80,6 +94,50 @@ impl Marker {
         context.update(&[0]);
         context.update(entry.as_bytes());
         context.update(&sums.to_bytes());
+        cut(&context.sign())
+    }
+
+    /// What the last entry of a commit says of the rows, and what is kept beside it.
+    ///
+    /// # Errors
+    /// The provider refused.
+    pub fn word(&self, node: &str, entry: Uuid, sums: &Sums, moves: &[RowMove]) -> Result<RowsWord, KeyError> {
+        let moves = if moves.is_empty() { Vec::new() } else { to_bytes(moves) };
+        let mut word = [0; 2 * MARK];
+        let digests = self.head(node, entry, sums).into_iter().chain(self.of_moves(entry, &moves));
+        word.iter_mut().zip(digests).for_each(|(to, from)| *to = from);
+        let seal = || self.sealing_moves.seal(moves_place(&entry), &moves);
+        let sealed_rows = if moves.is_empty() { None } else { Some(seal()?) };
+        Ok(RowsWord { word, sealed_rows })
+    }
+
+    /// Opens what a commit did to rows; `None` where it is not what the entry says, or was taken away.
+    pub fn open_moves(&self, entry: Uuid, said: &[u8; MARK], sealed: Option<&[u8]>) -> Option<Vec<RowMove>> {
+        let plain = match sealed {
+            Some(sealed) => self.sealing_moves.open(moves_place(&entry), sealed).ok()?.to_vec(),
+            None => Vec::new(),
+        };
+        if self.of_moves(entry, &plain) != *said {
+            return None;
+        }
+        if plain.is_empty() { Some(Vec::new()) } else { postcard::from_bytes(&plain).ok() }
+    }
+
+    /// What an entry says of what its commit did to rows; of one that did nothing it says something as well.
+    fn of_moves(&self, entry: Uuid, moves: &[u8]) -> Mark {
+        let mut context = hmac::Context::with_key(&self.moves);
+        context.update(entry.as_bytes());
+        context.update(moves);
+        cut(&context.sign())
+    }
+
+    /// The mark of a ledger entry on which the gateway itself acts later, and of what else it stands for.
+    pub fn of_entry(&self, entry: &Entry, stands_for: &[u8]) -> Mark {
+        let mut context = hmac::Context::with_key(&self.entry);
+        let body = entry.marked_bytes();
+        context.update(&(body.len() as u64).to_be_bytes());
+        context.update(&body);
+        context.update(stands_for);
         cut(&context.sign())
     }
 
@@ -114,6 +172,34 @@ impl Marker {
     }
 }
 
+/// The two digests of a word as an entry has it.
+pub fn split_word(said: &str) -> Option<(Mark, Mark)> {
+    let word: [u8; 2 * MARK] = BASE64_STANDARD.decode(said).ok()?.try_into().ok()?;
+    let (head, moves) = word.split_at(MARK);
+    Some((head.try_into().ok()?, moves.try_into().ok()?))
+}
+
+/// What a commit did to one row: a mark that it took away, a mark that it made.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RowMove {
+    /// Number of its table.
+    pub table: u8,
+    pub row: String,
+    pub old: Option<Mark>,
+    pub new: Option<Mark>,
+    /// Whose record it is from then on.
+    pub owner: Option<String>,
+}
+
+/// Names and marks can always be written out.
+fn to_bytes(moves: &[RowMove]) -> Vec<u8> {
+    postcard::to_stdvec(moves).unwrap_or_default()
+}
+
+fn moves_place(entry: &Uuid) -> Place<'_> {
+    Place { table: "ledger", row: entry, column: "sealed_rows" }
+}
+
 fn sums_place<'p>(node: &'p &str) -> Place<'p> {
     Place { table: "ledger_heads", row: node, column: "sealed_sums" }
 }
@@ -129,6 +215,7 @@ fn update(context: &mut hmac::Context, value: &Value) {
             (3, &number)
         }
         Value::Bytes(bytes) => (4, bytes),
+        Value::Undecodable => (255, &[]),
     };
     context.update(&[kind]);
     context.update(&(bytes.len() as u64).to_be_bytes());

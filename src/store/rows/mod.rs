@@ -6,14 +6,17 @@
 //!
 //! Each row has a *mark*, a keyed digest of everything in it. What hangs on a record, a notice or a list is bound into the
 //! mark of that row too, as its *parts*. The *sums* over all marks of each table, sealed, move on with every commit, and an
-//! entry of the ledger commits to them. Memory *remembers* the marks of the rows that stand for themselves.
+//! entry of the ledger commits to them, and to the marks that its commit made and took away: from that the *chronicle* says
+//! which row is wrong where a sum is. Memory *remembers* the marks of the rows that stand for themselves.
 
 pub mod access;
+pub(crate) mod chronicle;
 pub mod guard;
 pub mod mark;
 pub mod name;
 pub mod notes;
 pub mod parts;
+pub(crate) mod pinned;
 pub mod remembered;
 pub mod review;
 pub mod row;
@@ -21,5 +24,6 @@ pub mod sums;
 pub mod table;
 pub mod tables;
 pub mod trust;
+pub mod whose;
 pub mod wide;
 pub mod written;

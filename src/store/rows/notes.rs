@@ -2,37 +2,50 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use data_encoding::BASE64URL_NOPAD;
+
 use super::{
     guard::RowGuard,
-    mark::{Mark, Tag, tag_of},
+    mark::{Mark, RowMove, Tag, tag_of},
+    parts::{WholeKey, WholeState, bearer_of},
+    remembered::ReadWhen,
     row::{Values, name_of},
     sums::Sums,
     table::MarkedTable,
 };
 use crate::store::error::StoreError;
 
-/// A row with parts, as far as this transaction has to do with it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum WholeState {
-    /// What hangs on it is what its mark says.
-    Checked,
-    /// Something that hangs on it was changed; its mark is not yet.
-    Changed,
+/// What a transaction made of a row.
+#[derive(Clone)]
+struct Moved {
+    old: Option<Mark>,
+    new: Option<Mark>,
+    owner: Option<String>,
 }
 
 /// What one transaction has done to rows so far. An effect that is undone takes its notes with it.
 #[derive(Clone, Default)]
 pub struct RowNotes {
     guard: Option<Arc<RowGuard>>,
+    when: ReadWhen,
     pub(super) sums: Sums,
-    /// Rows that memory remembers, as this transaction leaves them.
-    remarks: BTreeMap<(u8, String), Option<Mark>>,
-    pub(super) wholes: BTreeMap<(u8, String), WholeState>,
+    /// Rows that memory remembers, as this transaction found and leaves them.
+    moved: BTreeMap<(u8, String), Moved>,
+    pub(super) wholes: BTreeMap<WholeKey, WholeState>,
 }
 
 impl RowNotes {
     pub fn guarded_by(guard: Option<Arc<RowGuard>>) -> Self {
         Self { guard, ..Self::default() }
+    }
+
+    /// Says when what is read from here on is read; returns what was said before.
+    pub(crate) fn read_when(&mut self, when: ReadWhen) -> ReadWhen {
+        std::mem::replace(&mut self.when, when)
+    }
+
+    pub(super) fn when(&self) -> ReadWhen {
+        self.when
     }
 
     pub(in crate::store) fn guard(&self) -> Result<Arc<RowGuard>, StoreError> {
@@ -41,29 +54,40 @@ impl RowNotes {
 
     pub(super) fn added(&mut self, guard: &RowGuard, values: &Values, mark: Mark) {
         self.sums.add(values.table, guard.marker.share(&mark));
-        self.remark(values, Some(mark));
+        self.remark(values, None, Some(mark));
     }
 
     pub(super) fn replaced(&mut self, guard: &RowGuard, values: &Values, (old, new): (Mark, Mark)) {
         self.sums.take_away(values.table, guard.marker.share(&old));
         self.sums.add(values.table, guard.marker.share(&new));
-        self.remark(values, Some(new));
+        self.remark(values, Some(old), Some(new));
     }
 
     pub(super) fn removed(&mut self, guard: &RowGuard, values: &Values, mark: Mark) {
         self.sums.take_away(values.table, guard.marker.share(&mark));
-        self.remark(values, None);
+        self.remark(values, Some(mark), None);
     }
 
-    fn remark(&mut self, values: &Values, mark: Option<Mark>) {
+    fn remark(&mut self, values: &Values, old: Option<Mark>, new: Option<Mark>) {
         if values.table.is_remembered {
-            self.remarks.insert((values.table.number, name_of(values)), mark);
+            let moved = self.moved.entry((values.table.number, name_of(values)));
+            let moved = moved.or_insert(Moved { old, new, owner: None });
+            moved.new = new;
+            moved.owner = values.text("owner").map(str::to_owned);
+        }
+        if let Ok(Some((bearer, id))) = bearer_of(values) {
+            let parts = &mut self.wholes.entry((bearer.number, id)).or_default().parts;
+            let name = (values.table.number, name_of(values));
+            match new {
+                Some(mark) => parts.insert(name, mark),
+                None => parts.remove(&name),
+            };
         }
     }
 
     /// The mark of a row as this transaction left it, where it wrote it.
     pub(super) fn written(&self, table: &MarkedTable, name: &str) -> Option<Option<Mark>> {
-        self.remarks.get(&(table.number, name.to_owned())).copied()
+        self.moved.get(&(table.number, name.to_owned())).map(|moved| moved.new)
     }
 
     /// Takes in what others write in this transaction.
@@ -78,12 +102,25 @@ impl RowNotes {
 
     /// What memory will remember once this is committed.
     pub fn remarks(&self) -> Vec<RowRemark> {
-        let remark = |((table, row), mark): (&(u8, String), &Option<Mark>)| RowRemark {
+        let remark = |((table, row), moved): (&(u8, String), &Moved)| RowRemark {
             table: *table,
             row: row.clone(),
-            tag: mark.as_ref().map(tag_of),
+            tag: moved.new.as_ref().map(tag_of),
         };
-        self.remarks.iter().map(remark).collect()
+        self.moved.iter().map(remark).collect()
+    }
+
+    /// What the ledger keeps of the rows that memory remembers.
+    pub fn moves(&self) -> Vec<RowMove> {
+        let changed = self.moved.iter().filter(|(_, moved)| moved.old != moved.new);
+        let told = changed.map(|((table, row), Moved { old, new, owner })| RowMove {
+            table: *table,
+            row: row.clone(),
+            old: *old,
+            new: *new,
+            owner: owner.clone(),
+        });
+        told.collect()
     }
 }
 
@@ -98,10 +135,11 @@ pub struct RowRemark {
 }
 
 impl RowRemark {
-    /// As other nodes read it: `6/ID=0123456789abcdef`, `-` in place of the tag of a row that is gone.
+    /// As other nodes read it: `6/NAME=0123456789abcdef`, `-` in place of the tag of a row that is gone. The name may hold
+    /// anything that somebody typed, and is in base64url.
     pub fn to_text(&self) -> String {
         let tag = self.tag.map_or_else(|| "-".to_owned(), |tag| format!("{tag:016x}"));
-        format!("{}/{}={tag}", self.table, self.row)
+        format!("{}/{}={tag}", self.table, BASE64URL_NOPAD.encode(self.row.as_bytes()))
     }
 
     /// Reads what [`Self::to_text`] wrote.
@@ -109,6 +147,7 @@ impl RowRemark {
         let (place, tag) = text.rsplit_once('=')?;
         let (table, row) = place.split_once('/')?;
         let tag = if tag == "-" { None } else { Some(Tag::from_str_radix(tag, 16).ok()?) };
-        Some(Self { table: table.parse().ok()?, row: row.to_owned(), tag })
+        let row = String::from_utf8(BASE64URL_NOPAD.decode(row.as_bytes()).ok()?).ok()?;
+        Some(Self { table: table.parse().ok()?, row, tag })
     }
 }

@@ -1,28 +1,48 @@
 //! Goes through every row of every table, and names what is not what the gateway wrote.
+//!
+//! Rows are read a page at a time, each page in a transaction of its own, so that no long one keeps the write-ahead log, or
+//! what the server has to clean up. What each step proves:
+//!
+//! - *A page*: each row was, at that moment, one that the gateway wrote; what hangs on it fits it; bodies and files open.
+//! - *The sum of a table*: in one transaction that reads marks alone, the marks are those that the ledger commits to. None was
+//!   removed, added, brought back or set back.
+//! - *The chronicle*, where a sum is wrong, in that same transaction: which row it is.
+//!
+//! A row that is written meanwhile is looked at as it was before or after; what is done to it later is found when it is read.
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
 use super::{
-    access::{RawRow, light},
+    access::{RawRow, keyed, light, raw},
+    chronicle::Chronicle,
     guard::RowGuard,
     mark::tag_of,
-    name::RowName,
-    parts,
+    name::{Differs, RowName},
+    parts::{self, RECORD_BY_ID},
+    pinned::pin,
+    remembered::ReadWhen,
     row::{Row, Value, Values, name_of},
-    sums::Sums,
+    sums::{Sum, Sums},
     table::{MarkedTable, Weight},
-    tables::{self, INBOX, RECORD_VERSIONS},
+    tables::{self, ATTACHMENTS, INBOX, RECORD_VERSIONS, RECORDS},
     written::vouched_sums,
 };
-use crate::store::{
-    error::StoreError,
-    tx::{On, Tx, fetch_all},
+use crate::{
+    keys::vault::{Key, Vault},
+    planted::Planted,
+    store::{
+        attachments,
+        error::StoreError,
+        open::Store,
+        tx::{Tx, fetch_all},
+        versions,
+    },
 };
 
-/// Rows read at a time.
-const PAGE: i64 = 1_024;
+/// Marks read at a time.
+const MARKS: i64 = 8_192;
 
 /// What one review came to.
 #[derive(Debug, Default)]
@@ -35,34 +55,57 @@ pub struct Review {
     differing: Vec<String>,
 }
 
-/// Goes through every table in one consistent state of the database. Memory learns the marks of records that it did not
-/// know yet.
+/// Goes through every table. Memory learns the marks of records that it did not know yet.
 ///
 /// # Errors
 /// The database failed.
-pub async fn review(tx: &mut Tx) -> Result<Review, StoreError> {
-    let guard = tx.rows.guard()?;
-    let written = vouched_sums(tx, &guard).await?;
+pub async fn review(store: &Store, vault: &Vault) -> Result<Review, StoreError> {
+    let guard = store.guard().ok_or(StoreError::Unguarded)?;
     let mut review = Review::default();
     for table in tables::ALL {
-        let there = review_table(tx, &guard, table, &mut review).await?;
-        // What memory knows otherwise may have been written since the review began: only where the sum is wrong as well
-        // was a row set back.
-        let differing = std::mem::take(&mut review.differing);
-        if there.of(table) != written.of(table) && !review.refuted.iter().any(|name| name.table == table.name) {
-            let (there, written) = (there.of(table).rows, written.of(table).rows);
-            review.note(&guard, table, format!("{there} rows of {written}"));
-            differing.into_iter().for_each(|row| review.note(&guard, table, row));
+        match review_table(store, (&guard, vault), table, &mut review).await {
+            Ok(()) => {}
+            Err(StoreError::Refuted(name)) => review.refuted.push(*name),
+            Err(error) if error.is_outage() => return Err(error),
+            // It cannot be looked at: that is told as well, and stops the look at no other table.
+            Err(error) => {
+                tracing::error!(table = table.name, %error, "a table cannot be looked at");
+                review.note(&guard, table, "the table".to_owned());
+            }
         }
+        review.differing.clear();
     }
-    if let On::Postgres(_) = tx.on {
-        review_derived(tx, &mut review).await?;
+    if store.is_shared() {
+        review_derived(&mut store.read().await?, &guard, &mut review).await?;
     }
+    review.refuted.sort();
+    review.refuted.dedup();
     Ok(review)
 }
 
+/// Holds what stands beside the entries of every log, and would name a row that is removed or set back, against what the
+/// entries say of it. Returns the entries where it is something else.
+///
+/// # Errors
+/// The database failed.
+pub async fn review_chronicle(store: &Store) -> Result<Vec<RowName>, StoreError> {
+    let guard = store.guard().ok_or(StoreError::Unguarded)?;
+    let nodes = Chronicle::nodes(&mut store.read().await?).await?;
+    let mut damaged = Vec::new();
+    for node in nodes {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            // Of the marks themselves nothing is kept.
+            let mut page = Chronicle::default();
+            next = page.read_page(&mut store.read().await?, &guard, &node, from).await?;
+            damaged.extend(page.damaged);
+        }
+    }
+    Ok(damaged)
+}
+
 /// What PostgreSQL keeps beside the tables, held against them: where each record lies, and the last position of each inbox.
-async fn review_derived(tx: &mut Tx, review: &mut Review) -> Result<(), StoreError> {
+async fn review_derived(tx: &mut Tx, guard: &RowGuard, review: &mut Review) -> Result<(), StoreError> {
     let places = fetch_all!(
         tx,
         (String,),
@@ -72,13 +115,16 @@ async fn review_derived(tx: &mut Tx, review: &mut Review) -> Result<(), StoreErr
     let positions = fetch_all!(
         tx,
         (String,),
-        "/* review_positions */ SELECT p.organization FROM inbox_positions p WHERE p.position IS DISTINCT FROM
-             (SELECT MAX(i.position) FROM inbox i WHERE i.organization = p.organization) LIMIT 100"
+        "/* review_positions */ SELECT COALESCE(p.organization, i.organization) FROM inbox_positions p FULL JOIN
+             (SELECT organization, MAX(position) AS last FROM inbox GROUP BY organization) i
+             ON i.organization = p.organization
+         WHERE p.position IS DISTINCT FROM i.last LIMIT 100"
     )?;
     for (table, rows) in [("record_places", places), ("inbox_positions", positions)] {
         for (row,) in rows {
-            tracing::error!(table, row, "what is kept beside the rows does not fit them");
-            review.refuted.push(RowName { table, row });
+            let name = RowName { table, row };
+            guard.refute_name(name.clone(), Differs::Edited);
+            review.refuted.push(name);
         }
     }
     Ok(())
@@ -89,57 +135,154 @@ impl Review {
         guard.refute(table, row.clone());
         self.refuted.push(RowName { table: table.name, row });
     }
+
+    fn has_any_of(&self, table: &MarkedTable) -> bool {
+        self.refuted.iter().any(|name| name.table == table.name)
+    }
 }
 
 async fn review_table(
-    tx: &mut Tx,
-    guard: &RowGuard,
+    store: &Store,
+    guarded: (&RowGuard, &Vault),
     table: &'static MarkedTable,
     review: &mut Review,
-) -> Result<Sums, StoreError> {
-    let (mut sums, mut after) = (Sums::default(), None);
-    let mut runs = Runs::of(table);
+) -> Result<(), StoreError> {
+    review_rows(store, guarded, table, review).await?;
+    review_sum(&mut store.read().await?, guarded.0, table, review).await
+}
+
+/// Holds every row of a table against its mark, and what hangs on it or is sealed in it against that.
+async fn review_rows(
+    store: &Store,
+    (guard, vault): (&RowGuard, &Vault),
+    table: &'static MarkedTable,
+    review: &mut Review,
+) -> Result<(), StoreError> {
+    let (mut after, mut runs, mut keys_of) = (None, Runs::of(table), KeyOfRecord::default());
     loop {
-        let page = page(tx, table, after.as_deref()).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(keys(&last.values));
+        let mut tx = store.read().await?;
+        let page = page(&mut tx, table, after.as_deref()).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        let until = keys(&last.values);
         let mut tags = Vec::new();
         for raw in page {
             review.rows += 1;
             let name = name_of(&raw.values);
-            match raw.marked(guard) {
-                Ok(row) => {
-                    sums.add(table, guard.marker.share(&row.mark()));
-                    if table.is_remembered {
-                        let (key, tag) = (guard.remembered.key(table.number, &name), tag_of(&row.mark()));
-                        if !guard.remembered.knows(table.number, key, tag) {
-                            review.differing.push(name);
-                        }
-                        tags.push((key, tag));
-                    }
-                    for missing in runs.follow(&row)? {
-                        review.note(guard, table, missing);
-                    }
-                    if table.has_parts()
-                        && let Err(StoreError::Refuted(name)) = parts::check(tx, &row, row.id("id")?).await
-                    {
-                        review.refuted.push(*name);
-                    }
+            let row = match raw.marked(guard) {
+                Ok(row) => row,
+                Err(StoreError::Refuted(name)) => {
+                    review.refuted.push(*name);
+                    continue;
                 }
-                Err(StoreError::Refuted(name)) => review.refuted.push(*name),
                 Err(error) => return Err(error),
+            };
+            if table.is_remembered {
+                let (key, tag) = (guard.remembered.key(table.number, &name), tag_of(&row.mark()));
+                if guard.remembered.is_wrong(key, tag)
+                    || !guard.remembered.knows(table.number, key, Some(tag), ReadWhen::AtSomeTime)
+                {
+                    review.differing.push(name.clone());
+                }
+                tags.push((key, tag));
+            }
+            for missing in runs.follow(&row)? {
+                review.note(guard, table, missing);
+            }
+            if table.has_parts()
+                && let Err(StoreError::Refuted(name)) = parts::check(&mut tx, &row, row.id("id")?).await
+            {
+                review.refuted.push(*name);
+            }
+            if !keys_of.opens(&mut tx, vault, &row).await? {
+                review.note(guard, table, name);
             }
         }
         guard.remembered.remember(tags);
-    }
-    if *table == RECORD_VERSIONS {
-        for missing in missing_versions(tx).await? {
-            if !review.refuted.iter().any(|name| name.table == table.name && name.row == missing) {
-                review.note(guard, table, missing);
+        if *table == RECORDS {
+            for missing in missing_versions(&mut tx, after.as_deref(), &until).await? {
+                review.note(guard, &RECORD_VERSIONS, missing);
             }
         }
+        after = Some(until);
+        drop(tx);
+        tokio::task::yield_now().await;
     }
-    Ok(sums)
+}
+
+/// Holds the marks of a table against what was written, in one state of the database.
+async fn review_sum(
+    tx: &mut Tx,
+    guard: &RowGuard,
+    table: &'static MarkedTable,
+    review: &mut Review,
+) -> Result<(), StoreError> {
+    let written = vouched_sums(tx, guard).await?.of(table);
+    let there = sum_of_marks(tx, guard, table).await?;
+    if there == written || Planted::IgnoreSums.is_planted() {
+        return Ok(());
+    }
+    if table.is_remembered {
+        let chronicle = Chronicle::read(tx, guard).await?;
+        if let Some(pinned) = pin(tx, table, &chronicle, written).await? {
+            review.refuted.extend(pinned);
+            return Ok(());
+        }
+        review.refuted.extend(chronicle.damaged);
+    }
+    // What memory knows otherwise may have been written since it was read: only where the sum is wrong as well was it set back.
+    for row in std::mem::take(&mut review.differing) {
+        review.note(guard, table, row);
+    }
+    if !review.has_any_of(table) {
+        review.note(guard, table, format!("{} rows of {}", there.rows, written.rows));
+    }
+    Ok(())
+}
+
+/// What the marks of a table add up to, whether or not they fit their rows.
+async fn sum_of_marks(tx: &mut Tx, guard: &RowGuard, table: &'static MarkedTable) -> Result<Sum, StoreError> {
+    let (mut sums, mut after) = (Sums::default(), None);
+    loop {
+        let (clause, binds) = page_clause(table, after.as_deref(), MARKS);
+        let page = keyed(tx, table, &clause, &binds).await?;
+        let Some(last) = page.last() else { return Ok(sums.of(table)) };
+        after = Some(keys(&last.values));
+        for RawRow { mark, .. } in page {
+            let mark = mark.and_then(|mark| mark.try_into().ok()).unwrap_or_default();
+            sums.add(table, guard.marker.share(&mark));
+        }
+    }
+}
+
+/// The key of the record whose bodies and files are being opened.
+#[derive(Default)]
+struct KeyOfRecord {
+    record: Option<Uuid>,
+    key: Option<Key>,
+}
+
+impl KeyOfRecord {
+    /// Whether what is sealed in a row, and not covered by its mark, opens. Where the record's key is not there, nothing can
+    /// be said of it.
+    async fn opens(&mut self, tx: &mut Tx, vault: &Vault, row: &Row) -> Result<bool, StoreError> {
+        let table = row.table();
+        if *table != RECORD_VERSIONS && *table != ATTACHMENTS {
+            return Ok(true);
+        }
+        let record = row.id("record")?;
+        if self.record != Some(record) {
+            let found = raw(tx, &RECORDS, RECORD_BY_ID, &[record.into()]).await?.into_iter().next();
+            let unwrapped = found.and_then(|RawRow { values, .. }| {
+                vault.unwrap_key(values.text("prefecture")?, record, values.bytes("sealed_key")?).ok()
+            });
+            (self.record, self.key) = (Some(record), unwrapped);
+        }
+        let Some(key) = &self.key else { return Ok(true) };
+        if *table == RECORD_VERSIONS {
+            return Ok(versions::opens(key, record, row.int("version")?, row.bytes("sealed_body")?));
+        }
+        Ok(attachments::opens(key, record, row.id("id")?, row.bytes("sealed_content")?))
+    }
 }
 
 /// What is numbered from 1 without a gap: the versions of a record, the messages of an inbox.
@@ -168,24 +311,32 @@ impl Runs {
             None => row.text(of)?.to_owned(),
         };
         let number = row.int(number)?;
-        let last = self.last.insert(of.clone(), number).unwrap_or(0);
+        let last = self.last.get(&of).copied().unwrap_or(0);
+        // They come in order: what was before is not asked again.
+        self.last.clear();
+        self.last.insert(of.clone(), number);
         Ok((last + 1..number).map(|missing| format!("{of}:{missing}")).collect())
     }
 }
 
-/// The newest versions that records say they have, and that are not there.
-async fn missing_versions(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
+/// The newest versions that the records of a page say they have, and that are not there.
+async fn missing_versions(tx: &mut Tx, after: Option<&[Value]>, until: &[Value]) -> Result<Vec<String>, StoreError> {
+    let id = |keys: &[Value]| keys.first().and_then(Value::as_id);
+    let (after, until) = (after.and_then(id).unwrap_or_default(), id(until).unwrap_or_default());
     let missing = fetch_all!(
         tx,
         (Uuid, i64),
-        "/* missing_versions */ SELECT r.id, r.version FROM records r WHERE NOT EXISTS (
-             SELECT 1 FROM record_versions v WHERE v.record = r.id AND v.prefecture = r.prefecture AND v.version = r.version)"
+        "/* missing_versions */ SELECT r.id, r.version FROM records r
+         WHERE r.id > $1 AND r.id <= $2 AND NOT EXISTS (
+             SELECT 1 FROM record_versions v WHERE v.record = r.id AND v.prefecture = r.prefecture AND v.version = r.version)",
+        after,
+        until,
     )?;
     Ok(missing.into_iter().map(|(record, version)| format!("{record}:{version}")).collect())
 }
 
 /// The values by which a table is gone through in order.
-fn keys(values: &Values) -> Vec<Value> {
+pub(super) fn keys(values: &Values) -> Vec<Value> {
     let columns = values.table.columns.iter().zip(&values.values);
     columns
         .filter(|(column, _)| is_key(column.weight, column.locates, column.name))
@@ -197,8 +348,8 @@ fn is_key(weight: Weight, locates: bool, name: &str) -> bool {
     weight == Weight::Key || (locates && name == "position")
 }
 
-/// The rows that follow, in the order of their keys.
-async fn page(tx: &mut Tx, table: &'static MarkedTable, after: Option<&[Value]>) -> Result<Vec<RawRow>, StoreError> {
+/// The clause by which so many rows follow, in the order of their keys, and what it binds.
+pub(super) fn page_clause(table: &MarkedTable, after: Option<&[Value]>, most: i64) -> (String, Vec<Value>) {
     let names: Vec<&str> = table
         .columns
         .iter()
@@ -209,6 +360,18 @@ async fn page(tx: &mut Tx, table: &'static MarkedTable, after: Option<&[Value]>)
     let mut binds = after.unwrap_or_default().to_vec();
     let places: Vec<String> = (1..=binds.len()).map(|number| format!("${number}")).collect();
     let clause = if places.is_empty() { String::new() } else { format!("WHERE ({order}) > ({})", places.join(", ")) };
-    binds.push(PAGE.into());
-    light(tx, table, &format!("{clause} ORDER BY {order} LIMIT ${}", binds.len()), &binds).await
+    binds.push(most.into());
+    (format!("{clause} ORDER BY {order} LIMIT ${}", binds.len()), binds)
+}
+
+/// The rows that follow; with what is large where it is opened.
+async fn page(tx: &mut Tx, table: &'static MarkedTable, after: Option<&[Value]>) -> Result<Vec<RawRow>, StoreError> {
+    // A file has megabytes.
+    let (most, is_opened) = match table {
+        table if *table == ATTACHMENTS => (8, true),
+        table if *table == RECORD_VERSIONS => (256, true),
+        _ => (1_024, false),
+    };
+    let (clause, binds) = page_clause(table, after, most);
+    if is_opened { raw(tx, table, &clause, &binds).await } else { light(tx, table, &clause, &binds).await }
 }

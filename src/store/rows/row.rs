@@ -16,9 +16,23 @@ pub enum Value {
     Text(String),
     Int(i64),
     Bytes(Vec<u8>),
+    /// Something else than what the column is for. No row with it has a right mark.
+    Undecodable,
 }
 
 impl Value {
+    /// What was read of a column.
+    pub(super) fn read<T>(read: Result<Option<T>, sqlx::Error>) -> Result<Self, sqlx::Error>
+    where
+        Self: From<Option<T>>,
+    {
+        match read {
+            Ok(value) => Ok(value.into()),
+            Err(sqlx::Error::ColumnDecode { .. }) => Ok(Self::Undecodable),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) fn as_id(&self) -> Option<Uuid> {
         if let Self::Id(id) = self { Some(*id) } else { None }
     }
@@ -106,6 +120,19 @@ impl Values {
     pub fn bytes(&self, column: &str) -> Option<&[u8]> {
         self.value(column)?.as_bytes()
     }
+
+    /// How many bytes the mark covers, of the values alone.
+    pub fn marked_bytes(&self) -> usize {
+        let marked = self.table.columns.iter().zip(&self.values).filter(|(column, _)| column.is_marked());
+        let length = |value: &Value| match value {
+            Value::Null | Value::Undecodable => 0,
+            Value::Id(_) => 16,
+            Value::Int(_) => 8,
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+        };
+        marked.map(|(_, value)| length(value)).sum()
+    }
 }
 
 /// A row as it was read. It exists only where its mark was right.
@@ -171,12 +198,18 @@ pub(super) fn name_of(values: &Values) -> String {
         // The position of a message is part of its key, and not of its mark.
         column.weight == Weight::Key || (column.locates && matches!(column.kind, ColumnKind::Int))
     });
+    name_of_key(keys.map(|(_, value)| value))
+}
+
+/// The same of the values of a key.
+pub(super) fn name_of_key<'v>(key: impl Iterator<Item = &'v Value>) -> String {
     let text = |value: &Value| match value {
         Value::Null => String::new(),
         Value::Id(id) => id.to_string(),
         Value::Text(text) => text.clone(),
         Value::Int(int) => int.to_string(),
         Value::Bytes(bytes) => data_encoding::HEXLOWER.encode(bytes),
+        Value::Undecodable => "?".to_owned(),
     };
-    keys.map(|(_, value)| text(value)).collect::<Vec<_>>().join(":")
+    key.map(text).collect::<Vec<_>>().join(":")
 }

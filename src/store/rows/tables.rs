@@ -251,6 +251,8 @@ pub static DISPOSALS: MarkedTable = MarkedTable::new(
         int("asked_at"),
         text("decided_by"),
         int("decided_at"),
+        int("destroyed_after"),
+        text("lapsed_because"),
         int("destroyed_at"),
         bytes("parts"),
     ],
@@ -299,7 +301,7 @@ pub static REVOCATION_LISTS_SEEN: MarkedTable =
     MarkedTable::new(24, "revocation_lists_seen", &[text("issuer").key(), text("list_number"), int("issued_at")])
         .remembered();
 
-pub static KEY_RUNS: MarkedTable = MarkedTable::new(25, "key_runs", &[int("run").key()]);
+pub static KEY_RUNS: MarkedTable = MarkedTable::new(25, "key_runs", &[int("run").key()]).remembered();
 
 pub static REWRAPS: MarkedTable = MarkedTable::new(
     26,

@@ -4,8 +4,8 @@ use sqlx::AssertSqlSafe;
 
 use super::{
     access::{RawRow, light, locating, where_located},
-    mark::Mark,
-    row::Value,
+    mark::{Mark, RowMove},
+    row::{Value, name_of},
     sums::Sums,
     table::{ColumnKind, MarkedTable},
     tables,
@@ -18,22 +18,31 @@ use crate::store::{
 /// Rows read at a time.
 const PAGE: i64 = 4_096;
 
-/// Marks every row of every table, what hangs on a row before that row. Returns how many rows of each table there are, and
-/// what they add up to.
+/// What was trusted.
+#[derive(Default)]
+pub(crate) struct TrustedAll {
+    /// Rows of each table.
+    pub counts: Vec<(&'static str, i64)>,
+    pub sums: Sums,
+    /// For the ledger: the marks of the rows that memory remembers.
+    pub moves: Vec<RowMove>,
+}
+
+/// Marks every row of every table, what hangs on a row before that row.
 ///
 /// # Errors
 /// The database failed.
-pub(crate) async fn trust_all(tx: &mut Tx) -> Result<(Vec<(&'static str, i64)>, Sums), StoreError> {
-    let mut sums = Sums::default();
+pub(crate) async fn trust_all(tx: &mut Tx) -> Result<TrustedAll, StoreError> {
+    let mut trusted = TrustedAll::default();
     let (parts, wholes): (Vec<_>, Vec<_>) = tables::ALL.into_iter().partition(|table| table.hangs_on.is_some());
     for table in parts.iter().chain(&wholes) {
-        trust(tx, table, &mut sums).await?;
+        trust(tx, table, &mut trusted).await?;
     }
-    let counts = tables::ALL.into_iter().map(|table| (table.name, sums.of(table).rows)).collect();
-    Ok((counts, sums))
+    trusted.counts = tables::ALL.into_iter().map(|table| (table.name, trusted.sums.of(table).rows)).collect();
+    Ok(trusted)
 }
 
-async fn trust(tx: &mut Tx, table: &'static MarkedTable, sums: &mut Sums) -> Result<(), StoreError> {
+async fn trust(tx: &mut Tx, table: &'static MarkedTable, trusted: &mut TrustedAll) -> Result<(), StoreError> {
     let guard = tx.rows.guard()?;
     loop {
         // Each is marked, and so is not met again.
@@ -52,7 +61,12 @@ async fn trust(tx: &mut Tx, table: &'static MarkedTable, sums: &mut Sums) -> Res
             };
             let mark = guard.marker.mark(&values);
             set_bytes(tx, &values, "mark", &mark).await?;
-            sums.add(table, guard.marker.share(&mark));
+            trusted.sums.add(table, guard.marker.share(&mark));
+            if table.is_remembered {
+                let owner = values.text("owner").map(str::to_owned);
+                let (table, row) = (table.number, name_of(&values));
+                trusted.moves.push(RowMove { table, row, old: None, new: Some(mark), owner });
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    access::RawRow,
+    access::{RawRow, mark_read},
     row::{Value, Values},
     table::{ColumnKind, MarkedTable},
     tables,
@@ -68,7 +68,7 @@ macro_rules! wide_row {
         impl<'r> sqlx::FromRow<'r, $row> for WideRow {
             fn from_row(row: &'r $row) -> Result<Self, sqlx::Error> {
                 let number: i64 = row.try_get(0)?;
-                let mark: Option<Vec<u8>> = row.try_get(1 + PLACES.iter().map(|(.., places)| places).sum::<usize>())?;
+                let mark = mark_read(row.try_get(1 + PLACES.iter().map(|(.., places)| places).sum::<usize>()))?;
                 let table = tables::ALL.into_iter().find(|table| i64::from(table.number) == number);
                 let table = table.ok_or_else(|| sqlx::Error::Protocol("a row of no table".to_owned()))?;
                 let mut taken = [0; PLACES.len()];
@@ -80,10 +80,10 @@ macro_rules! wide_row {
                             let at: usize = first + *taken;
                             *taken += 1;
                             values.push(match kind {
-                                ColumnKind::Id => Value::from(row.try_get::<Option<Uuid>, _>(at)?),
-                                ColumnKind::Text => Value::from(row.try_get::<Option<String>, _>(at)?),
-                                ColumnKind::Int => Value::from(row.try_get::<Option<i64>, _>(at)?),
-                                ColumnKind::Bytes => Value::from(row.try_get::<Option<Vec<u8>>, _>(at)?),
+                                ColumnKind::Id => Value::read(row.try_get::<Option<Uuid>, _>(at))?,
+                                ColumnKind::Text => Value::read(row.try_get::<Option<String>, _>(at))?,
+                                ColumnKind::Int => Value::read(row.try_get::<Option<i64>, _>(at))?,
+                                ColumnKind::Bytes => Value::read(row.try_get::<Option<Vec<u8>>, _>(at))?,
                             });
                         }
                         first += places;

@@ -1,9 +1,16 @@
 //! What was written, as the heads of all nodes say: the sums over the marks of each table.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use uuid::Uuid;
 
-use super::{access::raw, guard::RowGuard, mark::tag_of, row::name_of, sums::Sums, table::MarkedTable};
+use super::{
+    access::raw,
+    guard::RowGuard,
+    mark::{split_word, tag_of},
+    name::{Differs, RowName},
+    row::name_of,
+    sums::Sums,
+    table::MarkedTable,
+};
 use crate::{
     ledger::entry::Entry,
     store::{
@@ -27,17 +34,28 @@ pub async fn own_sums(
 ) -> Result<Sums, StoreError> {
     let (size, sums) = sealed_sums(tx, guard, node).await?;
     match logged {
-        Some((entry, said)) if *said == BASE64_STANDARD.encode(guard.marker.head(node, *entry, &sums)) => Ok(sums),
+        Some((entry, said))
+            if split_word(said).is_some_and(|(head, _)| head == guard.marker.head(node, *entry, &sums)) =>
+        {
+            Ok(sums)
+        }
         // What a new database is made with comes before the first entry.
         None if size == 0 || sums.is_empty() => Ok(sums),
-        _ => Err(StoreError::Corrupt("the sums over rows are not what the ledger says of them")),
+        _ => Err(not_as_logged(guard, node)),
     }
+}
+
+/// The sums of a node's head row are not what its log says of them.
+fn not_as_logged(guard: &RowGuard, node: &str) -> StoreError {
+    let name = RowName { table: "ledger_heads", row: node.to_owned() };
+    guard.refute_name(name.clone(), Differs::Edited);
+    StoreError::Refuted(Box::new(name))
 }
 
 /// The size of a node's log and its sums, as the head row says.
 ///
 /// # Errors
-/// The database failed, or the sums do not open.
+/// The database failed; the sums do not open, and the node's head row is named.
 pub async fn sealed_sums(tx: &mut Tx, guard: &RowGuard, node: &str) -> Result<(i64, Sums), StoreError> {
     let row = fetch_optional!(
         tx,
@@ -46,7 +64,8 @@ pub async fn sealed_sums(tx: &mut Tx, guard: &RowGuard, node: &str) -> Result<(i
         node,
     )?;
     let (size, sealed) = row.unwrap_or_default();
-    let sums = sealed.map(|sealed| guard.marker.open_sums(node, &sealed)).transpose()?;
+    let sums = sealed.map(|sealed| guard.marker.open_sums(node, &sealed)).transpose();
+    let sums = sums.map_err(|_| not_as_logged(guard, node))?;
     Ok((size, sums.unwrap_or_default()))
 }
 
@@ -77,32 +96,33 @@ pub async fn last_said(tx: &mut Tx, node: &str) -> Result<Option<RowsSaid>, Stor
     }
 }
 
+/// Whether any node's log says anything of rows.
+///
+/// # Errors
+/// The database failed.
+pub async fn said_of_rows(tx: &mut Tx) -> Result<bool, StoreError> {
+    for node in nodes(tx).await? {
+        if last_said(tx, &node).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn nodes(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
+    let nodes = fetch_all!(tx, (String,), "/* nodes_of_sums */ SELECT node FROM ledger_heads")?;
+    Ok(nodes.into_iter().map(|(node,)| node).collect())
+}
+
 /// The sums of all nodes, each held against what its log says last: what the tables should hold.
 ///
 /// # Errors
 /// The database failed, or a head row was edited or set back.
 pub async fn vouched_sums(tx: &mut Tx, guard: &RowGuard) -> Result<Sums, StoreError> {
-    let nodes = fetch_all!(tx, (String,), "/* nodes_of_sums */ SELECT node FROM ledger_heads")?;
     let mut written = Sums::default();
-    for (node,) in nodes {
+    for node in nodes(tx).await? {
         let said = last_said(tx, &node).await?;
         written.merge(&own_sums(tx, guard, &node, said.as_ref()).await?);
-    }
-    Ok(written)
-}
-
-/// The sums of all nodes: what the tables should hold.
-///
-/// # Errors
-/// The database failed, or a head row was edited.
-pub async fn written_sums(tx: &mut Tx, guard: &RowGuard) -> Result<Sums, StoreError> {
-    let rows =
-        fetch_all!(tx, (String, Option<Vec<u8>>), "/* written_sums */ SELECT node, sealed_sums FROM ledger_heads")?;
-    let mut written = Sums::default();
-    for (node, sealed) in rows {
-        if let Some(sealed) = sealed {
-            written.merge(&guard.marker.open_sums(&node, &sealed)?);
-        }
     }
     Ok(written)
 }

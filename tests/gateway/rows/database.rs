@@ -1,6 +1,6 @@
 //! The database of a gateway, in the hands of whoever owns it.
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::harness::Stage;
 
@@ -8,23 +8,6 @@ use crate::harness::Stage;
 pub enum Database {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
-}
-
-/// One column of one row, as literals.
-pub struct Edit {
-    table: String,
-    column: String,
-    /// Physical place of the row now.
-    row: String,
-    old: String,
-    new: String,
-}
-
-impl std::fmt::Display for Edit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let short = |text: &str| text.chars().take(60).collect::<String>();
-        write!(f, "from {} to {}", short(&self.old), short(&self.new))
-    }
 }
 
 macro_rules! fetch {
@@ -39,14 +22,56 @@ macro_rules! fetch {
 
 impl Database {
     pub async fn of(stage: &Stage) -> Self {
-        let database = &stage.world.premises.config.database;
+        Self::at(&stage.world.premises.config.database).await
+    }
+
+    /// The database of a configuration. Nothing that hangs together stands in the way of who owns it.
+    pub async fn at(database: &str) -> Self {
         match database.strip_prefix("sqlite:") {
-            Some(file) => Self::Sqlite(SqliteConnection::connect(&format!("sqlite:{file}")).await.unwrap()),
+            Some(file) => {
+                let options = SqliteConnectOptions::new().filename(file).foreign_keys(false);
+                let options = options.pragma("ignore_check_constraints", "ON");
+                Self::Sqlite(SqliteConnection::connect_with(&options).await.unwrap())
+            }
             None => {
                 let name = database.rsplit('/').next().unwrap().split('?').next().unwrap();
                 let server = std::env::var("TEST_POSTGRES").unwrap();
-                Self::Postgres(PgConnection::connect(&format!("{server}/{name}")).await.unwrap())
+                let mut connection = PgConnection::connect(&format!("{server}/{name}")).await.unwrap();
+                connection.execute("SET session_replication_role = replica").await.unwrap();
+                Self::Postgres(connection)
             }
+        }
+    }
+
+    /// What a column of bytes holds in the rows of a clause, as hexadecimal digits.
+    async fn bytes(&mut self, table: &str, column: &str, clause: &str) -> Vec<String> {
+        let hex = match self {
+            Self::Sqlite(_) => format!("SELECT lower(hex({column})) FROM {table} {clause}"),
+            Self::Postgres(_) => format!("SELECT encode({column}, 'hex') FROM {table} {clause}"),
+        };
+        fetch!(&mut *self, (String,), hex).unwrap().into_iter().map(|(hex,)| hex).collect()
+    }
+
+    /// Flips the last bit of what a column of bytes holds in a row of a clause; doing it to `column = …`, which it returns,
+    /// undoes it. `None` where there is no row.
+    pub async fn flip(&mut self, table: &str, column: &str, clause: &str) -> Option<String> {
+        let old = self.bytes(table, column, clause).await.pop()?;
+        let (digits, last) = old.split_at(old.len() - 2);
+        let new = format!("{digits}{:02x}", u8::from_str_radix(last, 16).unwrap() ^ 1);
+        let literal = |hex: &str| match self {
+            Self::Sqlite(_) => format!("x'{hex}'"),
+            Self::Postgres(_) => format!("'\\x{hex}'"),
+        };
+        let (old, new) = (literal(&old), literal(&new));
+        let done = self.run(&format!("UPDATE {table} SET {column} = {new} WHERE {column} = {old}")).await.unwrap();
+        assert_eq!(done, 1, "{table}.{column}");
+        Some(format!("WHERE {column} = {new}"))
+    }
+
+    pub async fn close(self) {
+        match self {
+            Self::Sqlite(connection) => connection.close().await.unwrap(),
+            Self::Postgres(connection) => connection.close().await.unwrap(),
         }
     }
 
@@ -57,6 +82,20 @@ impl Database {
             Self::Sqlite(connection) => sqlx::query(sql).execute(connection).await?.rows_affected(),
             Self::Postgres(connection) => sqlx::query(sql).execute(connection).await?.rows_affected(),
         })
+    }
+
+    /// Bytes as the database writes them.
+    pub fn bytes_of(&self, bytes: &[u8]) -> String {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self {
+            Self::Sqlite(_) => format!("x'{hex}'"),
+            Self::Postgres(_) => format!("'\\x{hex}'"),
+        }
+    }
+
+    /// Whether it is SQLite's.
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
     }
 
     /// Every column of every table, by the table's name.
@@ -74,6 +113,21 @@ impl Database {
         fetch!(&mut *self, (String, String), sql).unwrap()
     }
 
+    /// What a statement that selects texts returns, row by row; an empty text for nothing.
+    pub async fn texts(&mut self, sql: &str) -> Result<Vec<Vec<String>>, sqlx::Error> {
+        macro_rules! texts {
+            ($connection:expr) => {{
+                let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all($connection).await?;
+                let text = |row: &_, at| Row::try_get::<Option<String>, _>(row, at).map(Option::unwrap_or_default);
+                rows.iter().map(|row| (0..row.len()).map(|at| text(row, at)).collect()).collect()
+            }};
+        }
+        match self {
+            Self::Sqlite(connection) => texts!(connection),
+            Self::Postgres(connection) => texts!(connection),
+        }
+    }
+
     /// An id as the database writes it.
     pub fn id(&self, id: &str) -> String {
         match self {
@@ -81,80 +135,4 @@ impl Database {
             Self::Postgres(_) => format!("'{id}'"),
         }
     }
-
-    /// Edits a column of a row that is drawn: to what another row has there, or to something else. `None` where there is
-    /// nothing to edit, or the database refuses.
-    pub async fn edit(
-        &mut self,
-        table: &str,
-        column: &str,
-        copies: bool,
-        mut draw: impl FnMut(usize) -> usize,
-    ) -> Option<Edit> {
-        let values = match self {
-            Self::Sqlite(_) => format!("SELECT CAST(rowid AS TEXT), quote({column}) FROM {table} ORDER BY rowid"),
-            Self::Postgres(_) => format!(
-                "SELECT tableoid || ':' || ctid::text, quote_nullable({column}::text) FROM {table} ORDER BY ctid"
-            ),
-        };
-        let rows = fetch!(&mut *self, (String, String), values).unwrap();
-        if rows.is_empty() {
-            return None;
-        }
-        let (row, old) = rows[draw(rows.len())].clone();
-        let new = if copies { rows[draw(rows.len())].1.clone() } else { other(&old, &mut draw)? };
-        if new == old {
-            return None;
-        }
-        let edit = Edit { table: table.to_owned(), column: column.to_owned(), row, old, new: new.clone() };
-        let row = self.set(&edit, &new).await?;
-        Some(Edit { row, ..edit })
-    }
-
-    /// Puts back what was there.
-    pub async fn undo(&mut self, edit: &Edit) {
-        self.set(edit, &edit.old).await.expect("what was there can be put back");
-    }
-
-    /// Returns where the row lies then.
-    async fn set(&mut self, Edit { table, column, row, .. }: &Edit, value: &str) -> Option<String> {
-        match self {
-            Self::Sqlite(_) => {
-                let done = self.run(&format!("UPDATE {table} SET {column} = {value} WHERE rowid = {row}")).await;
-                (done.ok()? == 1).then(|| row.clone())
-            }
-            Self::Postgres(_) => {
-                let kind = format!(
-                    "SELECT format_type(atttypid, NULL) FROM pg_attribute
-                     WHERE attrelid = '{table}'::regclass AND attname = '{column}'"
-                );
-                let kind = fetch!(&mut *self, (String,), kind).unwrap().remove(0).0;
-                let (partition, place) = row.split_once(':').unwrap();
-                let update = format!(
-                    "UPDATE {table} SET {column} = {value}::{kind} WHERE tableoid = {partition} AND ctid = '{place}'
-                     RETURNING tableoid || ':' || ctid::text"
-                );
-                Some(fetch!(&mut *self, (String,), update).ok()?.pop()?.0)
-            }
-        }
-    }
-}
-
-/// Another value of the same kind.
-fn other(old: &str, draw: &mut impl FnMut(usize) -> usize) -> Option<String> {
-    if let Ok(number) = old.parse::<i64>() {
-        return Some(if number == 0 || number == 1 { 1 - number } else { number - 1 }.to_string());
-    }
-    let text = old.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
-    if let Some(number) = text.and_then(|text| text.parse::<i64>().ok()) {
-        return Some(format!("'{}'", if number == 0 || number == 1 { 1 - number } else { number - 1 }));
-    }
-    // One letter becomes another: of bytes and ids a digit.
-    let (start, end) = (old.find('\'')? + 1, old.rfind('\'')?);
-    let start = if old[start..].starts_with("\\x") { start + 2 } else { start };
-    let places: Vec<usize> = (start..end).filter(|at| old.as_bytes()[*at].is_ascii_hexdigit()).collect();
-    let at = *places.get(draw(places.len().max(1)))?;
-    let mut bytes = old.as_bytes().to_vec();
-    bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
-    String::from_utf8(bytes).ok()
 }

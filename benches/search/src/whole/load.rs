@@ -1,5 +1,5 @@
 //! A store full of records, written without the API: sealed as the gateway seals them, each with its entry in the
-//! ledger. Without bodies: neither start nor search reads them.
+//! ledger. Bodies are empty: neither start nor search reads them, and the review of rows only looks whether they are there.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -14,7 +14,7 @@ use tsunagi::{
     store::rows::{
         mark::{Mark, Marker, NO_PARTS},
         row::Values,
-        tables::RECORDS,
+        tables::{RECORD_VERSIONS, RECORDS},
     },
 };
 use tsunagi_testkit::world::Premises;
@@ -28,12 +28,16 @@ use crate::{
 const BATCH: u64 = 65_536;
 /// Rows in one statement.
 const TOGETHER: usize = 256;
+const OFFICER: &str = "officer";
+const REGISTERED: &str = "registered";
 
 struct Row {
     sample: Sample,
     sealed_key: Vec<u8>,
     sealed_index: Vec<u8>,
     mark: Mark,
+    sealed_body: Vec<u8>,
+    version_mark: Mark,
     entry: Uuid,
     body: Vec<u8>,
 }
@@ -54,14 +58,18 @@ pub async fn records(premises: &Premises, population: &Population, records: u64)
         let rows = tokio::task::block_in_place(|| {
             halves(from, until, |number| Row::new(population.sample(number), vault, marker, clock))
         });
-        rows.iter().for_each(|row| sums.add(&RECORDS, marker.share(&row.mark)));
+        for row in &rows {
+            sums.add(&RECORDS, marker.share(&row.mark));
+            sums.add(&RECORD_VERSIONS, marker.share(&row.version_mark));
+        }
         write(&mut connection, &gateway.config.node, &mut frontier, &rows).await;
         from = until;
     }
     // The last entry says what all rows are by now.
     let node = &gateway.config.node;
     let mut last = Entry::of_gateway(Act::RowsChange, &gateway.clock);
-    last.rows = Some(BASE64_STANDARD.encode(marker.head(node, last.id, &sums)));
+    let word = marker.word(node, last.id, &sums, &[]).expect("a word on the rows");
+    last.rows = Some(BASE64_STANDARD.encode(word.word));
     let body = last.to_bytes();
     sqlx::query("INSERT INTO ledger (node, position, id, organization, body) VALUES ($1, $2, $3, 'operator', $4)")
         .bind(node)
@@ -112,7 +120,18 @@ impl Row {
             .set("registered_at", 0)
             .set("updated_at", 0)
             .set("parts", NO_PARTS.as_slice());
-        Self { mark: marker.mark(&values), sealed_key, sealed_index, entry: entry.id, body: entry.to_bytes(), sample }
+        let version = Values::of(&RECORD_VERSIONS)
+            .set("record", id)
+            .set("version", 1)
+            .set("organization", &owner)
+            .set("officer", OFFICER)
+            .set("change_kind", REGISTERED)
+            .set("at", 0);
+        let place = Place { table: "record_versions", row: &row, column: "sealed_body" };
+        let sealed_body = key.seal(place, &[]).expect("sealed");
+        let (mark, version_mark) = (marker.mark(&values), marker.mark(&version));
+        let (entry, body) = (entry.id, entry.to_bytes());
+        Self { sample, sealed_key, sealed_index, mark, sealed_body, version_mark, entry, body }
     }
 }
 
@@ -145,6 +164,24 @@ async fn write(connection: &mut SqliteConnection, node: &str, frontier: &mut Fro
                 .push_bind(0);
         });
         insert.build().execute(&mut *tx).await.expect("records");
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO record_versions (record, version, prefecture, organization, officer, change_kind, at, \
+                 sealed_body, mark) ",
+        );
+        insert.push_values(some, |mut values, row| {
+            let facts = &row.sample.facts;
+            values
+                .push_bind(facts.id)
+                .push_bind(1)
+                .push_bind(facts.owner.prefecture())
+                .push_bind(facts.owner.as_str())
+                .push_bind(OFFICER)
+                .push_bind(REGISTERED)
+                .push_bind(0)
+                .push_bind(row.sealed_body.as_slice())
+                .push_bind(row.version_mark.to_vec());
+        });
+        insert.build().execute(&mut *tx).await.expect("versions");
         let mut insert =
             QueryBuilder::<Sqlite>::new("INSERT INTO ledger (node, position, id, organization, owner, record, body) ");
         let first = frontier.size() as i64;
