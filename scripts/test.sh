@@ -29,6 +29,7 @@ else
         kept::{a_sqlite,one_changed}
         accounting::a_changed_database_does_not_start
         history::a_stale_index_is_caught
+        rows::edits::
         at_rest::no_planted_name_is_in_database_wal_or_logs
     )
     part "PostgreSQL" "$postgres" cargo test --locked --test gateway -- "${left_out[@]/#/--skip=}"

@@ -32,7 +32,7 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.whole_microseconds()).unwrap_or(i64::MAX)))
     }
 
-    /// Ids that a clock gives from this moment on are greater, those of before smaller.
+    /// Ids that a clock gives from this moment on are greater than all that it gave before.
     pub fn first_id(self) -> Uuid {
         let millis = u128::try_from(self.0.div_euclid(1_000)).unwrap_or(0);
         Uuid::from_u128(millis << 80)

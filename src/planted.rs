@@ -57,6 +57,10 @@ pub enum Planted {
     NameAlone,
     /// Gives an id a second time.
     GiveIdsAgain,
+    /// Revokes nobody whose row is damaged.
+    KeepDamaged,
+    /// Stops at a forged row where something is to be taken away.
+    StumbleOverForged,
     /// Takes a row that is not there for one that never was.
     BelieveAbsence,
     /// Holds no sum over rows against what was written, when it reviews them.
@@ -85,6 +89,8 @@ pub enum Planted {
     RegisterAlone,
     /// Opens a body anew as soon as one of its officers asks, while others can sign in.
     ReopenAtOnce,
+    /// Opens a body anew as soon as one of its officers asks, where those who could sign in were revoked a moment ago.
+    ReopenDeserted,
     /// Takes no objection from those who were told.
     HearNoObjection,
     /// Lets what somebody asked wait on when that one is gone.
@@ -93,6 +99,8 @@ pub enum Planted {
     LendFirst,
     /// Tells nobody but the body itself that it is connected and opened.
     TellNoCounterparts,
+    /// Counts who stood first for as long as that person is there, whatever became of the roles.
+    KeepTheFirst,
     /// Confirms what was asked about something that has changed since.
     ConfirmWhatChanged,
     /// Takes whoever gets another role for somebody who was registered at that moment.
@@ -144,6 +152,8 @@ impl Planted {
             Ok("keep-credentials") => Some(Self::KeepCredentials),
             Ok("name-alone") => Some(Self::NameAlone),
             Ok("give-ids-again") => Some(Self::GiveIdsAgain),
+            Ok("keep-damaged") => Some(Self::KeepDamaged),
+            Ok("stumble-over-forged") => Some(Self::StumbleOverForged),
             Ok("believe-absence") => Some(Self::BelieveAbsence),
             Ok("ignore-sums") => Some(Self::IgnoreSums),
             Ok("name-nobody") => Some(Self::NameNobody),
@@ -158,10 +168,12 @@ impl Planted {
             Ok("tell-no-body") => Some(Self::TellNoBody),
             Ok("register-alone") => Some(Self::RegisterAlone),
             Ok("reopen-at-once") => Some(Self::ReopenAtOnce),
+            Ok("reopen-deserted") => Some(Self::ReopenDeserted),
             Ok("hear-no-objection") => Some(Self::HearNoObjection),
             Ok("gone-still-ask") => Some(Self::GoneStillAsk),
             Ok("lend-first") => Some(Self::LendFirst),
             Ok("tell-no-counterparts") => Some(Self::TellNoCounterparts),
+            Ok("keep-the-first") => Some(Self::KeepTheFirst),
             Ok("confirm-what-changed") => Some(Self::ConfirmWhatChanged),
             Ok("register-again") => Some(Self::RegisterAgain),
             Ok("take-from-anybody") => Some(Self::TakeFromAnybody),

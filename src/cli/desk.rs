@@ -15,7 +15,7 @@ pub enum DeskCommand {
     SignIn(DeskSignIn),
     /// Who is signed in (SESSION_TOKEN), and how many recovery codes are left.
     Session(Connection),
-    /// Enrol the second factor, signed in with a password of before; prints the recovery codes.
+    /// Enrol the second factor, signed in with a password alone; prints the recovery codes.
     SecondFactor(Connection),
     /// Replace the recovery codes, with a code of the device; prints the new ones.
     RecoveryCodes(Connection),
@@ -132,7 +132,7 @@ impl DeskSignIn {
         if code_of(&reply) == "password_expired" && !new_password {
             eprintln!("パスワードの有効期限が切れています / The password is to be renewed");
             set(&mut message, "new_password", json!(prompt::new_password((id, ""))?));
-            // The code of before is too old by now.
+            // The code that was typed before is too old by now.
             set(&mut message, "second_factor", json!(second_factor()?));
             reply = client.post("/v1/sessions").json(&message).send().await?;
         }

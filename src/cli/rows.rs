@@ -28,7 +28,8 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum Rows {
-    /// Authenticate the rows of a database of before as they stand, once. No gateway may serve it meanwhile.
+    /// Authenticate the rows of a database from before schema 10 as they stand, once. No gateway may serve it
+    /// meanwhile.
     Trust(Trust),
 }
 

@@ -127,8 +127,8 @@ impl Init {
     }
 }
 
-/// The operator's first persons, of a gateway of before or where their code ran out. Run it while nothing serves the
-/// database.
+/// The operator's first persons, where the gateway is from before there were any or their code ran out. Run it while
+/// nothing serves the database.
 #[derive(Args)]
 pub struct OpenOperator {
     /// Configuration file (TOML).

@@ -1,6 +1,7 @@
 //! A list of records to dispose of (廃棄一覧).
 
 use serde::{Deserialize, Serialize};
+use time::Duration;
 use uuid::Uuid;
 
 use super::organization::OrganizationCode;
@@ -83,4 +84,14 @@ pub struct Disposal {
     pub destroyed_after: Option<Timestamp>,
     pub lapsed_because: Option<NotDue>,
     pub destroyed_at: Option<Timestamp>,
+}
+
+impl Disposal {
+    /// The end of the waiting time, where lists wait for so long after their approval: never before the owner was told.
+    /// Of a list that does not wait any more it is what the owner was told.
+    pub fn waits_until(&self, wait: Duration) -> Option<Timestamp> {
+        let told = self.destroyed_after?;
+        let approved_at = self.decided_at.filter(|_| self.state == DisposalState::Approved);
+        Some(approved_at.map_or(told, |at| at.plus(wait).max(told)))
+    }
 }

@@ -94,7 +94,7 @@ impl SharpKind {
         self.into()
     }
 
-    /// Persons who must stand for it; of a terminal, who must where the body has people or never had any.
+    /// Persons who must stand for it; for a terminal: those needed where the body has people or never had any.
     pub fn persons(self) -> usize {
         match self {
             Self::BreakGlass | Self::ConnectOrganization | Self::RegisterTerminal => 1,

@@ -20,7 +20,8 @@ pub struct StaffId {
 #[derive(Clone, Debug)]
 pub struct Provenance {
     pub person: StaffId,
-    /// Who asked for the roles, and who approved them; none of staff of before, and of those who opened the body.
+    /// Who asked for the roles, and who approved them; none where that is not known, and of those who opened
+    /// the body.
     pub asked_by: Option<StaffId>,
     pub approved_by: Option<StaffId>,
     /// The code by which the person, with or without another, opened the body.

@@ -306,7 +306,7 @@ impl VisibilitySettings {
         below_ceiling && above_floor
     }
 
-    /// Whether anybody would be shown more than under settings of before.
+    /// Whether anybody would be shown more than under the earlier settings.
     pub fn loosens(&self, before: &Self) -> bool {
         Relation::ALL.iter().any(|relation| !self.row(*relation).without(before.row(*relation)).is_empty())
     }

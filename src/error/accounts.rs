@@ -183,8 +183,11 @@ impl AccountError {
                 "Signing in is locked at this terminal for a while",
             )
             .with(
-                format!("{retry_after_seconds}秒後に試すか、監督者に制限の解除を依頼してください。別の執務端末からはログインできます。"),
-                format!("Try again in {retry_after_seconds} seconds, ask a supervisor to end it, or use another desk."),
+                format!("{retry_after_seconds}秒後に試すか、監督者または管理責任者等に制限の解除を依頼してください。別の執務端末からはログインできます。"),
+                format!(
+                    "Try again in {retry_after_seconds} seconds, have a supervisor, user administrator or credential \
+                     manager end it at a desk, or use another desk."
+                ),
             ),
             Self::EnrolmentCode => Problem::new(
                 401,

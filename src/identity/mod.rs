@@ -55,7 +55,8 @@ impl Role {
 pub enum Assurance {
     /// A case system says so.
     Named,
-    /// The officer signed in at a desk with a password alone: staff of before, until they enrol a second factor.
+    /// The officer signed in at a desk with a password alone: staff from before there were second factors, until
+    /// they enrol one.
     Password,
     /// The officer signed in at a desk with password and second factor.
     TwoFactors,

@@ -2,8 +2,8 @@
 //!
 //! The same keys give full-width letters at one desk and half-width ones at another. So a password is brought into one
 //! form (NFKC) before it is looked at and hashed (RFC 8265 does the same for user names; for passwords it leaves the
-//! width alone, which suits keyboards that have one). Hashes of before were made of what was typed, and are tried with
-//! that too.
+//! width alone, which suits keyboards that have one). Older hashes were made of what was typed, and are tried with that
+//! too.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -79,7 +79,7 @@ fn hash_as_typed(password: &str) -> Option<String> {
     Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).ok().map(|hash| hash.to_string())
 }
 
-/// Whether a password is the one hashed, in its one form or, as hashes of before were made, as it was typed. An officer
+/// Whether a password is the one hashed, in its one form or, as older hashes were made, as it was typed. An officer
 /// without a hash costs the same time as one with.
 pub fn verify_password(password: &str, hash: Option<&str>) -> bool {
     let one_form = in_one_form(password);
@@ -126,7 +126,7 @@ mod tests {
         let (wide, narrow) = ("ｃｏｒｒｅｃｔ　ｈｏｒｓｅ　４２ カゞ", "correct horse 42 カゞ");
         let hash = hash_password(wide).unwrap();
         assert!(verify_password(narrow, Some(&hash)) && verify_password(wide, Some(&hash)));
-        // Hashes of before were made of what was typed: they open to that, and to nothing else.
+        // Older hashes were made of what was typed: they open to that, and to nothing else.
         let of_before = hash_as_typed(wide).unwrap();
         assert!(verify_password(wide, Some(&of_before)) && !verify_password(narrow, Some(&of_before)));
         assert!(!verify_password("ｃｏｒｒｅｃｔ　ｈｏｒｓｅ　４３", Some(&hash)) && !verify_password(wide, None));

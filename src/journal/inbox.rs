@@ -86,7 +86,7 @@ pub enum InboxKind {
     StaffRevoked,
     /// A code was made with which somebody of the organization sets what they sign in with.
     CredentialIssued,
-    /// One of the staff of before enrolled a second factor, with the password of before.
+    /// Somebody who had a password from before there were second factors enrolled one with it.
     SecondFactorEnrolled,
     /// The operator made the code that opens a body: to the body, its counterparts, its prefecture and the ministry. Where
     /// it is opened anew, `subject` is the request: whoever is told may withdraw it, and the code is worth nothing, until

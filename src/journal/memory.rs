@@ -57,13 +57,11 @@ impl Change {
                 Subject::Sessions(session.1.organization.clone(), session.1.officer.clone())
             }
             Self::Directory(DirectoryChange::Sessions(code, id, _)) => Subject::Sessions(code.clone(), id.clone()),
-            // Every node has a clock of its own, and sets aside itself.
-            Self::Directory(
-                DirectoryChange::ForgetExpired(_)
-                | DirectoryChange::OrganizationSetAside(_)
-                | DirectoryChange::TerminalSetAside(_)
-                | DirectoryChange::StaffSetAside(..),
-            ) => return None,
+            Self::Directory(DirectoryChange::OrganizationSetAside(code)) => Subject::Organization(code.clone()),
+            Self::Directory(DirectoryChange::TerminalSetAside(serial)) => Subject::Terminal(serial.clone()),
+            Self::Directory(DirectoryChange::StaffSetAside(code, id)) => Subject::Staff(code.clone(), id.clone()),
+            // Every node has a clock of its own.
+            Self::Directory(DirectoryChange::ForgetExpired(_)) => return None,
             Self::Standing(StandingChange::Put(id, _) | StandingChange::Remove(id)) => Subject::Notice(*id),
             Self::Visibility(scope) => Subject::Decisions(scope.clone()),
             Self::Keys => Subject::Keys,

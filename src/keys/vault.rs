@@ -283,7 +283,7 @@ impl Vault {
         places().filter(|place| self.latest(place).is_none()).collect()
     }
 
-    /// The key that authenticates rows; `None` where a database of before has none yet.
+    /// The key that authenticates rows; `None` where the database is from before there was one.
     pub fn rows_key(&self) -> Option<Key> {
         self.generation(ROWS, 1).ok()
     }

@@ -136,7 +136,7 @@ pub enum Act {
     RollbackAccept,
     /// Rows that decide something were changed by nobody's act: something expired, was read or forgotten.
     RowsChange,
-    /// The rows of a database of before were authenticated as they stood.
+    /// The rows of a database from before rows were authenticated were trusted as they stood.
     RowsTrust,
     /// A row is not what the gateway wrote; the subject names table and row.
     RowRefute,

@@ -77,8 +77,9 @@ pub enum OpenError {
     #[error("{path}: another process serves this database, or the lock cannot be taken")]
     Locked { path: String },
     #[error(
-        "the rows of this database are not authenticated: it is of before, or somebody took the key of rows out of it. An \
-         operator has them taken as they are, once, by `tsunagi rows trust`; see docs/operations.md"
+        "the rows of this database are not authenticated: it is from before version 10 of the schema, or somebody took \
+         the key of rows out of it. An operator has them taken as they are, once, by `tsunagi rows trust`; see \
+         docs/operations.md"
     )]
     Untrusted,
     #[error("the rows of this database are authenticated already, or it is new: there is nothing to trust")]

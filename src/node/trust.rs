@@ -1,4 +1,4 @@
-//! Takes the rows of a database of before for what they say, once.
+//! Takes the rows of a database from before rows were authenticated for what they say, once.
 
 use std::sync::Arc;
 
@@ -25,6 +25,9 @@ use crate::{
         },
     },
 };
+
+/// Rows whose marks are kept beside one entry, some ten megabytes.
+const MOVES_OF_ENTRY: usize = 100_000;
 
 /// What was trusted: the rows of each table.
 pub type TrustedRows = Vec<(&'static str, i64)>;
@@ -67,16 +70,22 @@ async fn trust(config: &Config, clock: &Clock, store: &Store) -> Result<TrustedR
     }
     sums.merge(tx.rows.sums());
     let total: i64 = counts.iter().map(|(_, rows)| rows).sum();
-    let entry = Entry::of_gateway(Act::RowsTrust, clock).about(format!("{total} rows"));
-    let word = guard.marker.word(&config.node, entry.id, &sums, &moves)?;
-    let logged = Logged::from(entry).committing_to_rows(word);
     let mut frontier = tree.frontier();
     let from = frontier.head();
-    frontier.push(logged.leaf);
+    let mut entries = Vec::new();
+    // What is kept beside one entry is read in one piece.
+    let parts = moves.chunks(MOVES_OF_ENTRY).chain(moves.is_empty().then_some(&moves[..]));
+    for moves in parts {
+        let entry = Entry::of_gateway(Act::RowsTrust, clock).about(format!("{total} rows"));
+        let word = guard.marker.word(&config.node, entry.id, &sums, moves)?;
+        let logged = Logged::from(entry).committing_to_rows(word);
+        frontier.push(logged.leaf);
+        entries.push(logged);
+    }
     let sealed_sums = Some(guard.marker.seal_sums(&config.node, &sums)?);
     store::ledger::begin(&mut tx, &config.node, None, now).await?;
     let step = HeadStep { node: config.node.clone(), from, to: frontier.head(), sealed_sums };
-    store::ledger::append(&mut tx, step, vec![logged], now).await?;
+    store::ledger::append(&mut tx, step, entries, now).await?;
     tx.commit().await?;
     Ok(counts)
 }

@@ -11,6 +11,7 @@ use super::{
     retention::{
         carry_out_disposals::carry_out_disposals,
         destroy_keys::{destroy_keys, erase_leftovers, follow_destruction},
+        run_out::run_out_lists,
     },
     waiting::list::expire_waiting,
 };
@@ -43,13 +44,14 @@ const MAX_TRIES: usize = 8;
 /// # Errors
 /// The database failed. What could not be done stays due and is done the next time.
 pub async fn elapse(gateway: &Arc<Gateway>) -> Result<usize, Error> {
-    tell_refuted(gateway).await?;
     let steps = [
+        tell_refuted(gateway).await.map(drop),
         erase_leftovers(gateway).await.map(drop),
         carry_out_disposals(gateway).await.map(drop),
         destroy_keys(gateway).await.map(drop),
         follow_destruction(gateway).await.map(drop),
         expire_waiting(gateway).await.map(drop),
+        run_out_lists(gateway).await.map(drop),
     ];
     // A row that is not what the gateway wrote keeps nothing else from being done; of that somebody is told.
     let wrong = |step: Result<(), Error>| match step {

@@ -3,7 +3,10 @@
 use super::{
     error::StoreError,
     rows::{
-        access::{all, all_sound, find as find_row, insert, one, put as put_row, remove, remove_all, remove_sound},
+        access::{
+            SoundRows, all_sound, find as find_row, insert, one, put as put_row, remove, remove_all, remove_sound,
+            sound,
+        },
         row::{Row, Value, Values},
         tables::{CREDENTIALS, ENROLMENT_CODES, RECOVERY_CODES, SIGN_IN_POLICIES},
     },
@@ -22,7 +25,7 @@ pub struct Credential {
     /// Argon2id in PHC form.
     pub password_hash: String,
     pub password_set_at: Timestamp,
-    /// Secret of the second factor; none for staff of before, until they enrol it.
+    /// Secret of the second factor; none for staff from before there were any, until they enrol it.
     pub totp: Option<Vec<u8>>,
     /// The last time step whose code was used.
     pub totp_step: i64,
@@ -101,16 +104,25 @@ pub async fn find(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Option<Cre
 }
 
 /// Those of one organization.
+pub struct BodysCredentials {
+    pub known: Vec<Credential>,
+    /// How many are not what the gateway wrote. Whose they are can sign in for all anybody knows, and stands for nothing.
+    pub set_aside: usize,
+}
+
+/// Those of one organization.
 ///
 /// # Errors
-/// As [`find`].
+/// The database failed.
 pub async fn of_organization(
     tx: &mut Tx,
     vault: &Vault,
     organization: &OrganizationCode,
-) -> Result<Vec<Credential>, StoreError> {
-    let rows = all(tx, &CREDENTIALS, "WHERE organization = $1", &[organization.into()]).await?;
-    rows.iter().map(|row| credential_of(vault, row)).collect()
+) -> Result<BodysCredentials, StoreError> {
+    let SoundRows { rows, set_aside } =
+        sound(tx, &CREDENTIALS, "WHERE organization = $1", &[organization.into()]).await?;
+    let known = rows.iter().map(|row| credential_of(vault, row)).collect::<Result<_, _>>()?;
+    Ok(BodysCredentials { known, set_aside })
 }
 
 pub(crate) async fn put(tx: &mut Tx, vault: &Vault, credential: &Credential) -> Result<(), StoreError> {

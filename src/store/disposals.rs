@@ -236,6 +236,15 @@ pub async fn waited(tx: &mut Tx, now: Timestamp) -> Result<Vec<Listed>, StoreErr
     sound_lists(tx, "WHERE state = 'approved' AND destroyed_after <= $1 ORDER BY id", &[now.into()]).await
 }
 
+/// Lists that were asked for until a moment and are still to be decided on.
+///
+/// # Errors
+/// The database failed.
+pub async fn asked_before(tx: &mut Tx, at: Timestamp) -> Result<Vec<Uuid>, StoreError> {
+    let clause = "WHERE state = 'asked' AND asked_at <= $1 ORDER BY id";
+    access::all_sound(tx, &DISPOSALS, clause, &[at.into()]).await?.iter().map(|row| row.id("id")).collect()
+}
+
 /// Lists whose records are removed and whose keys are still to be destroyed; those that are not sound are set aside.
 ///
 /// # Errors

@@ -31,7 +31,6 @@ pub struct StoredRecord {
     /// Prefecture whose key wraps the data key.
     pub prefecture: String,
     pub sealed_key: Vec<u8>,
-    pub shield_lift_asked_by: Option<String>,
     pub updated_at: Timestamp,
 }
 
@@ -44,7 +43,6 @@ pub(super) fn stored_of(row: &Row) -> Result<StoredRecord, StoreError> {
         facts: facts_of(row)?,
         prefecture: row.text("prefecture")?.to_owned(),
         sealed_key: row.bytes("sealed_key")?.to_vec(),
-        shield_lift_asked_by: row.optional_text("shield_lift_asked_by")?.map(str::to_owned),
         updated_at: row.at("updated_at")?,
     })
 }
@@ -271,15 +269,6 @@ async fn move_rows(tx: &mut Tx, table: &str, (old, new): (&str, &str), record: U
 pub(crate) async fn set_key(tx: &mut Tx, prefecture: &str, id: Uuid, sealed_key: &[u8]) -> Result<(), StoreError> {
     let row = row(tx, prefecture, id).await?;
     replace(tx, &row, row.values().set("sealed_key", sealed_key)).await
-}
-
-pub(crate) async fn set_shield_lift(
-    tx: &mut Tx,
-    facts: &RecordFacts,
-    asked_by: Option<&str>,
-) -> Result<(), StoreError> {
-    let row = row(tx, facts.owner.prefecture(), facts.id).await?;
-    replace(tx, &row, row.values().set("shield_lift_asked_by", asked_by)).await
 }
 
 /// Remembers what a former owner provided.

@@ -4,7 +4,7 @@ use super::{
     credentials::{self, binds_of, person_of, with_person},
     error::StoreError,
     rows::{
-        access::{all, find as find_row, one, put as put_row},
+        access::{SoundRows, all, find as find_row, put as put_row, sound},
         row::{Row, Values},
         tables::{RECORDS, STAFF, STAFF_GRANTS, STAFF_NAMES, TERMINALS},
     },
@@ -28,7 +28,7 @@ pub struct StaffGrant {
     pub approved_by: Option<StaffId>,
     /// Digest of the code by which the person opened the body.
     pub opening: Option<Vec<u8>>,
-    /// When the person was registered, whatever roles came later; the beginning, of staff of before.
+    /// When the person was registered, whatever roles came later; the beginning, of staff from before that was kept.
     pub registered_at: Timestamp,
 }
 
@@ -36,8 +36,8 @@ async fn grant_row(tx: &mut Tx, of: &StaffId) -> Result<Option<Row>, StoreError>
     find_row(tx, &STAFF_GRANTS, &binds_of(of)).await
 }
 
-/// How a person came to act; what is not known of staff of before is left out. Without a credential there is nothing to
-/// act with.
+/// How a person came to act; what is not known, of staff from before it was kept, is left out. Without a credential
+/// there is nothing to act with.
 ///
 /// # Errors
 /// The database failed, or a row is damaged.
@@ -58,7 +58,7 @@ pub async fn provenance(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Opti
     }))
 }
 
-/// How a person came to the present roles; `None` of staff of before.
+/// How a person came to the present roles; `None` of staff from before that was kept.
 ///
 /// # Errors
 /// The database failed.
@@ -125,7 +125,8 @@ async fn insert_name(tx: &mut Tx, vault: &Vault, of: &StaffId, name: &str, since
     put_row(tx, known.as_ref(), values).await
 }
 
-/// What a person was called from when on, oldest first; nothing of staff of before whose name never changed.
+/// What a person was called from when on, oldest first; nothing of staff from before names were kept, whose name never
+/// changed.
 ///
 /// # Errors
 /// The database failed, or a name does not open.
@@ -139,14 +140,14 @@ pub async fn names_of(tx: &mut Tx, vault: &Vault, of: &StaffId) -> Result<Vec<(T
     rows.iter().map(name).collect()
 }
 
-/// Whether an organization ever had staff or records of its own.
+/// Whether an organization ever had staff or records of its own; a row that is not what the gateway wrote says so too.
 ///
 /// # Errors
 /// The database failed.
 pub async fn had_staff_or_records(tx: &mut Tx, organization: &OrganizationCode) -> Result<bool, StoreError> {
-    let staff = one(tx, &STAFF, "WHERE organization = $1 LIMIT 1", &[organization.into()]).await?;
-    let record = one(tx, &RECORDS, "WHERE owner = $1 LIMIT 1", &[organization.into()]).await?;
-    Ok(staff.is_some() || record.is_some())
+    let is_any = |found: SoundRows| !found.rows.is_empty() || found.set_aside > 0;
+    let staff = sound(tx, &STAFF, "WHERE organization = $1 LIMIT 1", &[organization.into()]).await?;
+    Ok(is_any(staff) || is_any(sound(tx, &RECORDS, "WHERE owner = $1 LIMIT 1", &[organization.into()]).await?))
 }
 
 /// When a terminal was registered.

@@ -6,7 +6,7 @@ use super::{
     credentials::{person_of, with_person},
     error::StoreError,
     rows::{
-        access::{all, all_sound, find as find_row, one, put as put_row},
+        access::{SoundRows, all, all_sound, find as find_row, put as put_row, sound},
         row::{Row, Values},
         tables::WAITING_ACTS,
     },
@@ -19,6 +19,7 @@ use crate::{
         sharp_act::{SharpKind, WaitingAct, WaitingState},
     },
     keys::vault::{Place, Vault},
+    planted::Planted,
 };
 
 fn place(row: &Uuid) -> Place<'_> {
@@ -58,33 +59,42 @@ pub async fn find(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option<Waiting
     act_row(tx, id).await?.map(|row| waiting_of(vault, &row)).transpose()
 }
 
+/// Acts of a list, and how many of it are not what the gateway wrote.
+pub struct ListedActs {
+    pub acts: Vec<WaitingAct>,
+    pub set_aside: usize,
+}
+
+fn listed_of(vault: &Vault, SoundRows { rows, set_aside }: SoundRows) -> Result<ListedActs, StoreError> {
+    let acts = rows.iter().map(|row| waiting_of(vault, row)).collect::<Result<_, _>>()?;
+    Ok(ListedActs { acts, set_aside })
+}
+
 /// What stands in an organization's list, its own and what it may lend a person to: first what may still be done, its own
 /// before that of others, newest first.
 ///
 /// # Errors
-/// As [`find`].
+/// The database failed.
 pub async fn listed(
     tx: &mut Tx,
     vault: &Vault,
     organization: &OrganizationCode,
     most: i64,
-) -> Result<Vec<WaitingAct>, StoreError> {
+) -> Result<ListedActs, StoreError> {
     let clause = "WHERE organization = $1 OR helper = $1 \
                   ORDER BY CASE WHEN state IN ('waiting', 'approved') THEN 0 ELSE 1 END, \
                   CASE WHEN organization = $1 THEN 0 ELSE 1 END, id DESC LIMIT $2";
-    let rows = all(tx, &WAITING_ACTS, clause, &[organization.into(), most.into()]).await?;
-    rows.iter().map(|row| waiting_of(vault, row)).collect()
+    listed_of(vault, sound(tx, &WAITING_ACTS, clause, &[organization.into(), most.into()]).await?)
 }
 
 /// What the operator's persons may do once others had time to object, and have not done yet, newest first.
 ///
 /// # Errors
-/// As [`find`].
-pub async fn open_of_operator(tx: &mut Tx, vault: &Vault, most: i64) -> Result<Vec<WaitingAct>, StoreError> {
+/// The database failed.
+pub async fn open_of_operator(tx: &mut Tx, vault: &Vault, most: i64) -> Result<ListedActs, StoreError> {
     let clause = "WHERE organization = $1 AND state IN ('waiting', 'approved') ORDER BY id DESC LIMIT $2";
     let operator = OrganizationCode::operator();
-    let rows = all(tx, &WAITING_ACTS, clause, &[(&operator).into(), most.into()]).await?;
-    rows.iter().map(|row| waiting_of(vault, row)).collect()
+    listed_of(vault, sound(tx, &WAITING_ACTS, clause, &[(&operator).into(), most.into()]).await?)
 }
 
 /// How many acts wait in an organization's list, as far as `most`.
@@ -96,10 +106,11 @@ pub async fn count_waiting(tx: &mut Tx, organization: &OrganizationCode, most: i
     Ok(all_sound(tx, &WAITING_ACTS, clause, &[organization.into(), most.into()]).await?.len())
 }
 
-/// The newest act of a kind about a subject, in one organization's list and in one state.
+/// The newest act of a kind about a subject, in one organization's list and in one state. What somebody forged beside it
+/// neither stands for it nor covers it: what takes something away looks for these, and is not stopped by that.
 ///
 /// # Errors
-/// As [`find`].
+/// The database failed.
 pub async fn newest(
     tx: &mut Tx,
     vault: &Vault,
@@ -107,9 +118,14 @@ pub async fn newest(
     (kind, subject): (SharpKind, &str),
     state: WaitingState,
 ) -> Result<Option<WaitingAct>, StoreError> {
-    let clause = "WHERE organization = $1 AND kind = $2 AND subject = $3 AND state = $4 ORDER BY id DESC LIMIT 1";
+    let clause = "WHERE organization = $1 AND kind = $2 AND subject = $3 AND state = $4 ORDER BY id DESC";
     let binds = [organization.into(), kind.as_str().into(), subject.into(), state.as_str().into()];
-    one(tx, &WAITING_ACTS, clause, &binds).await?.map(|row| waiting_of(vault, &row)).transpose()
+    let found = if Planted::StumbleOverForged.is_planted() {
+        all(tx, &WAITING_ACTS, clause, &binds).await?
+    } else {
+        all_sound(tx, &WAITING_ACTS, clause, &binds).await?
+    };
+    found.first().map(|row| waiting_of(vault, row)).transpose()
 }
 
 /// Ids of acts whose time has run out.

@@ -247,7 +247,7 @@ fn token(enrolled: &Value, person: usize) -> &str {
     enrolled["persons"][person]["token"].as_str().unwrap()
 }
 
-/// `tsunagi init` without a desk, then `tsunagi operator`, as for a gateway of before.
+/// `tsunagi init` without a desk, then `tsunagi operator`, as for a gateway from before the operator had persons.
 async fn operators_code(site: &Site) -> String {
     let config = site.config.display().to_string();
     let serial = site.serial("operator").await;

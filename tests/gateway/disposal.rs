@@ -13,7 +13,10 @@ use tsunagi::{
     client::Reply,
     clock::{Clock, Timestamp},
     config::Config,
-    domain::{disposal::DisposalState, organization::OrganizationCode},
+    domain::{
+        disposal::{Disposal, DisposalState},
+        organization::OrganizationCode,
+    },
     error::Error,
     gateway::Gateway,
     keys::{
@@ -22,9 +25,16 @@ use tsunagi::{
         shreds::{Shreds, Slot},
         vault::{Vault, slot_of},
     },
-    operations::{elapse::elapse, retention::destroy_keys::follow_destruction},
+    operations::{
+        elapse::elapse,
+        retention::{
+            borne_out::{Borne, Grounds},
+            destroy_keys::follow_destruction,
+        },
+    },
     store::{
         self,
+        disposals::Listed,
         error::StoreError,
         open::Store,
         rows::{
@@ -35,7 +45,12 @@ use tsunagi::{
         },
     },
 };
-use tsunagi_testkit::{people::Family, persons::DeskPerson, world::Party};
+use tsunagi_testkit::{
+    people::Family,
+    persons::DeskPerson,
+    pki::Authority,
+    world::{Party, Premises, World},
+};
 use uuid::Uuid;
 
 use crate::{harness::*, rows::database::Database};
@@ -532,6 +547,105 @@ async fn a_list_for_which_a_center_lends_a_person_is_carried_out() {
     assert_eq!(seen(&city, &list).await["state"], "destroyed");
 }
 
+/// Nobody stands for it in time: it is withdrawn, and its records are asked for again. So is a list of before there were
+/// acts that wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_nobody_stands_for_is_withdrawn_and_asked_for_again() {
+    let stage = Stage::years_ago(8).await;
+    let city = stage.party("city", CITY_A).await;
+    let records = [closed(&city, &grown_up()).await, closed(&city, &grown_up()).await];
+    years_pass(&stage, 7);
+    let list = json(&ask(&city, &[&records[0]]).await)["disposal"].as_str().unwrap().to_owned();
+    days_pass(&stage, 6).await.unwrap();
+    assert_eq!(seen(&city, &list).await["state"], "asked");
+    // What was asked for before has no act that two persons could stand for.
+    let of_before = forge(&stage, "asked", &records[1], None).await;
+    let two = two_supervisors(&stage, &city).await;
+    let path = format!("/v1/disposals/{of_before}/approval");
+    assert_refused(&two[0].post(&path, &Value::Null).await.unwrap(), 404, "not_found");
+    for record in &records {
+        assert_refused(&ask(&city, &[record]).await, 409, "disposal_not_due");
+    }
+    days_pass(&stage, 2).await.unwrap();
+    let entries = disclosures(&city).await;
+    for list in [&list, &of_before] {
+        assert_eq!(seen(&city, list).await["state"], "withdrawn");
+        let told = inbox(&city).await.into_iter().filter(|message| message["subject"] == list.as_str());
+        assert_eq!(told.filter(|message| message["kind"] == "disposal_withdrawn").count(), 1);
+        let is_withdrawal = |entry: &&Value| entry["act"] == "disposal_withdraw" && entry["subject"] == list.as_str();
+        let withdrawal = entries.iter().find(is_withdrawal).unwrap();
+        assert_eq!((&withdrawal["outcome"], &withdrawal["organization"]), (&j!("done"), &j!("operator")));
+    }
+    assert_eq!(seen(&city, &list).await.get("decided_by"), None);
+    // Nothing happens to it twice; and the records are due.
+    elapse(stage.world.gateway().unwrap()).await.unwrap();
+    assert_eq!(inbox_kinds(&city).await.iter().filter(|kind| *kind == "disposal_withdrawn").count(), 2);
+    assert_eq!(dispose_again(&stage, &city, &records[0]).await["state"], "destroyed");
+    assert_eq!(due(&city).await[0]["record"], records[1]);
+}
+
+/// The operator lengthens the wait: the list shows it, and is not held against the ledger before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_longer_wait_is_shown_and_nothing_is_looked_up_before() {
+    let stage = Stage::years_ago(8).await;
+    let city = stage.party("city", CITY_A).await;
+    let goes = closed(&city, &grown_up()).await;
+    years_pass(&stage, 7);
+    let list = approved(&city, &two_supervisors(&stage, &city).await, &[&goes]).await;
+    let mut database = Database::of(&stage).await;
+    let Stage { world, directory } = stage;
+    let (mut config, clock) = (world.premises.config.clone(), world.clock.clone());
+    world.stop().await;
+    config.retention.disposal_wait_days = 20;
+    let authority = Authority::open(&directory.path().join("certs")).unwrap();
+    let premises = Premises { directory: directory.path().to_owned(), config, authority };
+    let stage = Stage { world: World::start(premises, clock).await.unwrap(), directory };
+    let city = Party { client: stage.world.another(&city).unwrap(), ..city };
+    let line = seen(&city, &list).await;
+    let at = |field: &str| Timestamp::from_rfc3339(line[field].as_str().unwrap()).unwrap();
+    assert_eq!(at("destroyed_after"), at("decided_at").plus(time::Duration::days(20)), "{line}");
+    // Whoever looked now would find that the ledger does not bear it out.
+    edit_approval(&mut database, &list, ["sup2", "sup1"]).await;
+    days_pass(&stage, 8).await.unwrap();
+    assert_eq!(seen(&city, &list).await["state"], "approved");
+    let refuted = stage.world.gateway().unwrap().journal.memory().guard.refuted();
+    assert!(refuted.iter().all(|name| name.table != "disposals"), "{refuted:?}");
+    edit_approval(&mut database, &list, ["sup1", "sup2"]).await;
+    days_pass(&stage, 13).await.unwrap();
+    assert_eq!(seen(&city, &list).await["state"], "destroyed");
+}
+
+/// What was disposed of before there was a waiting time is gone: a list that says so of a record that is there is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_before_is_borne_out_only_where_its_records_are_gone() {
+    let stage = Stage::years_ago(8).await;
+    let city = stage.party("city", CITY_A).await;
+    let goes = closed(&city, &grown_up()).await;
+    years_pass(&stage, 7);
+    let list = approved(&city, &two_supervisors(&stage, &city).await, &[&goes]).await;
+    let (id, record, slot) = (list.parse().unwrap(), goes.parse().unwrap(), slot(&stage, &goes).await);
+    let looked_at = async || {
+        let gateway = stage.world.gateway().unwrap();
+        let memory = gateway.journal.memory();
+        let mut tx = gateway.store.read().await.unwrap();
+        let found = store::disposals::find(&mut tx, id).await.unwrap().unwrap();
+        let disposal = Disposal { state: DisposalState::Removed, destroyed_after: None, destroyed_at: None, ..found };
+        let listed = Listed { disposal, records: vec![(record, Some(slot))] };
+        let grounds = Grounds {
+            guard: &memory.guard,
+            registry: &gateway.registry,
+            own: Some((&gateway.config.node, &memory.tree)),
+            wait: gateway.config.retention.disposal_wait(),
+            now: gateway.clock.now().plus(time::Duration::days(8)),
+        };
+        grounds.look(&mut tx, &listed).await.unwrap()
+    };
+    let there = looked_at().await;
+    assert_eq!(there, Borne::Unfounded("a record that is still there"), "its record is there");
+    days_pass(&stage, 8).await.unwrap();
+    assert_eq!(looked_at().await, Borne::Out);
+}
+
 /// A literal of bytes.
 fn bytes(stage: &Stage, bytes: &[u8]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -723,6 +837,7 @@ async fn lists_that_are_believed_and_lists_that_do_not_wait_are_noticed() {
             "a_list_that_the_ledger_does_not_bear_out_destroys_nothing",
             "does not bear out was carried out",
         ),
+        ("believe-the-list", "a_list_of_before_is_borne_out_only_where_its_records_are_gone", "its record is there"),
         ("dispose-at-once", "a_list_waits_and_can_be_taken_back_until_its_time_is_over", "disposed of before its time"),
     ];
     for (defect, test, noticed) in twins {

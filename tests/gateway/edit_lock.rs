@@ -144,7 +144,7 @@ async fn it_does_not_hold_up_setting_a_shield_and_the_holder_reads_again() {
     assert_eq!(children(&search(&outside, j!({ "child_name": "髙橋花子" })).await).len(), 1);
     assert_eq!(json(&set_shield(&w2, &record).await)["version"], 2);
     assert!(children(&search(&outside, j!({ "child_name": "髙橋花子" })).await).is_empty());
-    // The lock stays with its holder, whose text is one of before the shield.
+    // The lock stays with its holder, whose text is from before the shield.
     let state = json(&w2.get(&format!("/v1/records/{record}/edit-lock")).send().await.unwrap());
     assert_eq!(state["held"]["officer"], "w1");
     assert_refused(&update(&w1, &record, 1).await, 412, "stale_version");

@@ -151,7 +151,7 @@ impl Opened {
         clock.advance(made + LATER - utc_now());
         let is_trusted = contents["made"]["schema"].as_i64().is_some_and(|schema| schema >= MARKED_SINCE);
         if !is_trusted {
-            // Rows of before have no marks: the start refuses, and an operator has them trusted, once.
+            // Rows from before schema 10 have no marks: the start refuses, and an operator has them trusted, once.
             let untrusted = World::start(premises, clock.clone()).await.err().map(|error| error.to_string());
             if !untrusted.is_some_and(|error| error.contains("rows trust")) {
                 return Err("it starts on rows that nobody authenticated".to_owned());
@@ -274,7 +274,7 @@ impl Opened {
         }
         match self.contents["desk"]["secret"].as_str() {
             Some(_) => self.persons_go_on().await,
-            None => self.staff_of_before_go_on().await,
+            None => self.staff_from_before_go_on().await,
         }
     }
 
@@ -318,8 +318,9 @@ impl Opened {
         assert_eq!(done(self.at_desk(&signed).post(&lift)).await["state"], "done");
     }
 
-    /// A password of before signs in alone, and does no sharp act until the second factor is enrolled.
-    async fn staff_of_before_go_on(&self) {
+    /// A password from before there were second factors signs in alone, and does no sharp act until a second
+    /// factor is enrolled.
+    async fn staff_from_before_go_on(&self) {
         let of = &self.contents["desk"];
         let signed = self.sign_in(of).await;
         assert_eq!((signed.status.as_u16(), &json(&signed)["assurance"]), (201, &j!("password")), "{}", signed.text());
@@ -356,6 +357,9 @@ impl Opened {
             let line = done(self.client("city", "o1").get(&self.transfer(which))).await;
             assert_eq!(line["state"], "expired");
         }
+        // A list of disposal that nobody stood for is withdrawn: its records can be asked for again.
+        let lists = done(self.client("city", "o1").get("/v1/disposals")).await;
+        assert!(list(&lists["disposals"]).iter().all(|list| list["state"] != "asked"), "{lists}");
     }
 
     /// Ends the gateway; then the whole log is what was signed when the store was made, and what is signed now.
@@ -474,7 +478,7 @@ async fn flip(pool: &SqlitePool, table: &str, column: &str, which: &str) {
 /// The twin: a store in which one row is not what it was is found, by what is lost or changed.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_changed_row_is_found() {
-    // One of before the marks: there, nothing but what is kept shows it.
+    // One from before the marks: there, nothing but what is kept shows it.
     let store = kept("sqlite").swap_remove(0);
     for (planted, found) in [
         ("ledger", "the ledger of node"),

@@ -230,10 +230,53 @@ async fn a_reopening_ends_with_the_officer_who_asked_for_it() {
     assert_eq!(state(&chair.confirm(&again).await.unwrap()), "approved");
     revoke(&stage, CITY_A, &["o3"]).await;
     assert_refused(&post(chair, &opening, Value::Null).await, 409, "sharp_act_outdated");
-    // Who is left asks, and nobody else can sign in: at once.
+    // Who is left asks, and nobody else can sign in: at once, but for the colleagues who were revoked a moment ago.
     let asked = ask("o1").await;
     assert_eq!(state(&chair.confirm(&asked).await.unwrap()), "approved");
+    assert_refused(&post(chair, &opening, Value::Null).await, 409, "sharp_act_too_early");
+    stage.world.clock.advance(Duration::hours(73));
     assert_eq!(post(chair, &opening, Value::Null).await.status, 201);
+}
+
+/// One operator makes sure that nobody can sign in, and names who is left, at a terminal kept from the opening; also where
+/// it is that terminal which revokes. Whoever is told has the time to object.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_revokes_a_bodys_people_opens_it_no_sooner() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let far = stage.party("far", CITY_B).await;
+    let center = stage.party("center", CENTER_A).await;
+    for body in [&city, &far] {
+        body.first.appoint("case", &["caseworker"]).await.unwrap();
+    }
+    stage.world.clock.advance(Duration::hours(73));
+    let chair = &stage.world.operators().await.unwrap().administrator;
+    for (body, revoker) in [(&city, &stage.world.operator), (&far, &far.client)] {
+        let (opening, path) = (
+            format!("/v1/organizations/{}/opening-codes", body.code),
+            format!("/v1/organizations/{}/reopenings", body.code),
+        );
+        for id in ["admin", "manager"] {
+            let revoked = revoker.post(&format!("/v1/staff/{}/{id}/revoke", body.code)).send().await.unwrap();
+            assert_eq!(revoked.status, 200, "{}", revoked.text());
+        }
+        let named =
+            Client::new(stage.world.address, &stage.world.premises.credentials(&body.name), Some("case")).unwrap();
+        let ask = async || waiting(&named.post(&path).send().await.unwrap());
+        let asked = ask().await;
+        assert_eq!(state(&chair.confirm(&asked).await.unwrap()), "approved");
+        assert_refused(&post(chair, &opening, Value::Null).await, 409, "sharp_act_too_early");
+        stage.world.clock.advance(Duration::hours(71));
+        assert_refused(&post(chair, &opening, Value::Null).await, 409, "sharp_act_too_early");
+        if *body.code.as_str() == *CITY_A {
+            assert_eq!(messages(&center, "body_reopen_asked").await.len(), 1);
+            assert_eq!(state(&withdraw(&center.client, &asked).await), "withdrawn");
+            assert_refused(&post(chair, &opening, Value::Null).await, 409, "body_is_open");
+        } else {
+            stage.world.clock.advance(Duration::hours(2));
+            assert_eq!(post(chair, &opening, Value::Null).await.status, 201);
+        }
+    }
 }
 
 /// What the operator asked for a body without people ends where somebody of it is there again.
@@ -342,6 +385,7 @@ fn without_its_guard_each_of_these_tests_fails() {
     for (defect, test, shown) in [
         ("register-alone", "a_terminal_for_a_body_with_people_waits_for_its_own_administrator", r#""state":"done""#),
         ("reopen-at-once", "a_reopening_that_an_officer_asks_for_waits_while_a_colleague_can_sign_in", "expires_at"),
+        ("reopen-deserted", "whoever_revokes_a_bodys_people_opens_it_no_sooner", "expires_at"),
         ("hear-no-objection", "whoever_is_told_of_a_reopening_may_end_it", "not_found"),
         ("gone-still-ask", "a_reopening_ends_with_the_officer_who_asked_for_it", r#""state":"waiting""#),
         ("lend-first", "whom_another_body_lends_never_stands_first", r#""state":"waiting""#),

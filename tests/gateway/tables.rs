@@ -127,7 +127,7 @@ fn two_persons_count_as_the_committed_table_says() {
     let cases = [
         ("the same person", way("a", "x", "y", "y"), way("a", "x", "y", "y")),
         ("both from others' hands", way("a", "x", "y", "y"), way("b", "x", "y", "y")),
-        ("staff of before", way("a", "-", "-", "-"), way("b", "-", "-", "-")),
+        ("staff of unknown provenance", way("a", "-", "-", "-"), way("b", "-", "-", "-")),
         ("opened together", opened("a", 1), opened("b", 1)),
         ("opened with another code", opened("a", 1), opened("b", 2)),
         (

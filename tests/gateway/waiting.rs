@@ -293,6 +293,27 @@ async fn the_only_administrator_of_a_village_gets_a_credential_by_the_center() {
     assert_refused(&one.confirm(&asked).await.unwrap(), 404, "not_found");
 }
 
+/// Whom the center lent stood first, and lost the role since: who stands for it next is the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_lent_and_lost_the_role_does_not_count() {
+    let stage = Stage::new().await;
+    let center = stage.party("center", CENTER_A).await;
+    let (_, mayor, _) = village(&stage).await;
+    let [one, other] = two_supervisors(&stage, &center).await;
+    let third = stage.world.seat_new(&center, "sup3", &["supervisor"]).await.unwrap();
+    mayor.lose_device().unwrap();
+    let machine = stage.world.premises.credentials("village");
+    let machine = Client::new(stage.world.address, &machine, Some("mayor")).unwrap();
+    let asked = waiting(&machine.post("/v1/credentials/mayor/reissues").send().await.unwrap());
+    assert_eq!(one.confirm(&asked).await.unwrap().status, 202);
+    let none = j!({ "id": "sup1", "name": "職員 sup1", "roles": [] });
+    let taken = center.client.put("/v1/staff").json(&none).send().await.unwrap();
+    assert_eq!(taken.status, 200, "{}", taken.text());
+    let first = other.confirm(&asked).await.unwrap();
+    assert_eq!((first.status.as_u16(), &json(&first)["state"]), (202, &j!("waiting")), "{}", first.text());
+    assert_eq!(json(&third.confirm(&asked).await.unwrap())["state"], "approved");
+}
+
 /// A center that is connected and has nobody who could lend a hand does not stand in the way of the prefecture.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_center_without_people_is_passed_over() {
@@ -437,6 +458,7 @@ async fn without_its_guard_each_of_these_stories_fails() {
     for (defect, story, words) in [
         ("register-again", "waiting::a_change_makes_nobody_new", "expires_at"),
         ("forget-the-pair", "waiting::a_pair_stays_a_pair_and_nobody_gives_themselves_anything", "not_two_persons"),
+        ("keep-the-first", "waiting::who_was_lent_and_lost_the_role_does_not_count", r#""state":"approved""#),
         ("ask-without-end", "waiting::a_list_is_not_flooded", "left"),
     ] {
         fails_with(defect, story, words).await;

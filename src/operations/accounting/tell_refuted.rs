@@ -40,7 +40,10 @@ async fn tell(gateway: &Gateway, names: &[RowName]) -> Result<(), Error> {
     let mut tx = gateway.store.read().await?;
     for name in names {
         let mut entry = Entry::of_gateway(Act::RowRefute, &gateway.clock).about(name);
-        let whose = whose(&mut tx, name).await?;
+        let whose = match known_terminal(gateway, name) {
+            Some(code) => Some(Whose::Organization(code)),
+            None => whose(&mut tx, name).await?,
+        };
         let body = whose.as_ref().and_then(|whose| body_of(gateway, whose));
         entry.owner = body.as_ref().map(ToString::to_string);
         let told = |to| InboxItem::new(to, InboxKind::RowRefuted).because_of(&entry);
@@ -55,6 +58,11 @@ async fn tell(gateway: &Gateway, names: &[RowName]) -> Result<(), Error> {
     }
     drop(tx);
     gateway.journal.note(entries, inbox).await.map(|_| ())
+}
+
+/// Whose a terminal is that memory knows, whatever its row says.
+fn known_terminal(gateway: &Gateway, name: &RowName) -> Option<OrganizationCode> {
+    (name.table == "terminals").then(|| gateway.directory().terminal(&name.row))?.map(|terminal| terminal.organization)
 }
 
 /// The body that is told: the owner of a record as memory knows it, whatever the row says.

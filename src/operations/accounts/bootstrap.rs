@@ -83,8 +83,8 @@ pub async fn bootstrap(gateway: &Arc<Gateway>, first: Bootstrap) -> Result<Strin
     Ok(code)
 }
 
-/// Makes the code for the operator's first persons anew, from its console, and registers a desk: for a gateway of before,
-/// or where the code ran out. Refused once any of them can sign in.
+/// Makes the code for the operator's first persons anew, from its console, and registers a desk: for a gateway from
+/// before there were such persons, or where the code ran out. Refused once any of them can sign in.
 ///
 /// # Errors
 /// [`AccountError::BodyIsOpen`]; the serial is none.
@@ -96,7 +96,7 @@ pub async fn open_operator(gateway: &Arc<Gateway>, desk: &str) -> Result<String,
         Box::pin(async move {
             let operator = OrganizationCode::operator();
             let credentials = store::credentials::of_organization(tx, &node.vault, &operator).await?;
-            if credentials.iter().any(|credential| credential.totp.is_some()) {
+            if credentials.set_aside > 0 || credentials.known.iter().any(|credential| credential.totp.is_some()) {
                 return Err(Error::from(AccountError::BodyIsOpen).into());
             }
             let effect = opened(tx, &node, &digest, Act::BodyOpen).await?;

@@ -9,7 +9,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{issue_credential::IssuedCode, organizations::connected, standing::concerned};
+use super::{
+    issue_credential::IssuedCode,
+    organizations::connected,
+    standing::{concerned, ever_was},
+};
 use crate::{
     disclosure::done::Done,
     domain::{
@@ -85,9 +89,7 @@ fn told_of_opening(acting: &Acting, body: &OrganizationCode) -> Vec<Organization
 
 /// Whether the code may be made; returns what was approved for it, where the body had people.
 async fn may_open(tx: &mut Tx, acting: &Acting, body: &OrganizationCode) -> Result<Option<Uuid>, Declined> {
-    // Memory knows of staff whose rows somebody removed.
-    let is_known = !acting.node.directory().staff_of(body).is_empty();
-    if !is_known && !store::staff_grants::had_staff_or_records(tx, body).await? {
+    if !ever_was(tx, &acting.node, body).await? {
         return Ok(None);
     }
     let (vault, now) = (&acting.node.vault, acting.node.clock.now());

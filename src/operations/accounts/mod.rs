@@ -23,13 +23,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     disclosure::done::CarriesNoRecordData,
     domain::organization::{OrganizationCode, OrganizationKind},
-    identity::Caller,
+    error::Error,
+    identity::{Caller, directory::DirectoryChange},
     journal::{
         inbox::{InboxItem, InboxKind},
-        journal::Effect,
+        journal::{Declined, Effect},
+        memory::Change,
+        recent::Scope,
     },
     operations::Acting,
     planted::Planted,
+    store::error::StoreError,
 };
 
 /// What was administered, by its code, serial or id.
@@ -52,6 +56,24 @@ fn telling_body<T>(effect: Effect<T>, acting: &Acting, (body, kind): (&Organizat
     let item = InboxItem::new(body.clone(), kind).from(&acting.caller);
     let item = effect.entries.first().into_iter().fold(item, |item, logged| item.because_of(&logged.entry));
     effect.tell([item])
+}
+
+/// Whether the row of whoever is to be put out of force is not what the gateway wrote.
+fn is_damaged(declined: &Declined) -> bool {
+    matches!(declined.error, Error::Store(StoreError::Refuted(_))) && !Planted::KeepDamaged.is_planted()
+}
+
+/// Puts whoever it is out of force in the memory of every node, where the row cannot be written: a damaged row keeps nobody
+/// in. At a start it lets nobody in either.
+fn put_aside(
+    acting: &Acting,
+    (id, body): (&str, &OrganizationCode),
+    (about, change): (String, DirectoryChange),
+) -> Effect<Administered> {
+    let done = Administered { id: id.to_owned(), active: false };
+    Effect::new(done, acting.entry().about(about).of_body(body))
+        .then(Change::Directory(change))
+        .then(Change::Visibility(Scope::Organization(body.clone())))
 }
 
 /// An effect of which the caller's own body is told, with its entry: what loosens something is everybody's to see there.

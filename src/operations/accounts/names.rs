@@ -1,4 +1,4 @@
-//! What officers were called when they acted: whoever reads of an act of before finds the name of that time.
+//! What officers were called when they acted: whoever reads of an earlier act finds the name of that time.
 
 use std::{
     collections::{HashMap, hash_map},
@@ -27,8 +27,8 @@ impl NamesThen {
         Self { vault: gateway.vault.clone(), journal: gateway.journal.clone(), read: HashMap::new() }
     }
 
-    /// What an officer was called at a moment, RFC 3339; of staff of before whose name never changed, what they are
-    /// called. Empty for who is no staff: the gateway itself, somebody whom a desk claimed.
+    /// What an officer was called at a moment, RFC 3339; of staff from before names were kept, whose name never
+    /// changed, what they are called. Empty for who is no staff: the gateway itself, somebody whom a desk claimed.
     ///
     /// # Errors
     /// The database failed, or a name does not open.

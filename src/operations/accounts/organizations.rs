@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Administered, standing, telling_body, telling_own};
+use super::{Administered, is_damaged, put_aside, standing, telling_body, telling_own};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
@@ -188,8 +188,13 @@ async fn change_organization(
     let Acting { node, caller, .. } = acting.clone();
     carry_out(&node, &caller, idempotency, move |tx| {
         Box::pin(async move {
-            let effect = change_inside(tx, &acting, &code, becoming).await;
-            let effect = effect.map_err(|declined| declined.logged(|| acting.entry()))?;
+            let effect = match change_inside(tx, &acting, &code, becoming).await {
+                Err(declined) if is_damaged(&declined) => {
+                    let change = DirectoryChange::OrganizationSetAside(code.clone());
+                    put_aside(&acting, (code.as_str(), &code), (code.to_string(), change))
+                }
+                effect => effect.map_err(|declined| declined.logged(|| acting.entry()))?,
+            };
             Ok(telling_body(effect, &acting, (&code, InboxKind::OrganizationSuspended)))
         })
     })

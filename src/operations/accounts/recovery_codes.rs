@@ -24,7 +24,7 @@ pub struct RenewRecoveryCodes {
     pub second_factor: String,
 }
 
-/// Replaces the caller's recovery codes; those of before are worth nothing any more. A wrong code counts like one at
+/// Replaces the caller's recovery codes; the older ones are worth nothing any more. A wrong code counts like one at
 /// signing in.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Staff of before enrol their second factor, signed in with their password.
+//! Staff from before there were second factors enrol one, signed in with their password.
 
 use std::sync::Arc;
 
@@ -103,7 +103,7 @@ pub async fn enrol_second_factor(
             }
             let scope = Scope::Organization(of.organization.clone());
             let entry = acting.entry();
-            // Whoever knew a password of before can have enrolled a device of their own: the body hears of each.
+            // Whoever knew the password from before can have enrolled a device of their own: the body hears of each.
             let told = InboxItem::new(of.organization.clone(), InboxKind::SecondFactorEnrolled)
                 .from(&acting.caller)
                 .because_of(&entry);

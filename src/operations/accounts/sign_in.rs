@@ -35,8 +35,8 @@ pub struct SignIn {
     /// Id of the staff member within the organization.
     pub officer: String,
     pub password: String,
-    /// The six digits that the person's device shows, or a recovery code. Left out by staff of before who have no second
-    /// factor yet.
+    /// The six digits that the person's device shows, or a recovery code. Left out by staff from before there were
+    /// second factors, who have none yet.
     #[serde(default)]
     pub second_factor: Option<String>,
     /// To change the password by oneself; asked for when the old one is to be renewed.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Administered, administers, telling_body};
+use super::{Administered, administers, is_damaged, put_aside, telling_body};
 use crate::{
     clock::Timestamp,
     disclosure::done::{CarriesNoRecordData, Done},
@@ -264,8 +264,11 @@ pub async fn revoke_staff(
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
             let vault = &acting.node.vault;
-            let known = store::accounts::staff_member(tx, vault, &person.organization, &person.officer).await?;
-            let known = known.ok_or_else(|| acting.declined(None, Error::NotFound("staff")))?;
+            let known = store::accounts::staff_member(tx, vault, &person.organization, &person.officer).await;
+            let known = match known.map_err(Declined::from) {
+                Err(declined) if is_damaged(&declined) => None,
+                known => Some(known?.ok_or_else(|| acting.declined(None, Error::NotFound("staff")))?),
+            };
             if !Planted::KeepCredentials.is_planted() {
                 store::credentials::destroy(tx, &person).await?;
                 store::credentials::end_codes_issued_by(tx, &person).await?;
@@ -273,11 +276,19 @@ pub async fn revoke_staff(
             for kind in [SharpKind::ChangeStaff, SharpKind::ReissueCredential] {
                 end_about(tx, &acting, &person.organization, (kind, &person.officer)).await?;
             }
-            let done = Administered { id: known.id.clone(), active: false };
-            let effect = put(tx, &acting, StaffMember { active: false, ..known }).await?;
-            let effect = telling_body(effect, &acting, (&person.organization, InboxKind::StaffRevoked));
-            let ended = DirectoryChange::Sessions(person.organization, person.officer, Vec::new());
-            Ok(effect.map(|_| done).then(Change::Directory(ended)))
+            let StaffId { organization, officer } = person;
+            let effect = match known {
+                Some(known) => {
+                    let done = Administered { id: known.id.clone(), active: false };
+                    put(tx, &acting, StaffMember { active: false, ..known }).await?.map(|_| done)
+                }
+                None => {
+                    let change = DirectoryChange::StaffSetAside(organization.clone(), officer.clone());
+                    put_aside(&acting, (&officer, &organization), (format!("{organization}/{officer}"), change))
+                }
+            };
+            let effect = telling_body(effect, &acting, (&organization, InboxKind::StaffRevoked));
+            Ok(effect.then(Change::Directory(DirectoryChange::Sessions(organization, officer, Vec::new()))))
         })
     })
     .await

@@ -5,7 +5,7 @@ use crate::{
     gateway::Gateway,
     identity::directory::TerminalKind,
     planted::Planted,
-    store::{self, error::StoreError, tx::Tx},
+    store::{self, error::StoreError, rows::tables::STAFF, tx::Tx},
 };
 
 /// Who is there of a body.
@@ -49,9 +49,23 @@ pub(crate) async fn consent_to_terminal(
     })
 }
 
+/// Whether a body ever had people or records. Memory knows of staff whose rows somebody hides, and of rows that are missing
+/// since the start.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn ever_was(tx: &mut Tx, node: &Gateway, body: &OrganizationCode) -> Result<bool, StoreError> {
+    let memory = node.journal.memory();
+    let was_theirs = |row: &String| row.split(':').next() == Some(body.as_str());
+    Ok(!memory.directory.staff_of(body).is_empty()
+        || memory.guard.removed(&STAFF).iter().any(was_theirs)
+        || memory.guard.count_set_aside_from(body) > 0
+        || store::staff_grants::had_staff_or_records(tx, body).await?)
+}
+
 /// A body without a desk in force is deserted too: nobody there could stand for anything.
 async fn presence_of(tx: &mut Tx, node: &Gateway, body: &OrganizationCode) -> Result<Presence, StoreError> {
-    if !store::staff_grants::had_staff_or_records(tx, body).await? {
+    if !ever_was(tx, node, body).await? {
         return Ok(Presence::NeverWas);
     }
     let terminals = node.directory().terminals_of(Some(body));
@@ -65,7 +79,12 @@ async fn presence_of(tx: &mut Tx, node: &Gateway, body: &OrganizationCode) -> Re
 /// # Errors
 /// The database failed.
 pub(crate) async fn can_sign_in(tx: &mut Tx, node: &Gateway, body: &OrganizationCode) -> Result<bool, StoreError> {
-    for credential in store::credentials::of_organization(tx, &node.vault, body).await? {
+    let credentials = store::credentials::of_organization(tx, &node.vault, body).await?;
+    // Whoever damages what people sign in with does not make their body a deserted one.
+    if credentials.set_aside > 0 {
+        return Ok(true);
+    }
+    for credential in credentials.known {
         let of = &credential.of;
         let staff = store::accounts::staff_member(tx, &node.vault, &of.organization, &of.officer).await?;
         if credential.totp.is_some() && staff.is_some_and(|staff| staff.active) {

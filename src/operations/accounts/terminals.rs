@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Administered, administers, organizations::connected, telling_body};
+use super::{Administered, administers, is_damaged, organizations::connected, put_aside, telling_body};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
@@ -107,8 +107,14 @@ pub async fn revoke_terminal(
     }
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
-            let body = terminal.organization.clone();
-            let effect = put_terminal(tx, &acting, Terminal { active: false, ..terminal }).await?;
+            let (body, serial) = (terminal.organization.clone(), terminal.serial.clone());
+            let effect = match put_terminal(tx, &acting, Terminal { active: false, ..terminal }).await {
+                Err(declined) if is_damaged(&declined) => {
+                    let change = DirectoryChange::TerminalSetAside(serial.clone());
+                    put_aside(&acting, (&serial, &body), (serial.clone(), change))
+                }
+                effect => effect?,
+            };
             Ok(telling_body(effect, &acting, (&body, InboxKind::TerminalRevoked)))
         })
     })

@@ -221,7 +221,6 @@ async fn write_shield(
     let author = lent.map_or_else(|| caller.clone(), |two| caller.recording_for(two.first()));
     store::versions::insert_version(tx, &facts, &body, &author, "updated", now).await?;
     store::records::update_facts(tx, &facts, now).await?;
-    store::records::set_shield_lift(tx, &facts, None).await?;
     let record = RecordRef { record: id, version, owner: facts.owner.clone() };
     let entry = match lent {
         Some(_) => acting.entry().on(&record),

@@ -22,6 +22,7 @@ use crate::{
     },
     planted::Planted,
     store::{
+        self,
         disposals::Listed,
         error::StoreError,
         ledger::{StoredEntry, entries_between},
@@ -34,6 +35,8 @@ use crate::{
 const PAGE: u32 = 1_000;
 /// By so much the clocks of two nodes may differ.
 const CLOCKS_APART: Duration = Duration::hours(1);
+/// Nothing is destroyed within this after its approval, however short the lists of today wait.
+const SHORTEST_WAIT: Duration = Duration::days(1);
 
 /// What a list is held against.
 pub struct Grounds<'a> {
@@ -92,7 +95,7 @@ impl Grounds<'_> {
         Ok(borne_out)
     }
 
-    /// Holds a list against the ledger.
+    /// Holds a list against the ledger. One that still waits is not looked up: the ledger of a body is long.
     ///
     /// # Errors
     /// The database failed.
@@ -100,7 +103,15 @@ impl Grounds<'_> {
         if Planted::BelieveTheList.is_planted() {
             return Ok(Borne::Out);
         }
-        let said = ListEntries { grounds: self, listed, entries: self.entries_about(tx, &listed.disposal).await? };
+        let disposal = &listed.disposal;
+        let waits_until = disposal.waits_until(self.wait).filter(|_| !Planted::DisposeAtOnce.is_planted());
+        if waits_until.is_some_and(|until| self.now < until) {
+            return Ok(Borne::TooEarly);
+        }
+        if is_of_before(disposal) && is_any_there(tx, listed).await? {
+            return Ok(Borne::Unfounded("a record that is still there"));
+        }
+        let said = ListEntries { grounds: self, listed, entries: self.entries_about(tx, disposal).await? };
         Ok(match said.decide() {
             Ok(approved_at) if !Planted::DisposeAtOnce.is_planted() && !self.has_waited(listed, approved_at) => {
                 Borne::TooEarly
@@ -110,10 +121,15 @@ impl Grounds<'_> {
         })
     }
 
-    /// Counted from the entry of the approval, and never less than the owner was told.
+    /// Counted from the entry of the approval, and never less than the owner was told. What was carried out had waited
+    /// as long as lists did then.
     fn has_waited(&self, listed: &Listed, approved_at: Timestamp) -> bool {
         let told = listed.disposal.destroyed_after.unwrap_or(approved_at);
-        approved_at.plus(self.wait).max(told) <= self.now
+        let wait = match listed.disposal.state {
+            DisposalState::Approved => self.wait,
+            _ => self.wait.min(SHORTEST_WAIT),
+        };
+        approved_at.plus(wait).max(told) <= self.now
     }
 
     /// Entries of all logs that name the list, from its asking on.
@@ -136,7 +152,7 @@ impl Grounds<'_> {
     fn is_genuine(&self, (stored, entry): &(StoredEntry, Entry), of_before: bool, stands_for: &[u8]) -> bool {
         let marked = match &entry.mark {
             Some(_) => entry.has_mark(&self.guard.marker.of_entry(entry, stands_for)),
-            // Entries of before carry none; then the list is not one of now either.
+            // Entries from before there were marks carry none; then the list is from before as well.
             None => of_before,
         };
         marked && stored.columns_match() && self.is_leaf(stored)
@@ -154,6 +170,23 @@ impl Grounds<'_> {
             _ => true,
         }
     }
+}
+
+/// Approved before there was a waiting time: the records were removed with the approval, and no entry carried a mark.
+fn is_of_before(disposal: &Disposal) -> bool {
+    disposal.destroyed_after.is_none() && disposal.state != DisposalState::Approved
+}
+
+/// Whether a record on a list is there, or a row of its name that is not what the gateway wrote.
+async fn is_any_there(tx: &mut Tx, listed: &Listed) -> Result<bool, StoreError> {
+    for (record, _) in &listed.records {
+        match store::records::find(tx, *record).await {
+            Ok(None) => {}
+            Ok(Some(_)) | Err(StoreError::Refuted(_)) => return Ok(true),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 /// What the ledger says of one list.
@@ -188,16 +221,9 @@ impl ListEntries<'_> {
     fn of<'s>(&'s self, act: Act, record: Option<Uuid>, stands_for: &'s [u8]) -> impl Iterator<Item = &'s Entry> {
         let wanted = move |entry: &Entry| entry.act == act && entry.outcome == Outcome::Done && entry.record == record;
         let is_genuine = move |found: &&'s (StoredEntry, Entry)| {
-            wanted(&found.1) && self.grounds.is_genuine(found, self.is_of_before(), stands_for)
+            wanted(&found.1) && self.grounds.is_genuine(found, is_of_before(&self.listed.disposal), stands_for)
         };
         self.entries.iter().filter(is_genuine).map(|(_, entry)| entry)
-    }
-
-    /// Approved before there was a waiting time: the records were removed with the approval, and no entry carried a
-    /// mark.
-    fn is_of_before(&self) -> bool {
-        let disposal = &self.listed.disposal;
-        disposal.destroyed_after.is_none() && disposal.state != DisposalState::Approved
     }
 
     /// Somebody of the body asked; two persons stand for it, at least one of them of the body, and the other of the
@@ -235,7 +261,7 @@ impl ListEntries<'_> {
 
     /// Where the records are removed, the ledger says so of each, and of the secret that goes with it.
     fn carried_out(&self) -> Result<(), Unfounded> {
-        if self.is_of_before() || self.listed.disposal.state == DisposalState::Approved {
+        if is_of_before(&self.listed.disposal) || self.listed.disposal.state == DisposalState::Approved {
             return Ok(());
         }
         for (record, slot) in &self.listed.records {

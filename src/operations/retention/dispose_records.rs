@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use time::Duration;
 use uuid::Uuid;
 
 use super::list_due::due;
@@ -77,7 +78,9 @@ pub struct DisposalLines {
 }
 
 impl DisposalLine {
-    fn of(disposal: Disposal, records: Vec<Uuid>) -> Self {
+    /// As it is where lists wait for so long.
+    fn of(disposal: Disposal, records: Vec<Uuid>, wait: Duration) -> Self {
+        let destroyed_after = disposal.waits_until(wait).map(Timestamp::to_rfc3339);
         Self {
             disposal: disposal.id,
             state: disposal.state,
@@ -86,7 +89,7 @@ impl DisposalLine {
             asked_at: disposal.asked_at.to_rfc3339(),
             decided_by: disposal.decided_by,
             decided_at: disposal.decided_at.map(Timestamp::to_rfc3339),
-            destroyed_after: disposal.destroyed_after.map(Timestamp::to_rfc3339),
+            destroyed_after,
             lapsed_because: disposal.lapsed_because,
             destroyed_at: disposal.destroyed_at.map(Timestamp::to_rfc3339),
         }
@@ -138,7 +141,8 @@ pub async fn ask_disposal(
             let act = SharpAct::Dispose { disposal: disposal.id };
             begin(tx, &acting, ToWait { id: disposal.id, act, not_before: disposal.asked_at }).await?;
             let (entry, told) = of_list(&acting, &disposal, InboxKind::DisposalAsked);
-            Ok(Effect::new(DisposalLine::of(disposal, records), entry).log(entries).tell([told]))
+            let wait = acting.node.config.retention.disposal_wait();
+            Ok(Effect::new(DisposalLine::of(disposal, records, wait), entry).log(entries).tell([told]))
         })
     })
     .await
@@ -158,7 +162,7 @@ pub(crate) async fn line_of(gateway: &Gateway, id: Uuid) -> Result<DisposalLine,
     let mut tx = gateway.store.read().await?;
     let disposal = store::disposals::find(&mut tx, id).await?.ok_or(Error::NotFound("disposal"))?;
     let records = store::disposals::records_of(&mut tx, id).await?;
-    Ok(DisposalLine::of(disposal, records))
+    Ok(DisposalLine::of(disposal, records, gateway.config.retention.disposal_wait()))
 }
 
 /// Two persons stand for it: the waiting time begins. The records stay as they are.
@@ -176,8 +180,9 @@ pub(crate) async fn approve(
         return Err(acting.declined(id, RetentionError::DisposalState(disposal.state.as_str())));
     }
     let records = store::disposals::records_of(tx, id).await?;
-    disposal.destroyed_after = Some(acting.node.clock.now().plus(acting.node.config.retention.disposal_wait()));
-    decide(tx, two.second().caller(), acting, (&mut disposal, DisposalState::Approved)).await?;
+    let now = acting.node.clock.now();
+    disposal.destroyed_after = Some(now.plus(acting.node.config.retention.disposal_wait()));
+    decide(tx, (two.second().caller(), now), (&mut disposal, DisposalState::Approved)).await?;
     let (entry, told) = of_list(acting, &disposal, InboxKind::DisposalApproved);
     let mut effect = Effect::new(SharpOutcome::default(), entry).tell([told]);
     for record in records {
@@ -205,10 +210,12 @@ pub async fn withdraw_disposal(
                 end(tx, &acting, id, WaitingState::Withdrawn).await?;
             }
             disposal.destroyed_after = None;
-            decide(tx, &acting.caller, &acting, (&mut disposal, DisposalState::Withdrawn)).await?;
+            let by = (&acting.caller, acting.node.clock.now());
+            decide(tx, by, (&mut disposal, DisposalState::Withdrawn)).await?;
             let records = store::disposals::records_of(tx, id).await?;
             let (entry, told) = of_list(&acting, &disposal, InboxKind::DisposalWithdrawn);
-            Ok(Effect::new(DisposalLine::of(disposal, records), entry).tell([told]))
+            let wait = acting.node.config.retention.disposal_wait();
+            Ok(Effect::new(DisposalLine::of(disposal, records, wait), entry).tell([told]))
         })
     })
     .await
@@ -221,8 +228,9 @@ pub async fn withdraw_disposal(
 pub async fn list_disposals(gateway: &Gateway, caller: &Caller) -> Result<Done<DisposalLines>, Error> {
     let mut tx = gateway.store.read().await?;
     let lists = store::disposals::of_organization(&mut tx, caller.organization(), MAX_LISTS).await?;
+    let wait = gateway.config.retention.disposal_wait();
     let line = |Listed { disposal, records }| {
-        DisposalLine::of(disposal, records.into_iter().map(|(record, _)| record).collect())
+        DisposalLine::of(disposal, records.into_iter().map(|(record, _)| record).collect(), wait)
     };
     let disposals = lists.into_iter().map(line).collect();
     Ok(Done::told(DisposalLines { disposals }))
@@ -257,13 +265,12 @@ async fn open_list(tx: &mut Tx, acting: &Acting, (body, id): (&OrganizationCode,
 /// Writes the decision.
 async fn decide(
     tx: &mut Tx,
-    by: &Caller,
-    acting: &Acting,
+    (by, now): (&Caller, Timestamp),
     (disposal, state): (&mut Disposal, DisposalState),
 ) -> Result<(), StoreError> {
     disposal.state = state;
     disposal.decided_by = Some(by.officer().to_owned());
-    disposal.decided_at = Some(acting.node.clock.now());
+    disposal.decided_at = Some(now);
     store::disposals::decide(tx, disposal).await
 }
 

@@ -6,3 +6,4 @@ pub mod destroy_keys;
 pub mod dispose_records;
 pub mod list_due;
 pub mod retain_records;
+pub mod run_out;

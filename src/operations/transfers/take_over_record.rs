@@ -51,7 +51,6 @@ pub(super) async fn change_owner(
     store::records::set_owner(tx, &stored.facts, &facts.owner, &sealed_key, version, now).await?;
     store::versions::insert_version(tx, &facts, &body, &acting.caller, "taken_over", now).await?;
     store::records::update_facts(tx, &facts, now).await?;
-    store::records::set_shield_lift(tx, &facts, None).await?;
     for asked in OF_SHIELD {
         end_about(tx, acting, &transfer.owner, (asked, &id.to_string())).await?;
     }

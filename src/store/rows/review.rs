@@ -51,6 +51,8 @@ pub struct Review {
     pub rows: u64,
     /// Rows that are not what the gateway wrote, and tables of which rows were removed, brought back or set back.
     pub refuted: Vec<RowName>,
+    /// Whether every record was looked at: memory knows of each from then on.
+    pub knows_all_records: bool,
     /// Rows of the table under review that memory knows otherwise.
     differing: Vec<String>,
 }
@@ -148,6 +150,7 @@ async fn review_table(
     review: &mut Review,
 ) -> Result<(), StoreError> {
     review_rows(store, guarded, table, review).await?;
+    review.knows_all_records |= *table == RECORDS;
     review_sum(&mut store.read().await?, guarded.0, table, review).await
 }
 

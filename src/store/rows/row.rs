@@ -21,6 +21,16 @@ pub enum Value {
 }
 
 impl Value {
+    /// A value of a key as a row's name has it.
+    pub(super) fn of_name(kind: ColumnKind, text: &str) -> Option<Self> {
+        Some(match kind {
+            ColumnKind::Id => Self::Id(Uuid::parse_str(text).ok()?),
+            ColumnKind::Text => Self::Text(text.to_owned()),
+            ColumnKind::Int => Self::Int(text.parse().ok()?),
+            ColumnKind::Bytes => Self::Bytes(data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?),
+        })
+    }
+
     /// What was read of a column.
     pub(super) fn read<T>(read: Result<Option<T>, sqlx::Error>) -> Result<Self, sqlx::Error>
     where

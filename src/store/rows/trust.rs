@@ -1,10 +1,12 @@
-//! Gives the rows of a database of before their marks, as they stand: what they say is trusted from then on.
+//! Marks the rows of a database from before rows were authenticated, as they stand: what they say is trusted from
+//! then on.
 
 use sqlx::AssertSqlSafe;
 
 use super::{
     access::{RawRow, light, locating, where_located},
     mark::{Mark, RowMove},
+    review::{keys, page_clause},
     row::{Value, name_of},
     sums::Sums,
     table::{ColumnKind, MarkedTable},
@@ -44,12 +46,12 @@ pub(crate) async fn trust_all(tx: &mut Tx) -> Result<TrustedAll, StoreError> {
 
 async fn trust(tx: &mut Tx, table: &'static MarkedTable, trusted: &mut TrustedAll) -> Result<(), StoreError> {
     let guard = tx.rows.guard()?;
+    let mut after = None;
     loop {
-        // Each is marked, and so is not met again.
-        let page = light(tx, table, "WHERE mark IS NULL LIMIT $1", &[PAGE.into()]).await?;
-        if page.is_empty() {
-            return Ok(());
-        }
+        let (clause, binds) = page_clause(table, after.as_deref(), PAGE);
+        let page = light(tx, table, &clause, &binds).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(keys(&last.values));
         for RawRow { values, .. } in page {
             let values = if table.has_parts() {
                 let id = values.id("id").ok_or(StoreError::Corrupt("id"))?;

@@ -27,7 +27,7 @@ pub struct Arm {
 }
 
 impl Arm {
-    /// WholeState rows.
+    /// Whole rows.
     pub const fn rows(table: &'static MarkedTable, clause: &'static str) -> Self {
         Self { table, clause, without: None }
     }

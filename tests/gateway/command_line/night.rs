@@ -63,7 +63,7 @@ impl CommandDesk<'_> {
         code_at(&secret, person, now).unwrap()
     }
 
-    /// `tsunagi desk second-factor`, as somebody of before gives it. Returns what was said.
+    /// `tsunagi desk second-factor`, as somebody gives it who has a password alone. Returns what was said.
     pub(crate) async fn second_factor(&self, token: &str, (person, now): (&StaffId, Timestamp)) -> Value {
         let mut asking = self.ask(token, &["desk", "second-factor"]);
         let code = Self::takes_in(&mut asking, (person, None), now).await;

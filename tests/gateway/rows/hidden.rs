@@ -9,6 +9,7 @@ use tsunagi::{
     store::rows::tables,
 };
 use tsunagi_testkit::{persons::DeskPerson, world::Party};
+use uuid::Uuid;
 
 use super::{Database, fails_with, literal, names, reviewed, set_from, tamper};
 use crate::harness::*;
@@ -36,6 +37,13 @@ async fn rows_that_are_hidden_for_a_moment_open_nothing() {
     let opened = chair.post(&format!("/v1/organizations/{CITY_A}/opening-codes"), &j!(null)).await.unwrap();
     put_back(&stage, "staff").await;
     assert_refused(&opened, 409, "body_is_open");
+    hide(&stage, "staff", &format!("organization = '{CITY_A}'")).await;
+    let terminal = j!({ "serial": "0badcafe", "organization": CITY_A, "kind": "machine", "label": "x" });
+    let registered = chair.post("/v1/terminals", &terminal).await.unwrap();
+    put_back(&stage, "staff").await;
+    assert_ne!(registered.status, 200, "{}", registered.text());
+    let terminals = json(&city.client.get("/v1/terminals").send().await.unwrap()).to_string();
+    assert!(!terminals.contains("0badcafe"), "{terminals}");
 
     let (friend, waiting) = friend_and_what_waits(&city).await;
     assert_refused(&friend.confirm(&waiting).await.unwrap(), 409, "not_two_persons");
@@ -251,4 +259,66 @@ async fn one_message_or_record_takes_no_inbox_or_list_with_it() {
     let list = json(&city.client.get("/v1/records").send().await.unwrap());
     let listed: Vec<_> = list["records"].as_array().unwrap().iter().map(|line| line["record"].clone()).collect();
     assert_eq!((listed, &list["set_aside"]), (vec![j!(records[1])], &j!(1)), "{list}");
+}
+
+/// A request that somebody forged, and a person, terminal or body whose row is damaged: what takes something away is done,
+/// and everybody else's list is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_away_is_not_stopped_by_a_damaged_row() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let other = stage.party("other", CITY_B).await;
+    stage.world.add_staff(&city, "o2", &["viewer"]).await.unwrap();
+    let lost = stage.world.add_terminal("lost", &city, "o1").await.unwrap();
+    let record = register(&city, &family(CITY_A)).await;
+    let forge = async |number: u128, list: &str, kind: &str, subject: &str| {
+        let id = literal(&stage, &Uuid::from_u128(number).to_string()).await;
+        let forged = format!(
+            "INSERT INTO waiting_acts (id, organization, kind, subject, state, asked_by_organization, asked_by, asked_at, \
+             not_before, expires_at, sealed_act) VALUES ({id}, '{list}', '{kind}', '{subject}', 'waiting', '{list}', 'o1', \
+             1, 1, 9000000000000000, {})",
+            Database::of(&stage).await.bytes_of(&[7; 64])
+        );
+        assert_eq!(tamper(&stage, &forged).await, 1);
+    };
+    for (number, kind) in (1..).zip(["lift_shield", "name_bodies"]) {
+        forge(number, CITY_A, kind, &record).await;
+    }
+    forge(3, CITY_A, "change_staff", "o2").await;
+    forge(4, "operator", "reopen_body", CITY_B).await;
+    let shield = j!({ "kind": "1", "since": "2026-04-01" });
+    let set = city.client.put(&format!("/v1/records/{record}/shield")).json(&shield).send().await.unwrap();
+    assert_eq!(set.status, 200, "{}", set.text());
+    let list = json(&other.client.get("/v1/waiting-acts").send().await.unwrap());
+    assert_eq!((&list["set_aside"], list["waiting_acts"].as_array().map(Vec::len)), (&j!(1), Some(1)), "{list}");
+
+    tamper(
+        &stage,
+        &format!("UPDATE staff SET roles = 'viewer,caseworker' WHERE id = 'o2' AND organization = '{CITY_A}'"),
+    )
+    .await;
+    tamper(&stage, &format!("UPDATE terminals SET label = 'other' WHERE serial = '{}'", lost.serial)).await;
+    tamper(&stage, &format!("UPDATE organizations SET relay_desk = 'other' WHERE code = '{CITY_B}'")).await;
+    for path in [
+        format!("/v1/staff/{CITY_A}/o2/revoke"),
+        format!("/v1/terminals/{}/revoke", lost.serial),
+        format!("/v1/organizations/{CITY_B}/suspend"),
+    ] {
+        let done = stage.world.operator.post(&path).send().await.unwrap();
+        assert_eq!(done.status, 200, "{path}: {}", done.text());
+    }
+    let of_o2 = city.client.get("/v1/records").header("tsunagi-officer", "o2").send().await.unwrap();
+    assert_refused(&of_o2, 401, "officer_not_active");
+    assert_refused(&lost.client.get("/v1/records").send().await.unwrap(), 401, "terminal_revoked");
+    assert_refused(&other.client.get("/v1/records").send().await.unwrap(), 401, "terminal_not_recognized");
+    assert_eq!(view(&city, &record).await.status, 200);
+}
+
+/// The twins: what stops at a forged request, and what revokes nobody whose row is damaged.
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_at_a_damaged_row_is_caught() {
+    for defect in ["stumble-over-forged", "keep-damaged"] {
+        let said = fails_with(defect, "rows::hidden::what_takes_away_is_not_stopped_by_a_damaged_row", &[]).await;
+        assert!(said.contains("row_refuted"), "{said}");
+    }
 }
