@@ -2,13 +2,13 @@
 
 use std::cell::Cell;
 
-use tsunagi::{client::Client, clock::Clock, domain::organization::OrganizationCode};
+use tsunagi::{client::Client, domain::organization::OrganizationCode};
 use tsunagi_testkit::{
     persons::FirstPersons,
     world::{ADMINISTRATOR, OpenedBody},
 };
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, morning};
 
 pub const BODIES: usize = 1_000;
 /// Bodies that register records; each of the clients has one for itself.
@@ -29,7 +29,7 @@ pub struct Body {
 /// Connects them all: first those that own records, then every center among the other municipalities.
 pub async fn connect(gateway: &Gateway) -> Vec<Body> {
     let codes = codes();
-    let operators = &gateway.premises.operators(gateway.premises.config.listen, &Clock::system()).await.unwrap();
+    let operators = &gateway.premises.operators(gateway.premises.config.listen, &morning()).await.unwrap();
     let each = codes.chunks(BODIES.div_ceil(AT_ONCE)).map(|codes| async move {
         let mut bodies = Vec::new();
         for code in codes {

@@ -34,16 +34,21 @@ impl Drop for Gateway {
     }
 }
 
+/// The clock by which the gateway, and the devices of those who sign in, take it to be nine in the morning.
+pub fn morning() -> Clock {
+    let clock = Clock::system();
+    let of_day = (clock.now().as_micros() + AHEAD).rem_euclid(24 * HOUR);
+    clock.advance(time::Duration::microseconds((MORNING - of_day).rem_euclid(24 * HOUR)));
+    clock
+}
+
 /// Serves until it is killed.
 pub fn serve(config: &Path) {
     log_to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let clock = Clock::system();
-        let of_day = (clock.now().as_micros() + AHEAD).rem_euclid(24 * HOUR);
-        clock.advance(time::Duration::microseconds((MORNING - of_day).rem_euclid(24 * HOUR)));
         let config = Config::load(config, std::iter::empty()).unwrap();
-        let _server = Server::start(config, clock).await.unwrap();
+        let _server = Server::start(config, morning()).await.unwrap();
         std::future::pending::<()>().await;
     });
 }
