@@ -28,7 +28,7 @@ use crate::{
     error::Error,
     ledger::{
         entry::{Act, Entry, Logged},
-        merkle::{Frontier, Hash},
+        merkle::Hash,
     },
     planted::Planted,
     store::{
@@ -533,13 +533,6 @@ fn answer(batch: Vec<Work>, ran: Vec<JobOutcome>) {
             JobOutcome::Well(receipt) => work.job.finish(Ok(receipt)),
             JobOutcome::Not(error) => work.job.finish(Err(error)),
         }
-    }
-}
-
-impl Frontier {
-    /// Size and root as the head row keeps them.
-    pub fn head(&self) -> (u64, Hash) {
-        (self.size(), self.root())
     }
 }
 

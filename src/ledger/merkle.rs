@@ -41,6 +41,11 @@ impl Frontier {
         self.size
     }
 
+    /// Size and root, as the head row of a log keeps them.
+    pub fn head(&self) -> (u64, Hash) {
+        (self.size(), self.root())
+    }
+
     pub fn push(&mut self, leaf: Hash) {
         let mut hash = leaf;
         let mut size = self.size;
