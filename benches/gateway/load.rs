@@ -15,7 +15,7 @@ use tsunagi::{
 use tsunagi_testkit::people::{Family, People};
 
 use crate::{
-    bodies::{self, BODIES, Body, OFFICERS, OWNERS},
+    bodies::{self, BODIES, Body, OFFICER, OFFICERS, OWNERS},
     gateway::Gateway,
     table::Line,
 };
@@ -29,8 +29,6 @@ const QUESTIONS: usize = 4;
 const CASES: usize = 11;
 /// Calls of a visit: each officer asks for one case.
 const VISIT: usize = OFFICERS.len() * QUESTIONS;
-/// Names the officer of a request.
-const OFFICER: &str = "tsunagi-officer";
 /// How often the size of SQLite's log is looked at.
 const LOOKS: Duration = Duration::from_millis(20);
 
