@@ -70,6 +70,11 @@ impl Timestamp {
         self.utc().to_offset(UtcOffset::from_hms(9, 0, 0).unwrap_or(UtcOffset::UTC)).hour()
     }
 
+    /// The minute of the hour, 0 to 59.
+    pub fn minute_in_japan(self) -> u8 {
+        self.utc().minute()
+    }
+
     fn utc(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }

@@ -4,14 +4,15 @@
 //! # The way through
 //!
 //! A request goes one way. [`server`] accepts the connection, checks the certificate and the limits and finds the
-//! route; [`identity`] says who calls; [`wire`] turns a call into a typed request; one file of [`operations`] does what
-//! is asked, by the pure rules of [`domain`] and with the index of [`search`]; [`store`] reads and writes; and
-//! [`disclosure`] lets data out, after the ledger entry that accounts for it is durable. Then [`wire`] turns a
-//! [`disclosure::gate::Disclosed`] value into bytes. Data does not go back to a room it has left.
+//! route; [`identity`] says who calls; a face ([`wire`] for the API, [`web`] for the pages) turns a call into a typed
+//! request; one file of [`operations`] does what is asked, by the pure rules of [`domain`] and with the index of
+//! [`search`]; [`store`] reads and writes; and [`disclosure`] lets data out, after the ledger entry that accounts for it
+//! is durable. Then the face turns a [`disclosure::gate::Disclosed`] value into bytes. Data does not go back to a room
+//! it has left.
 //!
 //! # Where to begin
 //!
-//! * [`wire::routes`]: every call of the API by subject, with who may make it.
+//! * [`wire::routes`]: every call of the API by subject, with who may make it; [`web::all`]: every page.
 //! * [`domain::visibility`]: who may see what; the matrix itself is `policy/standard_visibility.txt`.
 //! * [`disclosure::gate`] and [`journal::journal`]: the one door, and the way to the one writer.
 //! * [`operations::search::search_nationwide`]: an operation that uses all of it.
@@ -30,6 +31,7 @@ pub mod config;
 pub mod disclosure;
 pub mod domain;
 pub mod error;
+pub mod face;
 pub mod files;
 pub mod gateway;
 pub mod https;
@@ -44,6 +46,7 @@ pub mod publish;
 pub mod search;
 pub mod server;
 pub mod store;
+pub mod web;
 pub mod wire;
 pub mod witness;
 

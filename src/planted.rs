@@ -49,6 +49,12 @@ pub enum Planted {
     HashFirstCome,
     /// Takes any purpose from anybody.
     AnyPurpose,
+    /// Lets browsers send the cookies of the pages with what another site sends.
+    LaxCookies,
+    /// Takes forms from wherever a browser says that they come.
+    BelieveAnyOrigin,
+    /// Takes forms with any token.
+    BelieveAnyToken,
     /// Opens a body anew without those who must stand for it.
     OpenAnyBody,
     /// Leaves what a person signed in with in place when the person is revoked.
@@ -147,6 +153,9 @@ impl Planted {
             Ok("never-lock") => Some(Self::NeverLock),
             Ok("count-after-hash") => Some(Self::CountAfterHash),
             Ok("hash-first-come") => Some(Self::HashFirstCome),
+            Ok("lax-cookies") => Some(Self::LaxCookies),
+            Ok("believe-any-origin") => Some(Self::BelieveAnyOrigin),
+            Ok("believe-any-token") => Some(Self::BelieveAnyToken),
             Ok("any-purpose") => Some(Self::AnyPurpose),
             Ok("open-any-body") => Some(Self::OpenAnyBody),
             Ok("keep-credentials") => Some(Self::KeepCredentials),

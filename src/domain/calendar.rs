@@ -62,6 +62,11 @@ impl PartialDate {
         }
     }
 
+    /// The eras in which it may lie, each with the year of the era: two where the year alone is known and an era ended in it.
+    pub fn eras(self) -> impl Iterator<Item = (&'static str, i32)> {
+        ERAS.iter().filter(move |era| era.may_hold(self)).map(move |era| (era.kanji, self.year - era.first.0 + 1))
+    }
+
     /// Whether both may be the same day, given what each leaves open.
     pub fn may_equal(self, other: Self) -> bool {
         let open_or_same = |a: Option<u8>, b: Option<u8>| a.is_none() || b.is_none() || a == b;

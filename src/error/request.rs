@@ -30,6 +30,12 @@ pub enum RequestError {
     IdempotencyKeyMissing,
     #[error("Idempotency-Key used for another request")]
     IdempotencyKeyReused,
+    /// It came from another site, or from nobody knows where, or is of another session.
+    #[error("form of another site or session")]
+    ForeignForm,
+    /// The page has no such field, or has it once.
+    #[error("form field unknown, repeated or missing")]
+    FormField,
 }
 
 impl RequestError {
@@ -102,6 +108,23 @@ impl RequestError {
                 "The Idempotency-Key belongs to another request",
             )
             .with("新しい値を付けて送信してください。", "Send a new key."),
+            Self::ForeignForm => Problem::new(
+                403,
+                "foreign_form",
+                "この画面からの送信として確認できませんでした",
+                "The form was not sent from a page of this session",
+            )
+            .with(
+                "サインインし直したあとや、別のタブでサインアウトしたあとの画面は使えません。画面を開き直してから、もう一度送信してください。",
+                "A page that was opened before signing in or out anew cannot send. Open it again and send once more.",
+            ),
+            Self::FormField => Problem::new(
+                400,
+                "form_field",
+                "送信された項目が画面の項目と一致しません",
+                "What was sent are not the fields of the page",
+            )
+            .with("画面を開き直してから、もう一度送信してください。", "Open the page again and send once more."),
         }
     }
 }

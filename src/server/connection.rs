@@ -13,7 +13,7 @@ use axum::{
     Router,
     body::Body,
     extract::{RawPathParams, Request, rejection::RawPathParamsRejection},
-    http::{HeaderMap, Method, header},
+    http::{Method, header, request::Parts},
     response::Response,
     routing::{MethodFilter, get, on},
 };
@@ -43,24 +43,23 @@ use super::{
 use crate::{
     clock::unclocked_id,
     error::{CallerError, Error, RequestError, ServiceError},
+    face::{
+        CallHead,
+        answer::Answer,
+        call::Call,
+        route::{Route, RouteHandler},
+    },
     identity::{
         Caller,
         certificate::TerminalCertificate,
         directory::{OfficerClaim, Unrecognized},
-        session::token_digest,
     },
     journal::error::JournalError,
     ledger::entry::{Act, Entry},
     operations::accounts::sessions::{AtDesk, note_use},
     planted::Planted,
-    wire::{
-        accounts,
-        answer::Answer,
-        call::Call,
-        header::OFFICER,
-        route::{Route, RouteHandler},
-        routes,
-    },
+    web::{self, page::PAGES},
+    wire::{route::API, routes},
 };
 
 /// A decision that became stale is made again this often.
@@ -173,7 +172,7 @@ fn router(serving: &Arc<Serving>) -> Router {
     // Who waits for news does no work: waiting takes nothing from those who do.
     let waiting = Arc::new(Room::new(limits.connections, limits.terminal_in_flight));
     let mut router = Router::new();
-    for route in routes::all() {
+    for route in routes::all().map(|api| &api.route).chain(web::all()) {
         let room = if route.waits { waiting.clone() } else { work.clone() };
         let serving = serving.clone();
         let handler = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
@@ -187,11 +186,11 @@ fn router(serving: &Arc<Serving>) -> Router {
     }
     for path in openapi::PATHS {
         let (serving, room) = (serving.clone(), work.clone());
-        router = router.route(path, get(async move |request: Request| describe(&serving, &room, &request)));
+        router = router.route(path, get(async move |request: Request| describe(&serving, &room, request)));
     }
     router
-        .fallback(async |request: Request| refuse(&request, &RequestError::NoSuchRoute.into()))
-        .method_not_allowed_fallback(async |request: Request| refuse(&request, &RequestError::MethodNotAllowed.into()))
+        .fallback(async |request: Request| refuse(request, &RequestError::NoSuchRoute.into()))
+        .method_not_allowed_fallback(async |request: Request| refuse(request, &RequestError::MethodNotAllowed.into()))
 }
 
 async fn handle(
@@ -203,29 +202,37 @@ async fn handle(
 ) -> Response {
     let started = Instant::now();
     let id = serving.gateway.clock.new_id();
-    let unsent = unsent(&request);
-    let (admitted, outcome) = match admit(serving, room, &request) {
-        Ok((certificate, admitted)) => (Some(admitted), work(serving, route, path, request, &certificate, id).await),
+    let (parts, body) = request.into_parts();
+    let head = head(&parts, id);
+    let (admitted, outcome) = match admit(serving, room, &parts) {
+        Ok((certificate, admitted)) => {
+            let asked = RecognizedRequest { serving, route, certificate: &certificate, head: &head };
+            (Some(admitted), asked.work(path, body).await)
+        }
         Err(error) => (None, Err(error)),
     };
     let answered = outcome.unwrap_or_else(|error| {
         if let Error::Store(cause) = &error {
             tracing::error!(request = %id, operation = route.operation, %cause, "internal error");
         }
-        Answer::problem(&error, id)
+        (route.face.refuse)(&error, &head)
     });
     serving.metrics.requests.with_label_values(&[route.operation, answered.status.as_str()]).inc();
     serving.metrics.seconds.with_label_values(&[route.operation]).observe(started.elapsed().as_secs_f64());
-    answer(answered, id, unsent, admitted)
+    answer(answered, id, unsent(&parts), admitted)
+}
+
+fn head(parts: &Parts, id: Uuid) -> CallHead<'_> {
+    CallHead { method: &parts.method, uri: &parts.uri, headers: &parts.headers, id }
 }
 
 /// Lets a request in before anything is done for it, or says why not. What it is given is held until its answer has
 /// been taken; a refusal holds nothing.
-fn admit(serving: &Serving, room: &Room, request: &Request) -> Result<(Arc<TerminalCertificate>, Admitted), Error> {
-    let Some(PeerTerminal { certificate, .. }) = request.extensions().get() else {
+fn admit(serving: &Serving, room: &Room, parts: &Parts) -> Result<(Arc<TerminalCertificate>, Admitted), Error> {
+    let Some(PeerTerminal { certificate, .. }) = parts.extensions.get() else {
         return Err(Unrecognized::Terminal.into());
     };
-    let header_bytes: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let header_bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if header_bytes > serving.gateway.config.limits.header_bytes {
         return Err(RequestError::HeadersTooLarge.into());
     }
@@ -240,24 +247,27 @@ fn admit(serving: &Serving, room: &Room, request: &Request) -> Result<(Arc<Termi
 }
 
 /// What the API says of itself.
-fn describe(serving: &Serving, room: &Room, request: &Request) -> Response {
+fn describe(serving: &Serving, room: &Room, request: Request) -> Response {
     let id = serving.gateway.clock.new_id();
-    let (admitted, outcome) = match admit(serving, room, request) {
-        Ok((_, admitted)) => {
-            (Some(admitted), openapi::file(request.uri().path()).ok_or(RequestError::NoSuchRoute.into()))
-        }
+    let (parts, _) = request.into_parts();
+    let (admitted, outcome) = match admit(serving, room, &parts) {
+        Ok((_, admitted)) => (Some(admitted), openapi::file(parts.uri.path()).ok_or(RequestError::NoSuchRoute.into())),
         Err(error) => (None, Err(error)),
     };
-    answer(outcome.unwrap_or_else(|error| Answer::problem(&error, id)), id, unsent(request), admitted)
+    answer(outcome.unwrap_or_else(|error| (API.refuse)(&error, &head(&parts, id))), id, unsent(&parts), admitted)
 }
 
-fn refuse(request: &Request, error: &Error) -> Response {
+/// Refuses what no route is for, in the words of the face whose path it is.
+fn refuse(request: Request, error: &Error) -> Response {
     let id = unclocked_id();
-    answer(Answer::problem(error, id), id, unsent(request), None)
+    let (parts, _) = request.into_parts();
+    let is_of_api = parts.uri.path().starts_with("/v1/");
+    let face = if is_of_api { &API } else { &PAGES };
+    answer((face.refuse)(error, &head(&parts, id)), id, unsent(&parts), None)
 }
 
-fn unsent(request: &Request) -> Arc<Unsent> {
-    request.extensions().get().map(|peer: &PeerTerminal| peer.unsent.clone()).unwrap_or_default()
+fn unsent(parts: &Parts) -> Arc<Unsent> {
+    parts.extensions.get().map(|peer: &PeerTerminal| peer.unsent.clone()).unwrap_or_default()
 }
 
 fn answer(answered: Answer, id: Uuid, unsent: Arc<Unsent>, admitted: Option<Admitted>) -> Response {
@@ -265,83 +275,79 @@ fn answer(answered: Answer, id: Uuid, unsent: Arc<Unsent>, admitted: Option<Admi
     let mut response = Response::new(Body::new(Sending::new(id, body, unsent, admitted)));
     *response.status_mut() = status;
     response.headers_mut().extend(headers);
-    // Nothing of this is for any cache between here and the officer.
-    response.headers_mut().insert(header::CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
+    // Nothing of this is for any cache between here and the officer, but what says so.
+    let cached = response.headers_mut().entry(header::CACHE_CONTROL);
+    cached.or_insert(axum::http::HeaderValue::from_static("no-store"));
     response
-}
-
-async fn work(
-    serving: &Arc<Serving>,
-    route: &'static Route,
-    path: HashMap<String, String>,
-    request: Request,
-    certificate: &TerminalCertificate,
-    id: Uuid,
-) -> Result<Answer, Error> {
-    let (parts, body) = request.into_parts();
-    // What any node acknowledged before this request is known before anything is decided on it.
-    serving.gateway.following.reach().await?;
-    let call = |body| Call {
-        operation: route.operation,
-        status: route.status,
-        path,
-        query: parse_query(parts.uri.query().unwrap_or_default()),
-        headers: parts.headers.clone(),
-        body,
-        record_bytes: serving.gateway.config.limits.record_bytes,
-        fingerprint: serving.gateway.fingerprint.clone(),
-    };
-    let run = match route.run {
-        RouteHandler::Operation(run) => run,
-        RouteHandler::AtDesk(run) => {
-            let call = call(read_body(serving, route, body).await?);
-            check_lists(serving, certificate)?;
-            let terminal = serving.gateway.directory().desk(certificate)?;
-            serving.limits.take_sign_in(&terminal.serial, &accounts::claimed_officer(&call))?;
-            return run(serving.gateway.clone(), AtDesk { terminal, request: id }, call).await;
-        }
-    };
-    // Recognized before the body is read: a stranger's bytes are not worth reading.
-    let mut known_at = serving.gateway.journal.position();
-    let mut caller = recognize(serving, route, certificate, &parts.headers, id).await?;
-    serving.limits.take_officer(caller.organization(), caller.officer())?;
-    let call = call(read_body(serving, route, body).await?);
-    let asked = RecognizedRequest { serving, route, certificate, headers: &parts.headers, id };
-    for attempt in 0..MAX_DECISIONS {
-        // A revocation opens a new epoch: who was recognized in this one still is.
-        let decided_at = serving.gateway.journal.position();
-        if let Some(again) = asked.again_since(known_at).await? {
-            caller = again;
-        }
-        known_at = decided_at;
-        let deciding = caller.clone().deciding_at(decided_at, attempt);
-        let outcome = tokio::select! {
-            outcome = run(serving.gateway.clone(), deciding, call.clone()) => outcome,
-            error = asked.revoked(known_at), if route.waits => Err(error),
-        };
-        match outcome {
-            Err(Error::Journal(JournalError::Stale)) => {}
-            // What was read goes to nobody who was revoked meanwhile.
-            Ok(answer) if route.method == Method::GET => {
-                asked.again_since(known_at).await?;
-                return Ok(answer);
-            }
-            outcome => return outcome,
-        }
-    }
-    Err(JournalError::Stale.into())
 }
 
 /// A request whose caller was recognized once, and may have been revoked since.
 struct RecognizedRequest<'r> {
-    serving: &'r Serving,
+    serving: &'r Arc<Serving>,
     route: &'static Route,
     certificate: &'r TerminalCertificate,
-    headers: &'r HeaderMap,
-    id: Uuid,
+    head: &'r CallHead<'r>,
 }
 
 impl RecognizedRequest<'_> {
+    async fn work(&self, path: HashMap<String, String>, body: Body) -> Result<Answer, Error> {
+        let Self { serving, route, certificate, head } = self;
+        (route.face.guard)(head)?;
+        // What any node acknowledged before this request is known before anything is decided on it.
+        serving.gateway.following.reach().await?;
+        let call = |body| Call {
+            operation: route.operation,
+            id: head.id,
+            status: route.status,
+            path,
+            query: parse_query(head.uri.query().unwrap_or_default()),
+            headers: head.headers.clone(),
+            body,
+            record_bytes: serving.gateway.config.limits.record_bytes,
+            fingerprint: serving.gateway.fingerprint.clone(),
+        };
+        let run = match route.run {
+            RouteHandler::Operation(run) => run,
+            RouteHandler::AtDesk(run) => {
+                let call = call(read_body(serving, route, body).await?);
+                check_lists(serving, certificate)?;
+                let terminal = serving.gateway.directory().desk(certificate)?;
+                if route.method != Method::GET {
+                    serving.limits.take_sign_in(&terminal.serial, &(route.face.claimed_at_desk)(&call))?;
+                }
+                return run(serving.gateway.clone(), AtDesk { terminal, request: head.id }, call).await;
+            }
+        };
+        // Recognized before the body is read: a stranger's bytes are not worth reading.
+        let mut known_at = serving.gateway.journal.position();
+        let mut caller = recognize(serving, route, certificate, head).await?;
+        serving.limits.take_officer(caller.organization(), caller.officer())?;
+        let call = call(read_body(serving, route, body).await?);
+        for attempt in 0..MAX_DECISIONS {
+            // A revocation opens a new epoch: who was recognized in this one still is.
+            let decided_at = serving.gateway.journal.position();
+            if let Some(again) = self.again_since(known_at).await? {
+                caller = again;
+            }
+            known_at = decided_at;
+            let deciding = caller.clone().deciding_at(decided_at, attempt);
+            let outcome = tokio::select! {
+                outcome = run(serving.gateway.clone(), deciding, call.clone()) => outcome,
+                error = self.revoked(known_at), if route.waits => Err(error),
+            };
+            match outcome {
+                Err(Error::Journal(JournalError::Stale)) => {}
+                // What was read goes to nobody who was revoked meanwhile.
+                Ok(answer) if route.method == Method::GET => {
+                    self.again_since(known_at).await?;
+                    return Ok(answer);
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(JournalError::Stale.into())
+    }
+
     /// Looks again: at dates and lists always, at the directory where there was a new epoch. Returns who calls, where
     /// that was asked again.
     async fn again_since(&self, known_at: u64) -> Result<Option<Caller>, Error> {
@@ -354,7 +360,7 @@ impl RecognizedRequest<'_> {
         if self.serving.gateway.journal.position() == known_at {
             return Ok(None);
         }
-        recognize(self.serving, self.route, self.certificate, self.headers, self.id).await.map(Some)
+        recognize(self.serving, self.route, self.certificate, self.head).await.map(Some)
     }
 
     /// Ends once the caller is no longer recognized: who waits for news is not kept beyond a revocation.
@@ -394,21 +400,12 @@ async fn recognize(
     serving: &Serving,
     route: &'static Route,
     certificate: &TerminalCertificate,
-    headers: &HeaderMap,
-    id: Uuid,
+    head: &CallHead<'_>,
 ) -> Result<Caller, Error> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let officer = match (text(OFFICER.as_str()), text(header::AUTHORIZATION.as_str())) {
-        (_, Some(bearer)) => match bearer.strip_prefix("Bearer ") {
-            Some(token) => OfficerClaim::Session(token_digest(token)),
-            None => OfficerClaim::Missing,
-        },
-        (Some(officer), None) => OfficerClaim::Named(officer),
-        (None, None) => OfficerClaim::Missing,
-    };
+    let officer = (route.face.claim)(head.headers);
     let gateway = &serving.gateway;
     let now = gateway.clock.now();
-    let caller = gateway.directory().recognize(certificate, &officer, now, id)?;
+    let caller = gateway.directory().recognize(certificate, &officer, now, head.id)?;
     if let OfficerClaim::Session(token) = &officer
         && gateway.directory().session_to_note(token, now, gateway.config.accounts.idle()).is_some()
         && let Err(error) = note_use(gateway, &caller, *token).await

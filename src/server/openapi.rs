@@ -12,12 +12,14 @@ use axum::http::{
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use crate::wire::{
-    answer::Answer,
-    header::{ATTACHMENT_KIND, IDEMPOTENCY_KEY, PURPOSE},
-    route::Route,
-    routes,
-    shape::{Schemas, reference},
+use crate::{
+    face::answer::Answer,
+    wire::{
+        header::{ATTACHMENT_KIND, IDEMPOTENCY_KEY, PURPOSE},
+        route::ApiRoute,
+        routes,
+        shape::{Schemas, reference},
+    },
 };
 
 /// What the document says of the API besides its routes.
@@ -52,8 +54,8 @@ pub fn document() -> Value {
     let mut schemas = Schemas::default();
     schemas.put("Problem", problem_schema());
     let mut paths = Map::new();
-    for route in routes::all() {
-        let operation = operation(route, &mut schemas);
+    for api in routes::all() {
+        let (route, operation) = (&api.route, operation(api, &mut schemas));
         if let Some(path) = paths.entry(route.path).or_insert_with(|| json!({})).as_object_mut() {
             path.insert(route.method.as_str().to_lowercase(), operation);
         }
@@ -79,7 +81,8 @@ pub fn document() -> Value {
     })
 }
 
-fn operation(route: &Route, schemas: &mut Schemas) -> Value {
+fn operation(api: &ApiRoute, schemas: &mut Schemas) -> Value {
+    let route = &api.route;
     let (japanese, english) = route.words;
     let problem = json!({ "application/problem+json": { "schema": reference("Problem") } });
     let mut operation = json!({
@@ -90,31 +93,31 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
             route.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "),
             route.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", "),
         ),
-        "parameters": parameters(route),
+        "parameters": parameters(api),
         "responses": {
-            "2XX": { "description": "OK", "content": route.answers.content(schemas) },
+            "2XX": { "description": "OK", "content": api.answers.content(schemas) },
             "default": { "description": "RFC 9457", "content": problem },
         },
     });
-    if let (Some(takes), Some(object)) = (route.takes, operation.as_object_mut()) {
+    if let (Some(takes), Some(object)) = (api.takes, operation.as_object_mut()) {
         object.insert("requestBody".into(), json!({ "required": true, "content": takes.content(schemas) }));
     }
     operation
 }
 
-fn parameters(route: &Route) -> Vec<Value> {
-    let of_path = route.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+fn parameters(api: &ApiRoute) -> Vec<Value> {
+    let of_path = api.route.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
     let of_path =
         of_path.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
-    let of_query = route.query.iter().map(|(name, meaning)| {
+    let of_query = api.query.iter().map(|(name, meaning)| {
         json!({ "name": name, "in": "query", "description": meaning, "schema": { "type": "string" } })
     });
     let mut parameters: Vec<Value> = of_path.chain(of_query).collect();
     for (is_read, name, required) in [
-        (route.purpose, PURPOSE.as_str(), true),
-        (route.attachment_kind, ATTACHMENT_KIND.as_str(), false),
-        (route.method != Method::GET, IDEMPOTENCY_KEY.as_str(), route.keyed),
-        (route.if_match, IF_MATCH.as_str(), true),
+        (api.purpose, PURPOSE.as_str(), true),
+        (api.attachment_kind, ATTACHMENT_KIND.as_str(), false),
+        (api.route.method != Method::GET, IDEMPOTENCY_KEY.as_str(), api.keyed),
+        (api.if_match, IF_MATCH.as_str(), true),
     ] {
         if is_read {
             parameters.push(header_parameter(name, required));

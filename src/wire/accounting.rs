@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use super::{
-    call::Call,
-    route::{ACCOUNTABLE, ALL, ANY, REVIEW, Route, get, run},
+    route::{ACCOUNTABLE, ALL, ANY, REVIEW, ApiRoute, get, run},
 };
 use crate::{
+    face::call::Call,
     disclosure::done::{Archive, PlainText},
     error::Error,
     ledger::evidence::{Consistency, Evidence, ProvedEntry},
@@ -22,7 +22,7 @@ use crate::{
 
 const RECORD: (&str, &str) = ("record", "id of a record; left out, all");
 
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[ApiRoute] = &[
     get("/v1/disclosures")
         .words("開示の履歴", "Account for disclosures")
         .open_to(ACCOUNTABLE, REVIEW)

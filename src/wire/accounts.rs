@@ -3,10 +3,10 @@
 use axum::http::header;
 
 use super::{
-    call::Call,
-    route::{ADMINISTER, ALL, ANY, APPOINT, BODIES, OPERATOR, Route, VOUCH, delete, get, post, put, run, run_at_desk},
+    route::{ADMINISTER, ALL, ANY, APPOINT, BODIES, OPERATOR, ApiRoute, VOUCH, delete, get, post, put, run, run_at_desk},
 };
 use crate::{
+    face::call::Call,
     domain::visibility::VisibilitySettings,
     error::{Error, RequestError},
     identity::session::token_digest,
@@ -40,7 +40,7 @@ use crate::{
     },
 };
 
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[ApiRoute] = &[
     post("/v1/sessions")
         .words("執務端末でログインする", "Sign in at a desk")
         .open_to(ALL, ANY)

@@ -3,13 +3,13 @@
 //! Record data comes in as [`Disclosed`] and as nothing else. What carries none — ids, versions, states, counts — says
 //! so by [`CarriesNoRecordData`], derived beside each such type where a reviewer can see it.
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{call::Call, csv, header::LEDGER_ENTRIES, json as json_form, shape::Joined, xml};
+use super::{csv, header::LEDGER_ENTRIES, json as json_form, shape::Joined, xml};
 use crate::{
     disclosure::{
         done::{Archive, CarriesNoRecordData, Done, PlainText, Table},
@@ -18,24 +18,13 @@ use crate::{
     },
     domain::{attachment::Attachment, format::Fault},
     error::{Error, RecordError, RequestError},
+    face::{answer::Answer, call::Call},
 };
 
 const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
 
-/// The bytes of an answer.
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    pub body: Bytes,
-}
-
 impl Answer {
-    fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let content_type = (header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Self { status, headers: vec![content_type], body: body.into() }
-    }
-
     /// Adds the ledger entries that account for it.
     fn with_entries(self, entries: &[Uuid]) -> Self {
         let list = entries.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", ");
@@ -45,13 +34,6 @@ impl Answer {
     /// Adds the version of what is shown or was written.
     fn with_version(self, version: i64) -> Self {
         self.with_header(header::ETAG, &format!("\"{version}\""))
-    }
-
-    fn with_header(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.push((name, value));
-        }
-        self
     }
 
     fn disclosed<T>(call: &Call, disclosed: &Disclosed<T>, render: impl FnOnce(&T) -> Value) -> Self {

@@ -1,39 +1,18 @@
-//! One call of the API, and typed access to its parts: requests of operations are made of these.
+//! Typed access to the parts of a call of the API: requests of operations are made of these.
 
-use std::collections::HashMap;
-
-use aws_lc_rs::hmac;
-use axum::http::{HeaderMap, StatusCode, header};
-use bytes::Bytes;
+use axum::http::header;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{json, xml};
+use super::{header::PURPOSE, json, xml};
 use crate::{
     domain::{format::Document, idempotency::Idempotency, purpose::Purpose},
     error::{Error, RequestError, ServiceError},
-    wire::header::PURPOSE,
+    face::call::Call,
 };
 
 /// Bodies larger than this are parsed off the async workers.
 const PARSE_ASIDE: usize = 65_536;
-
-/// A call on its way to its operation.
-#[derive(Clone)]
-pub struct Call {
-    /// Name of the operation, part of the idempotency digest.
-    pub operation: &'static str,
-    /// Status of an answer that is no error.
-    pub status: StatusCode,
-    pub path: HashMap<String, String>,
-    pub query: HashMap<String, String>,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-    /// Bytes of one record, where the body holds many.
-    pub record_bytes: usize,
-    /// Keys the digests of requests: a stolen database confirms no guess about a short body.
-    pub fingerprint: hmac::Key,
-}
 
 impl Call {
     /// The record after which a page begins: `next` of the page before; nil for the first.
@@ -50,24 +29,6 @@ impl Call {
                 )
             })
         })
-    }
-
-    /// A path parameter that is an id. An id that cannot be one does not exist.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn id(&self, name: &str) -> Result<Uuid, Error> {
-        self.path.get(name).and_then(|text| Uuid::parse_str(text).ok()).ok_or(Error::NotFound("id"))
-    }
-
-    /// A query parameter that is an id; what is no id counts as absent.
-    pub fn query_id(&self, name: &str) -> Option<Uuid> {
-        self.query.get(name).and_then(|text| Uuid::parse_str(text).ok())
-    }
-
-    /// A path parameter as text.
-    pub fn segment(&self, name: &str) -> &str {
-        self.path.get(name).map_or("", String::as_str)
     }
 
     /// A query parameter read as a number.
@@ -121,12 +82,6 @@ impl Call {
         Ok(parsed?)
     }
 
-    /// Media type of the body without parameters, lower case.
-    pub fn content_type(&self) -> String {
-        let value = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-    }
-
     /// Whether the caller asks for XML rather than JSON.
     pub fn wants_xml(&self) -> bool {
         self.header(header::ACCEPT.as_str()).is_some_and(|accept| {
@@ -135,10 +90,6 @@ impl Call {
                 range == "application/xml" || range == "text/xml"
             })
         })
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// The version in `If-Match: "3"`.
@@ -168,24 +119,9 @@ impl Call {
     /// # Errors
     /// [`RequestError::IdempotencyKeyMissing`] where it is missing or not of its form.
     pub fn idempotency(&self) -> Result<Idempotency, Error> {
-        let key = self
-            .header("idempotency-key")
-            .filter(|key| (8..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()))
-            .ok_or(RequestError::IdempotencyKeyMissing)?;
-        let mut context = hmac::Context::with_key(&self.fingerprint);
-        context.update(self.operation.as_bytes());
-        let mut path: Vec<_> = self.path.iter().collect();
-        path.sort();
-        for (name, value) in path {
-            context.update(name.as_bytes());
-            context.update(&[0]);
-            context.update(value.as_bytes());
-            context.update(&[0]);
-        }
-        context.update(self.header(header::IF_MATCH.as_str()).unwrap_or_default().as_bytes());
-        context.update(&[0]);
-        context.update(&self.body);
-        Ok(Idempotency { key: key.to_owned(), digest: context.sign().as_ref().to_vec() })
+        self.header("idempotency-key")
+            .and_then(|key| self.keyed(key))
+            .ok_or_else(|| RequestError::IdempotencyKeyMissing.into())
     }
 }
 

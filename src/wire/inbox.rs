@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::route::{ALL, ANY, Route, get, post, run};
+use super::route::{ALL, ANY, ApiRoute, get, post, run};
 use crate::operations::inbox::read_inbox::{
     Acknowledge, AcknowledgeInbox, Inbox, ReadInbox, acknowledge_inbox, read_inbox,
 };
 
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[ApiRoute] = &[
     get("/v1/inbox")
         .words("受信箱", "Read the inbox")
         .open_to(ALL, ANY)

@@ -1,6 +1,6 @@
 //! The API of keys, for the operator.
 
-use super::route::{ADMINISTER, OPERATOR, Route, get, post, run};
+use super::route::{ADMINISTER, OPERATOR, ApiRoute, get, post, run};
 use crate::operations::{
     keys::rewrap_keys::{BeginRewrap, KeysView, RetireMasters, RewrapView, begin_rewrap, retire_masters, view_keys},
     waiting::{
@@ -9,7 +9,7 @@ use crate::operations::{
     },
 };
 
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[ApiRoute] = &[
     get("/v1/keys")
         .words("鍵の世代と掛け替えの進捗", "Generations of keys, and how far a pass is")
         .open_to(OPERATOR, ADMINISTER)

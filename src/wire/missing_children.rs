@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    route::{CASEWORK, CENTERS, READ, Route, get, post, put, run},
+    route::{CASEWORK, CENTERS, READ, ApiRoute, get, post, put, run},
     shape::{Joined, List, Schemas},
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[ApiRoute] = &[
     post("/v1/missing-notices")
         .words("行方不明児童を全国の児童相談所に通知する", "Broadcast a missing-child notice")
         .open_to(CENTERS, CASEWORK)

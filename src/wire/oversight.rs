@@ -1,11 +1,11 @@
 //! The API of oversight: break-glass, inquiries, serious cases, staffing.
 
 use super::{
-    call::Call,
-    route::{BODIES, CASEWORK, CENTERS, MINISTRY, READ, READERS, REVIEW, Route, SUPERVISE, get, post, put, run},
+    route::{BODIES, CASEWORK, CENTERS, MINISTRY, READ, READERS, REVIEW, ApiRoute, SUPERVISE, get, post, put, run},
     shape::List,
 };
 use crate::{
+    face::call::Call,
     disclosure::done::Table,
     domain::{
         oversight::{BrokenGlass, Inquiry, SeriousNote},
@@ -37,7 +37,7 @@ use crate::{
     },
 };
 
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[ApiRoute] = &[
     post("/v1/records/{id}/break-glass")
         .words("緊急閲覧", "Break the glass")
         .open_to(CENTERS, CASEWORK)

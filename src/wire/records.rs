@@ -1,13 +1,13 @@
 //! The API of case records.
 
 use super::{
-    call::Call,
     header::ATTACHMENT_KIND,
     json,
-    route::{BODIES, CASEWORK, READ, READERS, Route, SUPERVISE, delete, get, post, put, run},
+    route::{BODIES, CASEWORK, READ, READERS, ApiRoute, SUPERVISE, delete, get, post, put, run},
     shape::{AttachmentFile, BatchFile, NationalFormat},
 };
 use crate::{
+    face::call::Call,
     disclosure::view::RecordView,
     domain::{
         attachment::{Attachment, AttachmentKind, FileContent},
@@ -38,7 +38,7 @@ use crate::{
     },
 };
 
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[ApiRoute] = &[
     post("/v1/batches")
         .words("児童記録票を一括で登録する（1行に1件）", "Register a file of many records, one on each line")
         .open_to(BODIES, CASEWORK)

@@ -1,10 +1,10 @@
 //! The API of retention and disposal.
 
 use super::{
-    call::Call,
-    route::{ADMINISTER, ANY, BODIES, REVIEW, Route, SUPERVISE, get, post, put, run},
+    route::{ADMINISTER, ANY, BODIES, REVIEW, ApiRoute, SUPERVISE, get, post, put, run},
 };
 use crate::{
+    face::call::Call,
     domain::retention::RetentionSettings,
     error::Error,
     operations::{
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[ApiRoute] = &[
     get("/v1/retention")
         .words("保存期間の定め", "Rules of retention")
         .open_to(BODIES, ANY)

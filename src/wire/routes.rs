@@ -1,12 +1,12 @@
 //! Every call of the API, by subject.
 
 use super::{
-    accounting, accounts, inbox, keys, missing_children, oversight, records, retention, route::Route, search,
+    accounting, accounts, inbox, keys, missing_children, oversight, records, retention, route::ApiRoute, search,
     transfers, waiting,
 };
 
 /// The slices of the route table, each owned by its subject.
-const SUBJECTS: &[&[Route]] = &[
+const SUBJECTS: &[&[ApiRoute]] = &[
     accounts::ROUTES,
     waiting::ROUTES,
     records::ROUTES,
@@ -21,6 +21,6 @@ const SUBJECTS: &[&[Route]] = &[
 ];
 
 /// Every route.
-pub fn all() -> impl Iterator<Item = &'static Route> {
+pub fn all() -> impl Iterator<Item = &'static ApiRoute> {
     SUBJECTS.iter().copied().flatten()
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    route::{BODIES, CASEWORK, Route, post, run},
+    route::{BODIES, CASEWORK, ApiRoute, post, run},
     shape::{Joined, Schemas},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     operations::search::search_nationwide::{SearchFacts, SearchRequest, search_nationwide},
 };
 
-pub const ROUTES: &[Route] = &[post("/v1/searches")
+pub const ROUTES: &[ApiRoute] = &[post("/v1/searches")
     .words("全国検索", "Search nationally")
     .open_to(BODIES, CASEWORK)
     .takes::<SearchRequest>()

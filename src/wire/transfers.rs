@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::{
-    call::Call,
-    route::{BODIES, CASEWORK, READ, Route, SUPERVISE, get, post, run},
+    route::{BODIES, CASEWORK, READ, ApiRoute, SUPERVISE, get, post, run},
     shape::{Joined, Schemas},
 };
 use crate::{
+    face::call::Call,
     disclosure::gate::With,
     domain::transfer_note::TransferNote,
     error::Error,
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[ApiRoute] = &[
     post("/v1/transfers/requests")
         .words("情報提供を求める", "Ask for a transfer")
         .open_to(BODIES, CASEWORK)

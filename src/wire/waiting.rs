@@ -1,13 +1,13 @@
 //! The API of sharp acts that wait for a person.
 
-use super::route::{ALL, ANY, Route, STAND, get, post, run};
+use super::route::{ALL, ANY, ApiRoute, STAND, get, post, run};
 use crate::operations::waiting::{
     SharpReply,
     confirm::{ConfirmAct, confirm_act},
     list::{WaitingLines, WithdrawAct, list_waiting, withdraw_act},
 };
 
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[ApiRoute] = &[
     get("/v1/waiting-acts")
         .words("確認を待つ重要操作", "Sharp acts that wait for a person")
         .open_to(ALL, ANY)

@@ -9,11 +9,9 @@ mod types {
     use crate::{
         disclosure::{done::Done, gate::Disclosed, sealed::Sealed, view::RecordView},
         domain::format::Document,
+        face::{answer::Answer, call::Call},
         journal::writer::Receipt,
-        wire::{
-            answer::{Answer, IntoAnswer},
-            call::Call,
-        },
+        wire::answer::IntoAnswer,
     };
 
     // honest

@@ -13,10 +13,8 @@ use tsunagi::{
         two_persons::{Provenance, StaffId, count_as_two},
         visibility::{GroupSet, ItemGroup, Operation, Relation, Shield, Situation, VisibilitySettings, visible_groups},
     },
-    wire::{
-        route::{BodySize, Route, RouteHandler},
-        routes,
-    },
+    face::route::{BodySize, Route, RouteHandler},
+    wire::routes,
 };
 use tsunagi_testkit::world::Party;
 
@@ -227,6 +225,7 @@ async fn every_route_answers_every_kind_and_role_as_the_committed_table_says() {
         committed.lines().position(|line| line == heading).unwrap_or(usize::MAX)
     };
     let mut routes: Vec<&Route> = routes::all()
+        .map(|api| &api.route)
         .filter(|route| !matches!(route.run, RouteHandler::AtDesk(_)) && !route.operation.starts_with("sign_out"))
         .collect();
     routes.sort_by_key(|route| place(route));
@@ -335,6 +334,7 @@ async fn every_record_route_answers_every_relation_as_the_committed_table_says()
     );
     let reads_first = |method: &axum::http::Method| *method != axum::http::Method::GET;
     let mut routes: Vec<_> = routes::all()
+        .map(|api| &api.route)
         .filter(|r| r.path.starts_with("/v1/records/{id}") || r.path.starts_with("/v1/serious-cases/{id}"))
         .collect();
     routes.sort_by_key(|route| (reads_first(&route.method), route.path));

@@ -24,6 +24,7 @@ use crate::{
 };
 
 /// Somebody at a desk, before it is known who.
+#[derive(Clone)]
 pub struct AtDesk {
     pub terminal: Terminal,
     /// Id of the request.

@@ -1,0 +1,36 @@
+//! What the two faces share: a route and who may take it, the parts of a call, the bytes of an answer.
+//!
+//! Comes in: the parts of a request. Goes out: the bytes of an answer. The API's face ([`crate::wire`]) and the pages'
+//! ([`crate::web`]) each say how a call names its officer and how an error is answered; the server needs to know no more
+//! of them. Never done here: anything that one face does and the other does not.
+
+pub mod answer;
+pub mod call;
+pub mod route;
+
+use axum::http::{HeaderMap, Method, Uri};
+use uuid::Uuid;
+
+use self::{answer::Answer, call::Call};
+use crate::{error::Error, identity::directory::OfficerClaim};
+
+/// How one face speaks.
+pub struct Face {
+    /// Which officer a call names, and how.
+    pub claim: for<'h> fn(&'h HeaderMap) -> OfficerClaim<'h>,
+    /// Whom somebody at a desk says to be who is not known yet; the same for all that can be nobody's id.
+    pub claimed_at_desk: fn(&Call) -> String,
+    /// Looks at a call before anybody is recognized and anything of it is read.
+    pub guard: fn(&CallHead<'_>) -> Result<(), Error>,
+    /// Answers with an error.
+    pub refuse: fn(&Error, &CallHead<'_>) -> Answer,
+}
+
+/// What is known of a call before its body is read.
+pub struct CallHead<'c> {
+    pub method: &'c Method,
+    pub uri: &'c Uri,
+    pub headers: &'c HeaderMap,
+    /// Id of the request.
+    pub id: Uuid,
+}

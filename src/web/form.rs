@@ -1,0 +1,122 @@
+//! What a browser sends of a form: its fields as they were typed, to be read, or shown again with what is wrong.
+
+use std::collections::BTreeMap;
+
+use super::{csrf, language::Language};
+use crate::{
+    domain::idempotency::Idempotency,
+    error::{Error, RequestError},
+    face::call::Call,
+};
+
+/// Of a form: by which a form that is sent twice is known.
+pub const KEY: &str = "form_key";
+
+/// The fields of a form, in the order in which they were sent.
+#[derive(Default)]
+pub struct Form {
+    fields: Vec<(String, String)>,
+    faults: BTreeMap<String, String>,
+    /// What is wrong with the whole: title, and what to do.
+    refusal: Option<(String, String)>,
+}
+
+impl Form {
+    /// Reads a form. Whoever sends something that the page does not ask for is told.
+    ///
+    /// # Errors
+    /// [`RequestError::MediaType`]; [`RequestError::ForeignForm`]; a field that the form does not have, or one of its
+    /// fields twice.
+    pub fn read(call: &Call, known: impl Fn(&str) -> bool) -> Result<Self, Error> {
+        if call.content_type() != "application/x-www-form-urlencoded" {
+            return Err(RequestError::MediaType.into());
+        }
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(&call.body) {
+            let is_known = known(&name) || matches!(name.as_ref(), csrf::FIELD | KEY);
+            if !is_known || form.value(&name).is_some() {
+                return Err(RequestError::FormField.into());
+            }
+            form.fields.push((name.into_owned(), value.replace("\r\n", "\n")));
+        }
+        csrf::check(&call.fingerprint, &call.headers, form.text(csrf::FIELD))?;
+        Ok(form)
+    }
+
+    /// A form of these fields alone.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn of(call: &Call, fields: &[&str]) -> Result<Self, Error> {
+        Self::read(call, |name| fields.contains(&name))
+    }
+
+    /// A form with values that nobody typed.
+    pub fn with(fields: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { fields: fields.into_iter().collect(), ..Self::default() }
+    }
+
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// A field as it was typed; `None` where it was not sent.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.fields().find(|(of, _)| *of == name).map(|(_, value)| value)
+    }
+
+    /// A field as it was typed; empty where it was not sent.
+    pub fn text(&self, name: &str) -> &str {
+        self.value(name).unwrap_or_default()
+    }
+
+    /// A field in which something stands.
+    pub fn filled(&self, name: &str) -> Option<&str> {
+        self.value(name).map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    /// The key by which it is known when it is sent again.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn idempotency(&self, call: &Call) -> Result<Idempotency, Error> {
+        call.keyed(self.text(KEY)).ok_or_else(|| RequestError::FormField.into())
+    }
+
+    /// Says what is wrong with a field; the first thing counts.
+    pub fn fault(&mut self, name: &str, message: impl Into<String>) {
+        self.faults.entry(name.to_owned()).or_insert_with(|| message.into());
+    }
+
+    pub fn fault_of(&self, name: &str) -> Option<&str> {
+        self.faults.get(name).map(String::as_str)
+    }
+
+    pub fn is_faulty(&self) -> bool {
+        !self.faults.is_empty() || self.refusal.is_some()
+    }
+
+    /// Fields with what is wrong with them, for the summary.
+    pub fn faults(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.faults.iter().map(|(name, message)| (name.as_str(), message.as_str()))
+    }
+
+    pub fn refusal(&self) -> Option<(&str, &str)> {
+        self.refusal.as_ref().map(|(title, detail)| (title.as_str(), detail.as_str()))
+    }
+
+    /// Takes what an operation said against the form, to be shown with it.
+    ///
+    /// # Errors
+    /// The error, where it is not of what was typed: a decision that is to be made again, or a caller who is gone.
+    pub fn refused(&mut self, error: Error, language: Language) -> Result<u16, Error> {
+        let problem = error.problem();
+        if problem.status >= 500 || matches!(error, Error::Journal(_) | Error::Unrecognized(_)) {
+            return Err(error);
+        }
+        let title = language.say(problem.title_ja, problem.title_en);
+        let detail = language.say(&problem.detail_ja, &problem.detail_en);
+        self.refusal = Some((title.to_owned(), detail.to_owned()));
+        Ok(problem.status)
+    }
+}

@@ -1,0 +1,31 @@
+//! The pages' face: forms to typed requests of operations, and their replies to pages.
+//!
+//! Comes in: the bytes of a request of a browser at a desk. Goes out: HTML, made by templates from
+//! [`crate::disclosure::gate::Disclosed`] and [`crate::disclosure::done::Done`] values, in Japanese or English. Rooms by
+//! subject, each with its slice of the pages; beside them what all share: a page and a visit to it, forms and what guards
+//! them, the shell around each page, dates, static files. Never done here: deciding what may be seen, reaching store or
+//! seal.
+
+pub mod assets;
+pub mod cookies;
+pub mod csrf;
+pub mod dates;
+pub mod form;
+pub mod input;
+pub mod language;
+pub mod page;
+pub mod qr;
+pub mod refusal;
+pub mod session;
+pub mod shell;
+pub mod today;
+
+use crate::face::route::Route;
+
+/// The slices of the pages, each owned by its subject.
+const SUBJECTS: &[&[Route]] = &[session::PAGES, today::PAGES, assets::PAGES];
+
+/// Every page and every act of one.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    SUBJECTS.iter().copied().flatten()
+}
