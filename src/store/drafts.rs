@@ -194,7 +194,8 @@ pub async fn used(tx: &mut Tx) -> Result<BTreeSet<(String, u32)>, StoreError> {
         return Err(StoreError::Corrupt("drafts are not what the gateway wrote: no key is destroyed"));
     }
     let generation = |row: &Row| {
-        let generation = u32::try_from(row.int("key_generation")?).map_err(|_| StoreError::Corrupt("key generation"))?;
+        let generation =
+            u32::try_from(row.int("key_generation")?).map_err(|_| StoreError::Corrupt("key generation"))?;
         Ok((row.text("prefecture")?.to_owned(), generation))
     };
     rows.iter().map(generation).collect()

@@ -81,15 +81,12 @@ pub async fn page(
 ///
 /// # Errors
 /// As [`find`].
-pub async fn unanswered(
-    tx: &mut Tx,
-    center: &OrganizationCode,
-    most: i64,
-) -> Result<(Vec<Notice>, usize), StoreError> {
+pub async fn unanswered(tx: &mut Tx, center: &OrganizationCode, most: i64) -> Result<(Vec<Notice>, usize), StoreError> {
     let clause = "WHERE center = $1 AND answered_at IS NULL
              AND notice IN (SELECT id FROM missing_notices WHERE state <> 'cancel')
          ORDER BY notice DESC LIMIT $2";
-    let SoundRows { rows, set_aside } = access::sound(tx, &NOTICE_CENTERS, clause, &[center.into(), most.into()]).await?;
+    let SoundRows { rows, set_aside } =
+        access::sound(tx, &NOTICE_CENTERS, clause, &[center.into(), most.into()]).await?;
     let mut notices = Vec::with_capacity(rows.len());
     for row in &rows {
         notices.extend(find(tx, row.id("notice")?).await?.filter(|notice| notice.state != NoticeState::Cancel));
@@ -109,11 +106,7 @@ pub struct DoneByCenter {
 ///
 /// # Errors
 /// As [`find`].
-pub async fn done_by(
-    tx: &mut Tx,
-    notice: Uuid,
-    center: &OrganizationCode,
-) -> Result<Option<DoneByCenter>, StoreError> {
+pub async fn done_by(tx: &mut Tx, notice: Uuid, center: &OrganizationCode) -> Result<Option<DoneByCenter>, StoreError> {
     let Some(row) = center_row(tx, notice, center).await? else { return Ok(None) };
     Ok(Some(DoneByCenter {
         read_at: row.optional_at("read_at")?,

@@ -206,6 +206,78 @@ async fn as_many_drafts_are_kept_as_an_officer_works_on() {
     assert_eq!(save(&city.client, &new_draft().1, WRITTEN).await.status, 200);
 }
 
+/// Keys rotate, and older ones are destroyed: drafts are sealed anew before that, and open afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_outlives_the_key_under_which_it_was_saved() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let record = register(&city, &family(CITY_A)).await;
+    let ((_, new), (id, of_record)) = (new_draft(), new_draft());
+    save(&city.client, &new, WRITTEN).await;
+    save(&city.client, &format!("/v1/records/{record}/drafts/{id}"), WRITTEN).await;
+    let saved = listed(&city.client, "/v1/drafts").await;
+    let operator = &stage.world.operator;
+    assert_eq!(operator.post("/v1/keys/rewraps").send().await.unwrap().status, 202);
+    for _ in 0..6_000 {
+        if json(&get(operator, "/v1/keys").await)["rewrap"]["finished_at"].is_string() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let gateway = stage.world.gateway().unwrap();
+    let mut tx = gateway.store.read().await.unwrap();
+    let generations = tsunagi::store::rewraps::generations(&mut tx).await.unwrap();
+    let used = tsunagi::store::drafts::used(&mut tx).await.unwrap();
+    drop(tx);
+    let of_prefecture: Vec<u32> =
+        generations.iter().filter(|(prefecture, ..)| *prefecture == CITY_A[..2]).map(|(_, key, _)| *key).collect();
+    assert_eq!(of_prefecture, [2], "the older key is destroyed");
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), [(CITY_A[..2].to_owned(), 2)]);
+    for path in [&new, &of_record] {
+        assert_eq!(get(&city.client, path).await.text(), WRITTEN);
+    }
+    assert_eq!(listed(&city.client, "/v1/drafts").await, saved, "nobody saved them meanwhile");
+}
+
+/// What an edit of the database makes of a draft is noticed: an older state, another's content, another's name.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_draft_is_set_aside() {
+    let stage = Stage::new().await;
+    if stage.world.premises.config.database.starts_with("postgres") {
+        return;
+    }
+    let city = stage.party("city", CITY_A).await;
+    let ((id, path), (other, _)) = (new_draft(), new_draft());
+    save(&city.client, &path, "書き始め").await;
+    let file = stage.world.premises.config.database.strip_prefix("sqlite:").unwrap().to_owned();
+    let pool = crate::disposal::pool(std::path::Path::new(&file)).await;
+    let run = async |sql: String| sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap().rows_affected();
+    run("CREATE TABLE older AS SELECT * FROM drafts".to_owned()).await;
+    save(&city.client, &path, WRITTEN).await;
+    save(&city.client, &format!("/v1/drafts/{other}"), "別の下書き").await;
+    run("CREATE TABLE newest AS SELECT * FROM drafts".to_owned()).await;
+    let guard = &stage.world.gateway().unwrap().journal.memory().guard;
+    let row = format!("X'{}'", id.replace('-', ""));
+    let of_other = format!("(SELECT sealed_content FROM newest WHERE id <> {row})");
+    for edit in [
+        format!("UPDATE drafts SET sealed_content = {of_other} WHERE id = {row}"),
+        format!("UPDATE drafts SET sealed_content = (SELECT sealed_content FROM older) WHERE id = {row}"),
+        format!("UPDATE drafts SET officer = 'o2' WHERE id = {row}"),
+        format!("DELETE FROM drafts WHERE id = {row}; INSERT INTO drafts SELECT * FROM older"),
+        format!("DELETE FROM drafts WHERE id = {row}"),
+    ] {
+        // What was read a moment before a commit counts for twenty seconds.
+        guard.remembered.expire();
+        assert!(run(edit.clone()).await > 0, "{edit}");
+        let refused = get(&city.client, &path).await;
+        assert_refused(&refused, 503, "row_refuted");
+        run("DELETE FROM drafts; INSERT INTO drafts SELECT * FROM newest".to_owned()).await;
+        guard.forget_refuted();
+        assert_eq!(get(&city.client, &path).await.text(), WRITTEN, "{edit}");
+    }
+    pool.close().await;
+}
+
 /// A repeated save is done once, and answered as it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_save_that_is_sent_twice_is_done_once() {

@@ -158,9 +158,10 @@ async fn children_are_named_to_those_who_read_records_each_by_an_entry() {
     // The list, and the one child on it.
     assert_eq!(shown.entries().len(), 2);
     let entries = entries_by(&city, "today_read").await;
-    let outcomes: Vec<_> = entries.iter().map(|entry| (&entry["outcome"], &entry["record"], &entry["groups"])).collect();
-    assert_eq!(outcomes[0], (&j!("disclosed"), &j!(record), &j!(["index"])));
-    assert_eq!(outcomes[1].0, "done");
+    let outcomes: Vec<_> =
+        entries.iter().map(|entry| (&entry["outcome"], &entry["record"], &entry["groups"])).collect();
+    assert_eq!(outcomes[0].0, "done");
+    assert_eq!(outcomes[1], (&j!("disclosed"), &j!(record), &j!(["index"])));
     assert!(entries.iter().all(|entry| entry["record"] != other));
     let of_record = city.client.get(&format!("/v1/disclosures?record={record}")).send().await.unwrap();
     assert!(of_record.text().contains("today_read"), "who was told of the child is told to its owner");
@@ -220,7 +221,8 @@ async fn an_alert_of_the_watch_waits_for_those_who_review() {
     }
     register(&city, &family(CITY_A)).await;
     for _ in 0..3 {
-        let body = j!({ "purpose": "casework", "case_reference": "なし", "child_name": "高橋花子", "near_misses": "never" });
+        let body =
+            j!({ "purpose": "casework", "case_reference": "なし", "child_name": "高橋花子", "near_misses": "never" });
         assert_eq!(far.client.post("/v1/searches").json(&body).send().await.unwrap().status, 200);
         stage.world.clock.advance(Duration::hours(2));
     }

@@ -10,11 +10,7 @@ pub mod list_drafts;
 pub mod open_draft;
 pub mod save_draft;
 
-use crate::{
-    domain::draft::Draft,
-    ledger::entry::Entry,
-    operations::Acting,
-};
+use crate::{domain::draft::Draft, ledger::entry::Entry, operations::Acting};
 
 /// An entry about a draft, and about the record that it is to change.
 fn about_draft(acting: &Acting, draft: &Draft) -> Entry {

@@ -83,22 +83,14 @@ pub async fn save_draft(
 }
 
 /// Declines a draft of a record that the caller's body could not change.
-async fn may_be_changed(
-    tx: &mut Tx,
-    acting: &Acting,
-    (draft, record): (Uuid, Option<Uuid>),
-) -> Result<(), Declined> {
+async fn may_be_changed(tx: &mut Tx, acting: &Acting, (draft, record): (Uuid, Option<Uuid>)) -> Result<(), Declined> {
     let Some(record) = record else { return Ok(()) };
     let facts = acting.own_record(tx, record).await?.facts;
     if facts.closed { Err(acting.declined(draft, RecordError::Closed)) } else { Ok(()) }
 }
 
 /// The draft as it is from now on.
-async fn as_saved(
-    tx: &mut Tx,
-    acting: &Acting,
-    (id, record): (Uuid, Option<Uuid>),
-) -> Result<Draft, Declined> {
+async fn as_saved(tx: &mut Tx, acting: &Acting, (id, record): (Uuid, Option<Uuid>)) -> Result<Draft, Declined> {
     let person = acting.caller.person();
     let now: Timestamp = acting.node.clock.now();
     let known = store::drafts::find(tx, id).await?;

@@ -109,9 +109,10 @@ pub async fn list_notices(
     gateway.gate.list(caller, Listing { entry: entry(), note: None, each, basis, lines }).await
 }
 
-type PageFacts = (Vec<WithoutChild>, usize, Option<Uuid>);
-
-fn with_children(contents: Vec<NoticeContent>, (lines, set_aside, next): PageFacts) -> ListedNoticePage {
+fn with_children(
+    contents: Vec<NoticeContent>,
+    (lines, set_aside, next): (Vec<WithoutChild>, usize, Option<Uuid>),
+) -> ListedNoticePage {
     let line = |(WithoutChild { line, own, done }, content): (WithoutChild, NoticeContent)| {
         let time = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339);
         let addressed = done.is_some();

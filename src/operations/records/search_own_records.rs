@@ -13,6 +13,7 @@ use crate::{
     },
     domain::{
         case_record::{IndexItems, RecordFacts},
+        organization::OrganizationCode,
         visibility::{ItemGroup, LegalBasis, Relation},
     },
     error::{Error, SearchError},
@@ -100,7 +101,7 @@ pub async fn search_own_records(
     let (mut facts, mut items, mut set_aside) = (Vec::new(), Vec::new(), 0);
     let mut tx = gateway.store.read().await?;
     for record in page {
-        match store::index_rows::own(&mut tx, &gateway.vault, caller.organization(), record).await {
+        match store::index_rows::own(&mut tx, &gateway.vault, &owner_of(gateway, caller, record), record).await {
             // It left the body a moment ago.
             Ok(None) => {}
             Ok(Some((of, item, updated_at))) => {
@@ -121,10 +122,20 @@ pub async fn search_own_records(
     gateway.gate.list(caller, Listing { entry, note: Some(note), each, basis, lines }).await
 }
 
+/// Whose records are shown: the caller's own.
+fn owner_of(gateway: &Gateway, caller: &Caller, record: Uuid) -> OrganizationCode {
+    let own = || caller.organization().clone();
+    if !Planted::SearchEverybodys.is_planted() {
+        return own();
+    }
+    gateway.journal.memory().index.facts_of(record).map_or_else(own, |facts| facts.owner)
+}
+
 /// The own records that answer, best first.
 fn find(gateway: &Gateway, caller: &Caller, search: &OwnSearch) -> Result<Vec<Uuid>, Error> {
     let Some(pattern) = Pattern::of(&search.name) else { return Err(SearchError::TooBroad.into()) };
-    let query = Query { near_misses: NearMisses::Never, own_alone: true, ..Query::default() };
+    let own_alone = !Planted::SearchEverybodys.is_planted();
+    let query = Query { near_misses: NearMisses::Never, own_alone, ..Query::default() };
     let query = match search.of {
         NameOf::Child => Query { child: Some(pattern), ..query },
         NameOf::Guardian => Query { guardian: Some(pattern), ..query },
@@ -134,14 +145,8 @@ fn find(gateway: &Gateway, caller: &Caller, search: &OwnSearch) -> Result<Vec<Uu
         return Err(SearchError::TooBroad.into());
     }
     let own = caller.organization();
-    let findable = |facts: &RecordFacts| {
-        if facts.owner == *own || Planted::SearchEverybodys.is_planted() {
-            Findable::Shown(())
-        } else {
-            Findable::Absent
-        }
-    };
-    let query = Query { own_alone: !Planted::SearchEverybodys.is_planted(), ..query };
+    let is_own = |facts: &RecordFacts| facts.owner == *own || !own_alone;
+    let findable = |facts: &RecordFacts| if is_own(facts) { Findable::Shown(()) } else { Findable::Absent };
     let found = gateway.journal.memory().index.search(&query, own, MAX_FOUND, findable);
     if found.too_many {
         return Err(SearchError::TooManyHits { max_hits: MAX_FOUND }.into());
@@ -149,8 +154,9 @@ fn find(gateway: &Gateway, caller: &Caller, search: &OwnSearch) -> Result<Vec<Uu
     Ok(found.records.into_iter().map(|(record, _)| record).collect())
 }
 
-type PageFacts = (Vec<(RecordFacts, Timestamp)>, usize, Option<usize>);
-
-fn found_records(items: Vec<IndexItems>, (facts, set_aside, next_page): PageFacts) -> FoundOwnRecords {
+fn found_records(
+    items: Vec<IndexItems>,
+    (facts, set_aside, next_page): (Vec<(RecordFacts, Timestamp)>, usize, Option<usize>),
+) -> FoundOwnRecords {
     FoundOwnRecords { records: facts.into_iter().zip(items).map(own_record).collect(), set_aside, next_page }
 }

@@ -11,9 +11,7 @@ use crate::{
     gateway::Gateway,
     identity::{Caller, Role},
     journal::inbox::InboxKind,
-    operations::{
-        inbox::read_inbox::may_read, oversight::break_glass::OPEN_FOR, waiting::awaited::awaited_by,
-    },
+    operations::{inbox::read_inbox::may_read, oversight::break_glass::OPEN_FOR, waiting::awaited::awaited_by},
     store::{self, error::StoreError, tx::Tx},
 };
 
@@ -142,12 +140,7 @@ impl FoundToday {
     /// What the inbox alone knows of, after the position up to which the body has acknowledged: searches that came upon a
     /// shielded record, and alerts of the watch. The watch's are for those who review; of the body's own officers for its
     /// auditors alone.
-    pub(super) async fn alerts(
-        &mut self,
-        tx: &mut Tx,
-        of: &LooksFor<'_>,
-        acknowledged: i64,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn alerts(&mut self, tx: &mut Tx, of: &LooksFor<'_>, acknowledged: i64) -> Result<(), StoreError> {
         if !of.may(WORKS) && !of.may(REVIEWS) {
             return Ok(());
         }

@@ -130,10 +130,7 @@ async fn own_children(
 
 /// Puts the children on their lines.
 fn with_children(items: Vec<IndexItems>, (mut today, records): (Today, Vec<Uuid>)) -> Today {
-    let child = |items: IndexItems| TodayChild {
-        name: items.child.written,
-        birth_date: items.birth_date.to_iso(),
-    };
+    let child = |items: IndexItems| TodayChild { name: items.child.written, birth_date: items.birth_date.to_iso() };
     let children: BTreeMap<Uuid, TodayChild> = records.into_iter().zip(items.into_iter().map(child)).collect();
     for line in &mut today.lines {
         line.child = line.record.and_then(|record| children.get(&record).cloned());

@@ -60,12 +60,7 @@ pub(crate) async fn awaited_by(
 }
 
 /// Whether it is this caller's turn. Whom a body lends comes second, but where a credential was lost and nobody is left.
-async fn waits_for(
-    tx: &mut Tx,
-    gateway: &Gateway,
-    caller: &Caller,
-    waiting: &WaitingAct,
-) -> Result<bool, StoreError> {
+async fn waits_for(tx: &mut Tx, gateway: &Gateway, caller: &Caller, waiting: &WaitingAct) -> Result<bool, StoreError> {
     let stood_first = waiting.first.as_ref().is_some_and(|(first, _)| *first == caller.person());
     if !may_confirm(caller, waiting) || waiting.state == WaitingState::Waiting && stood_first {
         return Ok(false);

@@ -440,7 +440,8 @@ pub static DRAFTS: MarkedTable = MarkedTable::new(
         int("key_generation"),
         int("created_at"),
         int("saved_at"),
-        bytes("sealed_content").elsewhere("sealed for this row and this save alone: neither an edit nor an older one opens"),
+        bytes("sealed_content")
+            .elsewhere("sealed for this row and this save alone: neither an edit nor an older one opens"),
     ],
 )
 .remembered();
