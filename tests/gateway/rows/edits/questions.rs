@@ -199,9 +199,9 @@ impl Questions {
 
 const LATER: &str = "later";
 
-/// A message or an entry that was made since.
+/// A message or an entry that was made since, or what waits because of one.
 fn is_later(item: &Value) -> bool {
-    [&item["at"], &item["entry"]["at"]].iter().any(|at| at.as_str() == Some(LATER))
+    [&item["at"], &item["since"], &item["entry"]["at"]].iter().any(|at| at.as_str() == Some(LATER))
 }
 
 fn decoded(entry: &str) -> Option<Value> {
