@@ -19,6 +19,9 @@ use crate::{
     operations::accounts::who_am_i::who_am_i,
 };
 
+/// With fewer recovery codes a person is told to have them renewed.
+const FEW_CODES: usize = 4;
+
 /// A part of the pages, as the navigation names it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -67,6 +70,7 @@ pub struct Here {
     pub terminal: String,
     pub navigation: Vec<NavigationLink>,
     pub kind: OrganizationKind,
+    recovery_codes_left: Option<usize>,
 }
 
 /// What stands around a page.
@@ -98,6 +102,7 @@ impl Shell {
             terminal: who.terminal_label.clone(),
             navigation: navigation(&visit.caller, part, language),
             kind: who.kind,
+            recovery_codes_left: who.recovery_codes_left,
         };
         Ok(Self {
             language,
@@ -139,6 +144,12 @@ impl Shell {
         let said = known.iter().find(|(of, _)| code.is_some_and(|code| code == of));
         self.done = said.map(|(_, texts)| self.language.of_pair(*texts).to_owned());
         self
+    }
+
+    /// Whether the person is about to run out of recovery codes.
+    pub fn has_few_codes(&self) -> bool {
+        let left = self.here.as_ref().and_then(|here| here.recovery_codes_left);
+        left.is_some_and(|left| left < FEW_CODES)
     }
 
     /// Whether a center is here.

@@ -15,8 +15,8 @@ use crate::{
         announce_missing_child::{
             BroadcastNotice, CancelNotice, NoticeWritten, UpdateNotice, broadcast_notice, cancel_notice, update_notice,
         },
-        list_missing_notices::{ListNotices, ListedNoticePage, list_notices},
         answer_missing_notice::{AnswerNotice, AnswerRequest, Answered, answer_notice},
+        list_missing_notices::{ListNotices, ListedNoticePage, list_notices},
         view_missing_notice::{
             FoundNotice, NoticeLine, NoticeOfCenters, NoticeSearch, ViewNotice, search_notices, view_notice,
             view_notice_centers,
@@ -37,10 +37,7 @@ pub const ROUTES: &[ApiRoute] = &[
     get("/v1/missing-notices")
         .words("通知の一覧", "List notices")
         .open_to(CENTERS, READ)
-        .query(&[
-            ("of", "`standing`, `ended` or `all`; left out, `all`"),
-            ("before", "`next` of the page before"),
-        ])
+        .query(&[("of", "`standing`, `ended` or `all`; left out, `all`"), ("before", "`next` of the page before")])
         .answers::<ListedNoticePage>()
         .runs(run!(list_notices, call => ListNotices { which: listed(&call)?, before: call.before()? })),
     get("/v1/missing-notices/{id}")
@@ -99,11 +96,9 @@ fn listed(call: &Call) -> Result<ListedNotices, Error> {
         "standing" => Ok(ListedNotices::Standing),
         "ended" => Ok(ListedNotices::Ended),
         "all" => Ok(ListedNotices::All),
-        _ => Err(Error::field(
-            "of",
-            "standing、ended または all を指定してください。",
-            "must be standing, ended or all",
-        )),
+        _ => {
+            Err(Error::field("of", "standing、ended または all を指定してください。", "must be standing, ended or all"))
+        }
     }
 }
 

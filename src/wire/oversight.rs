@@ -1,7 +1,9 @@
 //! The API of oversight: break-glass, inquiries, serious cases, staffing.
 
 use super::{
-    route::{ApiRoute, BODIES, CASEWORK, CENTERS, MINISTRY, OVERSEE, READ, READERS, REVIEW, SUPERVISE, get, post, put, run},
+    route::{
+        ApiRoute, BODIES, CASEWORK, CENTERS, MINISTRY, OVERSEE, READ, READERS, REVIEW, SUPERVISE, get, post, put, run,
+    },
     shape::List,
 };
 use crate::{

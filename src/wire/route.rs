@@ -11,8 +11,8 @@ use super::{
     shape::{Described, Shape},
 };
 pub use crate::face::route::{
-    ACCOUNTABLE, ADMINISTER, ALL, ANY, APPOINT, BODIES, CASEWORK, CENTERS, MINISTRY, Named, OPERATOR, OVERSEE, READ, READERS,
-    REVIEW, STAND, SUPERVISE, VOUCH,
+    ACCOUNTABLE, ADMINISTER, ALL, ANY, APPOINT, BODIES, CASEWORK, CENTERS, MINISTRY, Named, OPERATOR, OVERSEE, READ,
+    READERS, REVIEW, STAND, SUPERVISE, VOUCH,
 };
 use crate::{
     domain::organization::OrganizationKind,

@@ -1,8 +1,8 @@
 //! Every call of the API, by subject.
 
 use super::{
-    accounting, accounts, drafts, inbox, keys, missing_children, oversight, records, retention, route::ApiRoute, search,
-    today, transfers, waiting,
+    accounting, accounts, drafts, inbox, keys, missing_children, oversight, records, retention, route::ApiRoute,
+    search, today, transfers, waiting,
 };
 
 /// The slices of the route table, each owned by its subject.

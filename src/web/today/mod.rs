@@ -1,28 +1,89 @@
 //! The first page: what needs an act, then what is new.
 
+mod line;
+
 use askama::Template;
 
+use self::line::{LineRow, is_pressing, message_name};
 use super::{
     dates::moment,
-    page::{Visit, page, show, shown},
+    page::{Visit, act, page, see_other, show, shown},
     shell::{Part, Shell},
 };
 use crate::{
     error::Error,
     face::{answer::Answer, route::Route},
+    operations::{
+        inbox::read_inbox::{Acknowledge, AcknowledgeInbox, acknowledge_inbox},
+        today::view_today::{TodayLine, view_today},
+    },
 };
 
-pub const PAGES: &[Route] = &[show("/").titled("今日", "Today").for_everybody().made_by(page!(today))];
+pub const PAGES: &[Route] = &[
+    show("/").titled("今日", "Today").for_everybody().made_by(page!(today)),
+    act("/acknowledgements")
+        .titled("お知らせを確認済みにする", "Acknowledge")
+        .for_everybody()
+        .made_by(page!(acknowledge)),
+];
+
+const DONE: &[(&str, (&str, &str))] = &[
+    ("asked", ("照会を送りました。", "The question was sent.")),
+    ("acknowledged", ("お知らせを確認済みにしました。", "The messages were acknowledged.")),
+];
+
+/// A count of routine messages of a kind.
+struct NewsRow {
+    count: usize,
+    name: &'static str,
+}
 
 #[derive(Template)]
 #[template(path = "today/today.html")]
 struct TodayPage {
     shell: Shell,
     now: String,
+    pressing: Vec<LineRow>,
+    waiting: Vec<LineRow>,
+    news: Vec<NewsRow>,
+    /// Messages that are new, of all kinds.
+    news_count: usize,
+    more: bool,
+    older: bool,
+    latest: i64,
+    set_aside: usize,
+    few_codes: bool,
 }
 
 async fn today(visit: Visit) -> Result<Answer, Error> {
-    let shell = visit.shell(("今日", "Today"), Part::Today).await?;
-    let now = moment(shell.language, visit.gateway.clock.now());
-    shown(&TodayPage { shell, now })
+    let found = view_today(&visit.gateway, &visit.caller).await?;
+    let shell = visit.shell(("今日", "Today"), Part::Today).await?.accounted_for(found.entries()).after(&visit, DONE);
+    let (l, today) = (shell.language, found.value());
+    let rows = |pressing: bool| {
+        let of = today.lines.iter().filter(|line: &&TodayLine| is_pressing(line) == pressing);
+        of.map(|line| LineRow::of(&visit, line)).collect()
+    };
+    let news = today.new.iter().map(|(kind, count)| NewsRow { count: *count, name: l.of_pair(message_name(kind)) });
+    shown(&TodayPage {
+        now: moment(l, visit.gateway.clock.now()),
+        pressing: rows(true),
+        waiting: rows(false),
+        news: news.collect(),
+        news_count: today.new.values().sum(),
+        more: today.more,
+        older: today.older,
+        latest: today.latest,
+        set_aside: today.set_aside,
+        few_codes: shell.has_few_codes(),
+        shell,
+    })
+}
+
+async fn acknowledge(visit: Visit) -> Result<Answer, Error> {
+    let form = visit.form(&["position"])?;
+    let position = form.text("position").parse().map_err(|_| crate::error::RequestError::FormField)?;
+    let asked =
+        AcknowledgeInbox { acknowledged: Acknowledge { position }, idempotency: form.idempotency(&visit.call)? };
+    acknowledge_inbox(&visit.gateway, &visit.caller, asked).await?;
+    Ok(see_other("/?done=acknowledged"))
 }

@@ -1,0 +1,210 @@
+//! One thing that there is to do, as a row: what it is, since when, until when, and the one act that it asks for.
+
+use crate::{
+    clock::Timestamp,
+    domain::calendar::PartialDate,
+    operations::today::view_today::{TodayKind, TodayLine},
+    web::{dates::moment_in_list, language::Language, page::Visit, waiting::kind_name},
+};
+
+/// A thing to do as a row.
+pub(super) struct LineRow {
+    pub(super) kind: &'static str,
+    /// Whose child it is about, where the caller may know.
+    pub(super) child: Option<String>,
+    pub(super) what: String,
+    pub(super) other: String,
+    pub(super) since: String,
+    pub(super) due: String,
+    pub(super) left: String,
+    pub(super) path: String,
+    pub(super) button: &'static str,
+}
+
+/// Whether a child may be waiting for it, or it is late.
+pub(super) fn is_pressing(line: &TodayLine) -> bool {
+    let is_grave = matches!(
+        line.kind,
+        TodayKind::MissingNotice
+            | TodayKind::ShieldApproached
+            | TodayKind::SafetyCheck
+            | TodayKind::BreakGlass
+            | TodayKind::SearchAlert
+            | TodayKind::Objection
+    );
+    (is_grave && !line.exercise) || line.overdue
+}
+
+/// What a kind is called, what it says, and the act that it asks for.
+fn words(kind: TodayKind) -> [(&'static str, &'static str); 3] {
+    match kind {
+        TodayKind::MissingNotice => [
+            ("行方不明児童", "missing child"),
+            ("全国の児童相談所への通知に回答していません", "a notice to all centers is not answered"),
+            ("照合して回答する", "Look and answer"),
+        ],
+        TodayKind::ShieldApproached => [
+            ("支援措置", "shield"),
+            ("支援措置の対象世帯が全国検索されました", "a search came upon a shielded family"),
+            ("検索の内容を確認する", "See who searched"),
+        ],
+        TodayKind::SafetyCheck => [
+            ("安全確認", "safety check"),
+            ("緊急の引き継ぎの安全確認が済んでいません", "the child of an urgent transfer is to be seen"),
+            ("安全確認を記録する", "Record the safety check"),
+        ],
+        TodayKind::BreakGlass => [
+            ("緊急閲覧", "broken glass"),
+            ("記録が緊急閲覧されました", "the glass was broken on a record"),
+            ("理由と範囲を確認する", "See why and review"),
+        ],
+        TodayKind::SearchAlert => [
+            ("検索の監視", "searches"),
+            ("職員の検索に注意すべき傾向があります", "a pattern in an officer's searches"),
+            ("検索の履歴を確認する", "Look at the searches"),
+        ],
+        TodayKind::TransferOffered => [
+            ("転入の確認", "transfer in"),
+            ("提供された情報を確認する", "confirm what is offered"),
+            ("内容を開く", "Open"),
+        ],
+        TodayKind::TransferConfirmed => [
+            ("引き継ぎ", "take over"),
+            ("確認した記録の引き継ぎが済んでいません", "a confirmed record is not taken over yet"),
+            ("内容を開く", "Open"),
+        ],
+        TodayKind::TransferRequested => [
+            ("提供の求め", "asked for"),
+            ("情報提供を求められています", "another body asks for a record"),
+            ("内容を開く", "Open"),
+        ],
+        TodayKind::TransferUnconfirmed => [
+            ("転出の未確認", "transfer out"),
+            ("提供した情報がまだ確認されていません", "the receiver has not confirmed yet"),
+            ("内容を開く", "Open"),
+        ],
+        TodayKind::Inquiry => {
+            [("照会への回答", "inquiry"), ("照会に回答する", "answer a question"), ("照会を開く", "Open")]
+        }
+        TodayKind::SharpAct => [
+            ("重要操作の確認", "sharp act"),
+            ("ほかの職員の確認を待っています", "waits for another person"),
+            ("申請を確認する", "See the request"),
+        ],
+        TodayKind::Objection => [
+            ("重要操作の通知", "sharp act of others"),
+            ("異議があれば取り下げられる申請があります", "a request to which you may object"),
+            ("申請を確認する", "See the request"),
+        ],
+    }
+}
+
+/// Where one goes for it.
+fn path(line: &TodayLine) -> String {
+    let subject = line.subject.map(|id| id.to_string()).unwrap_or_default();
+    match line.kind {
+        TodayKind::MissingNotice => format!("/missing/{subject}"),
+        TodayKind::ShieldApproached => match line.record {
+            Some(record) => format!("/disclosures?record={record}"),
+            None => "/disclosures".to_owned(),
+        },
+        TodayKind::SafetyCheck
+        | TodayKind::TransferOffered
+        | TodayKind::TransferConfirmed
+        | TodayKind::TransferRequested
+        | TodayKind::TransferUnconfirmed => format!("/transfers/{subject}"),
+        TodayKind::BreakGlass => format!("/break-glass/{subject}"),
+        TodayKind::SearchAlert => "/disclosures?of=by_us".to_owned(),
+        TodayKind::Inquiry => format!("/inquiries/{subject}"),
+        TodayKind::SharpAct | TodayKind::Objection => "/waiting".to_owned(),
+    }
+}
+
+impl LineRow {
+    pub(super) fn of(visit: &Visit, line: &TodayLine) -> Self {
+        let (l, now) = (visit.language(), visit.gateway.clock.now());
+        let [kind, what, button] = words(line.kind).map(|pair| l.of_pair(pair));
+        let what = match line.act {
+            Some(act) => format!("{}：{what}", l.of_pair(kind_name(act))),
+            None => what.to_owned(),
+        };
+        let what = if line.exercise { format!("{}{what}", l.say("【訓練】", "(exercise) ")) } else { what };
+        let today = visit.gateway.clock.today_in_japan();
+        let child = line.child.as_ref().map(|child| {
+            let age = PartialDate::parse(&child.birth_date).map(|birth| birth.age_on(today));
+            match (age, l) {
+                (Some(age), Language::Japanese) => format!("{}（{age}歳）", child.name),
+                (Some(age), Language::English) => format!("{} ({age})", child.name),
+                (None, _) => child.name.clone(),
+            }
+        });
+        let other = line.other.as_ref().map(|code| visit.gateway.registry.name(code));
+        let due = line.due.as_deref().and_then(Timestamp::from_rfc3339);
+        Self {
+            kind,
+            child,
+            what,
+            other: other.unwrap_or_default(),
+            since: Timestamp::from_rfc3339(&line.since).map(|at| moment_in_list(l, at)).unwrap_or_default(),
+            due: due.map(|at| moment_in_list(l, at)).unwrap_or_default(),
+            left: due.map(|at| time_left(l, at, now)).unwrap_or_default(),
+            path: path(line),
+            button,
+        }
+    }
+}
+
+/// How long it is until then, or since: `1時間12分 超過`, `残り 3日`.
+fn time_left(l: Language, due: Timestamp, now: Timestamp) -> String {
+    let minutes = (due.as_micros() - now.as_micros()) / 60_000_000;
+    let (days, hours, rest) = (minutes.abs() / 1_440, minutes.abs() / 60 % 24, minutes.abs() % 60);
+    let long = match (l, days) {
+        (Language::Japanese, 0) => format!("{hours}時間{rest}分"),
+        (Language::Japanese, days) => format!("{days}日{hours}時間"),
+        (Language::English, 0) => format!("{hours} h {rest} min"),
+        (Language::English, days) => format!("{days} d {hours} h"),
+    };
+    match (l, minutes < 0) {
+        (Language::Japanese, true) => format!("{long} 超過"),
+        (Language::Japanese, false) => format!("残り {long}"),
+        (Language::English, true) => format!("{long} late"),
+        (Language::English, false) => format!("{long} left"),
+    }
+}
+
+/// A kind of message as people call it.
+pub(super) fn message_name(kind: &str) -> (&'static str, &'static str) {
+    match kind {
+        "record_registered" => ("記録の登録の通知", "records registered"),
+        "record_updated" => ("記録の更新の通知", "records updated"),
+        "record_closed" => ("記録の終結の通知", "records closed"),
+        "record_found" => ("全国検索での表示", "records shown in searches"),
+        "record_viewed" => ("自機関の記録の閲覧", "records viewed"),
+        "record_disposed" => ("記録の廃棄の通知", "records disposed of"),
+        "transfer_confirmed" | "transfer_taken_over" => {
+            ("情報提供の確認・引き継ぎ", "transfers confirmed or taken over")
+        }
+        "transfer_rejected" | "transfer_withdrawn" | "transfer_expired" => ("終わった情報提供", "transfers that ended"),
+        "safety_check_done" => ("安全確認の完了", "safety checks done"),
+        "missing_notice_updated" | "missing_notice_cancelled" => {
+            ("行方不明児童の通知の更新・解除", "notices updated or cancelled")
+        }
+        "notice_answered" => ("行方不明児童の通知への回答", "answers to notices"),
+        "serious_case_designated" | "serious_case_reviewed" => ("重大事案の指定・検証", "serious cases"),
+        "inquiry_answered" => ("照会への回答の到着", "answers to questions"),
+        "sharp_act_done" | "sharp_act_ended" => ("重要操作の結果", "sharp acts done or ended"),
+        "disposal_asked" | "disposal_withdrawn" | "disposal_approved" | "disposal_lapsed" | "disposal_done" => {
+            ("記録の廃棄の手続", "disposals")
+        }
+        "row_refuted" => ("確認が必要な記録", "rows that are not what was written"),
+        kind if kind.starts_with("terminal") => ("端末の登録・失効", "terminals"),
+        kind if kind.starts_with("staff") || kind.starts_with("credential") || kind.starts_with("second") => {
+            ("職員と認証情報の変更", "staff and credentials")
+        }
+        kind if kind.starts_with("organization") || kind.starts_with("counterpart") || kind.starts_with("body") => {
+            ("機関の接続・変更", "bodies")
+        }
+        kind if kind.starts_with("settings") || kind.starts_with("sign_in") => ("設定の変更", "settings"),
+        _ => ("その他の通知", "other messages"),
+    }
+}
