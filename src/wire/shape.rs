@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::route::BodySize;
+use crate::face::route::BodySize;
 use crate::{
     disclosure::{
         done::{Archive, CarriesNoRecordData, PlainText, Table},
