@@ -1,8 +1,8 @@
 //! Defects and faults planted on purpose: defects, so that the tests which guard a law can show that they would fail;
 //! faults, which no test could bring about from outside at the right moment.
 //!
-//! They exist in debug builds alone and are asked for by `PLANTED_DEFECT`: one, or several with commas between them where
-//! guards stand beside each other and one alone is to be seen. A release build has none.
+//! They exist in debug builds alone and are asked for by `PLANTED_DEFECT`: one, or several with commas between them
+//! where guards stand beside each other and one alone is to be seen. A release build has none.
 
 /// A defect or fault that a test plants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

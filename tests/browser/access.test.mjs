@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fits, isAccessible, tabTo } from "./lib/checks.mjs";
-import { sitDown } from "./lib/desk.mjs";
+import { signedIn, sitDown } from "./lib/desk.mjs";
 import { SCREENS } from "./lib/screens.mjs";
 import { stage } from "./lib/stage.mjs";
 
@@ -66,9 +66,9 @@ test("by keyboard alone one signs in, skips to the content and signs out", async
 
 test("each page of the navigation is reached by keyboard alone", async (t) => {
   const at = await stage();
-  const { signedIn } = await import("./lib/desk.mjs");
   const page = await signedIn(t, at, at.person("city-a", "kato"));
-  const paths = await page.locator("nav.parts a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+  const links = page.locator("nav.parts a");
+  const paths = await links.evaluateAll((all) => all.map((link) => link.getAttribute("href")));
   for (const path of paths) {
     await page.goto("/");
     await tabTo(page, page.locator(`nav.parts a[href="${path}"]`));

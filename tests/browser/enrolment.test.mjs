@@ -22,7 +22,8 @@ for (const scripts of [true, false]) {
     assert.equal((await send(page)).status(), 200);
     assert.equal(await page.locator(".qr svg").count(), 1);
     const [secret] = await secrets(page);
-    await fill(page, { new_password: PASSWORD, repeated_password: `${PASSWORD}!`, second_factor: await own.codeNow(secret) });
+    const shown = await own.codeNow(secret);
+    await fill(page, { new_password: PASSWORD, repeated_password: `${PASSWORD}!`, second_factor: shown });
     assert.equal((await send(page)).status(), 422);
     assert.equal(await page.locator("[name=repeated_password]").getAttribute("aria-invalid"), "true");
     await fill(page, { new_password: PASSWORD, repeated_password: PASSWORD, second_factor: await own.codeNow(secret) });
@@ -62,8 +63,13 @@ test("two persons open a body together", async (t) => {
   assert.equal((await send(page)).status(), 200);
   const [first, second] = await secrets(page);
   await fill(page, {
-    name: "一人目 管理者", new_password: PASSWORD, repeated_password: PASSWORD, second_factor: await own.codeNow(first),
-    second_name: "二人目 管理者", second_new_password: `${PASSWORD} 2`, second_repeated_password: `${PASSWORD} 2`,
+    name: "一人目 管理者",
+    new_password: PASSWORD,
+    repeated_password: PASSWORD,
+    second_factor: await own.codeNow(first),
+    second_name: "二人目 管理者",
+    second_new_password: `${PASSWORD} 2`,
+    second_repeated_password: `${PASSWORD} 2`,
     second_second_factor: await own.codeNow(second),
   });
   assert.equal((await send(page)).status(), 200);

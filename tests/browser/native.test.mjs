@@ -1,5 +1,5 @@
-// Chromium as it stands at a desk: the CA and the terminal's certificate in its own store, chosen by a policy of whoever
-// administers the machine, and nothing between it and the gateway.
+// Chromium as it stands at a desk: the CA and the terminal's certificate in its own store, chosen by a policy of
+// whoever administers the machine, and nothing between it and the gateway.
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,23 +12,24 @@ import { homeThatTrusts } from "./lib/store.mjs";
 const CA = "Tsunagi development CA";
 
 /**
- * A program that is Chromium with policies of its own. They stand in `/etc/chromium/policies`, where they would hold for
- * everybody: here only this Chromium sees them, in a mount namespace of its own.
+ * A program that is Chromium with policies of its own. They stand in `/etc/chromium/policies`, where they would hold
+ * for everybody: here only this Chromium sees them, in a mount namespace of its own.
  */
 function managed(directory, policies) {
   const policy = join(directory, "etc-chromium");
   mkdirSync(join(policy, "policies/managed"), { recursive: true });
   writeFileSync(join(policy, "policies/managed/desk.json"), JSON.stringify(policies));
   const program = join(directory, "chromium-at-desk");
-  const words = isRoot() ? "--mount" : "--mount --map-root-user";
-  const mounted = `mount --bind '${policy}' /etc/chromium && exec '${CHROMIUM}' "$@"`;
-  writeFileSync(program, `#!/bin/sh\nexec unshare ${words} sh -c '${mounted.replaceAll("'", `'"'"'`)}' chromium "$@"\n`, { mode: 0o755 });
+  const unshare = isRoot() ? "unshare --mount" : "unshare --mount --map-root-user";
+  const inside = `mount --bind "$0" /etc/chromium && exec "${CHROMIUM}" "$@"`;
+  writeFileSync(program, `#!/bin/sh\nexec ${unshare} sh -c '${inside}' "${policy}" "$@"\n`, { mode: 0o755 });
   return program;
 }
 
 test("Chromium with its own certificate store is at the desk", async (t) => {
   const at = await stage();
-  const { directory, environment } = homeThatTrusts(at.ca, { ...at.terminal("city-a-desk"), password: at.p12_password });
+  const { p12 } = at.terminal("city-a-desk");
+  const { directory, environment } = homeThatTrusts(at.ca, { p12, password: at.p12_password });
   const filter = { ISSUER: { CN: CA } };
   const policies = { AutoSelectCertificateForUrls: [JSON.stringify({ pattern: at.origin, filter })] };
   const context = await chromium.launchPersistentContext(join(directory, "profile"), {
@@ -45,7 +46,7 @@ test("Chromium with its own certificate store is at the desk", async (t) => {
   t.after(() => context.close());
   context.setDefaultTimeout(10_000);
   const page = await context.newPage();
-  const wrong = watch(page);
+  const wrong = watch(page, at);
   assert.equal((await signIn(page, at, at.person("city-a", "sato"))).status(), 303);
   await page.locator("header.bar").getByText("佐藤 美和").waitFor();
   const { issuer, protocol } = await (await page.goto("/")).securityDetails();

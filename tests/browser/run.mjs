@@ -44,5 +44,6 @@ const environment = {
   TSUNAGI_STAGES: directory,
 };
 const [file, ...rest] = program;
-child = spawn(process.execPath, ["--test-reporter=spec", join(here, file), ...rest], { env: environment, stdio: "inherit" });
+const runner = ["--test-reporter=spec", "--test-timeout=120000"];
+child = spawn(process.execPath, [...runner, join(here, file), ...rest], { env: environment, stdio: "inherit" });
 child.on("exit", (code, signal) => end(code ?? (signal ? 130 : 1)));

@@ -24,7 +24,8 @@ for (const screen of SCREENS) {
       const at = await stage();
       const page = await sitDown(t, at, { at: screen.at, language, viewport });
       await screen.open(page, at, t);
-      await page.screenshot({ path: join(directory, `${screen.name}${suffix}.png`), fullPage: true, animations: "disabled" });
+      const path = join(directory, `${screen.name}${suffix}.png`);
+      await page.screenshot({ path, fullPage: true, animations: "disabled" });
     });
   }
 }

@@ -30,7 +30,11 @@ test("who signs in sees where they are, as whom, and signs out again", async (t)
 test("every party signs in at its desk", async (t) => {
   const at = await stage();
   for (const [party, officer] of [
-    ["city-b", "tanaka"], ["center-a", "suzuki"], ["center-far", "ito"], ["prefecture", "hayashi"], ["ministry", "nagai"],
+    ["city-b", "tanaka"],
+    ["center-a", "suzuki"],
+    ["center-far", "ito"],
+    ["prefecture", "hayashi"],
+    ["ministry", "nagai"],
     ["operator", "chair1"],
   ]) {
     await signedIn(t, at, at.person(party, officer));
@@ -131,7 +135,8 @@ test("who asks for a page without a session is led back to it, and never elsewhe
   await fill(page, { officer: person.officer, password: person.password, second_factor: await at.codeOf(person) });
   await send(page);
   assert.equal(path(page), "/second-factor");
-  for (const next of ["https://elsewhere.example/", "//elsewhere.example/", "/\\elsewhere.example", "javascript:alert(1)"]) {
+  const elsewhere = ["https://elsewhere.example/", "//elsewhere.example/", "/\\elsewhere.example", "javascript:alert(1)"];
+  for (const next of elsewhere) {
     const other = await sitDown(t, at);
     const answer = await signIn(other, at, person, { path: `/sign-in?next=${encodeURIComponent(next)}` });
     assert.equal(answer.headers().location, "/", next);

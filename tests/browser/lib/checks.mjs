@@ -8,7 +8,7 @@ const axe = createRequire(createRequire(import.meta.url).resolve("@axe-core/play
 
 /** WCAG 2.2 level AA, and with it A and the earlier versions; and what axe-core calls best practice. */
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"];
-/** Every rule with one of these tags, those too that axe-core leaves off unless it is asked for them. None is left out. */
+/** Every rule with one of these tags, those too that axe-core leaves off unless it is asked for them. */
 const RULES = axe.getRules(TAGS).map((rule) => rule.ruleId);
 
 /** Asserts that axe-core finds nothing wrong with the page as it is shown. */

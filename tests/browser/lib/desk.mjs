@@ -1,8 +1,9 @@
 // A browser at a desk: Debian's Chromium, driven by playwright-core, with the certificate of a terminal.
 //
-// No certificate error is ignored. Chromium trusts the CA of the stages by its own store. Where a terminal's certificate is
-// put in, Playwright does it: it ends the browser's TLS itself and begins its own towards the gateway, which it verifies as
-// Node does, by NODE_EXTRA_CA_CERTS. The tests in native.test.mjs have no such thing between: there Chromium finds the
+// No certificate error is ignored. Chromium trusts the CA of the stages by its own store. Where a terminal's certificate
+// is put in, Playwright does it: it ends the browser's TLS itself and begins its own towards the gateway, which it
+// verifies as Node does, by NODE_EXTRA_CA_CERTS. The tests in native.test.mjs have no such thing between: there
+// Chromium finds the
 // terminal's certificate in its store, too.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -48,8 +49,8 @@ export async function closeBrowser() {
 }
 
 /**
- * A page at a desk, which is left with the test. Then nothing may have gone wrong in it: no error in the console, nothing
- * against the policy of the page, nothing that did not load.
+ * A page at a desk, which is left with the test. Then nothing may have gone wrong in it: no error in the console,
+ * nothing against the policy of the page, nothing that did not load.
  *
  * `at` is the terminal, `null` none; `language` is the browser's; `scripts: false` is a browser without JavaScript.
  */
@@ -69,7 +70,7 @@ export async function sitDown(t, stage, options = {}) {
   });
   context.setDefaultTimeout(10_000);
   const page = await context.newPage();
-  const wrong = watch(page);
+  const wrong = watch(page, stage);
   t.after(async () => {
     await context.close();
     if (quiet) assert.deepEqual(wrong, [], "nothing goes wrong in a page");
@@ -78,8 +79,9 @@ export async function sitDown(t, stage, options = {}) {
 }
 
 /** Everything that goes wrong in a page from now on. That a document is a refusal is not: Chromium says so of each. */
-export function watch(page) {
+export function watch(page, stage) {
   const wrong = [];
+  const note = (what) => !stage.isClosed && wrong.push(what);
   const documents = new Set();
   page.on("response", (response) => {
     if (response.request().isNavigationRequest()) documents.add(response.url());
@@ -87,11 +89,12 @@ export function watch(page) {
   page.on("console", (message) => {
     const isOfDocument = /^Failed to load resource: the server responded/.test(message.text())
       && documents.has(message.location().url);
-    if (["error", "warning"].includes(message.type()) && !isOfDocument) wrong.push(message.text());
+    if (["error", "warning"].includes(message.type()) && !isOfDocument) note(message.text());
   });
-  page.on("pageerror", (error) => wrong.push(String(error)));
+  page.on("pageerror", (error) => note(String(error)));
   page.on("requestfailed", (request) => {
-    if (request.failure()?.errorText !== "net::ERR_ABORTED") wrong.push(`${request.url()}: ${request.failure()?.errorText}`);
+    const why = request.failure()?.errorText;
+    if (why !== "net::ERR_ABORTED") note(`${request.url()}: ${why}`);
   });
   return wrong;
 }

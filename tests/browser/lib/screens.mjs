@@ -1,5 +1,5 @@
-// The pages, each in the states in which somebody meets it: what the tests hold against the rules for everybody, and what
-// `make screenshots` draws. A new page has a line here.
+// The pages, each in the states in which somebody meets it: what the tests hold against the rules for everybody, and
+// what `make screenshots` draws. A new page has a line here.
 import { fill, send, signIn } from "./desk.mjs";
 
 const signedInAs = (party, officer, path) => async (page, stage) => {

@@ -23,6 +23,8 @@ export class Stage {
   #waiting = [];
   #directory;
   #ended;
+  /** Nobody is there any more: what a browser still asks for is not answered. */
+  isClosed = false;
 
   /** A stage of a test's own: some parties, and planted defects where it is a twin. It closes with the test. */
   static async own(t, { parties = ["city-a"], defects = [] } = {}) {
@@ -71,6 +73,7 @@ export class Stage {
 
   async close() {
     open.delete(this);
+    this.isClosed = true;
     this.#process.stdin.end();
     await this.#ended;
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 3 });

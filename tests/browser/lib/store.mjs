@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { join } from "node:path";
 
-/** The environment of a browser that trusts a CA (a PEM file), and has a terminal's certificate (`p12`) where it is given. */
+/** A home for a browser that trusts a CA (a PEM file), and has a terminal's certificate where `p12` is given. */
 export function homeThatTrusts(ca, { p12, password } = {}) {
   const directory = mkdtempSync(join(process.env.TSUNAGI_STAGES, "home."));
   const path = join(directory, ".pki/nssdb");

@@ -61,7 +61,8 @@ const FIRST: [Somebody; 2] = [
     (CREDENTIAL_MANAGER, "認証情報 管理者", &["credential_manager"]),
 ];
 
-/// Certificates with which nobody gets in: of a day that is over, of another CA, and of a terminal that nobody registered.
+/// Certificates with which nobody gets in: one whose day is over, one of another CA, one of a terminal that nobody
+/// registered.
 pub const EXPIRED: &str = "expired";
 pub const STRANGER: &str = "stranger";
 pub const UNREGISTERED: &str = "unregistered";
@@ -85,12 +86,8 @@ pub struct Cast {
 impl Cast {
     /// Opens the bodies with these names, each with a machine, a desk and its people; all of them where none is named.
     pub async fn open(world: &World, names: &[String]) -> Result<Self, WorldError> {
-        let mut cast = Self {
-            parties: BTreeMap::new(),
-            seated: Vec::new(),
-            serials: BTreeMap::new(),
-            revoked: Vec::new(),
-        };
+        let mut cast =
+            Self { parties: BTreeMap::new(), seated: Vec::new(), serials: BTreeMap::new(), revoked: Vec::new() };
         let operators = world.premises.operators(world.address, &world.clock).await?;
         let operators = [operators.administrator, operators.credential_manager];
         cast.seat_first("operator", OPERATORS, operators);

@@ -1,8 +1,9 @@
-//! `tsunagi-testkit stage`: a gateway with every kind of party, desks and persons who can sign in, for tests in a browser.
+//! `tsunagi-testkit stage`: a gateway with every kind of party, desks and persons who can sign in, for tests in a
+//! browser.
 //!
-//! It writes down in one file what a browser needs to be any of them, says that it is ready, does what it is asked for on
-//! its standard input, line by line, and ends when that closes. Planted defects work as anywhere: by the environment of a
-//! debug build.
+//! It writes down in one file what a browser needs to be any of them, says that it is ready, does what it is asked for
+//! on its standard input, line by line, and ends when that closes. Planted defects work as anywhere: by the environment
+//! of a debug build.
 
 mod ask;
 mod cast;
@@ -29,7 +30,8 @@ pub struct Options {
     /// Directory for the gateway, its certificates and `stage.json`; it must not hold anything yet.
     #[arg(long)]
     directory: PathBuf,
-    /// Directory of a CA made by `pki create`, which issues the certificates: a browser that trusts it trusts every stage.
+    /// Directory of a CA made by `pki create`, which issues the certificates: a browser that trusts it trusts every
+    /// stage.
     #[arg(long)]
     authority: Option<PathBuf>,
     /// Name of a party to open, such as `city-a`; of all of them where none is named.
