@@ -3,8 +3,7 @@
 // No certificate error is ignored. Chromium trusts the CA of the stages by its own store. Where a terminal's certificate
 // is put in, Playwright does it: it ends the browser's TLS itself and begins its own towards the gateway, which it
 // verifies as Node does, by NODE_EXTRA_CA_CERTS. The tests in native.test.mjs have no such thing between: there
-// Chromium finds the
-// terminal's certificate in its store, too.
+// Chromium finds the terminal's certificate in its store, too.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
