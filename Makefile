@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test bench bench-marks bench-bulk bench-search bench-gateway bench-matching plot-search attack attack-surface soak fuzz crash faults histories tamper-test restore-test ha-test schemas lint deny needs doc
+.PHONY: demo test browser-test screenshots bench bench-marks bench-bulk bench-search bench-gateway bench-matching plot-search attack attack-surface soak fuzz crash faults histories tamper-test restore-test ha-test schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -9,7 +9,17 @@ demo:
 test: needs
 	scripts/test.sh
 
-# What the tests need from the system's packages.
+# The staff pages in a real browser; ONLY="forgery native" for the files of tests that begin so.
+browser-test: needs
+	cargo build --locked
+	node tests/browser/run.mjs $(ONLY)
+
+# Pictures of the staff pages in docs/screens; ONLY="sign-in today" for those that begin so.
+screenshots: needs
+	cargo build --locked
+	node tests/browser/run.mjs --screens docs/screens $(ONLY)
+
+# What the tests need from the system's packages, and from npm for the browser.
 needs:
 	scripts/needs.sh
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Lints, and runs every test, on SQLite and on a throwaway PostgreSQL. Uses cargo-nextest where it is installed, and
-# cargo's own runner where not; both run the same tests. Says at the end how long each part took.
+# cargo's own runner where not; both run the same tests. Then the staff pages in a browser. Says at the end how long each
+# part took.
 set -euo pipefail
 postgres=$(dirname "$0")/with_postgres.sh
 
@@ -34,4 +35,6 @@ else
     )
     part "PostgreSQL" "$postgres" cargo test --locked --test gateway -- "${left_out[@]/#/--skip=}"
 fi
+# With the program that was built for the tests.
+part "browser" node tests/browser/run.mjs
 printf '%s\n' "${took[@]}"

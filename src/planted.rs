@@ -1,7 +1,8 @@
 //! Defects and faults planted on purpose: defects, so that the tests which guard a law can show that they would fail;
 //! faults, which no test could bring about from outside at the right moment.
 //!
-//! They exist in debug builds alone and are asked for by `PLANTED_DEFECT`. A release build has none.
+//! They exist in debug builds alone and are asked for by `PLANTED_DEFECT`: one, or several with commas between them
+//! where guards stand beside each other and one alone is to be seen. A release build has none.
 
 /// A defect or fault that a test plants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,16 +134,19 @@ pub enum Planted {
     AskWithoutEnd,
 }
 
+/// How many can be asked for at once.
+const AT_ONCE: usize = 3;
+
 impl Planted {
     /// Whether it was asked for.
     pub fn is_planted(self) -> bool {
-        Self::from_environment() == Some(self)
+        (0..AT_ONCE).any(|nth| Self::from_environment(nth) == Some(self))
     }
 
-    /// What was asked for.
+    /// What was asked for as the first, the second, ….
     #[cfg(debug_assertions)]
-    fn from_environment() -> Option<Self> {
-        match std::env::var("PLANTED_DEFECT").as_deref() {
+    fn from_environment(nth: usize) -> Option<Self> {
+        match std::env::var("PLANTED_DEFECT").as_deref().map(|asked| asked.split(',').nth(nth).unwrap_or_default()) {
             Ok("answer-before-commit") => Some(Self::AnswerBeforeCommit),
             Ok("stale-memory") => Some(Self::StaleMemory),
             Ok("unflushed-commits") => Some(Self::UnflushedCommits),
@@ -211,18 +215,18 @@ impl Planted {
 
     /// None: this is a release build.
     #[cfg(not(debug_assertions))]
-    fn from_environment() -> Option<Self> {
+    fn from_environment(_: usize) -> Option<Self> {
         None
     }
 
     /// Whether a defect of the journal's transaction was asked for: it shows only where there is one.
     pub fn is_of_transactions() -> bool {
-        matches!(Self::from_environment(), Some(Self::AnswerBeforeCommit | Self::IgnoreTheLedger))
+        matches!(Self::from_environment(0), Some(Self::AnswerBeforeCommit | Self::IgnoreTheLedger))
     }
 
     /// What becomes of the commit with this number.
     pub fn of_commit(number: u64) -> Option<Self> {
-        Self::from_environment()
+        Self::from_environment(0)
             .filter(|planted| matches!(planted, Self::CommitHeldAndDenied | Self::CommitLost) && number % 2 == 1)
     }
 }

@@ -58,7 +58,7 @@ use crate::{
     ledger::entry::{Act, Entry},
     operations::accounts::sessions::{AtDesk, note_use},
     planted::Planted,
-    web::{self, page::PAGES},
+    web::{self, assets, page::PAGES},
     wire::{route::API, routes},
 };
 
@@ -184,7 +184,7 @@ fn router(serving: &Arc<Serving>) -> Router {
         let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::OPTIONS);
         router = router.route(route.path, on(filter, handler));
     }
-    for path in openapi::PATHS {
+    for path in openapi::PATHS.into_iter().chain([assets::PATH]) {
         let (serving, room) = (serving.clone(), work.clone());
         router = router.route(path, get(async move |request: Request| describe(&serving, &room, request)));
     }
@@ -246,12 +246,16 @@ fn admit(serving: &Serving, room: &Room, parts: &Parts) -> Result<(Arc<TerminalC
     Ok((certificate.clone(), admitted))
 }
 
-/// What the API says of itself.
+/// What is the same for everybody: what the API says of itself, and what pages are drawn with.
 fn describe(serving: &Serving, room: &Room, request: Request) -> Response {
     let id = serving.gateway.clock.new_id();
     let (parts, _) = request.into_parts();
     let (admitted, outcome) = match admit(serving, room, &parts) {
-        Ok((_, admitted)) => (Some(admitted), openapi::file(parts.uri.path()).ok_or(RequestError::NoSuchRoute.into())),
+        Ok((_, admitted)) => {
+            let path = parts.uri.path();
+            let file = if path.starts_with(assets::UNDER) { assets::file(path) } else { openapi::file(path) };
+            (Some(admitted), file.ok_or(RequestError::NoSuchRoute.into()))
+        }
         Err(error) => (None, Err(error)),
     };
     answer(outcome.unwrap_or_else(|error| (API.refuse)(&error, &head(&parts, id))), id, unsent(&parts), admitted)

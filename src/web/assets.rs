@@ -1,4 +1,5 @@
-//! Style and script, named by their digest: a browser keeps them for ever, and a new version has a new name.
+//! Style and icon, named by their digest: a browser keeps them for ever, and a new version has a new name. They are the
+//! same for everybody whose certificate is right: who is told that a terminal is not registered reads that on a page, too.
 
 use std::sync::LazyLock;
 
@@ -7,16 +8,11 @@ use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 
-use super::page::{DeskVisit, page_at_desk, show};
-use crate::{
-    error::{Error, RequestError},
-    face::{answer::Answer, route::Route},
-};
+use crate::face::answer::Answer;
 
-pub const PAGES: &[Route] = &[show("/static/{name}")
-    .titled("画面の部品", "Parts of the pages")
-    .for_everybody()
-    .made_by(page_at_desk!(static_file))];
+/// Where they lie.
+pub const UNDER: &str = "/static/";
+pub const PATH: &str = "/static/{name}";
 
 /// A file that never changes under its name.
 pub struct Asset {
@@ -33,21 +29,27 @@ impl Asset {
     }
 
     pub fn path(&self) -> String {
-        format!("/static/{}", self.name)
+        format!("{UNDER}{}", self.name)
     }
 }
 
 const TOKENS: &str = include_str!("../../data/design-tokens/tokens.css");
 const OWN_STYLE: &str = include_str!("static/tsunagi.css");
+const RINGS: &str = include_str!("static/icon.svg");
 
 /// The tokens of the design system, and the gateway's own style: one file.
 pub static STYLE: LazyLock<Asset> =
     LazyLock::new(|| Asset::of("tsunagi", "css", "text/css; charset=utf-8", [TOKENS, OWN_STYLE].concat().into()));
 
-async fn static_file(visit: DeskVisit) -> Result<Answer, Error> {
-    let name = visit.call.segment("name");
-    let asset = [&*STYLE].into_iter().find(|asset| asset.name == name).ok_or(RequestError::NoSuchRoute)?;
-    Ok(Answer::new(StatusCode::OK, asset.media_type, asset.content.clone())
+/// What a browser shows beside the title.
+pub static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::of("icon", "svg", "image/svg+xml", Bytes::from_static(RINGS.as_bytes())));
+
+/// What lies at this path; `None` where there is no such file.
+pub fn file(path: &str) -> Option<Answer> {
+    let asset = [&*STYLE, &*ICON].into_iter().find(|asset| asset.path() == path)?;
+    let answer = Answer::new(StatusCode::OK, asset.media_type, asset.content.clone())
         .with_header(header::CACHE_CONTROL, "private, max-age=31536000, immutable")
-        .with_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .with_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    Some(answer)
 }

@@ -44,7 +44,7 @@ fn own_origin(head: &CallHead<'_>) -> Option<String> {
 }
 
 /// To what the forms of a browser are bound: its session, or before there is one its visit.
-fn anchor(headers: &HeaderMap) -> Option<&str> {
+pub fn anchor(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, SESSION).or_else(|| cookie(headers, VISIT))
 }
 

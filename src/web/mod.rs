@@ -46,7 +46,6 @@ const SUBJECTS: &[&[Route]] = &[
     serious::PAGES,
     staffing::PAGES,
     organizations::PAGES,
-    assets::PAGES,
 ];
 
 /// Every page and every act of one.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     all,
-    assets::STYLE,
+    assets::{ICON, STYLE},
     cookies::random_value,
     csrf,
     form::KEY,
@@ -160,6 +160,11 @@ impl Shell {
     /// Address of the style.
     pub fn style(&self) -> String {
         STYLE.path()
+    }
+
+    /// Address of the icon.
+    pub fn icon(&self) -> String {
+        ICON.path()
     }
 
     /// What every form has: the token of the session, and a key by which it is known when it is sent again.

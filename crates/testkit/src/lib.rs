@@ -5,4 +5,5 @@ pub mod demo;
 pub mod people;
 pub mod persons;
 pub mod pki;
+pub mod stage;
 pub mod world;

@@ -7,6 +7,7 @@ use tsunagi::{domain::organization::OrganizationCode, say};
 use tsunagi_testkit::{
     demo,
     pki::{Authority, Flaw, SINCE_DAYS},
+    stage,
     world::WorldError,
 };
 
@@ -30,6 +31,8 @@ enum Command {
     /// Certificates for development and tests.
     #[command(subcommand)]
     Pki(Pki),
+    /// A gateway with parties, desks and persons who can sign in, for tests in a browser.
+    Stage(stage::Options),
 }
 
 #[derive(Subcommand)]
@@ -82,6 +85,7 @@ async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(options) => options.run().await,
         Command::Pki(pki) => pki.run(),
+        Command::Stage(options) => options.run().await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,7 +12,7 @@ use tsunagi::{
     client::{Client, Credentials, Reply, expect},
     clock::{Clock, Timestamp},
     domain::{organization::OrganizationCode, two_persons::StaffId as Named},
-    identity::second_factor::code_at,
+    identity::second_factor::{code_at, typed_secret},
 };
 
 use crate::world::WorldError;
@@ -165,11 +165,18 @@ impl DeskPerson {
         self.desk.devices.join(format!("{}.{}", self.code, self.officer))
     }
 
-    /// The next code of the device that was not used. Where all that would be taken were used, time goes on by a step.
-    /// Nothing, where the device is lost.
+    /// The next code of the device that was not used. Nothing, where the device is lost.
     pub fn next_code(&self) -> String {
+        let Some((secret, step)) = self.take_step() else { return String::new() };
+        let named = Named { organization: self.code.clone(), officer: self.officer.clone() };
+        code_at(&secret, &named, Timestamp::from_micros(step * STEP)).unwrap_or_default()
+    }
+
+    /// The device's secret and its next step whose code was not used, which counts as used from now on. Where all that
+    /// would be taken were used, time goes on by a step. Nothing, where the device is lost.
+    pub fn take_step(&self) -> Option<(Vec<u8>, i64)> {
         let file = self.device_file();
-        let Some(mut device) = Device::load(&file) else { return String::new() };
+        let mut device = Device::load(&file)?;
         let now = self.desk.clock.now().as_micros().div_euclid(STEP);
         // Not of the step before: it would be too old if the next began on the way.
         let step = (device.step + 1).max(now);
@@ -177,10 +184,14 @@ impl DeskPerson {
             self.desk.clock.advance(Duration::microseconds((step - now - 1) * STEP));
         }
         device.step = step;
-        let named = Named { organization: self.code.clone(), officer: self.officer.clone() };
-        let code = code_at(&device.secret, &named, Timestamp::from_micros(step * STEP)).unwrap_or_default();
         // A code that could not be noted as used is not used.
-        device.keep(&file).map_or_else(|_| String::new(), |()| code)
+        device.keep(&file).ok()?;
+        Some((device.secret, step))
+    }
+
+    /// The secret as a device takes it in; nothing, where it is lost.
+    pub fn typed_secret(&self) -> String {
+        Device::load(&self.device_file()).map(|device| typed_secret(&device.secret)).unwrap_or_default()
     }
 
     /// The device falls into a river.
@@ -297,7 +308,15 @@ impl FirstPersons {
     /// # Errors
     /// They were refused.
     pub async fn appoint(&self, officer: &str, roles: &[&str]) -> Result<(), WorldError> {
-        let staff = json!({ "id": officer, "name": format!("職員 {officer}"), "roles": roles });
+        self.appoint_named((officer, &format!("職員 {officer}")), roles).await
+    }
+
+    /// The same with the name that the person is to have.
+    ///
+    /// # Errors
+    /// They were refused.
+    pub async fn appoint_named(&self, (officer, name): (&str, &str), roles: &[&str]) -> Result<(), WorldError> {
+        let staff = json!({ "id": officer, "name": name, "roles": roles });
         let asked = expect(self.credential_manager.post("/v1/staff", &staff).await?, 202)?;
         let waiting: Value = asked.json()?;
         expect(self.administrator.confirm(text(&waiting, "/waiting_act")).await?, 200)?;
@@ -325,16 +344,25 @@ impl FirstPersons {
         Ok(())
     }
 
+    /// Issues a credential: a code with which the person enrols.
+    ///
+    /// # Errors
+    /// They were refused.
+    pub async fn credential_code(&self, officer: &str) -> Result<String, WorldError> {
+        let manager = &self.credential_manager;
+        let issued = manager.post(&format!("/v1/staff/{}/{officer}/credential", manager.code), &Value::Null).await?;
+        let issued: Value = expect(issued, 201)?.json()?;
+        Ok(text(&issued, "/code").to_owned())
+    }
+
     /// Issues a credential, with which the person enrols at the desk of the first persons.
     ///
     /// # Errors
     /// They were refused.
     pub async fn seat(&self, officer: &str) -> Result<DeskPerson, WorldError> {
-        let manager = &self.credential_manager;
-        let issued = manager.post(&format!("/v1/staff/{}/{officer}/credential", manager.code), &Value::Null).await?;
-        let issued: Value = expect(issued, 201)?.json()?;
+        let (manager, code) = (&self.credential_manager, self.credential_code(officer).await?);
         let persons = [Enrolling { officer, name: None }];
-        let enrolled = enrol(manager.desk(), &manager.code, (text(&issued, "/code"), &persons)).await?;
+        let enrolled = enrol(manager.desk(), &manager.code, (&code, &persons)).await?;
         enrolled.into_iter().next().ok_or_else(|| WorldError::Unexpected("nobody enrolled".to_owned()))
     }
 }

@@ -54,7 +54,8 @@ pub enum Flaw {
 
 const CA_DAYS: i64 = 3_650;
 const TERMINAL_DAYS: i64 = 397;
-const LIST_DAYS: i64 = 30;
+/// For how long a list is valid, where nobody asks for more.
+pub const LIST_DAYS: i64 = 30;
 /// Since when certificates are valid, where nobody asks for more.
 pub const SINCE_DAYS: i64 = 2;
 

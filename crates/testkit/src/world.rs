@@ -93,14 +93,28 @@ impl Premises {
     pub async fn create_at(
         directory: &Path,
         database: Option<&str>,
+        addresses: (SocketAddr, SocketAddr),
+        extra: &str,
+        clock: Clock,
+    ) -> Result<Self, WorldError> {
+        // Valid on the day that the clock says, and today.
+        let ago = (Clock::system().now().as_micros() - clock.now().as_micros()) / 86_400_000_000;
+        let authority = Authority::create_since(&directory.join("certs"), ago.max(0) + 2)?;
+        Self::create_under(authority, directory, database, addresses, extra, clock).await
+    }
+
+    /// The same with the certificates of a CA, which is in the directory's folder `certs`.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_under(
+        authority: Authority,
+        directory: &Path,
+        database: Option<&str>,
         (listen, monitor): (SocketAddr, SocketAddr),
         extra: &str,
         clock: Clock,
     ) -> Result<Self, WorldError> {
-        let certs = directory.join("certs");
-        // Valid on the day that the clock says, and today.
-        let ago = (Clock::system().now().as_micros() - clock.now().as_micros()) / 86_400_000_000;
-        let authority = Authority::create_since(&certs, ago.max(0) + 2)?;
         authority.issue_server(&["localhost", "127.0.0.1"])?;
         let serial = authority.issue_terminal("operator", &OrganizationCode::operator(), Flaw::None)?;
         let desk = authority.issue_terminal(OPERATOR_DESK, &OrganizationCode::operator(), Flaw::None)?;
@@ -157,17 +171,32 @@ impl Premises {
         (name, code): (&str, &OrganizationCode),
     ) -> Result<OpenedBody, WorldError> {
         let chair = &operators.administrator;
+        let (desk, opening) = self.prepare_body(operators, (name, code)).await?;
+        let serial = self.register_terminal(operators, (name, code, "machine")).await?;
+        let place = self.desk(chair.desk().address, &chair.desk().clock, &desk);
+        let first = FirstPersons::enrol(&place, code, (&opening, [ADMINISTRATOR, CREDENTIAL_MANAGER])).await?;
+        Ok(OpenedBody { serial, first })
+    }
+
+    /// An operator connects a body, registers a desk, and hands out the code with which its first two persons enrol there.
+    /// Returns the name of the desk's certificate, and the code.
+    ///
+    /// # Errors
+    /// The operator was refused.
+    pub async fn prepare_body(
+        &self,
+        operators: &FirstPersons,
+        (name, code): (&str, &OrganizationCode),
+    ) -> Result<(String, String), WorldError> {
+        let chair = &operators.administrator;
         let connected = json!({ "code": code, "relay_desk": format!("{name} 03-0000-0000") });
         expect(chair.post("/v1/organizations", &connected).await?, 200)?;
         let desk = format!("{name}-desk");
         self.register_terminal(operators, (&desk, code, "desk")).await?;
-        let serial = self.register_terminal(operators, (name, code, "machine")).await?;
         let issued = chair.post(&format!("/v1/organizations/{code}/opening-codes"), &Value::Null).await?;
         let issued: Value = expect(issued, 201)?.json()?;
         let opening = issued.get("code").and_then(Value::as_str).unwrap_or_default();
-        let place = self.desk(chair.desk().address, &chair.desk().clock, &desk);
-        let first = FirstPersons::enrol(&place, code, (opening, [ADMINISTRATOR, CREDENTIAL_MANAGER])).await?;
-        Ok(OpenedBody { serial, first })
+        Ok((desk, opening.to_owned()))
     }
 
     /// Issues a certificate, and has an operator register the terminal that holds it, for a body that never had people;
@@ -305,10 +334,24 @@ impl World {
     /// # Errors
     /// Somebody was refused.
     pub async fn connect(&self, name: &str, code: &str, officer: &str, roles: &[&str]) -> Result<Party, WorldError> {
+        self.connect_named(name, code, (officer, &format!("職員 {officer}")), roles).await
+    }
+
+    /// The same with the name that the officer is to have.
+    ///
+    /// # Errors
+    /// Somebody was refused.
+    pub async fn connect_named(
+        &self,
+        name: &str,
+        code: &str,
+        (officer, officer_name): (&str, &str),
+        roles: &[&str],
+    ) -> Result<Party, WorldError> {
         let code = OrganizationCode::parse(code)
             .ok_or_else(|| WorldError::Unexpected(format!("{code} is no organization code")))?;
         let OpenedBody { serial, first } = self.premises.open_body(self.operators().await?, (name, &code)).await?;
-        first.appoint(officer, roles).await?;
+        first.appoint_named((officer, officer_name), roles).await?;
         let client = Client::new(self.address, &self.premises.credentials(name), Some(officer))?;
         let (name, officer) = (name.to_owned(), officer.to_owned());
         Ok(Party { code, name, serial, officer, client, first: Arc::new(first) })

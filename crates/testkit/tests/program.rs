@@ -1,7 +1,12 @@
 //! The program itself, as `tsunagi demo` and `tsunagi pki` run it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use tsunagi::identity::certificate::TerminalCertificate;
 use tsunagi_testkit::demo::site::make_anew;
@@ -85,4 +90,41 @@ fn a_keyring_of_production_survives_a_demonstration_in_its_directory() {
 fn its_help_is_that_of_the_name_by_which_it_is_called() {
     let told = run(&["pki", "terminal", "--help"], Path::new("/"));
     assert!(told.contains("Usage: tsunagi pki terminal [OPTIONS] <DIRECTORY> <NAME> <ORGANIZATION>"), "{told}");
+}
+
+#[test]
+fn a_stage_does_what_it_is_asked_for_and_ends_when_nobody_asks_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tsunagi-testkit"));
+    command.args(["stage", "--party", "city-a", "--directory"]).arg(directory.path());
+    let mut stage = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut asked = stage.stdin.take().unwrap();
+    for line in [
+        r#"{"do":"step","party":"city-a","officer":"sato"}"#,
+        r#"{"do":"call","party":"city-a","officer":"sato","method":"GET","path":"/v1/session"}"#,
+        r#"{"do":"record","party":"city-a","seed":1}"#,
+        r#"{"do":"step","party":"city-a","officer":"nobody"}"#,
+        r#"{"do":"dance"}"#,
+    ] {
+        writeln!(asked, "{line}").unwrap();
+    }
+    drop(asked);
+    let told = String::from_utf8(stage.wait_with_output().unwrap().stdout).unwrap();
+    let lines: Vec<_> = told.lines().collect();
+    let words = [
+        "\"ready\":true",
+        "\"step\":",
+        "\"assurance\":\"two_factors\"",
+        "\"record\":",
+        "\"failed\":\"nobody is nobody of city-a\"",
+        "\"failed\":\"unknown variant `dance`",
+    ];
+    assert_eq!(lines.len(), words.len(), "{told}");
+    for (line, words) in lines.iter().zip(words) {
+        assert!(line.contains(words), "{line}");
+    }
+    let file = fs::read_to_string(directory.path().join("stage.json")).unwrap();
+    for words in ["\"city-a-desk\"", "\"operator-desk\"", "\"stranger\"", "\"secret\"", "city-a-desk.p12"] {
+        assert!(file.contains(words), "{words}");
+    }
 }

@@ -15,7 +15,8 @@ use self::{
     sign_out::{sign_out_act, sign_out_everywhere_act},
 };
 use super::{
-    cookies::{VISIT, cookie, random_value, setting},
+    cookies::{VISIT, random_value, setting},
+    csrf,
     page::{DeskVisit, act, page, page_at_desk, show},
 };
 use crate::{
@@ -47,7 +48,8 @@ pub const PAGES: &[Route] = &[
         .made_by(page!(second_factor_finish)),
 ];
 
-/// The random value to which forms are bound before there is a session, and whether the browser is still to be given it.
+/// To what the forms of the page are bound: the session that the browser has, in force or not, or a random value, and
+/// whether the browser is still to be given it.
 struct Anchor {
     value: String,
     is_new: bool,
@@ -55,7 +57,7 @@ struct Anchor {
 
 impl Anchor {
     fn of(visit: &DeskVisit) -> Result<Self, Error> {
-        match cookie(&visit.call.headers, VISIT) {
+        match csrf::anchor(&visit.call.headers) {
             Some(value) => Ok(Self { value: value.to_owned(), is_new: false }),
             None => Ok(Self { value: random_value().ok_or(ServiceError::Overloaded)?, is_new: true }),
         }
