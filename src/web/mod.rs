@@ -15,6 +15,7 @@ pub mod input;
 pub mod language;
 pub mod page;
 pub mod qr;
+pub mod records;
 pub mod refusal;
 pub mod session;
 pub mod shell;
@@ -23,7 +24,7 @@ pub mod today;
 use crate::face::route::Route;
 
 /// The slices of the pages, each owned by its subject.
-const SUBJECTS: &[&[Route]] = &[session::PAGES, today::PAGES, assets::PAGES];
+const SUBJECTS: &[&[Route]] = &[session::PAGES, today::PAGES, records::PAGES, assets::PAGES];
 
 /// Every page and every act of one.
 pub fn all() -> impl Iterator<Item = &'static Route> {
