@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Bound};
 use super::{csrf, language::Language};
 use crate::{
     domain::idempotency::Idempotency,
-    error::{Error, RequestError},
+    error::{CallerError, Error, RequestError},
     face::call::Call,
 };
 
@@ -156,7 +156,8 @@ impl Form {
     /// The error, where it is not of what was typed: a decision that is to be made again, or a caller who is gone.
     pub fn refused(&mut self, error: Error, language: Language) -> Result<u16, Error> {
         let problem = error.problem();
-        if problem.status >= 500 || matches!(error, Error::Journal(_) | Error::Unrecognized(_)) {
+        let is_of_caller = matches!(error, Error::Caller(CallerError::Unrecognized(_)));
+        if problem.status >= 500 || is_of_caller || matches!(error, Error::Journal(_)) {
             return Err(error);
         }
         let title = language.say(problem.title_ja, problem.title_en);

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::route::BodySize;
 use crate::{
+    face::route::BodySize,
     disclosure::{
         done::{Archive, CarriesNoRecordData, PlainText, Table},
         gate::With,

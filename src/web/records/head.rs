@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     code_words::meaning,
-    reading::{self, ReadRow, ReadValue, Reader},
+    reading::{self, ReadRow, ReadValue, SectionReader},
 };
 use crate::{
     disclosure::{
@@ -72,7 +72,6 @@ pub fn shown(view: &RecordView, group: ItemGroup) -> Option<&Element> {
 pub struct RecordHead {
     pub language: Language,
     pub id: Uuid,
-    pub version: i64,
     pub name: String,
     pub kana: String,
     pub sex: ReadValue,
@@ -93,7 +92,7 @@ impl HtmlSafe for RecordHead {}
 impl RecordHead {
     pub fn of(visit: &Visit, view: &RecordView) -> Self {
         let language = visit.language();
-        let reader = Reader { language, registry: &visit.gateway.registry };
+        let reader = SectionReader { language, registry: &visit.gateway.registry };
         let index = shown(view, ItemGroup::Index);
         let child = index.and_then(|index| index.child("child"));
         let text = |of: Option<&Element>, name: &str| of.and_then(|of| of.child_text(name)).unwrap_or_default().to_owned();
@@ -103,7 +102,6 @@ impl RecordHead {
         Self {
             language,
             id: view.record,
-            version: view.version,
             name: text(name, "written"),
             kana: text(name, "kana"),
             sex: if sex == "9" { ReadValue::Unknown(said) } else { ReadValue::Text(said) },
@@ -145,7 +143,7 @@ fn tags(language: Language, view: &RecordView) -> Vec<String> {
     tags
 }
 
-fn facts(reader: &Reader<'_>, view: &RecordView) -> Vec<ReadRow> {
+fn facts(reader: &SectionReader<'_>, view: &RecordView) -> Vec<ReadRow> {
     let l = reader.language;
     let row = |label: (&str, &str), value: String| ReadRow {
         label: l.of_pair(label).to_owned(),

@@ -46,12 +46,12 @@ pub enum ReadValue {
 }
 
 /// Lays a section out for reading.
-pub struct Reader<'r> {
+pub struct SectionReader<'r> {
     pub language: Language,
     pub registry: &'r Registry,
 }
 
-impl Reader<'_> {
+impl SectionReader<'_> {
     pub fn section(&self, field: &'static Field, element: &Element) -> Vec<ReadBlock> {
         let mut blocks = vec![ReadBlock { heading: None, rows: Vec::new() }];
         self.children((field, element), field.name, &mut blocks);

@@ -6,7 +6,7 @@ use askama::Template;
 use super::{
     edit::{EditState, edit_state},
     head::{RecordHead, group_of, record_of, seen, shown},
-    reading::{ReadBlock, ReadValue, Reader},
+    reading::{ReadBlock, ReadValue, SectionReader},
     words,
 };
 use crate::{
@@ -143,7 +143,7 @@ async fn page(
 /// The sections of a view, in the order of the format.
 pub fn sections_of(visit: &Visit, view: &RecordView) -> Vec<(ItemGroup, ViewedSection)> {
     let language = visit.language();
-    let reader = Reader { language, registry: &visit.gateway.registry };
+    let reader = SectionReader { language, registry: &visit.gateway.registry };
     SECTIONS
         .iter()
         .map(|section| {

@@ -52,19 +52,19 @@ impl HtmlSafe for Block {}
 enum BlockBody {
     Line { value: String, width: &'static str, inputmode: &'static str },
     Area { value: String, rows: u32 },
-    Date { eras: Vec<Choice>, parts: Vec<DatePart> },
-    List { choices: Vec<Choice> },
+    Date { eras: Vec<CodeChoice>, parts: Vec<DatePart> },
+    List { choices: Vec<CodeChoice> },
     /// One of them.
-    Radios { choices: Vec<Choice> },
+    Radios { choices: Vec<CodeChoice> },
     /// Any of them.
-    Checks { choices: Vec<Choice> },
+    Checks { choices: Vec<CodeChoice> },
     Group { blocks: Vec<Block>, in_a_row: bool, frameless: bool },
     /// Where it may occur often: those that are there, and how one more is asked for.
     Repeated { blocks: Vec<Block> },
 }
 
 /// A code that may be chosen, or an era.
-struct Choice {
+struct CodeChoice {
     id: String,
     name: String,
     value: String,
@@ -210,10 +210,10 @@ impl Drawing<'_> {
         }
     }
 
-    fn codes(&self, name: &str, field: &'static Field) -> Vec<Choice> {
+    fn codes(&self, name: &str, field: &'static Field) -> Vec<CodeChoice> {
         let FieldContent::Code(list) = field.content else { return Vec::new() };
         let now = self.form.text(name);
-        let choice = |(code, _): &(&'static str, &'static str)| Choice {
+        let choice = |(code, _): &(&'static str, &'static str)| CodeChoice {
             id: format!("{name}.{code}"),
             name: name.to_owned(),
             value: (*code).to_owned(),
@@ -224,11 +224,11 @@ impl Drawing<'_> {
     }
 
     /// The first has the id to which the summary of faults leads. What may be left out can be taken back.
-    fn radios(&self, InSheet { name, is_in_doubt, .. }: &InSheet, field: &'static Field) -> Vec<Choice> {
+    fn radios(&self, InSheet { name, is_in_doubt, .. }: &InSheet, field: &'static Field) -> Vec<CodeChoice> {
         let mut choices = self.codes(name, field);
         if *is_in_doubt || !field.occurs.is_mandatory() {
             let (ja, en) = if field.occurs.is_mandatory() { ("選択なし", "none") } else { ("記録なし", "not recorded") };
-            choices.push(Choice {
+            choices.push(CodeChoice {
                 id: format!("{name}.none"),
                 name: name.clone(),
                 value: String::new(),
@@ -242,7 +242,7 @@ impl Drawing<'_> {
         choices
     }
 
-    fn checks(&self, name: &str, field: &'static Field) -> Vec<Choice> {
+    fn checks(&self, name: &str, field: &'static Field) -> Vec<CodeChoice> {
         let chosen = chosen(self.form, name, field);
         let mut choices = self.codes(name, field);
         for (place, choice) in choices.iter_mut().enumerate() {
@@ -259,7 +259,7 @@ impl Drawing<'_> {
 
     fn date(&self, name: &str, lexical: Lexical) -> BlockBody {
         let typed = typed_date(self.form, name);
-        let era = |(value, label): (String, &'static str)| Choice {
+        let era = |(value, label): (String, &'static str)| CodeChoice {
             id: String::new(),
             name: format!("{name}.era"),
             label: era_name(self.language, label).to_owned(),

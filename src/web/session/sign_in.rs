@@ -68,7 +68,8 @@ fn safe_next(next: &str) -> &str {
 pub(super) async fn sign_in_show(visit: DeskVisit) -> Result<Answer, Error> {
     let anchor = Anchor::of(&visit)?;
     let renews = visit.call.query.contains_key("renew");
-    Ok(anchor.put_into(shown(&SignInPage::of(&visit, Form::default(), &Anchor { value: anchor.value.clone(), ..anchor }, renews))?))
+    let page = SignInPage::of(&visit, Form::default(), &anchor, renews);
+    Ok(anchor.put_into(shown(&page)?))
 }
 
 pub(super) async fn sign_in_act(visit: DeskVisit) -> Result<Answer, Error> {
