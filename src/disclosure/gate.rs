@@ -464,6 +464,7 @@ impl Gate {
             birth_date: birth_date.to_iso(),
             guardians,
             contact,
+            may_open: matches!(grant.relation, Relation::Owner | Relation::Counterpart),
             rank,
             matched: matched.into_iter().map(|(role, form)| Matched { person: role.as_str(), form }).collect(),
         }

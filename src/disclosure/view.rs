@@ -91,6 +91,8 @@ pub struct FoundChild {
     pub birth_date: String,
     pub guardians: Vec<String>,
     pub contact: Contact,
+    /// Whether the record is the caller's to open, as its own, a counterpart's or a provided one.
+    pub may_open: bool,
     pub rank: Rank,
     /// Whose name matched, in which written form.
     pub matched: Vec<Matched>,

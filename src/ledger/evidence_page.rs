@@ -113,7 +113,8 @@ fn outcome_in_japanese(outcome: Outcome) -> &'static str {
     }
 }
 
-fn purpose_in_japanese(purpose: Purpose) -> &'static str {
+/// A purpose as people call it.
+pub fn purpose_in_japanese(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::NewReport => "通告受理",
         Purpose::Casework => "進行中のケース対応",
@@ -125,7 +126,8 @@ fn purpose_in_japanese(purpose: Purpose) -> &'static str {
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: one line for each act")]
-fn act_in_japanese(act: Act) -> &'static str {
+/// An act as people call it.
+pub fn act_in_japanese(act: Act) -> &'static str {
     match act {
         Act::Register => "登録",
         Act::RegisterBatch => "一括登録",

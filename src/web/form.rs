@@ -160,6 +160,10 @@ impl Form {
         if problem.status >= 500 || is_of_caller || matches!(error, Error::Journal(_)) {
             return Err(error);
         }
+        if let Error::Request(RequestError::Field { field, rule_ja, rule_en }) = error {
+            self.fault(field, language.say(rule_ja, rule_en));
+            return Ok(problem.status);
+        }
         let title = language.say(problem.title_ja, problem.title_en);
         let detail = language.say(&problem.detail_ja, &problem.detail_en);
         self.refusal = Some((title.to_owned(), detail.to_owned()));

@@ -6,25 +6,48 @@
 //! them, the shell around each page, dates, static files. Never done here: deciding what may be seen, reaching store or
 //! seal.
 
+pub mod approach;
 pub mod assets;
 pub mod cookies;
 pub mod csrf;
 pub mod dates;
+pub mod disclosures;
 pub mod form;
 pub mod input;
 pub mod language;
+pub mod organizations;
 pub mod page;
+pub mod people;
 pub mod qr;
 pub mod records;
 pub mod refusal;
+pub mod search;
+pub mod serious;
 pub mod session;
 pub mod shell;
+pub mod staffing;
 pub mod today;
+pub mod transfers;
+pub mod waiting;
 
 use crate::face::route::Route;
 
 /// The slices of the pages, each owned by its subject.
-const SUBJECTS: &[&[Route]] = &[session::PAGES, today::PAGES, records::PAGES, assets::PAGES];
+const SUBJECTS: &[&[Route]] = &[
+    session::PAGES,
+    today::PAGES,
+    records::PAGES,
+    search::PAGES,
+    approach::PAGES,
+    waiting::PAGES,
+    transfers::PAGES,
+    disclosures::PAGES,
+    people::PAGES,
+    serious::PAGES,
+    staffing::PAGES,
+    organizations::PAGES,
+    assets::PAGES,
+];
 
 /// Every page and every act of one.
 pub fn all() -> impl Iterator<Item = &'static Route> {

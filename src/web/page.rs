@@ -174,7 +174,8 @@ impl DeskVisit {
 }
 
 /// Nothing is loaded from elsewhere, framed, or sent elsewhere, and no script stands in a page.
-const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+const POLICY: &str =
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
 /// A page as an answer.
 ///

@@ -27,10 +27,8 @@ struct RefusalPage {
 
 /// The answer to an error. Who is not signed in is led to where one signs in, and from there back.
 pub fn answer(error: &Error, head: &CallHead<'_>) -> Answer {
-    let is_signed_out = matches!(
-        error,
-        Error::Caller(CallerError::Unrecognized(Unrecognized::Session | Unrecognized::OfficerMissing))
-    );
+    let is_signed_out =
+        matches!(error, Error::Caller(CallerError::Unrecognized(Unrecognized::Session | Unrecognized::OfficerMissing)));
     let is_act = *head.method != Method::GET;
     if is_signed_out && !is_act {
         return see_other(&format!("/sign-in?next={}", head.uri.path()))
@@ -45,8 +43,8 @@ pub fn answer(error: &Error, head: &CallHead<'_>) -> Answer {
         is_act,
     };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let answer = html(status, &page)
-        .unwrap_or_else(|_| Answer::new(status, "text/plain; charset=utf-8", problem.title_ja));
+    let answer =
+        html(status, &page).unwrap_or_else(|_| Answer::new(status, "text/plain; charset=utf-8", problem.title_ja));
     match error.retry_after() {
         Some(seconds) => answer.with_header(header::RETRY_AFTER, &seconds.to_string()),
         None => answer,

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{
     all,
+    assets::STYLE,
     cookies::random_value,
     csrf,
     form::KEY,
@@ -12,6 +13,7 @@ use super::{
     page::{DeskVisit, Visit},
 };
 use crate::{
+    domain::organization::OrganizationKind,
     error::Error,
     identity::{Assurance, Caller, Role},
     operations::accounts::who_am_i::who_am_i,
@@ -64,6 +66,7 @@ pub struct Here {
     pub roles: String,
     pub terminal: String,
     pub navigation: Vec<NavigationLink>,
+    pub kind: OrganizationKind,
 }
 
 /// What stands around a page.
@@ -94,6 +97,7 @@ impl Shell {
             roles: roles.collect::<Vec<_>>().join(language.say("・", ", ")),
             terminal: who.terminal_label.clone(),
             navigation: navigation(&visit.caller, part, language),
+            kind: who.kind,
         };
         Ok(Self {
             language,
@@ -137,6 +141,16 @@ impl Shell {
         self
     }
 
+    /// Whether a center is here.
+    pub fn is_center(&self) -> bool {
+        self.here.as_ref().is_some_and(|here| here.kind == OrganizationKind::ChildGuidanceCenter)
+    }
+
+    /// Address of the style.
+    pub fn style(&self) -> String {
+        STYLE.path()
+    }
+
     /// What every form has: the token of the session, and a key by which it is known when it is sent again.
     pub fn hidden(&self) -> HiddenFields {
         HiddenFields { token: self.form_token.clone(), key: random_value().unwrap_or_default() }
@@ -174,11 +188,7 @@ fn navigation(caller: &Caller, current: Part, language: Language) -> Vec<Navigat
     PARTS
         .into_iter()
         .filter(|(_, path, _)| is_open(path))
-        .map(|(part, path, names)| NavigationLink {
-            path,
-            name: language.of_pair(names),
-            is_current: part == current,
-        })
+        .map(|(part, path, names)| NavigationLink { path, name: language.of_pair(names), is_current: part == current })
         .collect()
 }
 

@@ -2,13 +2,11 @@
 
 use uuid::Uuid;
 
-use super::{
-    route::{ACCOUNTABLE, ALL, ANY, REVIEW, ApiRoute, get, run},
-};
+use super::route::{ACCOUNTABLE, ALL, ANY, ApiRoute, REVIEW, get, run};
 use crate::{
-    face::call::Call,
     disclosure::done::{Archive, PlainText},
     error::Error,
+    face::call::Call,
     ledger::evidence::{Consistency, Evidence, ProvedEntry},
     operations::accounting::{
         export_evidence::{ExportEvidence, export_evidence},

@@ -2,13 +2,13 @@
 
 use axum::http::header;
 
-use super::{
-    route::{ADMINISTER, ALL, ANY, APPOINT, BODIES, OPERATOR, ApiRoute, VOUCH, delete, get, post, put, run, run_at_desk},
+use super::route::{
+    ADMINISTER, ALL, ANY, APPOINT, ApiRoute, BODIES, OPERATOR, VOUCH, delete, get, post, put, run, run_at_desk,
 };
 use crate::{
-    face::call::Call,
     domain::visibility::VisibilitySettings,
     error::{Error, RequestError},
+    face::call::Call,
     identity::session::token_digest,
     operations::{
         accounts::{

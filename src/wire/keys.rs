@@ -1,6 +1,6 @@
 //! The API of keys, for the operator.
 
-use super::route::{ADMINISTER, OPERATOR, ApiRoute, get, post, run};
+use super::route::{ADMINISTER, ApiRoute, OPERATOR, get, post, run};
 use crate::operations::{
     keys::rewrap_keys::{BeginRewrap, KeysView, RetireMasters, RewrapView, begin_rewrap, retire_masters, view_keys},
     waiting::{

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    route::{CASEWORK, CENTERS, READ, ApiRoute, get, post, put, run},
+    route::{ApiRoute, CASEWORK, CENTERS, READ, get, post, put, run},
     shape::{Joined, List, Schemas},
 };
 use crate::{

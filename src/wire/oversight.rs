@@ -1,17 +1,17 @@
 //! The API of oversight: break-glass, inquiries, serious cases, staffing.
 
 use super::{
-    route::{BODIES, CASEWORK, CENTERS, MINISTRY, READ, READERS, REVIEW, ApiRoute, SUPERVISE, get, post, put, run},
+    route::{ApiRoute, BODIES, CASEWORK, CENTERS, MINISTRY, READ, READERS, REVIEW, SUPERVISE, get, post, put, run},
     shape::List,
 };
 use crate::{
-    face::call::Call,
     disclosure::done::Table,
     domain::{
         oversight::{BrokenGlass, Inquiry, SeriousNote},
         staffing::{FiscalYear, StaffingReport},
     },
     error::Error,
+    face::call::Call,
     operations::{
         oversight::{
             ask_owner::{

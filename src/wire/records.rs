@@ -3,11 +3,10 @@
 use super::{
     header::ATTACHMENT_KIND,
     json,
-    route::{BODIES, CASEWORK, READ, READERS, ApiRoute, SUPERVISE, delete, get, post, put, run},
+    route::{ApiRoute, BODIES, CASEWORK, READ, READERS, SUPERVISE, delete, get, post, put, run},
     shape::{AttachmentFile, BatchFile, NationalFormat},
 };
 use crate::{
-    face::{call::Call, media},
     disclosure::view::RecordView,
     domain::{
         attachment::{Attachment, AttachmentKind, FileContent},
@@ -16,6 +15,7 @@ use crate::{
         visibility::GroupSet,
     },
     error::{Error, RequestError},
+    face::{call::Call, media},
     operations::{
         records::{
             attach_file::{AttachFile, Attached, ViewAttachment, attach_file, view_attachment},

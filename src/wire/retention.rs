@@ -1,12 +1,10 @@
 //! The API of retention and disposal.
 
-use super::{
-    route::{ADMINISTER, ANY, BODIES, REVIEW, ApiRoute, SUPERVISE, get, post, put, run},
-};
+use super::route::{ADMINISTER, ANY, ApiRoute, BODIES, REVIEW, SUPERVISE, get, post, put, run};
 use crate::{
-    face::call::Call,
     domain::retention::RetentionSettings,
     error::Error,
+    face::call::Call,
     operations::{
         retention::{
             dispose_records::{

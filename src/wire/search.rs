@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    route::{BODIES, CASEWORK, ApiRoute, post, run},
+    route::{ApiRoute, BODIES, CASEWORK, post, run},
     shape::{Joined, Schemas},
 };
 use crate::{

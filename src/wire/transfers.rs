@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::{
-    route::{BODIES, CASEWORK, READ, ApiRoute, SUPERVISE, get, post, run},
+    route::{ApiRoute, BODIES, CASEWORK, READ, SUPERVISE, get, post, run},
     shape::{Joined, Schemas},
 };
 use crate::{
-    face::call::Call,
     disclosure::gate::With,
     domain::transfer_note::TransferNote,
     error::Error,
+    face::call::Call,
     operations::transfers::{
         transfer_offer::{
             OfferRequested, OfferTransfer, RequestTransfer, TransferOffer, TransferRequest, answer_request,

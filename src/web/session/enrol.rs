@@ -43,10 +43,7 @@ impl EnrolCodePage {
             )),
             Input::line(l, &form, "second_officer", ("認証情報管理者の職員番号", "Staff ID of the credential manager"))
                 .width("w-s")
-                .support((
-                    "機関の利用を2人で開始する場合だけ入力",
-                    "Only where two persons open a body",
-                )),
+                .support(("機関の利用を2人で開始する場合だけ入力", "Only where two persons open a body")),
         ];
         Self { shell: Shell::at_desk(visit, TITLE, &anchor.value), form, inputs }
     }
@@ -160,9 +157,9 @@ fn person_inputs(visit: &DeskVisit, form: &Form, fields: &PersonFields, is_openi
 pub(super) async fn enrol_finish(visit: DeskVisit) -> Result<Answer, Error> {
     let known = |name: &str| {
         name == "code"
-            || PERSONS.iter().any(|of| {
-                [of.officer, of.ticket, of.name, of.password, of.repeated, of.second_factor].contains(&name)
-            })
+            || PERSONS
+                .iter()
+                .any(|of| [of.officer, of.ticket, of.name, of.password, of.repeated, of.second_factor].contains(&name))
     };
     let mut form = Form::read(&visit.call, known)?;
     let l = visit.language();

@@ -62,7 +62,11 @@ pub(super) async fn second_factor_finish(visit: Visit) -> Result<Answer, Error> 
     match enrol_second_factor(&visit.gateway, &visit.caller, asked).await {
         Ok(codes) => {
             let shell = visit.shell(("回復用コード", "Recovery codes"), Part::Apart).await?;
-            shown(&RecoveryCodesPage::of(shell, vec![(visit.caller.officer().to_owned(), codes.value().recovery_codes.clone())], "/"))
+            shown(&RecoveryCodesPage::of(
+                shell,
+                vec![(visit.caller.officer().to_owned(), codes.value().recovery_codes.clone())],
+                "/",
+            ))
         }
         Err(error) => {
             let status = form.refused(error, visit.language())?;

@@ -36,12 +36,16 @@ impl SignInPage {
     fn of(visit: &DeskVisit, form: Form, anchor: &Anchor, renews: bool) -> Self {
         let (language, terminal) = (visit.language(), &visit.desk.terminal);
         let mut inputs = vec![
-            Input::line(language, &form, "officer", ("職員番号", "Staff ID")).required().autocomplete("username").width("w-s"),
+            Input::line(language, &form, "officer", ("職員番号", "Staff ID"))
+                .required()
+                .autocomplete("username")
+                .width("w-s"),
             Input::password(language, &form, "password", ("パスワード", "Password")).required(),
-            Input::device_code(language, &form, "second_factor", ("認証アプリのコード", "Code of your device")).support((
-                "認証アプリに表示される6桁の数字、または回復用コード",
-                "The six digits that your device shows, or a recovery code",
-            )),
+            Input::device_code(language, &form, "second_factor", ("認証アプリのコード", "Code of your device"))
+                .support((
+                    "認証アプリに表示される6桁の数字、または回復用コード",
+                    "The six digits that your device shows, or a recovery code",
+                )),
         ];
         if renews {
             let renewed = Input::password(language, &form, "new_password", ("新しいパスワード", "New password"));
@@ -111,9 +115,14 @@ mod tests {
 
     #[test]
     fn nobody_is_led_elsewhere() {
-        for elsewhere in ["", "https://x.example", "//x.example", "/\\x.example", "/%2fx", "/a?b=c", "javascript:alert(1)", "/a\nb"] {
+        for elsewhere in
+            ["", "https://x.example", "//x.example", "/\\x.example", "/%2fx", "/a?b=c", "javascript:alert(1)", "/a\nb"]
+        {
             assert_eq!(safe_next(elsewhere), "/", "{elsewhere}");
         }
-        assert_eq!(safe_next("/records/0190f3c0-0000-7000-8000-000000000000"), "/records/0190f3c0-0000-7000-8000-000000000000");
+        assert_eq!(
+            safe_next("/records/0190f3c0-0000-7000-8000-000000000000"),
+            "/records/0190f3c0-0000-7000-8000-000000000000"
+        );
     }
 }

@@ -1,0 +1,175 @@
+//! What one may do about a record that a search found and that is not one's own: ask, ask for a transfer, break the glass.
+
+use askama::Template;
+
+use super::{
+    form::Form,
+    input::TextArea,
+    page::{Visit, act, again, page, see_other, show, shown},
+    shell::{Part, Shell},
+};
+use crate::{
+    domain::sharp_act::WaitingState,
+    error::Error,
+    face::{
+        answer::Answer,
+        route::{BODIES, CASEWORK, CENTERS, Route},
+    },
+    operations::{
+        oversight::{
+            ask_owner::{AskOwner, InquiryText, ask_owner},
+            break_glass::BreakGlassRequest,
+        },
+        transfers::transfer_offer::{RequestTransfer, TransferRequest, request_transfer},
+        waiting::ask::{BreakGlass, break_glass},
+    },
+};
+
+pub const PAGES: &[Route] = &[
+    show("/records/{id}/ask").titled("照会を送る", "Ask the body").for_whom(BODIES, CASEWORK).made_by(page!(ask)),
+    act("/records/{id}/ask").titled("照会を送る", "Ask the body").for_whom(BODIES, CASEWORK).made_by(page!(ask_act)),
+    show("/records/{id}/request-transfer")
+        .titled("情報提供を求める", "Ask for a transfer")
+        .for_whom(BODIES, CASEWORK)
+        .made_by(page!(request)),
+    act("/records/{id}/request-transfer")
+        .titled("情報提供を求める", "Ask for a transfer")
+        .for_whom(BODIES, CASEWORK)
+        .made_by(page!(request_act)),
+    show("/records/{id}/break-glass")
+        .titled("緊急閲覧", "Break the glass")
+        .for_whom(CENTERS, CASEWORK)
+        .made_by(page!(glass)),
+    act("/records/{id}/break-glass")
+        .titled("緊急閲覧をする", "Break the glass")
+        .for_whom(CENTERS, CASEWORK)
+        .made_by(page!(glass_act)),
+];
+
+/// One of the three: what it says, and to where it is sent.
+struct Approach {
+    title: (&'static str, &'static str),
+    path: &'static str,
+    field: &'static str,
+    label: (&'static str, &'static str),
+    lead: (&'static str, &'static str),
+    button: (&'static str, &'static str),
+    is_sharp: bool,
+}
+
+const ASK: Approach = Approach {
+    title: ("照会を送る", "Ask the body"),
+    path: "ask",
+    field: "text",
+    label: ("照会の内容", "What you ask"),
+    lead: (
+        "登録機関に届きます。支援措置の対象世帯では登録機関の名称は表示されず、回答するかどうかは登録機関が決めます。",
+        "It reaches the body that has the record. Of a shielded family the body is not named, and decides whether to answer.",
+    ),
+    button: ("照会を送る", "Ask the body"),
+    is_sharp: false,
+};
+
+const REQUEST: Approach = Approach {
+    title: ("情報提供を求める", "Ask for a transfer"),
+    path: "request-transfer",
+    field: "reason",
+    label: ("求める理由", "Why you ask"),
+    lead: (
+        "世帯が管内に来たことなどを記載してください。登録機関が提供するかどうかを決めます。",
+        "Say that the family is here, for example. The body that has the record decides.",
+    ),
+    button: ("情報提供を求める", "Ask for a transfer"),
+    is_sharp: false,
+};
+
+const GLASS: Approach = Approach {
+    title: ("緊急閲覧", "Break the glass"),
+    path: "break-glass",
+    field: "reason",
+    label: ("緊急閲覧の理由", "Why it cannot wait"),
+    lead: (
+        "子どもの生命または身体の危険が切迫し、登録機関に連絡がつかないときに限ります。理由は登録機関に直ちに通知され、後日点検されます。",
+        "Only where a child's life or body is in pressing danger and the body cannot be reached. It is told at once, and reviews it later.",
+    ),
+    button: ("緊急閲覧をする", "Break the glass"),
+    is_sharp: true,
+};
+
+#[derive(Template)]
+#[template(path = "approach/approach.html")]
+struct ApproachPage {
+    shell: Shell,
+    form: Form,
+    record: String,
+    approach: &'static Approach,
+    text: TextArea,
+}
+
+impl ApproachPage {
+    async fn of(visit: &Visit, form: Form, approach: &'static Approach) -> Result<Self, Error> {
+        let record = visit.call.id("id")?.to_string();
+        let text = TextArea::of(visit.language(), &form, approach.field, approach.label).required();
+        Ok(Self { shell: visit.shell(approach.title, Part::Search).await?, form, record, approach, text })
+    }
+}
+
+async fn ask(visit: Visit) -> Result<Answer, Error> {
+    shown(&ApproachPage::of(&visit, Form::default(), &ASK).await?)
+}
+
+async fn request(visit: Visit) -> Result<Answer, Error> {
+    shown(&ApproachPage::of(&visit, Form::default(), &REQUEST).await?)
+}
+
+async fn glass(visit: Visit) -> Result<Answer, Error> {
+    shown(&ApproachPage::of(&visit, Form::default(), &GLASS).await?)
+}
+
+/// The form again, with what was wrong with it.
+async fn refused(visit: &Visit, mut form: Form, approach: &'static Approach, error: Error) -> Result<Answer, Error> {
+    let status = form.refused(error, visit.language())?;
+    again(status, &ApproachPage::of(visit, form, approach).await?)
+}
+
+async fn ask_act(visit: Visit) -> Result<Answer, Error> {
+    let form = visit.form(&[ASK.field])?;
+    let asked = AskOwner {
+        record: visit.call.id("id")?,
+        question: InquiryText { text: form.text(ASK.field).to_owned() },
+        idempotency: form.idempotency(&visit.call)?,
+    };
+    match ask_owner(&visit.gateway, &visit.caller, asked).await {
+        Ok(_) => Ok(see_other("/?done=asked")),
+        Err(error) => refused(&visit, form, &ASK, error).await,
+    }
+}
+
+async fn request_act(visit: Visit) -> Result<Answer, Error> {
+    let form = visit.form(&[REQUEST.field])?;
+    let asked = RequestTransfer {
+        request: TransferRequest { record: visit.call.id("id")?, reason: form.text(REQUEST.field).to_owned() },
+        idempotency: form.idempotency(&visit.call)?,
+    };
+    match request_transfer(&visit.gateway, &visit.caller, asked).await {
+        Ok(line) => Ok(see_other(&format!("/transfers/{}?done=requested", line.value().transfer))),
+        Err(error) => refused(&visit, form, &REQUEST, error).await,
+    }
+}
+
+async fn glass_act(visit: Visit) -> Result<Answer, Error> {
+    let form = visit.form(&[GLASS.field])?;
+    let record = visit.call.id("id")?;
+    let asked = BreakGlass {
+        record,
+        reason: BreakGlassRequest { reason: form.text(GLASS.field).to_owned() },
+        idempotency: form.idempotency(&visit.call)?,
+    };
+    match break_glass(&visit.gateway, &visit.caller, asked).await {
+        Ok(reply) if reply.value().state == WaitingState::Done => {
+            Ok(see_other(&format!("/records/{record}?purpose=new_report")))
+        }
+        Ok(_) => Ok(see_other("/waiting?done=asked")),
+        Err(error) => refused(&visit, form, &GLASS, error).await,
+    }
+}

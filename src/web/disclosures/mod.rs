@@ -1,0 +1,153 @@
+//! Who saw what (閲覧履歴): by record, by body, with the proof of each entry.
+
+mod plot;
+
+use askama::Template;
+use uuid::Uuid;
+
+use self::plot::HoursPlot;
+use super::{
+    dates::moment_of,
+    language::Language,
+    page::{Visit, page, show, shown},
+    shell::{Part, Shell},
+};
+use crate::{
+    domain::visibility::ItemGroup,
+    error::Error,
+    face::{
+        answer::Answer,
+        route::{ACCOUNTABLE, ALL, ANY, REVIEW, Route},
+    },
+    ledger::{
+        entry::Outcome,
+        evidence_page::{act_in_japanese, purpose_in_japanese},
+    },
+    operations::accounting::{
+        prove_ledger::{ProveInclusion, prove_inclusion, read_checkpoint},
+        read_disclosures::{Accounted, Disclosure, ReadDisclosures, read_disclosures},
+    },
+};
+
+pub const PAGES: &[Route] = &[
+    show("/disclosures").titled("閲覧履歴", "Who saw what").for_whom(ACCOUNTABLE, REVIEW).made_by(page!(disclosures)),
+    show("/disclosures/{id}/proof")
+        .titled("記録簿の証明", "Proof of an entry")
+        .for_whom(ALL, ANY)
+        .made_by(page!(proof)),
+];
+
+#[derive(Template)]
+#[template(path = "disclosures/disclosures.html")]
+struct DisclosuresPage {
+    shell: Shell,
+    /// `ours` or `by_us`.
+    of: &'static str,
+    record: Option<Uuid>,
+    rows: Vec<EntryRow>,
+    plot: HoursPlot,
+    next: Option<Uuid>,
+}
+
+/// An entry of the ledger as a row.
+struct EntryRow {
+    id: String,
+    at: String,
+    organization: String,
+    officer: String,
+    terminal: String,
+    act: String,
+    record: Option<Uuid>,
+    groups: String,
+    purpose: String,
+    refused: Option<String>,
+}
+
+async fn disclosures(visit: Visit) -> Result<Answer, Error> {
+    let query = &visit.call.query;
+    let of = if query.get("of").is_some_and(|of| of == "by_us") { "by_us" } else { "ours" };
+    let record = visit.call.query_id("record");
+    let accounted = match (of, record) {
+        ("by_us", _) => Accounted::ByUs,
+        (_, Some(record)) => Accounted::Record(record),
+        _ => Accounted::Ours,
+    };
+    let asked = ReadDisclosures { of: accounted, before: visit.call.query_id("before").unwrap_or(Uuid::max()) };
+    let found = read_disclosures(&visit.gateway, &visit.caller, asked).await?;
+    let shell = visit.shell(("閲覧履歴", "Who saw what"), Part::Disclosures).await?;
+    let shell = shell.accounted_for(found.entries().unwrap_or_default());
+    let page = found.value();
+    shown(&DisclosuresPage {
+        rows: page.disclosures.iter().map(|line| EntryRow::of(shell.language, line)).collect(),
+        plot: HoursPlot::of(shell.language, page.disclosures.iter().map(|line| line.entry.at.as_str())),
+        next: page.next,
+        shell,
+        of,
+        record,
+    })
+}
+
+impl EntryRow {
+    fn of(l: Language, line: &Disclosure) -> Self {
+        let entry = &line.entry;
+        let groups = entry.groups.iter().map(|group| l.of_pair(group_name(*group)));
+        Self {
+            id: entry.id.to_string(),
+            at: moment_of(l, &entry.at),
+            organization: line.organization_name.clone(),
+            officer: if line.officer_name.is_empty() { entry.officer.clone() } else { line.officer_name.clone() },
+            terminal: entry.terminal.clone(),
+            act: l.say(act_in_japanese(entry.act), &entry.act.as_str().replace('_', " ")).to_owned(),
+            record: entry.record,
+            groups: groups.collect::<Vec<_>>().join(l.say("、", ", ")),
+            purpose: entry
+                .purpose
+                .map(|purpose| l.say(purpose_in_japanese(purpose), &purpose.as_str().replace('_', " ")).to_owned())
+                .unwrap_or_default(),
+            refused: (entry.outcome == Outcome::Refused).then(|| entry.refusal.clone().unwrap_or_default()),
+        }
+    }
+}
+
+/// An item group as people call it.
+pub fn group_name(group: ItemGroup) -> (&'static str, &'static str) {
+    match group {
+        ItemGroup::Index => ("基本項目", "the four items"),
+        ItemGroup::Contact => ("住所・連絡先", "address"),
+        ItemGroup::Affiliation => ("所属", "school"),
+        ItemGroup::Case => ("ケース", "case"),
+        ItemGroup::Assessment => ("評価", "assessment"),
+        ItemGroup::Support => ("支援", "support"),
+        ItemGroup::Family => ("家庭", "family"),
+        ItemGroup::Attachments => ("添付", "files"),
+        ItemGroup::Officer => ("担当者", "officer"),
+        ItemGroup::Reporter => ("通告者", "reporter"),
+        ItemGroup::Shielded => ("支援措置", "shield"),
+        #[allow(unreachable_patterns, reason = "groups that are still to come")]
+        _ => ("その他", "other"),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "disclosures/proof.html")]
+struct ProofPage {
+    shell: Shell,
+    position: u64,
+    entry: String,
+    inclusion: Vec<String>,
+    checkpoint: String,
+}
+
+async fn proof(visit: Visit) -> Result<Answer, Error> {
+    let entry = visit.call.id("id").map_err(|_| Error::NotFound("entry"))?;
+    let proved = prove_inclusion(&visit.gateway, &visit.caller, ProveInclusion { entry, size: None }).await?;
+    let checkpoint = read_checkpoint(&visit.gateway, &visit.caller).await?;
+    let proved = proved.value();
+    shown(&ProofPage {
+        shell: visit.shell(("記録簿の証明", "Proof of an entry"), Part::Disclosures).await?,
+        position: proved.position,
+        entry: proved.entry.clone(),
+        inclusion: proved.inclusion.clone(),
+        checkpoint: checkpoint.0,
+    })
+}

@@ -1,0 +1,77 @@
+//! People and terminals of a body, what they sign in with, and one's own.
+
+mod account;
+mod staff;
+mod terminals;
+
+use askama::Template;
+
+use self::{
+    account::{account, renew_codes},
+    staff::{change_staff, issue, register_staff, reissue, revoke, staff, staff_member, unlock},
+    terminals::{revoke_terminal_act, terminals},
+};
+use super::{
+    page::{Visit, act, page, show, shown},
+    shell::{Part, Shell},
+};
+use crate::{
+    error::Error,
+    face::{
+        answer::Answer,
+        route::{ADMINISTER, ALL, APPOINT, Route, STAND, VOUCH},
+    },
+};
+
+pub const PAGES: &[Route] = &[
+    show("/settings").titled("設定", "Settings").for_everybody().made_by(page!(settings)),
+    show("/account").titled("自分の認証情報", "What you sign in with").for_everybody().made_by(page!(account)),
+    act("/account/recovery-codes")
+        .titled("回復用コードを更新する", "Renew the recovery codes")
+        .for_everybody()
+        .made_by(page!(renew_codes)),
+    show("/staff").titled("職員", "Staff").for_whom(ALL, APPOINT).made_by(page!(staff)),
+    act("/staff")
+        .titled("職員の登録を申請する", "Ask for a new member of staff")
+        .for_whom(ALL, VOUCH)
+        .made_by(page!(register_staff)),
+    show("/staff/{id}").titled("職員", "A member of staff").for_whom(ALL, APPOINT).made_by(page!(staff_member)),
+    act("/staff/{id}")
+        .titled("職員の変更を申請する", "Ask for a change")
+        .for_whom(ALL, VOUCH)
+        .made_by(page!(change_staff)),
+    act("/staff/{id}/revoke").titled("職員を失効させる", "Revoke").for_whom(ALL, APPOINT).made_by(page!(revoke)),
+    act("/staff/{id}/credential")
+        .titled("認証情報を発行する", "Issue a credential")
+        .for_whom(ALL, VOUCH)
+        .made_by(page!(issue)),
+    act("/staff/{id}/reissue")
+        .titled("認証情報の再発行を申請する", "Ask for a credential anew")
+        .for_whom(ALL, VOUCH)
+        .made_by(page!(reissue)),
+    act("/staff/{id}/unlock")
+        .titled("サインインの制限を解除する", "End a lock")
+        .for_whom(ALL, VOUCH)
+        .made_by(page!(unlock)),
+    show("/terminals").titled("端末", "Terminals").for_whom(ALL, ADMINISTER).made_by(page!(terminals)),
+    act("/terminals/{serial}/revoke")
+        .titled("端末を失効させる", "Revoke a terminal")
+        .for_whom(ALL, ADMINISTER)
+        .made_by(page!(revoke_terminal_act)),
+];
+
+/// What the settings lead to, as far as the caller's roles go.
+#[derive(Template)]
+#[template(path = "people/settings.html")]
+struct SettingsPage {
+    shell: Shell,
+    stands: bool,
+    appoints: bool,
+    administers: bool,
+}
+
+async fn settings(visit: Visit) -> Result<Answer, Error> {
+    let shell = visit.shell(("設定", "Settings"), Part::Settings).await?;
+    let may = |roles| visit.caller.has_any_role(roles);
+    shown(&SettingsPage { shell, stands: may(STAND), appoints: may(APPOINT), administers: may(ADMINISTER) })
+}

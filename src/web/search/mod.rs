@@ -1,0 +1,73 @@
+//! National search: what is known of a child, and who in the country knows more.
+
+mod criteria;
+mod result;
+
+use askama::Template;
+
+use self::{
+    criteria::{FIELDS, criteria_inputs, request_of},
+    result::result_page,
+};
+use super::{
+    form::Form,
+    input::{Choice, Input},
+    page::{Visit, act, again, page, show, shown},
+    shell::{Part, Shell},
+};
+use crate::{
+    error::Error,
+    face::{
+        answer::Answer,
+        route::{BODIES, CASEWORK, Route},
+    },
+    operations::search::search_nationwide::search_nationwide,
+};
+
+pub const PAGES: &[Route] = &[
+    show("/search").titled("全国検索", "National search").for_whom(BODIES, CASEWORK).made_by(page!(search)),
+    act("/search").titled("全国を検索する", "Search the country").for_whom(BODIES, CASEWORK).made_by(page!(search_for)),
+];
+
+const TITLE: (&str, &str) = ("全国検索", "National search");
+
+/// The inputs of the criteria, in their groups.
+struct Criteria {
+    purpose: Choice,
+    case_reference: Input,
+    names: Vec<Input>,
+    sex: Choice,
+    birth: Choice,
+    dates: Vec<Input>,
+}
+
+#[derive(Template)]
+#[template(path = "search/search.html")]
+struct SearchPage {
+    shell: Shell,
+    form: Form,
+    criteria: Criteria,
+}
+
+async fn search(visit: Visit) -> Result<Answer, Error> {
+    let shell = visit.shell(TITLE, Part::Search).await?;
+    let form = Form::default();
+    let criteria = criteria_inputs(shell.language, &form);
+    shown(&SearchPage { shell, form, criteria })
+}
+
+async fn search_for(visit: Visit) -> Result<Answer, Error> {
+    let language = visit.language();
+    let mut form = visit.form(&FIELDS)?;
+    let request = request_of(&mut form, language);
+    let status = match request {
+        Some(request) => match search_nationwide(&visit.gateway, &visit.caller, request).await {
+            Ok(found) => return result_page(&visit, form, found).await,
+            Err(error) => form.refused(error, language)?,
+        },
+        None => 422,
+    };
+    let shell = visit.shell(TITLE, Part::Search).await?;
+    let criteria = criteria_inputs(language, &form);
+    again(status, &SearchPage { shell, form, criteria })
+}
