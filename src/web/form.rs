@@ -87,7 +87,10 @@ impl Form {
 
     /// Fields whose names begin with a text, in the order of their names.
     pub fn under<'f>(&'f self, start: &'f str) -> impl Iterator<Item = (&'f str, &'f str)> {
-        let places = self.places.range::<str, _>((Bound::Included(start), Bound::Unbounded)).take_while(move |(name, _)| name.starts_with(start));
+        let places = self
+            .places
+            .range::<str, _>((Bound::Included(start), Bound::Unbounded))
+            .take_while(move |(name, _)| name.starts_with(start));
         places.filter_map(|(_, place)| self.fields.get(*place)).map(|(name, value)| (name.as_str(), value.as_str()))
     }
 

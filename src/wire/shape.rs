@@ -4,13 +4,13 @@ use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    face::route::BodySize,
     disclosure::{
         done::{Archive, CarriesNoRecordData, PlainText, Table},
         gate::With,
         view::RecordView,
     },
     domain::{attachment::Attachment, format::publish::json_schema},
+    face::route::BodySize,
 };
 
 /// Schemas by name, collected while the routes are read.

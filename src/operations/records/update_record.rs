@@ -5,11 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{
-    edit_lock::not_locked,
-    register_record::Written,
-    registration::notify_of_change,
-    rules,
-    shield_record::end_asked,
+    edit_lock::not_locked, register_record::Written, registration::notify_of_change, rules, shield_record::end_asked,
 };
 use crate::{
     disclosure::{done::Done, sealed::Sealed},

@@ -37,7 +37,10 @@ impl AttachPage {
     async fn of(visit: &Visit, record: Uuid, form: Form) -> Result<Self, Error> {
         let index = index_of(visit, record).await?;
         Ok(Self {
-            shell: visit.shell(("ファイルの添付", "Attach a file"), Part::Records).await?.accounted_for(index.entries()),
+            shell: visit
+                .shell(("ファイルの添付", "Attach a file"), Part::Records)
+                .await?
+                .accounted_for(index.entries()),
             head: RecordHead::of(visit, index.value()),
             is_photo: form.value(KIND).is_none_or(|kind| kind == AttachmentKind::InjuryPhoto.as_str()),
             form,
@@ -59,10 +62,8 @@ pub(super) async fn attach_act(visit: Visit) -> Result<Answer, Error> {
     }
     match &content {
         None => form.fault(FILE, l.say("ファイルを選択してください。", "Choose a file.")),
-        Some(None) => form.fault(
-            FILE,
-            l.say("JPEG、PNG又はPDFのファイルを選択してください。", "Choose a file in JPEG, PNG or PDF."),
-        ),
+        Some(None) => form
+            .fault(FILE, l.say("JPEG、PNG又はPDFのファイルを選択してください。", "Choose a file in JPEG, PNG or PDF.")),
         Some(Some(_)) => {}
     }
     let (Some(kind), Some(Some(content))) = (kind, content) else {

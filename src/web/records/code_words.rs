@@ -6,7 +6,10 @@ type Meanings = &'static [(&'static str, &'static str)];
 
 const ENGLISH: &[(&str, Meanings)] = &[
     ("SexCode", &[("1", "male"), ("2", "female"), ("9", "not known")]),
-    ("NameFormCode", &[("alias", "alias"), ("former", "former name"), ("second", "second name"), ("joint", "joint name")]),
+    (
+        "NameFormCode",
+        &[("alias", "alias"), ("former", "former name"), ("second", "second name"), ("joint", "joint name")],
+    ),
     (
         "GuardianKindCode",
         &[("1", "person with parental authority"), ("2", "legal guardian"), ("3", "actual carer"), ("9", "not known")],
@@ -22,7 +25,10 @@ const ENGLISH: &[(&str, Meanings)] = &[
             ("9", "other, or not known"),
         ],
     ),
-    ("AbuseKindCode", &[("1", "physical"), ("2", "neglect"), ("3", "psychological"), ("4", "sexual"), ("9", "not known")]),
+    (
+        "AbuseKindCode",
+        &[("1", "physical"), ("2", "neglect"), ("3", "psychological"), ("4", "sexual"), ("9", "not known")],
+    ),
     ("AbuseDegreeCode", &[("1", "yes"), ("2", "no"), ("3", "suspected"), ("9", "not known")]),
     (
         "AbuserCode",
@@ -58,7 +64,10 @@ const ENGLISH: &[(&str, Meanings)] = &[
             ("99", "other"),
         ],
     ),
-    ("MethodCode", &[("1", "in person"), ("2", "by telephone"), ("3", "in writing"), ("4", "by a visit"), ("9", "not known")]),
+    (
+        "MethodCode",
+        &[("1", "in person"), ("2", "by telephone"), ("3", "in writing"), ("4", "by a visit"), ("9", "not known")],
+    ),
     (
         "CloseReasonCode",
         &[

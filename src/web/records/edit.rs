@@ -73,16 +73,25 @@ impl EditState {
 pub async fn edit_state(visit: &Visit, record: Uuid) -> Result<EditState, Error> {
     let state = view_edit_lock(&visit.gateway, &visit.caller, ViewEditLock { record }).await?;
     let held = state.value().held.as_ref();
-    let is_own = held.is_some_and(|held| {
-        held.officer == visit.caller.officer() && held.terminal == visit.caller.terminal()
-    });
+    let is_own =
+        held.is_some_and(|held| held.officer == visit.caller.officer() && held.terminal == visit.caller.terminal());
     let said = held.map(|held| who_edits(visit, &held.officer, &held.terminal, &held.until)).unwrap_or_default();
-    Ok(EditState { is_own, said, held: held.map(|held| EditLockHeld { officer: held.officer.clone(), terminal: held.terminal.clone(), until: held.until.clone(), record }) })
+    Ok(EditState {
+        is_own,
+        said,
+        held: held.map(|held| EditLockHeld {
+            officer: held.officer.clone(),
+            terminal: held.terminal.clone(),
+            until: held.until.clone(),
+            record,
+        }),
+    })
 }
 
 fn who_edits(visit: &Visit, officer: &str, terminal: &str, until: &str) -> String {
     let directory = visit.gateway.directory();
-    let name = directory.staff(visit.caller.organization(), officer).map_or_else(|| officer.to_owned(), |staff| staff.name);
+    let name =
+        directory.staff(visit.caller.organization(), officer).map_or_else(|| officer.to_owned(), |staff| staff.name);
     let desk = directory.terminal(terminal).map_or_else(|| terminal.to_owned(), |terminal| terminal.label);
     let until = moment_of(visit.language(), until);
     match visit.language() {
@@ -169,10 +178,13 @@ async fn locked_page(visit: &Visit, record: Uuid, state: EditState, form: Form) 
     let is_elsewhere = state.is_elsewhere();
     let may_take = is_elsewhere && SUPERVISE.iter().any(|role| visit.caller.has_role(*role));
     let reason = may_take.then(|| {
-        Input::line(language, &form, "reason", ("引き継ぐ理由", "Why it is taken over")).required().width("w-l").support((
-            "編集していた職員に通知されます。その職員が保存していない入力は失われます",
-            "The officer who edits is told; what was typed there and not saved is lost",
-        ))
+        Input::line(language, &form, "reason", ("引き継ぐ理由", "Why it is taken over"))
+            .required()
+            .width("w-l")
+            .support((
+                "編集していた職員に通知されます。その職員が保存していない入力は失われます",
+                "The officer who edits is told; what was typed there and not saved is lost",
+            ))
     });
     Ok(LockedPage {
         shell: visit.shell(TITLE, Part::Records).await?.accounted_for(index.entries()),
@@ -253,7 +265,9 @@ pub(super) async fn edit_act(visit: Visit) -> Result<Answer, Error> {
     let mut form = Form::read(&visit.call, is_of_edit)?;
     let asked_to_open = form.value(OPEN).map(group_of);
     match asked_to_open {
-        Some(Some(group)) if CLOSED_BY_SHIELD.contains(&group) => return open_in_form(&visit, record, form, group).await,
+        Some(Some(group)) if CLOSED_BY_SHIELD.contains(&group) => {
+            return open_in_form(&visit, record, form, group).await;
+        }
         Some(_) => return Err(RequestError::FormField.into()),
         None => {}
     }
@@ -343,7 +357,8 @@ async fn stale(visit: &Visit, record: Uuid, mut form: Form, (sent, current): (i6
     let status = form.refused(RecordError::StaleVersion { sent, current }.into(), visit.language())?;
     let before = version_seen(visit, record, sent).await?;
     let after = version_seen(visit, record, current).await?;
-    let sections = |view: &RecordView| sections_of(visit, view).into_iter().map(|(_, section)| section).collect::<Vec<_>>();
+    let sections =
+        |view: &RecordView| sections_of(visit, view).into_iter().map(|(_, section)| section).collect::<Vec<_>>();
     let differences = differences(&sections(before.value()), &sections(after.value()));
     let entries = [before.entries(), after.entries()].concat();
     let stale = Stale { sent, current, differences };

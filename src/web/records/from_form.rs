@@ -80,11 +80,7 @@ impl InForm {
         let under = |path: &str| {
             if path.is_empty() { field.name.to_owned() } else { format!("{path}.{}", field.name) }
         };
-        Self {
-            name: under(&self.name),
-            words: under(&self.words),
-            fault: format!("{}/{}", self.fault, field.name),
-        }
+        Self { name: under(&self.name), words: under(&self.words), fault: format!("{}/{}", self.fault, field.name) }
     }
 
     /// The occurrence with a number in the form, and its place in the document.
@@ -213,15 +209,16 @@ fn message(form: &Form, fault: &Fault, place: &PlaceInForm, language: Language) 
             }
             let (ja, en) = match lexical {
                 Lexical::DateTime => ("実在する日付と時刻", "a day and time that exist"),
-                Lexical::PartialDate => ("実在する年月日、又は年月・年まで", "a day that exists, or its month or year alone"),
+                Lexical::PartialDate => {
+                    ("実在する年月日、又は年月・年まで", "a day that exists, or its month or year alone")
+                }
                 _ => ("実在する年月日", "a day that exists"),
             };
             said(format!("「{label}」には、{ja}を入力してください。"), format!("{label} must be {en}."))
         }
-        ("text_form", FieldContent::Text(lexical)) => said(
-            lexical.request(label).replace("記載", "入力"),
-            format!("{label} must be {}.", lexical.rule().1),
-        ),
+        ("text_form", FieldContent::Text(lexical)) => {
+            said(lexical.request(label).replace("記載", "入力"), format!("{label} must be {}.", lexical.rule().1))
+        }
         _ => language.say(&fault.message_ja, &fault.message_en).to_owned(),
     }
 }
@@ -362,7 +359,11 @@ mod tests {
             ("index.child.sex", "", "「性別」を選択してください。"),
             ("index.child.sex", "7", "「性別」を選択してください。"),
             ("index.child.name.kana", "高橋", "「氏名カナ」は、1～120文字のカナで入力してください。"),
-            ("contact.phone.1", "でんわ", "「電話番号」には、電話番号を半角の数字とハイフンの6～20文字で入力してください。"),
+            (
+                "contact.phone.1",
+                "でんわ",
+                "「電話番号」には、電話番号を半角の数字とハイフンの6～20文字で入力してください。",
+            ),
             ("assessment.riskSheet.1.riskItem.1.item", "", "「項目」を入力してください。"),
             ("case.caseClass", "", "「ケース区分」を選択してください。"),
             ("index.guardian.1.name.written", "", "「氏名」を入力してください。"),
@@ -388,10 +389,10 @@ mod tests {
             put(form, "family.relative.2.birthDate.era", "令和");
             put(form, "family.relative.5.name.written", "架空 祖母");
         });
-        assert_eq!(faults, [(
-            "family.relative.5.relationship".to_owned(),
-            "「児童との続柄」を入力してください。".to_owned(),
-        )]);
+        assert_eq!(
+            faults,
+            [("family.relative.5.relationship".to_owned(), "「児童との続柄」を入力してください。".to_owned(),)]
+        );
         let nobody = faults_of(|form| form.put("index.guardian.1.name.written".to_owned(), String::new()));
         assert_eq!(nobody[0].0, "index.guardian.1.name.written");
     }
@@ -406,14 +407,14 @@ mod tests {
             message_ja: "直してください。".to_owned(),
             message_en: "Mend it.".to_owned(),
         };
-        let faults = ["/childRecord/contact/municipality", "/childRecord/index", "/childRecord/shield/named"].map(fault);
+        let faults =
+            ["/childRecord/contact/municipality", "/childRecord/index", "/childRecord/shield/named"].map(fault);
         refused(&mut form, &faults, GroupSet::EMPTY, &registry(), Language::English);
         let said: Vec<(&str, &str)> = form.faults().collect();
-        assert_eq!(said, [
-            ("contact.municipality", "Mend it."),
-            ("index", "Mend it."),
-            ("shield.named.1", "Mend it."),
-        ]);
+        assert_eq!(
+            said,
+            [("contact.municipality", "Mend it."), ("index", "Mend it."), ("shield.named.1", "Mend it."),]
+        );
     }
 
     #[test]

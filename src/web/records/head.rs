@@ -95,7 +95,8 @@ impl RecordHead {
         let reader = SectionReader { language, registry: &visit.gateway.registry };
         let index = shown(view, ItemGroup::Index);
         let child = index.and_then(|index| index.child("child"));
-        let text = |of: Option<&Element>, name: &str| of.and_then(|of| of.child_text(name)).unwrap_or_default().to_owned();
+        let text =
+            |of: Option<&Element>, name: &str| of.and_then(|of| of.child_text(name)).unwrap_or_default().to_owned();
         let name = child.and_then(|child| child.child("name"));
         let sex = text(child, "sex");
         let said = meaning(language, &code_lists::SEX, &sex);
@@ -107,7 +108,11 @@ impl RecordHead {
             sex: if sex == "9" { ReadValue::Unknown(said) } else { ReadValue::Text(said) },
             birth_date: reading::date(language, &text(child, "birthDate")),
             age: view.age,
-            guardians: index.into_iter().flat_map(|index| index.each("guardian")).map(|of| guardian(language, of)).collect(),
+            guardians: index
+                .into_iter()
+                .flat_map(|index| index.each("guardian"))
+                .map(|of| guardian(language, of))
+                .collect(),
             tags: tags(language, view),
             facts: facts(&reader, view),
             is_closed: view.closed == Some(true),

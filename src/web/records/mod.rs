@@ -39,7 +39,10 @@ use crate::face::route::{BODIES, BodySize, CASEWORK, READ, READERS, Route, SUPER
 
 pub const PAGES: &[Route] = &[
     show("/records").titled("児童記録票の一覧", "Own records").for_whom(BODIES, READ).made_by(page!(records_list)),
-    show("/records/new").titled("児童記録票の新規登録", "A new record").for_whom(BODIES, CASEWORK).made_by(page!(register_show)),
+    show("/records/new")
+        .titled("児童記録票の新規登録", "A new record")
+        .for_whom(BODIES, CASEWORK)
+        .made_by(page!(register_show)),
     act("/records/new")
         .titled("児童記録票を登録する", "Register a record")
         .for_whom(BODIES, CASEWORK)
@@ -59,20 +62,35 @@ pub const PAGES: &[Route] = &[
         .titled("編集を始める", "Begin to edit")
         .for_whom(BODIES, CASEWORK)
         .made_by(page!(edit_begin)),
-    act("/records/{id}/edit/end").titled("編集を終える", "End editing").for_whom(BODIES, CASEWORK).made_by(page!(edit_end)),
+    act("/records/{id}/edit/end")
+        .titled("編集を終える", "End editing")
+        .for_whom(BODIES, CASEWORK)
+        .made_by(page!(edit_end)),
     act("/records/{id}/edit/take-over")
         .titled("編集を引き継ぐ", "Take the edit over")
         .for_whom(BODIES, SUPERVISE)
         .made_by(page!(edit_take_over)),
-    show("/records/{id}/edit").titled("児童記録票の編集", "Edit a record").for_whom(BODIES, CASEWORK).made_by(page!(edit_show)),
+    show("/records/{id}/edit")
+        .titled("児童記録票の編集", "Edit a record")
+        .for_whom(BODIES, CASEWORK)
+        .made_by(page!(edit_show)),
     act("/records/{id}/edit")
         .titled("児童記録票を保存する", "Save a record")
         .for_whom(BODIES, CASEWORK)
         .sized(BodySize::RecordForm)
         .made_by(page!(edit_act)),
-    show("/records/{id}/close").titled("終結の確認", "Whether to close").for_whom(BODIES, SUPERVISE).made_by(page!(close_show)),
-    act("/records/{id}/close").titled("終結する", "Close a record").for_whom(BODIES, SUPERVISE).made_by(page!(close_act)),
-    show("/records/{id}/shield").titled("支援措置", "The shield").for_whom(BODIES, CASEWORK).made_by(page!(shield_show)),
+    show("/records/{id}/close")
+        .titled("終結の確認", "Whether to close")
+        .for_whom(BODIES, SUPERVISE)
+        .made_by(page!(close_show)),
+    act("/records/{id}/close")
+        .titled("終結する", "Close a record")
+        .for_whom(BODIES, SUPERVISE)
+        .made_by(page!(close_act)),
+    show("/records/{id}/shield")
+        .titled("支援措置", "The shield")
+        .for_whom(BODIES, CASEWORK)
+        .made_by(page!(shield_show)),
     act("/records/{id}/shield")
         .titled("支援措置を設定する", "Set a shield")
         .for_whom(BODIES, CASEWORK)

@@ -17,7 +17,10 @@ use crate::{
         visibility::{GroupSet, ItemGroup, SHIELD_HIDES},
     },
     error::Error,
-    face::{answer::Answer, route::{CASEWORK, SUPERVISE}},
+    face::{
+        answer::Answer,
+        route::{CASEWORK, SUPERVISE},
+    },
     web::{
         dates::moment,
         language::Language,

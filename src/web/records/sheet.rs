@@ -50,17 +50,39 @@ pub struct Block {
 impl HtmlSafe for Block {}
 
 enum BlockBody {
-    Line { value: String, width: &'static str, inputmode: &'static str },
-    Area { value: String, rows: u32 },
-    Date { eras: Vec<CodeChoice>, parts: Vec<DatePart> },
-    List { choices: Vec<CodeChoice> },
+    Line {
+        value: String,
+        width: &'static str,
+        inputmode: &'static str,
+    },
+    Area {
+        value: String,
+        rows: u32,
+    },
+    Date {
+        eras: Vec<CodeChoice>,
+        parts: Vec<DatePart>,
+    },
+    List {
+        choices: Vec<CodeChoice>,
+    },
     /// One of them.
-    Radios { choices: Vec<CodeChoice> },
+    Radios {
+        choices: Vec<CodeChoice>,
+    },
     /// Any of them.
-    Checks { choices: Vec<CodeChoice> },
-    Group { blocks: Vec<Block>, in_a_row: bool, frameless: bool },
+    Checks {
+        choices: Vec<CodeChoice>,
+    },
+    Group {
+        blocks: Vec<Block>,
+        in_a_row: bool,
+        frameless: bool,
+    },
     /// Where it may occur often: those that are there, and how one more is asked for.
-    Repeated { blocks: Vec<Block> },
+    Repeated {
+        blocks: Vec<Block>,
+    },
 }
 
 /// A code that may be chosen, or an era.
@@ -227,7 +249,8 @@ impl Drawing<'_> {
     fn radios(&self, InSheet { name, is_in_doubt, .. }: &InSheet, field: &'static Field) -> Vec<CodeChoice> {
         let mut choices = self.codes(name, field);
         if *is_in_doubt || !field.occurs.is_mandatory() {
-            let (ja, en) = if field.occurs.is_mandatory() { ("選択なし", "none") } else { ("記録なし", "not recorded") };
+            let (ja, en) =
+                if field.occurs.is_mandatory() { ("選択なし", "none") } else { ("記録なし", "not recorded") };
             choices.push(CodeChoice {
                 id: format!("{name}.none"),
                 name: name.clone(),

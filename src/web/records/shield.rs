@@ -83,9 +83,8 @@ pub(super) async fn shield_show(visit: Visit) -> Result<Answer, Error> {
 
 pub(super) async fn shield_act(visit: Visit) -> Result<Answer, Error> {
     let (record, l) = (record_of(&visit)?, visit.language());
-    let mut form = Form::read(&visit.call, |name| {
-        SHIELD_FIELDS.contains(&name) || name.starts_with(NAMED) && is_known(name)
-    })?;
+    let mut form =
+        Form::read(&visit.call, |name| SHIELD_FIELDS.contains(&name) || name.starts_with(NAMED) && is_known(name))?;
     if form.filled("shield.kind").is_none() {
         form.fault("shield.kind", l.say("「支援措置の種別」を選択してください。", "Choose: Kind of measure."));
     }

@@ -75,7 +75,9 @@ impl TypedDate {
         let own = ERAS.into_iter().find(|(letter, name)| self.era == *letter || self.era == *name);
         let mut eras: Vec<(String, &'static str)> = OFFERED
             .into_iter()
-            .map(|name| (if own.is_some_and(|(_, own)| own == name) { self.era.clone() } else { name.to_owned() }, name))
+            .map(|name| {
+                (if own.is_some_and(|(_, own)| own == name) { self.era.clone() } else { name.to_owned() }, name)
+            })
             .collect();
         if let Some((_, name)) = own.filter(|(_, name)| !OFFERED.contains(name)) {
             eras.push((self.era.clone(), name));
@@ -117,8 +119,19 @@ mod tests {
     #[test]
     fn what_a_record_says_comes_back_as_it_was() {
         for written in [
-            "2018-04-01", "2018-04", "2018", "R8.4.1", "R8.04.01", "H30.4", "H30", "R元.5.1", "令和8年4月1日", "平成30年4月",
-            "昭和元年", "大正5年1月9日", "M40.1.1",
+            "2018-04-01",
+            "2018-04",
+            "2018",
+            "R8.4.1",
+            "R8.04.01",
+            "H30.4",
+            "H30",
+            "R元.5.1",
+            "令和8年4月1日",
+            "平成30年4月",
+            "昭和元年",
+            "大正5年1月9日",
+            "M40.1.1",
         ] {
             assert!(PartialDate::parse(written).is_some(), "{written}");
             assert_eq!(TypedDate::of(written).written(), written);
@@ -139,7 +152,9 @@ mod tests {
         assert_eq!(typed(WESTERN, ["2018", "", ""]).written(), "2018");
         assert_eq!(typed("令和", ["８", "4", ""]).written(), "令和8年4月");
         assert_eq!(typed("", ["", "", ""]).written(), "");
-        for never in [typed(WESTERN, ["2018", "", "1"]), typed("令和", ["", "4", "1"]), typed("平成", ["2018", "4", "1"])] {
+        for never in
+            [typed(WESTERN, ["2018", "", "1"]), typed("令和", ["", "4", "1"]), typed("平成", ["2018", "4", "1"])]
+        {
             assert_eq!(PartialDate::parse(&never.written()), None, "{}", never.written());
         }
         assert!(typed(WESTERN, ["30", "", ""]).is_of_another_calendar());

@@ -7,7 +7,10 @@ use multer::{Constraints, Multipart, parse_boundary};
 use crate::{
     error::{Error, RequestError},
     face::call::Call,
-    web::{csrf, form::{Form, KEY}},
+    web::{
+        csrf,
+        form::{Form, KEY},
+    },
 };
 
 /// A form, and the file that came with it.
@@ -30,8 +33,7 @@ impl Upload {
         let body = call.body.clone();
         let known: Vec<&str> = [file, csrf::FIELD, KEY].into_iter().chain(fields.iter().copied()).collect();
         let stream = stream::once(async move { Ok::<Bytes, std::convert::Infallible>(body) });
-        let mut parts =
-            Multipart::with_constraints(stream, boundary, Constraints::new().allowed_fields(known));
+        let mut parts = Multipart::with_constraints(stream, boundary, Constraints::new().allowed_fields(known));
         let (mut texts, mut sent, mut plain) = (Vec::new(), None, BytesMut::new());
         while let Some(part) = parts.next_field().await.map_err(|_| RequestError::FormField)? {
             let name = part.name().unwrap_or_default().to_owned();

@@ -40,12 +40,14 @@ const WORDS: &[FieldWords] = &[
     of("index.guardian", "Guardian"),
     of("index.guardian.name", "Guardian's name"),
     of("index.guardian.authority", "Kind of guardian"),
-    of("index.guardian.relationship", "Relation to the child").support("例：母、養父、祖母", "Mother, adoptive father, …"),
+    of("index.guardian.relationship", "Relation to the child")
+        .support("例：母、養父、祖母", "Mother, adoptive father, …"),
     of("index.guardian.birthDate", "Birth date").support(PARTIAL.0, PARTIAL.1),
     of("*.name", "Name"),
-    of("*.name.written", "Name as written")
-        .short("氏名")
-        .support("公簿等の表記のとおり。姓と名は空白1つで区切る", "As in the register, with a space between family and given name"),
+    of("*.name.written", "Name as written").short("氏名").support(
+        "公簿等の表記のとおり。姓と名は空白1つで区切る",
+        "As in the register, with a space between family and given name",
+    ),
     of("*.name.kana", "Name in kana"),
     of("*.name.latin", "Name in Latin letters").short("氏名（アルファベット）"),
     of("*.otherName", "Other name"),
@@ -54,9 +56,10 @@ const WORDS: &[FieldWords] = &[
     of("*.otherName.kana", "Name in kana"),
     of("*.otherName.latin", "Name in Latin letters").short("氏名（アルファベット）"),
     of("contact", "Address and contact"),
-    of("contact.municipality", "Municipality of residence")
-        .short("住所地の市町村")
-        .support("全国地方公共団体コード（検査数字を含む6桁）、又は市町村名", "Six-digit local government code, or the name in Japanese"),
+    of("contact.municipality", "Municipality of residence").short("住所地の市町村").support(
+        "全国地方公共団体コード（検査数字を含む6桁）、又は市町村名",
+        "Six-digit local government code, or the name in Japanese",
+    ),
     of("contact.postalCode", "Postal code").support("例：270-1492", "270-1492, say"),
     of("contact.address", "Address"),
     of("contact.addressAnnex", "Building and room"),
@@ -100,7 +103,9 @@ const WORDS: &[FieldWords] = &[
     of("assessment", "Assessment"),
     of("assessment.urgency", "Urgency"),
     of("assessment.severity", "Severity"),
-    of("*.scale", "Name of the scale").short("尺度の名称").support("自治体の尺度。例：市独自（S・A～F）", "The body's own scale"),
+    of("*.scale", "Name of the scale")
+        .short("尺度の名称")
+        .support("自治体の尺度。例：市独自（S・A～F）", "The body's own scale"),
     of("*.value", "On that scale").short("尺度上の値"),
     of("*.nationalRank", "National rank"),
     of("assessment.riskSheet", "Risk sheet"),
@@ -194,7 +199,8 @@ mod tests {
         SECTIONS.iter().for_each(|section| paths(section.field.name.to_owned(), &section.field, &mut found));
         let nameless: Vec<&String> = found.iter().filter(|path| words_of(path).is_none()).collect();
         assert!(nameless.is_empty(), "name them in words.rs: {nameless:?}");
-        let names_any = |words: &FieldWords| found.iter().any(|path| words_of(path).is_some_and(|of| of.key == words.key));
+        let names_any =
+            |words: &FieldWords| found.iter().any(|path| words_of(path).is_some_and(|of| of.key == words.key));
         let idle: Vec<&str> = WORDS.iter().filter(|words| !names_any(words)).map(|words| words.key).collect();
         assert!(idle.is_empty(), "of no field: {idle:?}");
         assert!(words_of("index.child.planted").is_none(), "a new field would be missed");
