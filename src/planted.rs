@@ -121,6 +121,16 @@ pub enum Planted {
     RevokeWithoutEnd,
     /// Notes who gave a person a role though none was added, and takes no pair of first persons for one any more.
     ForgetThePair,
+    /// Opens the draft of any officer to any other.
+    OpenAnyDraft,
+    /// Keeps drafts for ever.
+    KeepDrafts,
+    /// Names children on the list of what there is to do to those who read no record.
+    NameToAnybody,
+    /// Answers a search of the body's own records from everybody's.
+    SearchEverybodys,
+    /// Tells whoever asked a question whose record it is about.
+    NameTheAsked,
     /// Lets as much wait as is asked for, and tells of the same again and again.
     AskWithoutEnd,
 }
@@ -192,6 +202,11 @@ impl Planted {
             Ok("withdraw-anything") => Some(Self::WithdrawAnything),
             Ok("revoke-without-end") => Some(Self::RevokeWithoutEnd),
             Ok("forget-the-pair") => Some(Self::ForgetThePair),
+            Ok("open-any-draft") => Some(Self::OpenAnyDraft),
+            Ok("keep-drafts") => Some(Self::KeepDrafts),
+            Ok("name-to-anybody") => Some(Self::NameToAnybody),
+            Ok("search-everybodys") => Some(Self::SearchEverybodys),
+            Ok("name-the-asked") => Some(Self::NameTheAsked),
             Ok("ask-without-end") => Some(Self::AskWithoutEnd),
             _ => None,
         }

@@ -300,13 +300,15 @@ fn a_planted_namesake_is_found() {
 
 /// Statements that name an authenticated table by hand, and why: all others go by `store::rows`, which checks what it reads
 /// and marks what it writes.
-const BY_HAND: [(&str, &str, &str); 9] = [
+const BY_HAND: [(&str, &str, &str); 11] = [
     ("append", "inbox", "one statement with the entry; it writes the marks that `inbox` makes"),
     ("inbox", "inbox", "many messages at once, with their marks; the latest position, which decides nothing"),
     ("records", "records", "many records at once, with their marks"),
     ("records", "record_versions", "many versions at once, with their marks"),
     ("edit_locks", "records", "takes the lock of a row and changes nothing"),
     ("rewraps", "records", "counts, to tell how far a pass is"),
+    ("oversight", "records", "whose records glasses were broken on; each row is checked, and the record it hangs on"),
+    ("notices", "missing_notices", "which notices stand; each row is checked, and the notice it hangs on"),
     ("idempotency", "idempotency", "the oldest, by their keys, of which each row is then checked"),
     ("reads", "*", "clauses of the one statement that reads a record; each of its rows is checked"),
     ("sql", "inbox", "many messages at once, with their marks"),

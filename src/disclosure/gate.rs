@@ -125,6 +125,8 @@ pub struct Beside {
 /// A list of records or notices on its way out: what was done, and who is on it.
 pub struct Listing<T> {
     pub entry: Entry,
+    /// What was asked for in words, sealed: the entry of the whole commits to it.
+    pub note: Option<Vec<u8>>,
     /// One entry for each that is on the list, and the item group of what its line tells.
     pub each: Vec<(Entry, ItemGroup)>,
     pub basis: LegalBasis,
@@ -487,15 +489,29 @@ impl Gate {
         Ok(Disclosed::new(sealed.open(), receipt))
     }
 
+    /// Discloses what an officer of the body wrote and has not sent yet. Nobody has looked into it: it may hold any item.
+    ///
+    /// # Errors
+    /// As [`Self::children`].
+    pub async fn draft<T>(&self, caller: &Caller, entry: Entry, sealed: Sealed<T>) -> Result<Disclosed<T>, Error> {
+        let entry = entry.disclosing(GroupSet::of(ItemGroup::ALL.iter().copied()), LegalBasis::OwnRecord);
+        let receipt = self.journal.record(caller.decided_at(), vec![entry.into()], Vec::new()).await?;
+        Ok(Disclosed::new(sealed.open(), receipt))
+    }
+
     /// Discloses a list: what was done, and an entry for each record or notice on it.
     ///
     /// # Errors
     /// As [`Self::children`].
     pub async fn list<T>(&self, caller: &Caller, listing: Listing<T>) -> Result<Disclosed<T>, Error> {
-        let Listing { entry, each, basis, lines } = listing;
+        let Listing { entry, note, each, basis, lines } = listing;
         let entry = if each.is_empty() { entry.no_hit() } else { entry };
-        let each = each.into_iter().map(|(entry, group)| entry.disclosing(GroupSet::of([group]), basis));
-        let entries = std::iter::once(entry).chain(each).map(Logged::from).collect();
+        let whole = match note {
+            Some(note) => Logged::noted(entry.with_note(&note), note),
+            None => entry.into(),
+        };
+        let each = each.into_iter().map(|(entry, group)| entry.disclosing(GroupSet::of([group]), basis).into());
+        let entries = std::iter::once(whole).chain(each).collect();
         let receipt = self.journal.record(caller.decided_at(), entries, Vec::new()).await?;
         Ok(Disclosed::new(lines.open(), receipt))
     }

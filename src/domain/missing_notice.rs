@@ -47,6 +47,16 @@ impl NoticeState {
     }
 }
 
+/// Which notices are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedNotices {
+    /// Those that stand.
+    Standing,
+    /// Those that were cancelled.
+    Ended,
+    All,
+}
+
 /// The child a notice is about. No address and no affiliation: a notice goes to every center in the country.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod calendar;
 pub mod case_record;
 pub mod disposal;
+pub mod draft;
 pub mod edit_lock;
 pub mod format;
 pub mod idempotency;

@@ -283,6 +283,16 @@ static STANDARD: LazyLock<Matrix> = LazyLock::new(|| {
     Matrix::parse(include_str!("../../policy/standard_visibility.txt")).unwrap_or(Matrix(BTreeMap::new()))
 });
 
+/// What no setting can hide: an owner sees its records whole, and everybody else the index.
+pub fn is_floor(group: ItemGroup, relation: Relation) -> bool {
+    relation == Relation::Owner || group == ItemGroup::Index
+}
+
+/// Whether the national standard shows a group to a relation.
+pub fn shown_by_standard(group: ItemGroup, relation: Relation) -> bool {
+    STANDARD.row(relation).contains(group)
+}
+
 /// A body's own changes to the rows of its records (各自治体で設定を変更できる).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -300,9 +310,8 @@ impl VisibilitySettings {
     pub fn is_lawful(&self) -> bool {
         let below_ceiling =
             self.show.iter().all(|(relation, groups)| groups.iter().all(|group| ceiling(*group, *relation)));
-        let above_floor = self.hide.iter().all(|(relation, groups)| {
-            *relation != Relation::Owner && groups.iter().all(|group| *group != ItemGroup::Index)
-        });
+        let above_floor =
+            self.hide.iter().all(|(relation, groups)| groups.iter().all(|group| !is_floor(*group, *relation)));
         below_ceiling && above_floor
     }
 
@@ -312,7 +321,7 @@ impl VisibilitySettings {
     }
 
     /// What is shown to a relation, as far as settings decide it.
-    fn row(&self, relation: Relation) -> GroupSet {
+    pub fn row(&self, relation: Relation) -> GroupSet {
         let ceiling = GroupSet::of(ItemGroup::ALL.iter().copied().filter(|group| ceiling(*group, relation)));
         STANDARD
             .row(relation)

@@ -19,6 +19,8 @@ pub enum RecordError {
     ShieldLiftNotAsked,
     #[error("the receiver of a shielded record is not named in its shield")]
     ShieldForbids,
+    #[error("too many drafts")]
+    TooManyDrafts,
 }
 
 impl RecordError {
@@ -59,6 +61,13 @@ impl RecordError {
                 "Nobody has asked to lift the shield",
             )
             .with("先に解除を申請してください。", "Ask first; two persons then stand for it."),
+            Self::TooManyDrafts => Problem::new(
+                409,
+                "too_many_drafts",
+                "下書きの件数が上限に達しています",
+                "You have as many drafts as you may have",
+            )
+            .with("不要な下書きを破棄するか、記録として送信してください。", "Send or discard some of them first."),
             Self::ShieldForbids => {
                 Problem::new(409, "shield_forbids", "支援措置のため提供できません", "The shield forbids this").with(
                     "記録を引き継ぐ機関には住所が開示されます。先に、支援措置の開示先にその機関を加えてください。",

@@ -33,6 +33,8 @@ pub const READ: &[Role] = &[Role::Viewer, Role::Caseworker, Role::Supervisor];
 pub const CASEWORK: &[Role] = &[Role::Caseworker, Role::Supervisor];
 pub const SUPERVISE: &[Role] = &[Role::Supervisor];
 pub const REVIEW: &[Role] = &[Role::Supervisor, Role::Auditor];
+/// Those who work on records, and those who review what others did.
+pub const OVERSEE: &[Role] = &[Role::Caseworker, Role::Supervisor, Role::Auditor];
 pub const ADMINISTER: &[Role] = &[Role::UserAdministrator];
 /// Those who answer for what people sign in with.
 pub const APPOINT: &[Role] = &[Role::UserAdministrator, Role::CredentialManager];

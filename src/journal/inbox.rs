@@ -118,6 +118,16 @@ impl InboxKind {
     pub const OF_WATCH: [Self; 5] =
         [Self::SearchManyNames, Self::SearchWalk, Self::SearchAtNight, Self::SearchOwnName, Self::SearchRepeated];
 
+    /// What somebody has to look into, and of which the message is the only state.
+    pub const ALERTS: [Self; 6] = [
+        Self::ShieldApproached,
+        Self::SearchManyNames,
+        Self::SearchWalk,
+        Self::SearchAtNight,
+        Self::SearchOwnName,
+        Self::SearchRepeated,
+    ];
+
     /// What is told of a body to others too.
     pub const OF_BODIES: [Self; 6] = [
         Self::OrganizationConnected,

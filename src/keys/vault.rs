@@ -532,10 +532,10 @@ fn parts(sealed: &[u8]) -> Result<(u32, Slot, &[u8]), KeyError> {
     Ok((u32::from_be_bytes(*generation), Slot::from_be_bytes(*slot), body))
 }
 
-/// Generation of the prefecture key that wraps a record's key.
+/// Generation of the prefecture key that wraps a record's key, or sealed a value.
 ///
 /// # Errors
-/// It is not a wrapped key.
+/// It is neither.
 pub fn generation_of(sealed: &[u8]) -> Result<u32, KeyError> {
     parts(sealed).map(|(generation, ..)| generation)
 }

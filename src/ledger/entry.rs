@@ -39,6 +39,15 @@ pub enum Act {
     View,
     History,
     ListOwn,
+    /// The body's own records were searched by name; those shown follow as [`Act::ListOwn`], one for each.
+    SearchOwn,
+    /// What waits for the officer was listed; own records named on it follow, one for each.
+    TodayRead,
+    DraftSave,
+    DraftView,
+    DraftDiscard,
+    /// A draft was not saved for so long that it ended.
+    DraftExpire,
     Attach,
     ViewAttachment,
     /// A national search as a whole; its hits follow as [`Act::SearchHit`], one for each child shown.
@@ -60,6 +69,8 @@ pub enum Act {
     NoticeView,
     NoticeAnswer,
     NoticeSearch,
+    /// Notices were listed; each one named follows.
+    NoticeList,
     /// The issuer of a notice was told of a registration or update that matches it.
     StandingMatch,
     SeriousDesignate,

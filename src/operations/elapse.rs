@@ -1,5 +1,5 @@
 //! What happens by the clock alone: transfers expire, overdue safety checks escalate, lists of records that waited long
-//! enough are disposed of.
+//! enough are disposed of, drafts end.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     accounting::tell_refuted::tell_refuted,
+    drafts::expire_drafts::expire_drafts,
     retention::{
         carry_out_disposals::carry_out_disposals,
         destroy_keys::{destroy_keys, erase_leftovers, follow_destruction},
@@ -52,6 +53,7 @@ pub async fn elapse(gateway: &Arc<Gateway>) -> Result<usize, Error> {
         follow_destruction(gateway).await.map(drop),
         expire_waiting(gateway).await.map(drop),
         run_out_lists(gateway).await.map(drop),
+        expire_drafts(gateway).await.map(drop),
     ];
     // A row that is not what the gateway wrote keeps nothing else from being done; of that somebody is told.
     let wrong = |step: Result<(), Error>| match step {

@@ -7,6 +7,7 @@
 
 pub mod accounting;
 pub mod accounts;
+pub mod drafts;
 pub mod elapse;
 pub mod inbox;
 pub mod keys;
@@ -15,6 +16,7 @@ pub mod oversight;
 pub mod records;
 pub mod retention;
 pub mod search;
+pub mod today;
 pub mod transfers;
 pub mod waiting;
 

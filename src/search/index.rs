@@ -290,7 +290,8 @@ impl<'a, G, F: Fn(&RecordFacts) -> Findable<G>> RunningSearch<'a, F> {
     ) {
         let records = &self.inner.records;
         for slot in slots.iter().copied() {
-            if self.query.relative.is_some() && !records.is_owned_by(slot, self.caller) {
+            let is_own_alone = self.query.own_alone || self.query.relative.is_some();
+            if is_own_alone && !records.is_owned_by(slot, self.caller) {
                 continue;
             }
             if self.query.birth.is_some_and(|birth| !birth.admits(records.birth_date(slot))) {

@@ -119,6 +119,8 @@ pub struct Query {
     /// Code of the list `SexCode`.
     pub sex: Option<u8>,
     pub near_misses: NearMisses,
+    /// Whether records of others are passed over as if they were not there.
+    pub own_alone: bool,
 }
 
 impl Query {

@@ -216,6 +216,25 @@ pub async fn after(
     Ok(messages)
 }
 
+/// Messages of an organization after a position that somebody has to look into, newest first: of the watch over searches,
+/// and of shields that a search came upon. One that is not what the gateway wrote is left out, and counted in [`after`].
+///
+/// # Errors
+/// The database failed.
+pub async fn alerts(
+    tx: &mut Tx,
+    organization: &OrganizationCode,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Message>, StoreError> {
+    let clause = "WHERE organization = $1 AND position > $2
+             AND kind IN ('shield_approached', 'search_many_names', 'search_walk', 'search_at_night', 'search_own_name',
+                 'search_repeated')
+         ORDER BY position DESC LIMIT $3";
+    let binds = [organization.into(), after.into(), most.into()];
+    all_sound(tx, &INBOX, clause, &binds).await?.iter().map(message_of).collect()
+}
+
 fn message_of(row: &Row) -> Result<Message, StoreError> {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     Ok(Message {

@@ -102,6 +102,22 @@ pub async fn of_owner(
     Ok(page)
 }
 
+/// One record of an owner's, as a list shows it; `None` where it is not there or not theirs.
+///
+/// # Errors
+/// The database failed; [`StoreError::Refuted`] where it is not what the gateway wrote.
+pub async fn own(
+    tx: &mut Tx,
+    vault: &Vault,
+    owner: &OrganizationCode,
+    id: Uuid,
+) -> Result<Option<(RecordFacts, Sealed<IndexItems>, Timestamp)>, StoreError> {
+    let Some(row) = index_row(tx, id).await? else { return Ok(None) };
+    let guard = tx.rows.guard()?;
+    let line = row.checked(&guard)?.listed(&guard, vault)?;
+    Ok(Some(line).filter(|(facts, ..)| facts.owner == *owner))
+}
+
 impl IndexRow {
     fn new(raw: RawRow) -> Result<Self, StoreError> {
         Ok(Self { id: raw.id("id").ok_or(StoreError::Corrupt("id"))?, raw })

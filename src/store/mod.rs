@@ -17,6 +17,7 @@ pub mod batches;
 pub mod changes;
 pub mod credentials;
 pub mod disposals;
+pub mod drafts;
 pub mod edit_locks;
 pub mod error;
 pub mod idempotency;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{
     error::StoreError,
     rows::{
-        access,
+        access::{self, SoundRows},
         mark::NO_PARTS,
         parts,
         row::{Row, Values},
@@ -17,7 +17,7 @@ use crate::{
     clock::Timestamp,
     disclosure::sealed::Sealed,
     domain::{
-        missing_notice::{CenterState, Notice, NoticeAnswer, NoticeContent, NoticeState},
+        missing_notice::{CenterState, ListedNotices, Notice, NoticeAnswer, NoticeContent, NoticeState},
         organization::OrganizationCode,
     },
     keys::vault::{Place, Vault},
@@ -54,6 +54,65 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Notice>, StoreError> {
 /// As [`find`].
 pub async fn all(tx: &mut Tx) -> Result<Vec<Notice>, StoreError> {
     access::all_sound(tx, &MISSING_NOTICES, "ORDER BY id DESC", &[]).await?.iter().map(notice).collect()
+}
+
+/// Notices before an id, newest first, and how many of the page are not what the gateway wrote.
+///
+/// # Errors
+/// As [`find`].
+pub async fn page(
+    tx: &mut Tx,
+    which: ListedNotices,
+    before: Uuid,
+    most: i64,
+) -> Result<(Vec<Notice>, usize), StoreError> {
+    let clause = match which {
+        ListedNotices::Standing => "WHERE id < $1 AND state <> 'cancel' ORDER BY id DESC LIMIT $2",
+        ListedNotices::Ended => "WHERE id < $1 AND state = 'cancel' ORDER BY id DESC LIMIT $2",
+        ListedNotices::All => "WHERE id < $1 ORDER BY id DESC LIMIT $2",
+    };
+    let SoundRows { rows, set_aside } =
+        access::sound_light(tx, &MISSING_NOTICES, clause, &[before.into(), most.into()]).await?;
+    Ok((rows.iter().map(notice).collect::<Result<_, _>>()?, set_aside))
+}
+
+/// Notices that stand and were addressed to a center that has not answered them, newest first, and how many of them are not
+/// what the gateway wrote.
+///
+/// # Errors
+/// As [`find`].
+pub async fn unanswered(tx: &mut Tx, center: &OrganizationCode, most: i64) -> Result<(Vec<Notice>, usize), StoreError> {
+    let clause = "WHERE center = $1 AND answered_at IS NULL
+             AND notice IN (SELECT id FROM missing_notices WHERE state <> 'cancel')
+         ORDER BY notice DESC LIMIT $2";
+    let SoundRows { rows, set_aside } =
+        access::sound(tx, &NOTICE_CENTERS, clause, &[center.into(), most.into()]).await?;
+    let mut notices = Vec::with_capacity(rows.len());
+    for row in &rows {
+        notices.extend(find(tx, row.id("notice")?).await?.filter(|notice| notice.state != NoticeState::Cancel));
+    }
+    Ok((notices, set_aside))
+}
+
+/// What one center did with a notice; nothing of what it told.
+pub struct DoneByCenter {
+    pub read_at: Option<Timestamp>,
+    pub answered_at: Option<Timestamp>,
+    /// `not_here` or `sighted`.
+    pub answer: Option<String>,
+}
+
+/// What one center did with a notice; `None` where the notice was not addressed to it.
+///
+/// # Errors
+/// As [`find`].
+pub async fn done_by(tx: &mut Tx, notice: Uuid, center: &OrganizationCode) -> Result<Option<DoneByCenter>, StoreError> {
+    let Some(row) = center_row(tx, notice, center).await? else { return Ok(None) };
+    Ok(Some(DoneByCenter {
+        read_at: row.optional_at("read_at")?,
+        answered_at: row.optional_at("answered_at")?,
+        answer: row.optional_text("answer")?.map(str::to_owned),
+    }))
 }
 
 /// What a notice makes every search and registration be held against. An exercise matches nobody: no real record is

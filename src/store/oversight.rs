@@ -7,7 +7,8 @@ use super::{
     error::StoreError,
     records::key_of,
     rows::{
-        access, parts,
+        access::{self, SoundRows},
+        parts,
         row::{Row, Values},
         table::MarkedTable,
         tables::{BREAK_GLASS, INQUIRIES, RECORDS, SERIOUS_REVIEWS, STAFFING_REPORTS},
@@ -191,6 +192,84 @@ pub async fn glass_breaker(tx: &mut Tx, id: Uuid) -> Result<Option<OrganizationC
     of_record(tx, &BREAK_GLASS, id).await?.map(|row| row.code("organization")).transpose()
 }
 
+/// A break-glass without its reason.
+pub struct GlassLine {
+    pub id: Uuid,
+    pub record: Uuid,
+    /// Who broke it.
+    pub organization: OrganizationCode,
+    pub officer: String,
+    pub until: Timestamp,
+    pub reviewed_at: Option<Timestamp>,
+}
+
+/// Broken glasses of a list, and how many of it are not what the gateway wrote.
+pub struct ListedGlasses {
+    pub glasses: Vec<GlassLine>,
+    pub set_aside: usize,
+}
+
+fn glass_of(row: &Row) -> Result<GlassLine, StoreError> {
+    Ok(GlassLine {
+        id: row.id("id")?,
+        record: row.id("record")?,
+        organization: row.code("organization")?,
+        officer: row.text("officer")?.to_owned(),
+        until: row.at("until_at")?,
+        reviewed_at: row.optional_at("reviewed_at")?,
+    })
+}
+
+fn glasses_of(SoundRows { rows, set_aside }: SoundRows) -> Result<ListedGlasses, StoreError> {
+    Ok(ListedGlasses { glasses: rows.iter().map(glass_of).collect::<Result<_, _>>()?, set_aside })
+}
+
+/// Whether the record of a row is an owner's: the place of the record is known by its owner.
+macro_rules! is_of_owner {
+    () => {
+        "EXISTS (SELECT 1 FROM records r WHERE r.id = break_glass.record AND r.owner = $1 AND r.prefecture = $2)"
+    };
+}
+
+/// Broken glasses on an owner's records before an id, newest first.
+///
+/// # Errors
+/// The database failed.
+pub async fn glasses_on(
+    tx: &mut Tx,
+    owner: &OrganizationCode,
+    before: Uuid,
+    most: i64,
+) -> Result<ListedGlasses, StoreError> {
+    let clause = concat!("WHERE id < $3 AND ", is_of_owner!(), " ORDER BY id DESC LIMIT $4");
+    let binds = [owner.into(), owner.prefecture().into(), before.into(), most.into()];
+    glasses_of(access::sound(tx, &BREAK_GLASS, clause, &binds).await?)
+}
+
+/// Those that nobody of the owner has reviewed, newest first.
+///
+/// # Errors
+/// The database failed.
+pub async fn unreviewed(tx: &mut Tx, owner: &OrganizationCode, most: i64) -> Result<ListedGlasses, StoreError> {
+    let clause = concat!("WHERE reviewed_at IS NULL AND ", is_of_owner!(), " ORDER BY id DESC LIMIT $3");
+    let binds = [owner.into(), owner.prefecture().into(), most.into()];
+    glasses_of(access::sound(tx, &BREAK_GLASS, clause, &binds).await?)
+}
+
+/// Those that a body broke and that are still open, newest first.
+///
+/// # Errors
+/// The database failed.
+pub async fn open_glasses_of(
+    tx: &mut Tx,
+    breaker: &OrganizationCode,
+    now: Timestamp,
+    most: i64,
+) -> Result<ListedGlasses, StoreError> {
+    let clause = "WHERE organization = $1 AND until_at > $2 ORDER BY id DESC LIMIT $3";
+    glasses_of(access::sound(tx, &BREAK_GLASS, clause, &[breaker.into(), now.into(), most.into()]).await?)
+}
+
 pub(crate) async fn review_glass(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), StoreError> {
     let Some(row) = access::one(tx, &BREAK_GLASS, BY_ID, &[id.into()]).await? else { return Ok(()) };
     if row.optional_at("reviewed_at")?.is_some() {
@@ -260,6 +339,59 @@ pub async fn inquiry(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option<Seal
         question: key.open_text(question_place(&id), row.bytes("sealed_question")?)?,
         answer: answer.map(|sealed| key.open_text(answer_place(&id), sealed)).transpose()?,
     })))
+}
+
+/// An inquiry without what was asked and answered.
+pub struct InquiryLine {
+    pub id: Uuid,
+    pub parties: InquiryParties,
+    pub at: Timestamp,
+    pub answered_at: Option<Timestamp>,
+}
+
+/// Inquiries of a list, and how many of it are not what the gateway wrote.
+pub struct ListedInquiries {
+    pub inquiries: Vec<InquiryLine>,
+    pub set_aside: usize,
+}
+
+fn inquiries_of(SoundRows { rows, set_aside }: SoundRows) -> Result<ListedInquiries, StoreError> {
+    let line = |row: &Row| {
+        Ok(InquiryLine {
+            id: row.id("id")?,
+            parties: InquiryParties { record: row.id("record")?, owner: row.code("owner")?, asker: row.code("asker")? },
+            at: row.at("at")?,
+            answered_at: row.optional_at("answered_at")?,
+        })
+    };
+    Ok(ListedInquiries { inquiries: rows.iter().map(line).collect::<Result<_, StoreError>>()?, set_aside })
+}
+
+/// Inquiries to and from a body before an id, newest first: those without an answer, or those with one.
+///
+/// # Errors
+/// The database failed.
+pub async fn inquiries_of_party(
+    tx: &mut Tx,
+    party: &OrganizationCode,
+    (is_open, before): (bool, Uuid),
+    most: i64,
+) -> Result<ListedInquiries, StoreError> {
+    let clause = if is_open {
+        "WHERE (owner = $1 OR asker = $1) AND answered_at IS NULL AND id < $2 ORDER BY id DESC LIMIT $3"
+    } else {
+        "WHERE (owner = $1 OR asker = $1) AND answered_at IS NOT NULL AND id < $2 ORDER BY id DESC LIMIT $3"
+    };
+    inquiries_of(access::sound(tx, &INQUIRIES, clause, &[party.into(), before.into(), most.into()]).await?)
+}
+
+/// Inquiries that an owner has to answer, newest first.
+///
+/// # Errors
+/// The database failed.
+pub async fn unanswered(tx: &mut Tx, owner: &OrganizationCode, most: i64) -> Result<ListedInquiries, StoreError> {
+    let clause = "WHERE owner = $1 AND answered_at IS NULL ORDER BY id DESC LIMIT $2";
+    inquiries_of(access::sound(tx, &INQUIRIES, clause, &[owner.into(), most.into()]).await?)
 }
 
 /// Questions that wait for an answer follow the record to its new owner.

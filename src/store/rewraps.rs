@@ -110,8 +110,8 @@ pub async fn keys_after(tx: &mut Tx, after: Uuid, most: i64) -> Result<Vec<Wrapp
     rows.iter().map(WrappedRecordKey::of).collect()
 }
 
-/// Prefectures, and the generations of their keys with which records' keys are wrapped. Asked of the rows themselves,
-/// not of what a pass believes: a generation to which a row was made not to refer would be destroyed.
+/// Prefectures, and the generations of their keys with which records' keys are wrapped and drafts sealed. Asked of the rows
+/// themselves, not of what a pass believes: a generation to which a row was made not to refer would be destroyed.
 ///
 /// # Errors
 /// The database failed; a row is damaged, missing or not what the gateway wrote: its key may still be wanted when it is mended.
@@ -131,6 +131,7 @@ pub async fn used(tx: &mut Tx) -> Result<Vec<(String, u32)>, StoreError> {
     if !is_all && !Planted::BelieveAbsence.is_planted() {
         return Err(StoreError::Corrupt("records are missing that the gateway wrote: no key is destroyed"));
     }
+    used.append(&mut super::drafts::used(tx).await?);
     Ok(used.into_iter().collect())
 }
 

@@ -6,7 +6,7 @@ use super::{
     error::StoreError,
     records::key_of,
     rows::{
-        access::{all, all_sound, one, put as put_row, replace},
+        access::{SoundRows, all, all_sound, one, put as put_row, replace, sound},
         parts::whole,
         row::{Row, Values},
         tables::{RECORDS, TRANSFERS},
@@ -83,6 +83,42 @@ pub async fn of_party(tx: &mut Tx, party: &OrganizationCode, most: i64) -> Resul
         whole(tx, &RECORDS, row.id("record")?).await?;
     }
     rows.iter().map(transfer_of).collect()
+}
+
+/// Transfers of a list, and how many of it are not what the gateway wrote.
+#[derive(Default)]
+pub struct ListedTransfers {
+    pub transfers: Vec<Transfer>,
+    pub set_aside: usize,
+}
+
+/// Transfers in which a party may still have something to do, newest first: those that are open, and those that were taken
+/// over before the child was seen. As many of each side.
+///
+/// # Errors
+/// The database failed.
+pub async fn live_of_party(tx: &mut Tx, party: &OrganizationCode, most: i64) -> Result<ListedTransfers, StoreError> {
+    macro_rules! of {
+        ($side:literal) => {
+            concat!(
+                "WHERE ",
+                $side,
+                " = $1 AND (state IN ('requested', 'offered', 'confirmed')
+                     OR (state = 'taken_over' AND safety_checked_at IS NULL))
+                 AND (state <> 'taken_over' OR safety_due_at IS NOT NULL)
+                 ORDER BY id DESC LIMIT $2"
+            )
+        };
+    }
+    let mut listed = ListedTransfers::default();
+    for clause in [of!("owner"), of!("receiver")] {
+        let SoundRows { rows, set_aside } = sound(tx, &TRANSFERS, clause, &[party.into(), most.into()]).await?;
+        listed.set_aside += set_aside;
+        for row in &rows {
+            listed.transfers.push(transfer_of(row)?);
+        }
+    }
+    Ok(listed)
 }
 
 /// Ids of open transfers whose time, or whose safety check's time, has run out.

@@ -87,6 +87,21 @@ pub async fn listed(
     listed_of(vault, sound(tx, &WAITING_ACTS, clause, &[organization.into(), most.into()]).await?)
 }
 
+/// What may still be done of an organization's list, and of those for which it may lend a person, newest first.
+///
+/// # Errors
+/// The database failed.
+pub async fn open_of(
+    tx: &mut Tx,
+    vault: &Vault,
+    organization: &OrganizationCode,
+    most: i64,
+) -> Result<ListedActs, StoreError> {
+    let clause = "WHERE (organization = $1 OR helper = $1) AND state IN ('waiting', 'approved')
+         ORDER BY id DESC LIMIT $2";
+    listed_of(vault, sound(tx, &WAITING_ACTS, clause, &[organization.into(), most.into()]).await?)
+}
+
 /// What the operator's persons may do once others had time to object, and have not done yet, newest first.
 ///
 /// # Errors

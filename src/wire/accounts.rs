@@ -27,6 +27,7 @@ use crate::{
             sign_in_policy::{ChangeSignInPolicy, SignInPolicy, change_sign_in_policy},
             staff::{NewStaff, RevokeStaff, StaffLines, is_id, list_staff, revoke_staff},
             terminals::{NewTerminal, RevokeTerminal, TerminalLines, list_terminals, revoke_terminal},
+            view_settings::{VisibilityInForce, view_settings},
             who_am_i::{WhoAmI, who_am_i},
         },
         waiting::{
@@ -147,6 +148,11 @@ pub const ROUTES: &[ApiRoute] = &[
             code: call.segment("code").to_owned(),
             idempotency: call.idempotency()?,
         })),
+    get("/v1/settings")
+        .words("閲覧制限の設定（標準設定との対照）", "Visibility settings beside the national standard")
+        .open_to(BODIES, ANY)
+        .answers::<VisibilityInForce>()
+        .runs(run!(view_settings)),
     put("/v1/settings")
         .words("閲覧制限の設定を変更する", "Change visibility settings")
         .open_to(BODIES, ADMINISTER)

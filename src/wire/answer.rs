@@ -26,7 +26,7 @@ const JSON: &str = "application/json";
 
 impl Answer {
     /// Adds the ledger entries that account for it.
-    fn with_entries(self, entries: &[Uuid]) -> Self {
+    pub(super) fn with_entries(self, entries: &[Uuid]) -> Self {
         let list = entries.iter().map(Uuid::to_string).collect::<Vec<_>>().join(", ");
         self.with_header(LEDGER_ENTRIES, &list)
     }

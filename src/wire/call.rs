@@ -31,6 +31,22 @@ impl Call {
         })
     }
 
+    /// What a page ends before that goes from the newest on: `next` of the page before; the greatest id for the first.
+    ///
+    /// # Errors
+    /// It is there and is no id.
+    pub fn before(&self) -> Result<Uuid, Error> {
+        self.query.get("before").map_or(Ok(Uuid::max()), |text| {
+            Uuid::parse_str(text).map_err(|_| {
+                Error::field(
+                    "before",
+                    "前のページの next の値を指定してください。",
+                    "must be the value of next in the page before",
+                )
+            })
+        })
+    }
+
     /// A query parameter read as a number.
     ///
     /// # Errors

@@ -8,11 +8,14 @@ use super::{
 };
 use crate::{
     disclosure::gate::With,
-    domain::missing_notice::{CenterState, NoticeContent},
+    domain::missing_notice::{CenterState, ListedNotices, NoticeContent},
+    error::Error,
+    face::call::Call,
     operations::missing_children::{
         announce_missing_child::{
             BroadcastNotice, CancelNotice, NoticeWritten, UpdateNotice, broadcast_notice, cancel_notice, update_notice,
         },
+        list_missing_notices::{ListNotices, ListedNoticePage, list_notices},
         answer_missing_notice::{AnswerNotice, AnswerRequest, Answered, answer_notice},
         view_missing_notice::{
             FoundNotice, NoticeLine, NoticeOfCenters, NoticeSearch, ViewNotice, search_notices, view_notice,
@@ -31,6 +34,15 @@ pub const ROUTES: &[ApiRoute] = &[
             idempotency: call.idempotency()?,
             content: call.json()?,
         })),
+    get("/v1/missing-notices")
+        .words("通知の一覧", "List notices")
+        .open_to(CENTERS, READ)
+        .query(&[
+            ("of", "`standing`, `ended` or `all`; left out, `all`"),
+            ("before", "`next` of the page before"),
+        ])
+        .answers::<ListedNoticePage>()
+        .runs(run!(list_notices, call => ListNotices { which: listed(&call)?, before: call.before()? })),
     get("/v1/missing-notices/{id}")
         .words("通知を読む", "View a notice")
         .open_to(CENTERS, READ)
@@ -81,6 +93,19 @@ pub const ROUTES: &[ApiRoute] = &[
         .unkeyed()
         .runs(run!(search_notices, call => call.json::<NoticeSearch>()?)),
 ];
+
+fn listed(call: &Call) -> Result<ListedNotices, Error> {
+    match call.query.get("of").map_or("all", String::as_str) {
+        "standing" => Ok(ListedNotices::Standing),
+        "ended" => Ok(ListedNotices::Ended),
+        "all" => Ok(ListedNotices::All),
+        _ => Err(Error::field(
+            "of",
+            "standing、ended または all を指定してください。",
+            "must be standing, ended or all",
+        )),
+    }
+}
 
 impl Joined for NoticeContent {
     const MEMBER: Option<&'static str> = Some("content");

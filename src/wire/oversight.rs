@@ -1,7 +1,7 @@
 //! The API of oversight: break-glass, inquiries, serious cases, staffing.
 
 use super::{
-    route::{ApiRoute, BODIES, CASEWORK, CENTERS, MINISTRY, READ, READERS, REVIEW, SUPERVISE, get, post, put, run},
+    route::{ApiRoute, BODIES, CASEWORK, CENTERS, MINISTRY, OVERSEE, READ, READERS, REVIEW, SUPERVISE, get, post, put, run},
     shape::List,
 };
 use crate::{
@@ -21,6 +21,8 @@ use crate::{
             break_glass::{
                 BreakGlassRequest, ReviewBreakGlass, Reviewed, ViewBreakGlass, review_break_glass, view_break_glass,
             },
+            list_break_glass::{ListBreakGlass, ListedBreakGlassPage, list_break_glass},
+            list_inquiries::{InquiryPlace, ListInquiries, ListedInquiryPage, list_inquiries},
             report_staffing::{
                 ReadStaffing, StaffingReports, SubmitStaffing, Submitted, export_staffing, list_staffing,
                 submit_staffing,
@@ -48,6 +50,12 @@ pub const ROUTES: &[ApiRoute] = &[
             idempotency: call.idempotency()?,
             reason: call.json()?,
         })),
+    get("/v1/break-glass")
+        .words("緊急閲覧の一覧", "List broken glasses")
+        .open_to(BODIES, OVERSEE)
+        .query(&[("before", "`next` of the page before")])
+        .answers::<ListedBreakGlassPage>()
+        .runs(run!(list_break_glass, call => ListBreakGlass { before: call.before()? })),
     get("/v1/break-glass/{id}")
         .words("緊急閲覧の理由を読む", "Read the reason of a break-glass")
         .open_to(BODIES, REVIEW)
@@ -71,6 +79,12 @@ pub const ROUTES: &[ApiRoute] = &[
             idempotency: call.idempotency()?,
             question: call.json()?,
         })),
+    get("/v1/inquiries")
+        .words("照会の一覧", "List inquiries")
+        .open_to(BODIES, READ)
+        .query(&[("before", "`next` of the page before")])
+        .answers::<ListedInquiryPage>()
+        .runs(run!(list_inquiries, call => ListInquiries { before: inquiry_place(&call)? })),
     get("/v1/inquiries/{id}")
         .words("照会を読む", "Read an inquiry")
         .open_to(BODIES, READ)
@@ -129,6 +143,18 @@ pub const ROUTES: &[ApiRoute] = &[
         .answers::<Table>()
         .runs(run!(export_staffing, call => ReadStaffing { year: fiscal_year(&call)? })),
 ];
+
+fn inquiry_place(call: &Call) -> Result<InquiryPlace, Error> {
+    call.query.get("before").map_or(Ok(InquiryPlace::FIRST), |text| {
+        text.parse().map_err(|()| {
+            Error::field(
+                "before",
+                "前のページの next の値を指定してください。",
+                "must be the value of next in the page before",
+            )
+        })
+    })
+}
 
 fn serious(call: &Call) -> Result<WriteSerious, Error> {
     Ok(WriteSerious { record: call.id("id")?, idempotency: call.idempotency()?, text: call.json()? })

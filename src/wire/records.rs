@@ -27,6 +27,7 @@ use crate::{
             list_records::{ListRecords, OwnRecords, list_records},
             register_batch::{BatchTaken, Line, MAX_LINES, ReadBatch, RegisterBatch, read_batch, register_batch},
             register_record::{RegisterRecord, Written, register_record},
+            search_own_records::{FoundOwnRecords, OwnSearch, search_own_records},
             shield_record::{SetShield, ShieldRequest, set_shield},
             update_record::{UpdateRecord, update_record},
             view_record::{History, ViewRecord, ViewVersion, view_history, view_record, view_version},
@@ -63,6 +64,13 @@ pub const ROUTES: &[ApiRoute] = &[
         .query(&[("after", "`next` of the page before")])
         .answers::<OwnRecords>()
         .runs(run!(list_records, call => ListRecords { after: call.after()? })),
+    post("/v1/records/searches")
+        .words("自機関の記録を氏名で検索する", "Search one's own records by a name")
+        .open_to(BODIES, READ)
+        .takes::<OwnSearch>()
+        .answers::<FoundOwnRecords>()
+        .unkeyed()
+        .runs(run!(search_own_records, call => call.json::<OwnSearch>()?)),
     get("/v1/records/{id}")
         .words("記録を閲覧する", "View a record")
         .open_to(READERS, READ)

@@ -1,15 +1,17 @@
 //! Every call of the API, by subject.
 
 use super::{
-    accounting, accounts, inbox, keys, missing_children, oversight, records, retention, route::ApiRoute, search,
-    transfers, waiting,
+    accounting, accounts, drafts, inbox, keys, missing_children, oversight, records, retention, route::ApiRoute, search,
+    today, transfers, waiting,
 };
 
 /// The slices of the route table, each owned by its subject.
 const SUBJECTS: &[&[ApiRoute]] = &[
     accounts::ROUTES,
+    today::ROUTES,
     waiting::ROUTES,
     records::ROUTES,
+    drafts::ROUTES,
     search::ROUTES,
     transfers::ROUTES,
     missing_children::ROUTES,

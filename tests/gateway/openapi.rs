@@ -61,8 +61,10 @@ fn read_of_call(piece: &str, file: &str, read: &mut BTreeSet<String>) {
     }
     let parameter = regex::Regex::new(r#"(?:query\.get|\.number|\.query_id)\("(\w+)""#).unwrap();
     read.extend(parameter.captures_iter(piece).map(|found| found[1].to_owned()));
-    if piece.contains("call.after()") {
-        read.insert("after".to_owned());
+    for page in ["after", "before"] {
+        if piece.contains(&format!("call.{page}()")) {
+            read.insert(page.to_owned());
+        }
     }
     let given = regex::Regex::new(r"\b(\w+)\((?:&?call|&call, [^)]*)\)").unwrap();
     for found in given.captures_iter(piece) {

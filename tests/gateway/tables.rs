@@ -238,6 +238,7 @@ async fn every_route_answers_every_kind_and_role_as_the_committed_table_says() {
                 if route.path.contains("/staff/") || route.path.contains("/credentials/") { "nobody" } else { NOBODY },
             )
             .replace("{attachment}", NOBODY)
+            .replace("{draft}", NOBODY)
             .replace("{version}", "1")
             .replace("{year}", "2026")
             .replace("{code}", "011002")
@@ -342,7 +343,8 @@ async fn every_record_route_answers_every_relation_as_the_committed_table_says()
     for route in routes {
         writeln!(table, "\n{} {}", route.method, route.path).unwrap();
         for (relation, party, record) in &relations {
-            let path = route.path.replace("{id}", record).replace("{version}", "1").replace("{attachment}", NOBODY);
+            let path = route.path.replace("{id}", record).replace("{version}", "1");
+            let path = path.replace("{attachment}", NOBODY).replace("{draft}", NOBODY);
             let reply = {
                 let asks = (party.officer.as_str(), purpose_of(party.code == OrganizationCode::ministry()));
                 knock(&party.client, &route.method, &path, route.size, asks).await

@@ -237,5 +237,6 @@ fn query(asked: &Asked) -> Query {
         birth: asked.birth.map(birth),
         sex: asked.sex,
         near_misses: asked.near_misses,
+        own_alone: false,
     }
 }

@@ -16,6 +16,7 @@ pub mod staff;
 pub(crate) mod standing;
 pub mod terminals;
 mod tries;
+pub mod view_settings;
 pub mod who_am_i;
 
 use serde::{Deserialize, Serialize};

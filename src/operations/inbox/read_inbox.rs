@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
@@ -62,7 +63,8 @@ pub async fn read_inbox(
         message.about = other_body(&mut tx, organization, message).await?;
     }
     drop(tx);
-    mark_notices_delivered(gateway, caller, &messages).await?;
+    let notices = messages.iter().filter(|message| message.kind == "missing_notice").filter_map(|m| m.subject);
+    mark_notices_delivered(gateway, caller, notices.collect()).await?;
     let cursor = messages.last().map_or(after, |message| message.position);
     messages.retain(|message| may_read(caller, message));
     Ok(Done::told(Inbox { messages, cursor, acknowledged }))
@@ -77,7 +79,7 @@ async fn other_body(tx: &mut Tx, reader: &OrganizationCode, message: &Message) -
 }
 
 /// What the watch noticed about the organization's own officers is for its auditors.
-fn may_read(caller: &Caller, message: &Message) -> bool {
+pub(crate) fn may_read(caller: &Caller, message: &Message) -> bool {
     let is_of_watch = InboxKind::OF_WATCH.iter().any(|kind| kind.as_str() == message.kind);
     let is_own = message.from_organization.as_deref() == Some(caller.organization().as_str());
     !(is_of_watch && is_own) || caller.has_role(Role::Auditor)
@@ -106,10 +108,15 @@ async fn latest(gateway: &Gateway, caller: &Caller) -> Result<i64, StoreError> {
     }
 }
 
-/// The issuer of a notice sees to which centers it was delivered.
-async fn mark_notices_delivered(gateway: &Arc<Gateway>, caller: &Caller, messages: &[Message]) -> Result<(), Error> {
-    let mut notices: Vec<_> =
-        messages.iter().filter(|message| message.kind == "missing_notice").filter_map(|m| m.subject).collect();
+/// The issuer of a notice sees to which centers it was delivered: by their inbox, or by a list of what there is to do.
+pub(crate) async fn mark_notices_delivered(
+    gateway: &Arc<Gateway>,
+    caller: &Caller,
+    mut notices: Vec<Uuid>,
+) -> Result<(), Error> {
+    if notices.is_empty() {
+        return Ok(());
+    }
     let center = caller.organization().clone();
     let mut tx = gateway.store.read().await?;
     let fresh = store::notices::undelivered(&mut tx, &center).await?;

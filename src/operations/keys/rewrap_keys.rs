@@ -303,7 +303,10 @@ async fn wrap_batch(gateway: &Arc<Gateway>, id: Uuid) -> Result<u64, Error> {
                 return done(0);
             };
             let keys = store::rewraps::keys_after(tx, rewrap.after_record, BATCH).await?;
-            let Some(last) = keys.last() else { return done(0) };
+            // Then what else lies under prefecture keys: the drafts.
+            let Some(last) = keys.last() else {
+                return done(store::drafts::seal_latest(tx, &node.vault, BATCH).await?);
+            };
             rewrap.after_record = last.record;
             let looked_at = keys.len() as u64;
             rewrap.wrapped += store::rewraps::wrap_latest(tx, &node.vault, keys).await?;

@@ -2,4 +2,5 @@
 
 pub mod announce_missing_child;
 pub mod answer_missing_notice;
+pub mod list_missing_notices;
 pub mod view_missing_notice;

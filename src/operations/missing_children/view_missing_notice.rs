@@ -42,7 +42,7 @@ pub struct NoticeLine {
 }
 
 impl NoticeLine {
-    fn of(notice: &Notice) -> Self {
+    pub(super) fn of(notice: &Notice) -> Self {
         Self {
             notice: notice.id,
             issuer: notice.issuer.clone(),
@@ -173,7 +173,7 @@ pub async fn search_notices(
     }
     let lines = Sealed::all(found).map((), |found, ()| found.into_iter().flatten().collect());
     let basis = LegalBasis::AbusePreventionArticle13_4;
-    gateway.gate.list(caller, Listing { entry: entry(), each, basis, lines }).await
+    gateway.gate.list(caller, Listing { entry: entry(), note: None, each, basis, lines }).await
 }
 
 /// The notice, where its child has a name that fits.

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How long the record stays open.
-const OPEN_FOR: Duration = Duration::hours(4);
+pub(crate) const OPEN_FOR: Duration = Duration::hours(4);
 const LONGEST_REASON: usize = 2_000;
 
 /// Why the glass is broken.

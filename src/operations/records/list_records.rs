@@ -80,7 +80,7 @@ pub async fn list_records(
     let each = facts.iter().map(|(of, _)| (on(of), ItemGroup::Index)).collect();
     let lines = Sealed::all(items).map((facts, set_aside, next), own_records);
     let basis = LegalBasis::OwnRecord;
-    gateway.gate.list(caller, Listing { entry: entry(), each, basis, lines }).await
+    gateway.gate.list(caller, Listing { entry: entry(), note: None, each, basis, lines }).await
 }
 
 /// What the list has to say that it leaves out. Whose a record is memory says: a row that somebody edited may name anybody.
@@ -94,7 +94,12 @@ fn count_set_aside(gateway: &Gateway, caller: &Caller, after: Uuid, refuted: &[U
 type PageFacts = (Vec<(RecordFacts, Timestamp)>, usize, Option<Uuid>);
 
 fn own_records(items: Vec<IndexItems>, (facts, set_aside, next): PageFacts) -> OwnRecords {
-    let line = |((of, updated_at), items): ((RecordFacts, Timestamp), IndexItems)| OwnRecord {
+    OwnRecords { records: facts.into_iter().zip(items).map(own_record).collect(), set_aside, next }
+}
+
+/// The line of one record.
+pub(super) fn own_record(((of, updated_at), items): ((RecordFacts, Timestamp), IndexItems)) -> OwnRecord {
+    OwnRecord {
         record: of.id,
         version: of.version,
         closed: of.closed,
@@ -103,6 +108,5 @@ fn own_records(items: Vec<IndexItems>, (facts, set_aside, next): PageFacts) -> O
         updated_at: updated_at.to_rfc3339(),
         name: items.child.written,
         birth_date: items.birth_date.to_iso(),
-    };
-    OwnRecords { records: facts.into_iter().zip(items).map(line).collect(), set_aside, next }
+    }
 }

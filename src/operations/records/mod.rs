@@ -8,6 +8,7 @@ pub mod register_batch;
 pub mod register_record;
 pub mod registration;
 mod rules;
+pub mod search_own_records;
 pub mod shield_record;
 pub mod update_record;
 pub mod view_record;

@@ -78,7 +78,7 @@ pub async fn list_due(
     let entry = entry().as_relation(Relation::Owner);
     let lines = Sealed::new(DueRecords { records, next });
     let basis = LegalBasis::OwnRecord;
-    gateway.gate.list(caller, Listing { entry, each, basis, lines }).await
+    gateway.gate.list(caller, Listing { entry, note: None, each, basis, lines }).await
 }
 
 /// By which rule a record is due today, or why it is not. The list that it is on may be said.

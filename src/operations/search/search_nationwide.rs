@@ -251,6 +251,7 @@ fn query(request: &SearchRequest, clock: &Clock) -> Result<Option<Query>, Error>
         birth: request.birth.as_ref().map(|birth| birth_criterion(birth, clock)).transpose()?,
         sex: sex.transpose()?,
         near_misses: request.near_misses,
+        own_alone: false,
     }))
 }
 

@@ -79,7 +79,7 @@ pub async fn list_waiting(gateway: &Gateway, caller: &Caller) -> Result<Disclose
     drop(tx);
     let lines = Sealed::new(WaitingLines { waiting_acts, set_aside });
     let basis = LegalBasis::OwnRecord;
-    gateway.gate.list(caller, Listing { entry: entry(), each, basis, lines }).await
+    gateway.gate.list(caller, Listing { entry: entry(), note: None, each, basis, lines }).await
 }
 
 /// The entry of a line that tells of a record, and of which items.

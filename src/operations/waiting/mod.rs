@@ -6,6 +6,7 @@
 
 pub mod ask;
 mod asked_about;
+pub(crate) mod awaited;
 pub mod begin;
 pub mod confirm;
 pub(crate) mod footing;

@@ -281,8 +281,27 @@ pub(crate) async fn sound(
     clause: &'static str,
     binds: &[Value],
 ) -> Result<SoundRows, StoreError> {
+    let rows = raw(tx, table, clause, binds).await?;
+    sound_of(tx, rows).await
+}
+
+/// As [`sound`], without what is large: columns that the mark does not cover are read as empty.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn sound_light(
+    tx: &mut Tx,
+    table: &'static MarkedTable,
+    clause: &'static str,
+    binds: &[Value],
+) -> Result<SoundRows, StoreError> {
+    let rows = light(tx, table, clause, binds).await?;
+    sound_of(tx, rows).await
+}
+
+async fn sound_of(tx: &mut Tx, rows: Vec<RawRow>) -> Result<SoundRows, StoreError> {
     let mut sound = SoundRows::default();
-    for raw in raw(tx, table, clause, binds).await? {
+    for raw in rows {
         match held(tx, raw).await {
             Ok(row) => sound.rows.push(row),
             Err(StoreError::Refuted(_)) => sound.set_aside += 1,

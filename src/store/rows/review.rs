@@ -26,14 +26,14 @@ use super::{
     row::{Row, Value, Values, name_of},
     sums::{Sum, Sums},
     table::{MarkedTable, Weight},
-    tables::{self, ATTACHMENTS, INBOX, RECORD_VERSIONS, RECORDS},
+    tables::{self, ATTACHMENTS, DRAFTS, INBOX, RECORD_VERSIONS, RECORDS},
     written::vouched_sums,
 };
 use crate::{
     keys::vault::{Key, Vault},
     planted::Planted,
     store::{
-        attachments,
+        attachments, drafts,
         error::StoreError,
         open::Store,
         tx::{Tx, fetch_all},
@@ -269,6 +269,9 @@ impl KeyOfRecord {
     /// be said of it.
     async fn opens(&mut self, tx: &mut Tx, vault: &Vault, row: &Row) -> Result<bool, StoreError> {
         let table = row.table();
+        if *table == DRAFTS {
+            return drafts::opens(vault, row);
+        }
         if *table != RECORD_VERSIONS && *table != ATTACHMENTS {
             return Ok(true);
         }
@@ -372,7 +375,7 @@ async fn page(tx: &mut Tx, table: &'static MarkedTable, after: Option<&[Value]>)
     // A file has megabytes.
     let (most, is_opened) = match table {
         table if *table == ATTACHMENTS => (8, true),
-        table if *table == RECORD_VERSIONS => (256, true),
+        table if *table == RECORD_VERSIONS || *table == DRAFTS => (256, true),
         _ => (1_024, false),
     };
     let (clause, binds) = page_clause(table, after, most);

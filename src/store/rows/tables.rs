@@ -428,8 +428,26 @@ pub static WAITING_ACTS: MarkedTable = MarkedTable::new(
 )
 .remembered();
 
+pub static DRAFTS: MarkedTable = MarkedTable::new(
+    36,
+    "drafts",
+    &[
+        id("id").key(),
+        text("organization"),
+        text("officer"),
+        id("record"),
+        text("prefecture"),
+        int("key_generation"),
+        int("created_at"),
+        int("saved_at"),
+        bytes("sealed_content")
+            .elsewhere("sealed for this row and this save alone: neither an edit nor an older one opens"),
+    ],
+)
+.remembered();
+
 /// Every table whose rows are authenticated.
-pub static ALL: [&MarkedTable; 35] = [
+pub static ALL: [&MarkedTable; 36] = [
     &PREFECTURE_KEYS,
     &ORGANIZATIONS,
     &TERMINALS,
@@ -465,6 +483,7 @@ pub static ALL: [&MarkedTable; 35] = [
     &SIGN_IN_LOCKS,
     &SIGN_IN_POLICIES,
     &WAITING_ACTS,
+    &DRAFTS,
 ];
 
 /// Tables without marks, and what finds an edit of them, or why it harms nobody.

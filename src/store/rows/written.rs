@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    access::raw,
+    access::light,
     guard::RowGuard,
     mark::{split_word, tag_of},
     name::{Differs, RowName},
@@ -135,7 +135,7 @@ pub async fn vouched_sums(tx: &mut Tx, guard: &RowGuard) -> Result<Sums, StoreEr
 pub async fn remember(tx: &mut Tx, table: &'static MarkedTable) -> Result<Sums, StoreError> {
     let guard = tx.rows.guard()?;
     let (mut sums, mut tags) = (Sums::default(), Vec::new());
-    for raw in raw(tx, table, "", &[]).await? {
+    for raw in light(tx, table, "", &[]).await? {
         match raw.checked(&guard) {
             Ok(row) => {
                 sums.add(table, guard.marker.share(&row.mark));

@@ -18,7 +18,7 @@ use tsunagi::{
 use tsunagi_testkit::{persons::DeskPerson, world::OPERATOR_OFFICER};
 use uuid::Uuid;
 
-use super::story::{Life, RECORDS};
+use super::story::{DRAFTS, Life, RECORDS};
 
 /// Somebody who asks: a machine that names an officer, or a person who signed in at a desk.
 pub struct Caller {
@@ -161,7 +161,9 @@ impl Questions {
     fn strip(&self, value: &mut Value) {
         match value {
             Value::Object(fields) => {
-                for each_time in ["instance", "request_id", "cursor", "checkpoint", "consistency", "inclusion"] {
+                for each_time in
+                    ["instance", "request_id", "cursor", "latest", "new", "checkpoint", "consistency", "inclusion"]
+                {
                     fields.remove(each_time);
                 }
                 // Evidence has entries as bytes.
@@ -258,7 +260,14 @@ fn asked(callers: &[Caller], life: &Life) -> Vec<Question> {
     ask(&["center"], format!("{notice}/centers"));
     ask(&["city", "other"], format!("/v1/batches/{}", life.ids["batch"]));
     let everybody: Vec<&str> = callers.iter().map(|caller| caller.name).collect();
-    for path in ["/v1/inbox", "/v1/disclosures?before=", "/v1/session", "/v1/waiting-acts"] {
+    for (_, draft) in DRAFTS {
+        ask(&["city", "other"], format!("/v1/drafts/{draft}"));
+    }
+    for path in ["/v1/drafts", "/v1/inquiries", "/v1/break-glass", "/v1/settings"] {
+        ask(&["city", "other", "far"], path.to_owned());
+    }
+    ask(&["center", "far"], "/v1/missing-notices".to_owned());
+    for path in ["/v1/inbox", "/v1/disclosures?before=", "/v1/session", "/v1/waiting-acts", "/v1/today"] {
         ask(&everybody, path.to_owned());
     }
     ask(&["city", "far", "operator"], "/v1/disclosures?of=by_us&before=".to_owned());
@@ -286,8 +295,9 @@ fn searches(asked: &mut Vec<Question>, at: &impl Fn(&str) -> usize) {
     };
     let (found, nobody) = (search("髙橋"), search("該当なし"));
     let notices = ("/v1/missing-notices/searches", j!({ "name": "たかはし" }));
+    let own = ("/v1/records/searches", j!({ "name": "たかはし" }));
     for name in ["city", "other", "center", "far"] {
-        let of = if name == "far" { vec![&found, &nobody, &notices] } else { vec![&found, &nobody] };
+        let of = if name == "far" { vec![&found, &nobody, &notices] } else { vec![&found, &nobody, &own] };
         for (path, body) in of {
             let (path, body) = ((*path).to_owned(), Some(body.clone()));
             asked.push(Question { caller: at(name), path, purpose: "casework", body });

@@ -30,6 +30,12 @@ pub struct Life {
 
 /// Records of the city.
 pub const RECORDS: [&str; 8] = ["photo", "shielded", "locked", "offered", "moved", "asked", "glass", "serious"];
+/// Drafts of the city: what they say at first, and their ids.
+pub const DRAFTS: [(&str, &str); 3] = [
+    ("書き始め", "6f1c2a30-51f0-4a5e-9d3b-000000000001"),
+    ("送信済み", "6f1c2a30-51f0-4a5e-9d3b-000000000002"),
+    ("別の下書き", "6f1c2a30-51f0-4a5e-9d3b-000000000003"),
+];
 /// What the city sent under a key of its own, so that it can send it again.
 pub const REPEATED: &str = "registered-once";
 
@@ -122,6 +128,9 @@ impl Life {
         let question = j!({ "text": "当所に来所した児童か" });
         let inquiry = post(far, &format!("{}/inquiries", self.record("asked")), question).await;
         post(city, &format!("{}/serious", self.record("serious")), j!({ "note": "重大な被害があった" })).await;
+        for (name, draft) in DRAFTS {
+            self.save_draft(draft, name).await;
+        }
         let once = city.client.post("/v1/records").header("idempotency-key", REPEATED).xml(family(CITY_A).to_xml());
         let once = done(once.send().await.unwrap());
         self.ids.insert("repeated", id(&once, "record"));
@@ -129,6 +138,11 @@ impl Life {
         self.ids.insert("handed", handed);
         self.ids.insert("broken", id(&glass, "break_glass"));
         self.ids.insert("inquiry", id(&inquiry, "inquiry"));
+    }
+
+    async fn save_draft(&self, draft: &str, content: &str) {
+        let request = self.city.client.put(&format!("/v1/drafts/{draft}"));
+        done(request.body("application/octet-stream", content.to_owned()).send().await.unwrap());
     }
 
     async fn attach(&self, name: &str) -> String {
@@ -241,6 +255,9 @@ impl Life {
         done(self.night.post(&format!("{}/break-glass", self.record("photo")), &glass).await.unwrap());
         let question = j!({ "text": "同居の児童は" });
         post(&self.far, &format!("{}/inquiries", self.record("photo")), question).await;
+        self.save_draft(DRAFTS[0].1, "書き足した").await;
+        let sent = city.client.request(axum::http::Method::DELETE, &format!("/v1/drafts/{}", DRAFTS[1].1));
+        done(sent.send().await.unwrap());
         let review = format!("/v1/serious-cases/{}/reviews", self.ids["serious"]);
         post(&self.ministry, &review, j!({ "note": "引き継ぎの遅れを検証した" })).await;
         self.ids.insert("attachment", attachment);

@@ -1,0 +1,5 @@
+//! What there is to do.
+
+mod line;
+mod sources;
+pub mod view_today;
