@@ -47,7 +47,7 @@ async fn a_first_case_is_registered_read_and_changed() {
         assert!(faulty.html.contains(&format!("href=\"#{name}\"")), "the summary leads to no {name}");
         assert!(faulty.html.contains(&format!("id=\"{name}\"")), "there is no {name} to be led to");
     }
-    assert!(faulty.text().contains("＊「氏名」を入力してください。"), "{}", faulty.text());
+    assert!(faulty.text().contains("＊「児童：氏名」を入力してください。"), "{}", faulty.text());
     let form = faulty.form("/records/new");
     assert_eq!(form.value("contact.address"), Some("架空町\"1\"丁目"));
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    head::{RecordHead, index_of, purpose_of, record_of},
+    head::{ChildHead, index_of, purpose_of, record_of},
     upload::Upload,
 };
 use crate::{
@@ -28,7 +28,7 @@ const KIND: &str = "kind";
 #[template(path = "records/attach.html")]
 struct AttachPage {
     shell: Shell,
-    head: RecordHead,
+    head: ChildHead,
     form: Form,
     is_photo: bool,
 }
@@ -41,7 +41,7 @@ impl AttachPage {
                 .shell(("ファイルの添付", "Attach a file"), Part::Records)
                 .await?
                 .accounted_for(index.entries()),
-            head: RecordHead::of(visit, index.value()),
+            head: ChildHead::of(visit, index.value()),
             is_photo: form.value(KIND).is_none_or(|kind| kind == AttachmentKind::InjuryPhoto.as_str()),
             form,
         })

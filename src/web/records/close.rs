@@ -3,7 +3,7 @@
 use askama::Template;
 use uuid::Uuid;
 
-use super::head::{RecordHead, index_of, record_of};
+use super::head::{ChildHead, index_of, record_of};
 use crate::{
     error::{Error, RequestError},
     face::answer::Answer,
@@ -19,7 +19,7 @@ use crate::{
 #[template(path = "records/close.html")]
 struct ClosePage {
     shell: Shell,
-    head: RecordHead,
+    head: ChildHead,
     form: Form,
     version: String,
 }
@@ -29,7 +29,7 @@ impl ClosePage {
         let index = index_of(visit, record).await?;
         Ok(Self {
             shell: visit.shell(("終結", "Close a record"), Part::Records).await?.accounted_for(index.entries()),
-            head: RecordHead::of(visit, index.value()),
+            head: ChildHead::of(visit, index.value()),
             version: index.value().version.to_string(),
             form,
         })

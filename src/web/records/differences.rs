@@ -15,7 +15,7 @@ pub struct Difference {
     pub after: ReadValue,
 }
 
-type Rows<'s> = Vec<(String, &'s ReadValue)>;
+type ComparedRows<'s> = Vec<(String, &'s ReadValue)>;
 
 /// The fields that differ, in the order of the later version; what is in the earlier one alone comes last in its section.
 pub fn differences(before: &[ViewedSection], after: &[ViewedSection]) -> Vec<Difference> {
@@ -41,11 +41,11 @@ pub fn differences(before: &[ViewedSection], after: &[ViewedSection]) -> Vec<Dif
         .collect()
 }
 
-fn value_at(rows: &Rows<'_>, place: &str) -> ReadValue {
+fn value_at(rows: &ComparedRows<'_>, place: &str) -> ReadValue {
     rows.iter().find(|(of, _)| of == place).map_or(ReadValue::Nothing, |(_, value)| (*value).clone())
 }
 
-fn rows(section: &ViewedSection) -> Rows<'_> {
+fn rows(section: &ViewedSection) -> ComparedRows<'_> {
     let SectionState::Recorded(blocks) = &section.state else { return Vec::new() };
     blocks
         .iter()

@@ -8,7 +8,7 @@ use super::{
     differences::{Difference, differences},
     fields::{is_known, of_section},
     from_form,
-    head::{RecordHead, group_of, index_of, left_out_of_form, record_of, seen},
+    head::{ChildHead, group_of, index_of, left_out_of_form, record_of, seen},
     history::version_seen,
     reading::ReadValue,
     record::sections_of,
@@ -117,7 +117,7 @@ struct Stale {
 #[template(path = "records/edit.html")]
 struct EditPage {
     shell: Shell,
-    head: RecordHead,
+    head: ChildHead,
     form: Form,
     sections: Vec<SheetSection>,
     closed: Vec<ClosedSection>,
@@ -129,7 +129,7 @@ struct EditPage {
 #[template(path = "records/locked.html")]
 struct LockedPage {
     shell: Shell,
-    head: RecordHead,
+    head: ChildHead,
     form: Form,
     said: Option<String>,
     /// For a supervisor: why it is taken over.
@@ -188,7 +188,7 @@ async fn locked_page(visit: &Visit, record: Uuid, state: EditState, form: Form) 
     });
     Ok(LockedPage {
         shell: visit.shell(TITLE, Part::Records).await?.accounted_for(index.entries()),
-        head: RecordHead::of(visit, index.value()),
+        head: ChildHead::of(visit, index.value()),
         said: is_elsewhere.then_some(state.said),
         reason,
         form,
@@ -246,7 +246,7 @@ async fn edit_page(
     let hidden = form.fields().filter(|(name, _)| is_hidden(name));
     Ok(EditPage {
         shell: visit.shell(TITLE, Part::Records).await?.accounted_for(entries),
-        head: RecordHead::of(visit, view),
+        head: ChildHead::of(visit, view),
         sections: sheet(language, &form, left_out),
         hidden: hidden.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         closed,

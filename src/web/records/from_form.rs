@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::{
+    arrangement::is_frameless,
     fields::{chosen, is_date, is_filled, numbers, typed_date},
     typed_date::plain,
     words::label,
@@ -13,6 +14,7 @@ use crate::{
         format::{
             Document, Fault, ROOT, RawNode,
             definition::{Field, FieldContent},
+            document::child_field,
             lexical::Lexical,
             sections::SECTIONS,
             validate::{Order, validate_without},
@@ -188,9 +190,29 @@ fn say(form: &mut Form, faults: &[Fault], places: &Places, language: Language) {
     }
 }
 
+/// The label of a field with that of the group in which it stands: a child has a name, and so has each guardian.
+fn label_with_context(language: Language, words: &str, field: &'static Field) -> String {
+    let own = label(language, words, field);
+    let mut segments = words.split('.');
+    let section = segments.next().and_then(|name| SECTIONS.iter().find(|section| section.field.name == name));
+    let (mut path, mut group) = (words.split('.').next().unwrap_or_default().to_owned(), None);
+    let mut above = section.map(|section| &section.field);
+    for segment in segments {
+        above = above.and_then(|above| child_field(above, segment));
+        path = format!("{path}.{segment}");
+        if let Some(above) = above.filter(|_| path != words && !is_frameless(&path)) {
+            group = Some(label(language, &path, above));
+        }
+    }
+    match group {
+        Some(group) => format!("{group}{}{own}", language.say("：", ": ")),
+        None => own.to_owned(),
+    }
+}
+
 fn message(form: &Form, fault: &Fault, place: &PlaceInForm, language: Language) -> String {
     let PlaceInForm { name, field, words } = place;
-    let label = label(language, words, field);
+    let label = &label_with_context(language, words, field);
     let said = |ja: String, en: String| match language {
         Language::Japanese => ja,
         Language::English => en,
@@ -355,18 +377,18 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_at_its_field() {
         for (name, value, message) in [
-            ("index.child.name.written", " ", "「氏名」を入力してください。"),
-            ("index.child.sex", "", "「性別」を選択してください。"),
-            ("index.child.sex", "7", "「性別」を選択してください。"),
-            ("index.child.name.kana", "高橋", "「氏名カナ」は、1～120文字のカナで入力してください。"),
+            ("index.child.name.written", " ", "「児童：氏名」を入力してください。"),
+            ("index.child.sex", "", "「児童：性別」を選択してください。"),
+            ("index.child.sex", "7", "「児童：性別」を選択してください。"),
+            ("index.child.name.kana", "高橋", "「児童：氏名カナ」は、1～120文字のカナで入力してください。"),
             (
                 "contact.phone.1",
                 "でんわ",
                 "「電話番号」には、電話番号を半角の数字とハイフンの6～20文字で入力してください。",
             ),
-            ("assessment.riskSheet.1.riskItem.1.item", "", "「項目」を入力してください。"),
+            ("assessment.riskSheet.1.riskItem.1.item", "", "「評価項目：項目」を入力してください。"),
             ("case.caseClass", "", "「ケース区分」を選択してください。"),
-            ("index.guardian.1.name.written", "", "「氏名」を入力してください。"),
+            ("index.guardian.1.name.written", "", "「保護者：氏名」を入力してください。"),
         ] {
             let faults = faults_of(|form| form.put(name.to_owned(), value.to_owned()));
             assert_eq!(faults, [(name.to_owned(), message.to_owned())]);
@@ -391,7 +413,7 @@ mod tests {
         });
         assert_eq!(
             faults,
-            [("family.relative.5.relationship".to_owned(), "「児童との続柄」を入力してください。".to_owned(),)]
+            [("family.relative.5.relationship".to_owned(), "「家族・親族：児童との続柄」を入力してください。".to_owned(),)]
         );
         let nobody = faults_of(|form| form.put("index.guardian.1.name.written".to_owned(), String::new()));
         assert_eq!(nobody[0].0, "index.guardian.1.name.written");

@@ -69,7 +69,7 @@ pub fn shown(view: &RecordView, group: ItemGroup) -> Option<&Element> {
 
 #[derive(Template)]
 #[template(path = "records/head.html")]
-pub struct RecordHead {
+pub struct ChildHead {
     pub language: Language,
     pub id: Uuid,
     pub name: String,
@@ -87,9 +87,9 @@ pub struct RecordHead {
     pub is_own: bool,
 }
 
-impl HtmlSafe for RecordHead {}
+impl HtmlSafe for ChildHead {}
 
-impl RecordHead {
+impl ChildHead {
     pub fn of(visit: &Visit, view: &RecordView) -> Self {
         let language = visit.language();
         let reader = SectionReader { language, registry: &visit.gateway.registry };

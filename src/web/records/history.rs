@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     differences::{Difference, differences},
-    head::{RecordHead, index_of, purpose_of, record_of},
+    head::{ChildHead, index_of, purpose_of, record_of},
     reading::ReadValue,
     record::{SectionState, ViewedSection, sections_of},
 };
@@ -40,7 +40,7 @@ struct HistoryLine {
 #[template(path = "records/history.html")]
 struct HistoryPage {
     shell: Shell,
-    head: RecordHead,
+    head: ChildHead,
     lines: Vec<HistoryLine>,
 }
 
@@ -48,7 +48,7 @@ struct HistoryPage {
 #[template(path = "records/version.html")]
 struct VersionPage {
     shell: Shell,
-    head: RecordHead,
+    head: ChildHead,
     line: HistoryLine,
     differences: Vec<Difference>,
     sections: Vec<ViewedSection>,
@@ -77,7 +77,7 @@ pub(super) async fn history_show(visit: Visit) -> Result<Answer, Error> {
     lines.reverse();
     shown(&HistoryPage {
         shell: visit.shell(("変更の履歴", "History"), Part::Records).await?.accounted_for(&entries),
-        head: RecordHead::of(&visit, index.value()),
+        head: ChildHead::of(&visit, index.value()),
         lines,
     })
 }
@@ -99,7 +99,7 @@ pub(super) async fn version_show(visit: Visit) -> Result<Answer, Error> {
     }
     shown(&VersionPage {
         shell: visit.shell(("版の内容", "A version"), Part::Records).await?.accounted_for(&entries),
-        head: RecordHead::of(&visit, after.value()),
+        head: ChildHead::of(&visit, after.value()),
         line,
         differences: found,
         sections,

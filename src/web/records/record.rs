@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::{
     edit::{EditState, edit_state},
-    head::{RecordHead, group_of, record_of, seen, shown},
+    head::{ChildHead, group_of, record_of, seen, shown},
     reading::{ReadBlock, ReadValue, SectionReader},
     words,
 };
@@ -87,7 +87,7 @@ struct FileLine {
 #[template(path = "records/record.html")]
 struct RecordPage {
     shell: Shell,
-    head: RecordHead,
+    head: ChildHead,
     sections: Vec<ViewedSection>,
     files: ViewedSection,
     file_lines: Vec<FileLine>,
@@ -126,7 +126,9 @@ async fn page(
             sections.splice(place..=place, [(group, section)]);
         }
     }
-    let head = RecordHead::of(visit, view);
+    let mut head = ChildHead::of(visit, view);
+    // Who was named under the shield is told not to pass on what may be opened.
+    head.is_shielded |= sections.iter().any(|(_, section)| matches!(section.state, SectionState::Closed));
     let has = |roles: &[crate::identity::Role]| roles.iter().any(|role| visit.caller.has_role(*role));
     let may_write = head.is_own && !head.is_closed && has(CASEWORK);
     let edit = if may_write { Some(edit_state(visit, view.record).await?) } else { None };

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     fields::{is_known, of_section, typed_date},
-    head::{RecordHead, record_of, seen, shown as shown_section},
+    head::{ChildHead, record_of, seen, shown as shown_section},
     sheet::{Block, section_blocks},
 };
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
 #[template(path = "records/shield.html")]
 struct ShieldPage {
     shell: Shell,
-    head: RecordHead,
+    head: ChildHead,
     form: Form,
     blocks: Vec<Block>,
     named: Vec<NamedBody>,
@@ -64,7 +64,7 @@ impl ShieldPage {
         });
         Ok(Self {
             shell: visit.shell(("支援措置", "Shield"), Part::Records).await?.accounted_for(view.entries()),
-            head: RecordHead::of(visit, view.value()),
+            head: ChildHead::of(visit, view.value()),
             blocks: section_blocks(visit.language(), &form, ItemGroup::Shielded),
             named: named.collect(),
             form,
