@@ -8,6 +8,7 @@ use tsunagi::face::call::Call;
 
 pub(super) fn call(headers: HeaderMap, query: HashMap<String, String>, body: Vec<u8>) -> Call {
     Call {
+        id: tsunagi::clock::unclocked_id(),
         operation: "fuzz",
         status: StatusCode::OK,
         path: query.clone(),
