@@ -56,6 +56,8 @@ pub enum Planted {
     BelieveAnyOrigin,
     /// Takes forms with any token.
     BelieveAnyToken,
+    /// Shows the address of a shielded record to whoever opens the record, unasked.
+    OpenWhatIsClosed,
     /// Opens a body anew without those who must stand for it.
     OpenAnyBody,
     /// Leaves what a person signed in with in place when the person is revoked.
@@ -170,6 +172,7 @@ impl Planted {
             Ok("lax-cookies") => Some(Self::LaxCookies),
             Ok("believe-any-origin") => Some(Self::BelieveAnyOrigin),
             Ok("believe-any-token") => Some(Self::BelieveAnyToken),
+            Ok("open-what-is-closed") => Some(Self::OpenWhatIsClosed),
             Ok("any-purpose") => Some(Self::AnyPurpose),
             Ok("open-any-body") => Some(Self::OpenAnyBody),
             Ok("keep-credentials") => Some(Self::KeepCredentials),

@@ -9,7 +9,7 @@ use super::{
     done::CarriesNoRecordData,
     grant::Grant,
     sealed::Sealed,
-    view::{Contact, FoundChild, FoundChildren, Item, Matched, RecordView},
+    view::{Contact, Extent, FoundChild, FoundChildren, Item, Matched, RecordView},
 };
 use crate::{
     clock::Clock,
@@ -148,7 +148,7 @@ impl Gate {
         Self { journal, store, vault, registry, clock }
     }
 
-    /// Shows a record, or a version of it, as far as the caller may see it.
+    /// Shows a record, or a version of it, as far as the caller may see it and asks for it.
     ///
     /// # Errors
     /// [`Error::NotAvailable`], whether it is hidden or does not exist.
@@ -156,7 +156,7 @@ impl Gate {
         &self,
         caller: &Caller,
         asked: AccessRequest,
-        version: Option<i64>,
+        (version, extent): (Option<i64>, Extent),
     ) -> Result<Disclosed<RecordView>, Error> {
         self.check_purpose(caller, asked).await?;
         let reader = self.reader(caller, asked.record, version);
@@ -167,21 +167,24 @@ impl Gate {
         let Some((grant, ReadRecord { stored, versions, attachments, .. })) = decided else {
             return Err(self.refuse(caller, asked).await);
         };
-        let grant = Grant { version: version.unwrap_or(grant.version), ..grant };
+        let may_see = grant.groups;
+        let groups = extent.of(may_see, &stored.facts.shield);
+        let grant = Grant { version: version.unwrap_or(grant.version), groups, ..grant };
         let document = Sealed::new(versions.open(&self.vault, &stored, grant.version)?);
         let present = GroupSet::of(document.peek().sections().map(|(group, _)| group)).with(ItemGroup::Attachments);
         let receipt = self.account(caller, asked, &stored.facts, &grant, present).await?;
         let attachments = if grant.groups.contains(ItemGroup::Attachments) { attachments } else { Vec::new() };
         let attachments = attachments.into_iter().filter(|line| grant.covers_time(line.at)).collect();
-        Ok(Disclosed::new(self.record_view(document.open(), attachments, stored.facts, &grant), receipt))
+        let view = self.record_view((document.open(), attachments), stored.facts, &grant, may_see);
+        Ok(Disclosed::new(view, receipt))
     }
 
     fn record_view(
         &self,
-        document: Document,
-        attachments: Vec<AttachmentLine>,
+        (document, attachments): (Document, Vec<AttachmentLine>),
         facts: RecordFacts,
         grant: &Grant,
+        may_see: GroupSet,
     ) -> RecordView {
         let age = IndexItems::of(&document).map_or(0, |items| items.birth_date.age_on(self.clock.today_in_japan()));
         let mut sections: Vec<(ItemGroup, Element)> = document.into_sections();
@@ -190,13 +193,15 @@ impl Gate {
             .filter_map(|section| {
                 let group = section.group;
                 if !grant.groups.contains(group) {
-                    return Some((group, Item::Withheld));
+                    let item = if may_see.contains(group) { Item::NotAsked } else { Item::Withheld };
+                    return Some((group, item));
                 }
                 let position = sections.iter().position(|(of, _)| *of == group)?;
                 Some((group, Item::Shown(sections.swap_remove(position).1)))
             })
             .collect();
         let is_present = grant.relation != Relation::FormerOwner;
+        let knows_shield = matches!(grant.relation, Relation::Owner | Relation::Counterpart);
         RecordView {
             record: facts.id,
             version: grant.version,
@@ -204,9 +209,11 @@ impl Gate {
             relation: grant.relation,
             closed: is_present.then_some(facts.closed),
             serious: is_present.then_some(facts.serious),
+            shielded: knows_shield.then_some(facts.derived.shield.active),
             age,
             items,
             attachments,
+            withholds_attachments: !may_see.contains(ItemGroup::Attachments),
         }
     }
 

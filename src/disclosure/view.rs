@@ -9,15 +9,45 @@ use crate::{
         case_record::NameForm,
         format::Element,
         organization::OrganizationCode,
-        visibility::{ItemGroup, Relation},
+        visibility::{GroupSet, ItemGroup, Relation, Shield},
     },
+    planted::Planted,
     search::pattern::Rank,
 };
 
 /// One item group in a view.
 pub enum Item {
     Shown(Element),
+    /// It may be seen and was not asked for: whether anything lies behind it was not looked at.
+    NotAsked,
     Withheld,
+}
+
+/// How much of what a reader may see is asked for. What is not asked for is neither disclosed nor in the entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    #[default]
+    Whole,
+    /// Of a shielded record address and affiliation stay closed: somebody may look over a shoulder.
+    Closed,
+    /// These groups, and the index.
+    Only(GroupSet),
+}
+
+/// Groups of a shielded record that stay closed until they are asked for.
+pub const CLOSED_BY_SHIELD: [ItemGroup; 2] = [ItemGroup::Contact, ItemGroup::Affiliation];
+
+impl Extent {
+    /// What of the groups that may be seen is asked for.
+    pub(super) fn of(self, may_see: GroupSet, shield: &Shield) -> GroupSet {
+        match self {
+            Self::Closed if shield.active && !Planted::OpenWhatIsClosed.is_planted() => {
+                may_see.without(GroupSet::of(CLOSED_BY_SHIELD))
+            }
+            Self::Whole | Self::Closed => may_see,
+            Self::Only(groups) => may_see.intersection(groups.with(ItemGroup::Index)),
+        }
+    }
 }
 
 /// A record as one reader may see it.
@@ -30,10 +60,14 @@ pub struct RecordView {
     /// The present state; `None` for a former owner, who sees what it provided as it was.
     pub closed: Option<bool>,
     pub serious: Option<bool>,
+    /// Whether the household is shielded; `None` for those who learn of a shield by nothing but what is withheld.
+    pub shielded: Option<bool>,
     /// Whole years on the day of the disclosure.
     pub age: i32,
     pub items: Vec<(ItemGroup, Item)>,
     pub attachments: Vec<AttachmentLine>,
+    /// Files may not be seen, whether or not there are any.
+    pub withholds_attachments: bool,
 }
 
 /// Whom to call about a child.

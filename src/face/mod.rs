@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod call;
+pub mod media;
 pub mod route;
 
 use axum::http::{HeaderMap, Method, Uri};

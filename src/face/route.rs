@@ -70,6 +70,8 @@ pub enum BodySize {
     Empty,
     Message,
     Record,
+    /// A record as a browser sends its form: three letters for each byte of a Japanese one, and the names of the fields.
+    RecordForm,
     Batch,
     Attachment,
 }
@@ -81,6 +83,7 @@ impl BodySize {
             Self::Empty => 1_024,
             Self::Message => limits.message_bytes,
             Self::Record => limits.record_bytes,
+            Self::RecordForm => limits.record_bytes.saturating_mul(4),
             Self::Batch => limits.batch_bytes,
             Self::Attachment => limits.attachment_bytes,
         }

@@ -1,6 +1,6 @@
 //! What a browser sends of a form: its fields as they were typed, to be read, or shown again with what is wrong.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use super::{csrf, language::Language};
 use crate::{
@@ -16,7 +16,10 @@ pub const KEY: &str = "form_key";
 #[derive(Default)]
 pub struct Form {
     fields: Vec<(String, String)>,
-    faults: BTreeMap<String, String>,
+    /// Where each field stands among them.
+    places: BTreeMap<String, usize>,
+    /// Fields with what is wrong with each, in the order in which it was said.
+    faults: Vec<(String, String)>,
     /// What is wrong with the whole: title, and what to do.
     refusal: Option<(String, String)>,
 }
@@ -31,13 +34,26 @@ impl Form {
         if call.content_type() != "application/x-www-form-urlencoded" {
             return Err(RequestError::MediaType.into());
         }
+        let fields = form_urlencoded::parse(&call.body);
+        Self::sent(call, fields.map(|(name, value)| (name.into_owned(), value.into_owned())), known)
+    }
+
+    /// The same of fields that came in another way.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn sent(
+        call: &Call,
+        fields: impl Iterator<Item = (String, String)>,
+        known: impl Fn(&str) -> bool,
+    ) -> Result<Self, Error> {
         let mut form = Self::default();
-        for (name, value) in form_urlencoded::parse(&call.body) {
-            let is_known = known(&name) || matches!(name.as_ref(), csrf::FIELD | KEY);
+        for (name, value) in fields {
+            let is_known = known(&name) || matches!(name.as_str(), csrf::FIELD | KEY);
             if !is_known || form.value(&name).is_some() {
                 return Err(RequestError::FormField.into());
             }
-            form.fields.push((name.into_owned(), value.replace("\r\n", "\n")));
+            form.put(name, value.replace("\r\n", "\n"));
         }
         csrf::check(&call.fingerprint, &call.headers, form.text(csrf::FIELD))?;
         Ok(form)
@@ -53,7 +69,29 @@ impl Form {
 
     /// A form with values that nobody typed.
     pub fn with(fields: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { fields: fields.into_iter().collect(), ..Self::default() }
+        let mut form = Self::default();
+        fields.into_iter().for_each(|(name, value)| form.put(name, value));
+        form
+    }
+
+    /// Puts a value in a field.
+    pub fn put(&mut self, name: String, value: String) {
+        match self.places.get(&name).and_then(|place| self.fields.get_mut(*place)) {
+            Some(field) => field.1 = value,
+            None => {
+                self.places.insert(name.clone(), self.fields.len());
+                self.fields.push((name, value));
+            }
+        }
+    }
+
+    /// Fields whose names begin with a text, in the order of their names.
+    pub fn under<'f>(&'f self, start: &'f str) -> impl Iterator<Item = (&'f str, &'f str)> {
+        let places = self
+            .places
+            .range::<str, _>((Bound::Included(start), Bound::Unbounded))
+            .take_while(move |(name, _)| name.starts_with(start));
+        places.filter_map(|(_, place)| self.fields.get(*place)).map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -62,7 +100,8 @@ impl Form {
 
     /// A field as it was typed; `None` where it was not sent.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.fields().find(|(of, _)| *of == name).map(|(_, value)| value)
+        let place = self.places.get(name)?;
+        self.fields.get(*place).map(|(_, value)| value.as_str())
     }
 
     /// A field as it was typed; empty where it was not sent.
@@ -85,11 +124,13 @@ impl Form {
 
     /// Says what is wrong with a field; the first thing counts.
     pub fn fault(&mut self, name: &str, message: impl Into<String>) {
-        self.faults.entry(name.to_owned()).or_insert_with(|| message.into());
+        if self.fault_of(name).is_none() {
+            self.faults.push((name.to_owned(), message.into()));
+        }
     }
 
     pub fn fault_of(&self, name: &str) -> Option<&str> {
-        self.faults.get(name).map(String::as_str)
+        self.faults().find(|(of, _)| *of == name).map(|(_, message)| message)
     }
 
     pub fn is_faulty(&self) -> bool {
@@ -103,6 +144,13 @@ impl Form {
 
     pub fn refusal(&self) -> Option<(&str, &str)> {
         self.refusal.as_ref().map(|(title, detail)| (title.as_str(), detail.as_str()))
+    }
+
+    /// Says in other words what to do about a refusal.
+    pub fn say_instead(&mut self, detail: String) {
+        if let Some(refusal) = &mut self.refusal {
+            refusal.1 = detail;
+        }
     }
 
     /// Takes what an operation said against the form, to be shown with it.

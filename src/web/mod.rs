@@ -21,6 +21,7 @@ pub mod page;
 pub mod people;
 pub mod qr;
 pub mod questions;
+pub mod records;
 pub mod refusal;
 pub mod search;
 pub mod serious;
@@ -37,6 +38,7 @@ use crate::face::route::Route;
 const SUBJECTS: &[&[Route]] = &[
     session::PAGES,
     today::PAGES,
+    records::PAGES,
     search::PAGES,
     approach::PAGES,
     waiting::PAGES,

@@ -147,7 +147,7 @@ impl IntoAnswer for Disclosed<RecordView> {
         let answer = if call.wants_xml() {
             let shown = view.items.iter().filter_map(|(_, item)| match item {
                 Item::Shown(element) => Some(element),
-                Item::Withheld => None,
+                Item::NotAsked | Item::Withheld => None,
             });
             Answer::new(call.status, "application/xml", xml::write(shown)).with_entries(self.entries())
         } else {
@@ -176,7 +176,8 @@ fn record_value(view: &RecordView) -> Value {
     for (group, item) in &view.items {
         let value = match item {
             Item::Shown(element) => json!({ "shown": json_form::section_value(*group, element) }),
-            Item::Withheld => json!({ "withheld": true }),
+            // The API asks for all that there is.
+            Item::NotAsked | Item::Withheld => json!({ "withheld": true }),
         };
         items.insert(group.as_str().to_owned(), value);
     }

@@ -12,9 +12,10 @@ use crate::{
         attachment::{Attachment, AttachmentKind, FileContent},
         batch::BatchReport,
         format::Fault,
+        visibility::GroupSet,
     },
     error::{Error, RequestError},
-    face::call::Call,
+    face::{call::Call, media},
     operations::{
         records::{
             attach_file::{AttachFile, Attached, ViewAttachment, attach_file, view_attachment},
@@ -87,6 +88,7 @@ pub const ROUTES: &[ApiRoute] = &[
             version: call.if_match()?,
             idempotency: call.idempotency()?,
             document: call.document().await?,
+            keeps: GroupSet::EMPTY,
         })),
     get("/v1/records/{id}/history")
         .words("版の履歴", "History of versions")
@@ -197,15 +199,9 @@ fn edit_lock(call: &Call) -> Result<ChangeEditLock, Error> {
     Ok(ChangeEditLock { record: call.id("id")?, idempotency: call.idempotency()? })
 }
 
-/// Kinds of file that may be attached, with the bytes on which each begins.
-const MEDIA: [(&str, &[u8]); 3] =
-    [("image/jpeg", &[0xFF, 0xD8, 0xFF]), ("image/png", b"\x89PNG\r\n\x1a\n"), ("application/pdf", b"%PDF-")];
-
 /// The file, where it is what its media type says.
 fn content(call: &Call) -> Result<FileContent, Error> {
-    let media_type = call.content_type();
-    let is_known = MEDIA.iter().any(|(name, start)| *name == media_type && call.body.starts_with(start));
-    if is_known { Ok(FileContent::new(media_type, call.body.clone())) } else { Err(RequestError::MediaType.into()) }
+    media::file(&call.content_type(), call.body.clone()).ok_or_else(|| RequestError::MediaType.into())
 }
 
 fn attachment_kind(call: &Call) -> Result<AttachmentKind, Error> {

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::face::route::BodySize;
 use crate::{
     disclosure::{
         done::{Archive, CarriesNoRecordData, PlainText, Table},
@@ -11,6 +10,7 @@ use crate::{
         view::RecordView,
     },
     domain::{attachment::Attachment, format::publish::json_schema},
+    face::route::BodySize,
 };
 
 /// Schemas by name, collected while the routes are read.

@@ -175,6 +175,7 @@ async fn knock(
         BodySize::Empty => request,
         BodySize::Message => request.json(&j!({})),
         BodySize::Record => request.xml("<x/>"),
+        BodySize::RecordForm => request.body("application/x-www-form-urlencoded", "x=1"),
         BodySize::Batch => request.body("application/x-ndjson", "x"),
         BodySize::Attachment => request.body("image/png", "x"),
     };

@@ -8,6 +8,7 @@ use super::{
     document::{Document, Element},
     sections::SECTIONS,
 };
+use crate::domain::visibility::GroupSet;
 
 /// A node as it was read, before it is known to mean anything.
 #[derive(Debug)]
@@ -66,9 +67,18 @@ pub const MAX_FAULTS: usize = 100;
 /// # Errors
 /// The faults in document order, at most 100.
 pub fn validate(root: RawNode, order: Order) -> Result<Document, Vec<Fault>> {
+    validate_without(root, order, GroupSet::EMPTY)
+}
+
+/// Reads a document without the sections of some groups: of a record that is changed these stay as they are.
+///
+/// # Errors
+/// As [`validate`]; one of those sections is there.
+pub fn validate_without(root: RawNode, order: Order, left_out: GroupSet) -> Result<Document, Vec<Fault>> {
     let mut judge = Judge { faults: Vec::new(), order };
     let path = format!("/{}", root.name);
-    let fields: Vec<&'static Field> = SECTIONS.iter().map(|section| &section.field).collect();
+    let sections = SECTIONS.iter().filter(|section| !left_out.contains(section.group));
+    let fields: Vec<&'static Field> = sections.map(|section| &section.field).collect();
     let children = judge.children_of(root, &path, &fields);
     if !judge.faults.is_empty() {
         return Err(judge.faults);

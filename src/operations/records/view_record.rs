@@ -7,7 +7,7 @@ use crate::{
     disclosure::{
         gate::{AccessRequest, Disclosed, PartOf},
         sealed::Sealed,
-        view::RecordView,
+        view::{Extent, RecordView},
     },
     domain::{
         case_record::VersionLine,
@@ -31,14 +31,27 @@ pub struct ViewRecord {
 /// Shows a record as far as the caller may see it.
 ///
 /// # Errors
-/// [`Error::NotAvailable`], whether it is hidden or does not exist.
+/// As [`view_part`].
 pub async fn view_record(
     gateway: &Gateway,
     caller: &Caller,
+    asked: ViewRecord,
+) -> Result<Disclosed<RecordView>, Error> {
+    view_part(gateway, caller, asked, Extent::Whole).await
+}
+
+/// Shows as much of a record as is asked for, as far as the caller may see it.
+///
+/// # Errors
+/// [`Error::NotAvailable`], whether it is hidden or does not exist.
+pub async fn view_part(
+    gateway: &Gateway,
+    caller: &Caller,
     ViewRecord { record, purpose }: ViewRecord,
+    extent: Extent,
 ) -> Result<Disclosed<RecordView>, Error> {
     let asked = AccessRequest { record, act: Act::View, operation: Operation::View, purpose };
-    gateway.gate.view(caller, asked, None).await
+    gateway.gate.view(caller, asked, (None, extent)).await
 }
 
 /// A version is asked for by its number.
@@ -55,10 +68,23 @@ pub struct ViewVersion {
 pub async fn view_version(
     gateway: &Gateway,
     caller: &Caller,
+    asked: ViewVersion,
+) -> Result<Disclosed<RecordView>, Error> {
+    view_version_part(gateway, caller, asked, Extent::Whole).await
+}
+
+/// Shows as much of an older version as is asked for.
+///
+/// # Errors
+/// As [`view_record`].
+pub async fn view_version_part(
+    gateway: &Gateway,
+    caller: &Caller,
     ViewVersion { record, version, purpose }: ViewVersion,
+    extent: Extent,
 ) -> Result<Disclosed<RecordView>, Error> {
     let asked = AccessRequest { record, act: Act::History, operation: Operation::History, purpose };
-    gateway.gate.view(caller, asked, Some(version)).await
+    gateway.gate.view(caller, asked, (Some(version), extent)).await
 }
 
 /// The history of a record.
