@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, StatusCode};
-use tsunagi::wire::call::Call;
+use tsunagi::face::call::Call;
 
 pub(super) fn call(headers: HeaderMap, query: HashMap<String, String>, body: Vec<u8>) -> Call {
     Call {
+        id: uuid::Uuid::nil(),
         operation: "fuzz",
         status: StatusCode::OK,
         path: query.clone(),

@@ -7,10 +7,11 @@ use time::Duration;
 use tsunagi::{
     client::Client,
     domain::organization::{OrganizationCode, OrganizationKind},
+    face::route::RouteHandler,
     ledger::entry::{Entry, Outcome},
     operations::elapse::elapse,
     store,
-    wire::{route::RouteHandler, routes},
+    wire::routes,
 };
 use tsunagi_testkit::{
     persons::{DeskPerson, FirstPersons},
