@@ -138,9 +138,9 @@ async fn a_refused_act_on_persons_terminals_and_bodies_is_an_entry_whichever_it_
     routes.extend(routes_of(&tries));
     all_are_refused(&stage, (CITY_A, &person.desk().client().unwrap()), tries).await;
 
-    let changing = accounts::ROUTES.iter().chain(waiting::ROUTES).filter(|route| route.route.method != "GET");
+    let changing = accounts::ROUTES.iter().chain(waiting::ROUTES).filter(|api| api.route.method != "GET");
     let missing: Vec<String> = changing
-        .map(|route| format!("{} {}", route.route.method, route.route.path))
+        .map(|api| format!("{} {}", api.route.method, api.route.path))
         .filter(|route| !route.starts_with("DELETE /v1/sessions") && !routes.contains(route))
         .collect();
     assert!(missing.is_empty(), "no refusal is tried of {missing:?}");
