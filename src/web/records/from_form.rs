@@ -413,7 +413,10 @@ mod tests {
         });
         assert_eq!(
             faults,
-            [("family.relative.5.relationship".to_owned(), "「家族・親族：児童との続柄」を入力してください。".to_owned(),)]
+            [(
+                "family.relative.5.relationship".to_owned(),
+                "「家族・親族：児童との続柄」を入力してください。".to_owned(),
+            )]
         );
         let nobody = faults_of(|form| form.put("index.guardian.1.name.written".to_owned(), String::new()));
         assert_eq!(nobody[0].0, "index.guardian.1.name.written");
