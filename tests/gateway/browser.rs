@@ -198,12 +198,6 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        // DUMP
-        if let Ok(directory) = std::env::var("TSUNAGI_PAGES") {
-            let number = std::fs::read_dir(&directory).unwrap().count();
-            let name = path.replace('/', "_").chars().take(60).collect::<String>();
-            std::fs::write(format!("{directory}/{number:03}{name}-{}.html", reply.status.as_u16()), reply.text()).unwrap();
-        }
         Page { path: path.to_owned(), status: reply.status.as_u16(), html: reply.text(), reply }
     }
 }

@@ -49,6 +49,8 @@ struct PlaceInForm {
     name: String,
     field: &'static Field,
     words: String,
+    /// Where it stands in the form.
+    order: usize,
 }
 
 /// By the paths of faults.
@@ -157,7 +159,7 @@ impl FormReader<'_> {
     }
 
     fn keep(&mut self, at: &InForm, fault: String, field: &'static Field) {
-        let place = PlaceInForm { name: at.name.clone(), field, words: at.words.clone() };
+        let place = PlaceInForm { name: at.name.clone(), field, words: at.words.clone(), order: self.places.len() };
         self.places.entry(fault).or_insert(place);
     }
 }
@@ -176,6 +178,9 @@ fn municipality(typed: &str, registry: &Registry) -> String {
 }
 
 fn say(form: &mut Form, faults: &[Fault], places: &Places, language: Language) {
+    let order = |fault: &&Fault| places.get(&fault.path).map_or(0, |place| place.order);
+    let mut faults: Vec<&Fault> = faults.iter().collect();
+    faults.sort_by_key(order);
     for fault in faults {
         match places.get(&fault.path) {
             Some(place) => {
@@ -211,7 +216,7 @@ fn label_with_context(language: Language, words: &str, field: &'static Field) ->
 }
 
 fn message(form: &Form, fault: &Fault, place: &PlaceInForm, language: Language) -> String {
-    let PlaceInForm { name, field, words } = place;
+    let PlaceInForm { name, field, words, .. } = place;
     let label = &label_with_context(language, words, field);
     let said = |ja: String, en: String| match language {
         Language::Japanese => ja,
@@ -413,7 +418,10 @@ mod tests {
         });
         assert_eq!(
             faults,
-            [("family.relative.5.relationship".to_owned(), "「家族・親族：児童との続柄」を入力してください。".to_owned(),)]
+            [(
+                "family.relative.5.relationship".to_owned(),
+                "「家族・親族：児童との続柄」を入力してください。".to_owned(),
+            )]
         );
         let nobody = faults_of(|form| form.put("index.guardian.1.name.written".to_owned(), String::new()));
         assert_eq!(nobody[0].0, "index.guardian.1.name.written");
@@ -435,7 +443,7 @@ mod tests {
         let said: Vec<(&str, &str)> = form.faults().collect();
         assert_eq!(
             said,
-            [("contact.municipality", "Mend it."), ("index", "Mend it."), ("shield.named.1", "Mend it."),]
+            [("index", "Mend it."), ("contact.municipality", "Mend it."), ("shield.named.1", "Mend it."),]
         );
     }
 

@@ -89,12 +89,14 @@ impl SectionReader<'_> {
     }
 
     fn row(&self, field: &'static Field, path: &str, there: &[&Element], blocks: &mut [ReadBlock]) {
-        let is_wide = match field.content {
+        let is_long = match field.content {
             FieldContent::Text(lexical) => arrangement::width(path, lexical) == "w-l",
             FieldContent::Code(_) | FieldContent::Children(_) => false,
         };
         let label = words::label(self.language, path, field).to_owned();
         let value = self.value(field, there);
+        // That nothing is there takes no line of its own.
+        let is_wide = is_long && matches!(value, ReadValue::Text(_));
         if let Some(block) = blocks.last_mut() {
             block.rows.push(ReadRow { label, is_wide, value });
         }
