@@ -108,6 +108,13 @@ impl RequestError {
                 "The Idempotency-Key belongs to another request",
             )
             .with("新しい値を付けて送信してください。", "Send a new key."),
+            Self::ForeignForm | Self::FormField => self.problem_of_form(),
+        }
+    }
+
+    /// Of what a browser sent.
+    fn problem_of_form(&self) -> Problem {
+        match self {
             Self::ForeignForm => Problem::new(
                 403,
                 "foreign_form",
@@ -118,7 +125,7 @@ impl RequestError {
                 "サインインし直したあとや、別のタブでサインアウトしたあとの画面は使えません。画面を開き直してから、もう一度送信してください。",
                 "A page that was opened before signing in or out anew cannot send. Open it again and send once more.",
             ),
-            Self::FormField => Problem::new(
+            _ => Problem::new(
                 400,
                 "form_field",
                 "送信された項目が画面の項目と一致しません",

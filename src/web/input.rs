@@ -85,7 +85,7 @@ impl Input {
 /// One of several answers, shown one below another or in a list that opens.
 #[derive(Template)]
 #[template(path = "parts/choice.html")]
-pub struct Choice {
+pub struct ChoiceInput {
     language: Language,
     name: &'static str,
     label: String,
@@ -97,9 +97,9 @@ pub struct Choice {
     fault: Option<String>,
 }
 
-impl HtmlSafe for Choice {}
+impl HtmlSafe for ChoiceInput {}
 
-impl Choice {
+impl ChoiceInput {
     /// Round buttons, of which one is pressed: `first` where nothing was chosen yet.
     pub fn of(language: Language, form: &Form, name: &'static str, label: (&str, &str)) -> Self {
         Self {

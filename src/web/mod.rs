@@ -48,6 +48,8 @@ const SUBJECTS: &[&[Route]] = &[
     serious::PAGES,
     staffing::PAGES,
     organizations::PAGES,
+    missing::PAGES,
+    questions::PAGES,
 ];
 
 /// Every page and every act of one.

@@ -12,7 +12,7 @@ use super::{
     form::Form,
     language::Language,
     refusal,
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     domain::organization::OrganizationKind,
@@ -142,7 +142,7 @@ impl Visit {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn shell(&self, title: (&str, &str), part: Part) -> Result<Shell, Error> {
+    pub async fn shell(&self, title: (&str, &str), part: PagePart) -> Result<Shell, Error> {
         Shell::around(self, title, part).await
     }
 

@@ -24,7 +24,7 @@ const FEW_CODES: usize = 4;
 
 /// A part of the pages, as the navigation names it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum PagePart {
     Today,
     Intake,
     Search,
@@ -41,18 +41,18 @@ pub enum Part {
 }
 
 /// The parts in their order, each with its first page and its name.
-const PARTS: [(Part, &str, (&str, &str)); 11] = [
-    (Part::Today, "/", ("今日", "Today")),
-    (Part::Intake, "/intake", ("通告・相談", "Reports")),
-    (Part::Search, "/search", ("全国検索", "National search")),
-    (Part::Records, "/records", ("児童記録票", "Records")),
-    (Part::Transfers, "/transfers", ("転出入", "Transfers")),
-    (Part::Missing, "/missing", ("行方不明児童", "Missing children")),
-    (Part::Serious, "/serious", ("重大事案", "Serious cases")),
-    (Part::Staffing, "/staffing", ("職員体制", "Staffing")),
-    (Part::Disclosures, "/disclosures", ("閲覧履歴", "Who saw what")),
-    (Part::Organizations, "/organizations", ("接続機関", "Organizations")),
-    (Part::Settings, "/settings", ("設定", "Settings")),
+const PARTS: [(PagePart, &str, (&str, &str)); 11] = [
+    (PagePart::Today, "/", ("今日", "Today")),
+    (PagePart::Intake, "/intake", ("通告・相談", "Reports")),
+    (PagePart::Search, "/search", ("全国検索", "National search")),
+    (PagePart::Records, "/records", ("児童記録票", "Records")),
+    (PagePart::Transfers, "/transfers", ("転出入", "Transfers")),
+    (PagePart::Missing, "/missing", ("行方不明児童", "Missing children")),
+    (PagePart::Serious, "/serious", ("重大事案", "Serious cases")),
+    (PagePart::Staffing, "/staffing", ("職員体制", "Staffing")),
+    (PagePart::Disclosures, "/disclosures", ("閲覧履歴", "Who saw what")),
+    (PagePart::Organizations, "/organizations", ("接続機関", "Organizations")),
+    (PagePart::Settings, "/settings", ("設定", "Settings")),
 ];
 
 /// A link of the navigation.
@@ -90,7 +90,7 @@ impl Shell {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn around(visit: &Visit, title: (&str, &str), part: Part) -> Result<Self, Error> {
+    pub async fn around(visit: &Visit, title: (&str, &str), part: PagePart) -> Result<Self, Error> {
         let language = visit.language();
         let who = who_am_i(&visit.gateway, &visit.caller).await?;
         let who = who.value();
@@ -199,7 +199,7 @@ impl FastWritable for HiddenFields {
 impl HtmlSafe for HiddenFields {}
 
 /// The parts that have a page which is open to the caller.
-fn navigation(caller: &Caller, current: Part, language: Language) -> Vec<NavigationLink> {
+fn navigation(caller: &Caller, current: PagePart, language: Language) -> Vec<NavigationLink> {
     let is_open = |path: &str| all().any(|page| page.path == path && page.method == "GET" && page.allows(caller));
     PARTS
         .into_iter()

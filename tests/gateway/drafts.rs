@@ -4,10 +4,10 @@ use serde_json::{Value, json as j};
 use time::Duration;
 use tsunagi::{
     client::{Client, Reply},
+    clock::unclocked_id,
     operations::elapse::elapse,
 };
 use tsunagi_testkit::world::Party;
-use uuid::Uuid;
 
 use crate::{at_rest, harness::*};
 
@@ -30,7 +30,7 @@ async fn discard(client: &Client, path: &str) -> Reply {
 }
 
 fn new_draft() -> (String, String) {
-    let id = Uuid::new_v4().to_string();
+    let id = unclocked_id().to_string();
     let path = format!("/v1/drafts/{id}");
     (id, path)
 }
@@ -184,7 +184,7 @@ async fn a_draft_of_a_change_is_of_an_own_record_that_is_open() {
 
     let close = format!("/v1/records/{record}/close");
     assert_eq!(other.client.post(&close).if_match(2).send().await.unwrap().status, 200);
-    let of_closed = format!("/v1/records/{record}/drafts/{}", Uuid::new_v4());
+    let of_closed = format!("/v1/records/{record}/drafts/{}", unclocked_id());
     assert_refused(&save(&other.client, &of_closed, WRITTEN).await, 409, "record_closed");
 }
 

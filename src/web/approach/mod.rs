@@ -6,7 +6,7 @@ use super::{
     form::Form,
     input::TextArea,
     page::{Visit, act, again, page, see_other, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     domain::sharp_act::WaitingState,
@@ -110,7 +110,7 @@ impl ApproachPage {
     async fn of(visit: &Visit, form: Form, approach: &'static Approach) -> Result<Self, Error> {
         let record = visit.call.id("id")?.to_string();
         let text = TextArea::of(visit.language(), &form, approach.field, approach.label).required();
-        Ok(Self { shell: visit.shell(approach.title, Part::Search).await?, form, record, approach, text })
+        Ok(Self { shell: visit.shell(approach.title, PagePart::Search).await?, form, record, approach, text })
     }
 }
 

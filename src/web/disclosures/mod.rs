@@ -10,7 +10,7 @@ use super::{
     dates::moment_of,
     language::Language,
     page::{Visit, page, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     domain::visibility::ItemGroup,
@@ -74,7 +74,7 @@ async fn disclosures(visit: Visit) -> Result<Answer, Error> {
     };
     let asked = ReadDisclosures { of: accounted, before: visit.call.query_id("before").unwrap_or(Uuid::max()) };
     let found = read_disclosures(&visit.gateway, &visit.caller, asked).await?;
-    let shell = visit.shell(("閲覧履歴", "Who saw what"), Part::Disclosures).await?;
+    let shell = visit.shell(("閲覧履歴", "Who saw what"), PagePart::Disclosures).await?;
     let shell = shell.accounted_for(found.entries().unwrap_or_default());
     let page = found.value();
     shown(&DisclosuresPage {
@@ -144,7 +144,7 @@ async fn proof(visit: Visit) -> Result<Answer, Error> {
     let checkpoint = read_checkpoint(&visit.gateway, &visit.caller).await?;
     let proved = proved.value();
     shown(&ProofPage {
-        shell: visit.shell(("記録簿の証明", "Proof of an entry"), Part::Disclosures).await?,
+        shell: visit.shell(("記録簿の証明", "Proof of an entry"), PagePart::Disclosures).await?,
         position: proved.position,
         entry: proved.entry.clone(),
         inclusion: proved.inclusion.clone(),

@@ -13,10 +13,10 @@ use self::{
 use super::{
     dates::{moment_of, partial},
     form::Form,
-    input::{Choice, TextArea},
+    input::{ChoiceInput, TextArea},
     language::Language,
     page::{Visit, act, again, page, see_other, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     domain::{
@@ -114,7 +114,8 @@ async fn notices(visit: Visit) -> Result<Answer, Error> {
     let which = if ended { ListedNotices::Ended } else { ListedNotices::Standing };
     let before = visit.call.query_id("before").unwrap_or(Uuid::max());
     let page = list_notices(&visit.gateway, &visit.caller, ListNotices { which, before }).await?;
-    let shell = visit.shell(("行方不明児童", "Missing children"), Part::Missing).await?.accounted_for(page.entries());
+    let shell =
+        visit.shell(("行方不明児童", "Missing children"), PagePart::Missing).await?.accounted_for(page.entries());
     let l = shell.language;
     shown(&NoticesPage {
         rows: page.value().notices.iter().map(|listed| NoticeRow::of(&visit, l, listed)).collect(),
@@ -145,7 +146,7 @@ struct NoticePage {
     circumstances: String,
     contact: String,
     /// For another center that may answer.
-    answer: Option<(Choice, TextArea)>,
+    answer: Option<(ChoiceInput, TextArea)>,
     /// For the issuer.
     map: Option<TileMap>,
     sightings: Vec<(String, String, String)>,
@@ -157,7 +158,7 @@ impl NoticePage {
         let l = visit.language();
         let notice = visit.call.id("id").map_err(|_| Error::NotFound("notice"))?;
         let found = view_notice(&visit.gateway, &visit.caller, ViewNotice { notice }).await?;
-        let shell = visit.shell(("行方不明児童の通知", "A notice"), Part::Missing).await?;
+        let shell = visit.shell(("行方不明児童の通知", "A notice"), PagePart::Missing).await?;
         let mut shell = shell.accounted_for(found.entries()).after(visit, DONE);
         let (content, line) = (&found.value().data, &found.value().facts);
         let is_own = line.issuer == *visit.caller.organization();
@@ -201,8 +202,8 @@ impl NoticePage {
     }
 }
 
-fn answer_inputs(l: Language, form: &Form) -> (Choice, TextArea) {
-    let answer = Choice::of(l, form, "answer", ("照合の結果", "What you found"))
+fn answer_inputs(l: Language, form: &Form) -> (ChoiceInput, TextArea) {
+    let answer = ChoiceInput::of(l, form, "answer", ("照合の結果", "What you found"))
         .required()
         .option("not_here", ("管内に該当なし（記録と職員に照合した）", "not here: records and staff were asked"))
         .option("sighted", ("目撃・該当の可能性あり", "sighted, or it may be"));

@@ -4,9 +4,9 @@ use askama::Template;
 
 use super::super::{
     form::Form,
-    input::{Choice, Input, TextArea},
+    input::{ChoiceInput, Input, TextArea},
     page::{Visit, again, see_other, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     domain::missing_notice::{MissingChild, NoticeContent, NoticeStatus},
@@ -24,9 +24,9 @@ const FIELDS: [&str; 8] = ["status", "name", "kana", "sex", "birth_date", "guard
 struct NewNoticePage {
     shell: Shell,
     form: Form,
-    status: Choice,
+    status: ChoiceInput,
     child: Vec<Input>,
-    sex: Choice,
+    sex: ChoiceInput,
     circumstances: TextArea,
     contact: Input,
 }
@@ -36,8 +36,8 @@ impl NewNoticePage {
         let l = visit.language();
         let line = |name, label| Input::line(l, &form, name, label);
         Ok(Self {
-            shell: visit.shell(("通知を出す", "A new notice"), Part::Missing).await?,
-            status: Choice::of(l, &form, "status", ("区分", "Status"))
+            shell: visit.shell(("通知を出す", "A new notice"), PagePart::Missing).await?,
+            status: ChoiceInput::of(l, &form, "status", ("区分", "Status"))
                 .at_first("actual")
                 .option("actual", ("実際の通知", "actual"))
                 .option("exercise", ("訓練", "exercise")),
@@ -50,7 +50,7 @@ impl NewNoticePage {
                     .support(("例：2018-04-01、平成30年4月1日", "Such as 2018-04-01")),
                 line("guardian", ("保護者の氏名", "Name of a guardian")),
             ],
-            sex: Choice::of(l, &form, "sex", ("性別", "Sex"))
+            sex: ChoiceInput::of(l, &form, "sex", ("性別", "Sex"))
                 .required()
                 .at_first("9")
                 .option("1", ("男", "male"))

@@ -5,9 +5,9 @@ use askama::Template;
 use super::{
     dates::moment_of,
     form::Form,
-    input::{Choice, Input},
+    input::{ChoiceInput, Input},
     page::{Visit, act, again, page, see_other, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     domain::organization::OrganizationCode,
@@ -92,7 +92,7 @@ impl OrganizationsPage {
         let lines = list_organizations(&visit.gateway, &visit.caller).await?;
         let row = |line: &OrganizationLine| (line.code.to_string(), line.name.clone());
         Ok(Self {
-            shell: visit.shell(("接続機関", "Organizations"), Part::Organizations).await?.after(visit, DONE),
+            shell: visit.shell(("接続機関", "Organizations"), PagePart::Organizations).await?.after(visit, DONE),
             rows: lines.value().organizations.iter().map(row).collect(),
             code: Input::line(l, &form, "code", ("機関コード", "Code")).required().width("w-s"),
             relay_desk: Input::line(l, &form, "relay_desk", ("照会の連絡先", "Whom to call")).required(),
@@ -131,7 +131,7 @@ struct OrganizationPage {
     name: String,
     serial: Input,
     label: Input,
-    kind: Choice,
+    kind: ChoiceInput,
     /// An opening code that was just issued, and until when it works.
     issued: Option<(String, String)>,
 }
@@ -141,14 +141,14 @@ impl OrganizationPage {
         let l = visit.language();
         let code = OrganizationCode::parse(visit.call.segment("code")).ok_or(Error::NotFound("organization"))?;
         Ok(Self {
-            shell: visit.shell(("接続機関", "A body"), Part::Organizations).await?.after(visit, DONE),
+            shell: visit.shell(("接続機関", "A body"), PagePart::Organizations).await?.after(visit, DONE),
             name: visit.gateway.registry.name(&code),
             code: code.to_string(),
             serial: Input::line(l, &form, "serial", ("証明書の番号", "Serial of the certificate"))
                 .required()
                 .support(("16進数の小文字、先頭の0は除く", "Lower-case hexadecimal without leading zeros")),
             label: Input::line(l, &form, "label", ("端末の名称", "Name of the terminal")).required(),
-            kind: Choice::of(l, &form, "kind", ("種別", "Kind"))
+            kind: ChoiceInput::of(l, &form, "kind", ("種別", "Kind"))
                 .at_first("desk")
                 .option("desk", ("執務端末", "desk"))
                 .option("machine", ("業務システム", "case system")),

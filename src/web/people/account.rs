@@ -7,7 +7,7 @@ use super::super::{
     input::Input,
     page::{Visit, again, shown},
     session::recovery_codes::RecoveryCodesPage,
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     error::Error,
@@ -32,7 +32,7 @@ impl AccountPage {
         let who = who_am_i(&visit.gateway, &visit.caller).await?;
         let label = ("認証アプリのコード", "Code of your device");
         Ok(Self {
-            shell: visit.shell(("自分の認証情報", "What you sign in with"), Part::Settings).await?,
+            shell: visit.shell(("自分の認証情報", "What you sign in with"), PagePart::Settings).await?,
             codes_left: who.value().recovery_codes_left,
             code: Input::device_code(visit.language(), &form, "second_factor", label).required(),
             form,
@@ -49,7 +49,7 @@ pub(super) async fn renew_codes(visit: Visit) -> Result<Answer, Error> {
     let asked = RenewRecoveryCodes { second_factor: form.text("second_factor").replace(' ', "") };
     match renew_recovery_codes(&visit.gateway, &visit.caller, asked).await {
         Ok(codes) => {
-            let shell = visit.shell(("回復用コード", "Recovery codes"), Part::Settings).await?;
+            let shell = visit.shell(("回復用コード", "Recovery codes"), PagePart::Settings).await?;
             let codes = vec![(visit.caller.officer().to_owned(), codes.value().recovery_codes.clone())];
             shown(&RecoveryCodesPage::of(shell, codes, "/account"))
         }

@@ -13,7 +13,7 @@ use self::{
 };
 use super::{
     page::{Visit, act, page, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     error::Error,
@@ -71,7 +71,7 @@ struct SettingsPage {
 }
 
 async fn settings(visit: Visit) -> Result<Answer, Error> {
-    let shell = visit.shell(("設定", "Settings"), Part::Settings).await?;
+    let shell = visit.shell(("設定", "Settings"), PagePart::Settings).await?;
     let may = |roles| visit.caller.has_any_role(roles);
     shown(&SettingsPage { shell, stands: may(STAND), appoints: may(APPOINT), administers: may(ADMINISTER) })
 }

@@ -8,7 +8,7 @@ use super::super::{
     input::Input,
     language::Language,
     page::{Visit, again, see_other, shown},
-    shell::{Part, Shell, role_name},
+    shell::{PagePart, Shell, role_name},
 };
 use crate::{
     error::Error,
@@ -99,7 +99,7 @@ impl StaffPage {
         };
         let chosen = ticked(&form);
         Ok(Self {
-            shell: visit.shell(("職員", "Staff"), Part::Settings).await?.after(visit, DONE),
+            shell: visit.shell(("職員", "Staff"), PagePart::Settings).await?.after(visit, DONE),
             rows: lines.value().staff.iter().map(row).collect(),
             id: Input::line(l, &form, "id", ("職員番号", "Staff ID")).required().width("w-s").support((
                 "英数字・ハイフン・下線で40文字まで。一度使った番号は再び使えません",
@@ -161,7 +161,7 @@ impl StaffMemberPage {
         let chosen = if is_typed { ticked(&form) } else { line.roles.clone() };
         let typed = if is_typed { form } else { Form::with([("name".to_owned(), line.name.clone())]) };
         Ok(Self {
-            shell: visit.shell(("職員", "A member of staff"), Part::Settings).await?.after(visit, DONE),
+            shell: visit.shell(("職員", "A member of staff"), PagePart::Settings).await?.after(visit, DONE),
             id: line.id.clone(),
             name: line.name.clone(),
             active: line.active,

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::super::{
     page::{Visit, see_other, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     error::Error,
@@ -47,7 +47,8 @@ pub(super) async fn terminals(visit: Visit) -> Result<Answer, Error> {
     });
     let rows = rows.collect();
     shown(&TerminalsPage {
-        shell: visit.shell(("端末", "Terminals"), Part::Settings).await?.after(&visit, DONE), rows
+        shell: visit.shell(("端末", "Terminals"), PagePart::Settings).await?.after(&visit, DONE),
+        rows,
     })
 }
 

@@ -9,7 +9,7 @@ use super::{
     input::TextArea,
     language::Language,
     page::{Visit, act, again, page, see_other, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     domain::{
@@ -85,7 +85,7 @@ async fn inquiries(visit: Visit) -> Result<Answer, Error> {
         rows: rows.collect(),
         next: page.value().next.clone(),
         set_aside: page.value().set_aside,
-        shell: visit.shell(("照会", "Inquiries"), Part::Today).await?,
+        shell: visit.shell(("照会", "Inquiries"), PagePart::Today).await?,
     })
 }
 
@@ -110,7 +110,7 @@ impl InquiryPage {
         let l = visit.language();
         let asked = ViewInquiry { inquiry: visit.call.id("id").map_err(|_| Error::NotFound("inquiry"))? };
         let found = view_inquiry(&visit.gateway, &visit.caller, asked).await?;
-        let shell = visit.shell(("照会", "An inquiry"), Part::Today).await?;
+        let shell = visit.shell(("照会", "An inquiry"), PagePart::Today).await?;
         let Inquiry { id, record, asker, at, question, answer } = found.value();
         let is_ours = *asker == visit.caller.organization().as_str();
         let may_answer = !is_ours && answer.is_none() && visit.caller.has_any_role(SUPERVISE);
@@ -196,7 +196,7 @@ async fn glasses(visit: Visit) -> Result<Answer, Error> {
         by_us: rows(&page.value().by_us),
         next: page.value().next,
         reviews: visit.caller.has_any_role(REVIEW),
-        shell: visit.shell(("緊急閲覧", "Broken glasses"), Part::Today).await?,
+        shell: visit.shell(("緊急閲覧", "Broken glasses"), PagePart::Today).await?,
     })
 }
 
@@ -216,7 +216,7 @@ async fn glass(visit: Visit) -> Result<Answer, Error> {
     let l = visit.language();
     let asked = ViewBreakGlass { break_glass: visit.call.id("id").map_err(|_| Error::NotFound("break_glass"))? };
     let found = view_break_glass(&visit.gateway, &visit.caller, asked).await?;
-    let shell = visit.shell(("緊急閲覧の理由", "Why the glass was broken"), Part::Today).await?;
+    let shell = visit.shell(("緊急閲覧の理由", "Why the glass was broken"), PagePart::Today).await?;
     let BrokenGlass { id, record, organization, officer, until, reason, reviewed_at } = found.value();
     shown(&GlassPage {
         id: id.to_string(),

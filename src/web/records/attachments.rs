@@ -17,7 +17,7 @@ use crate::{
     web::{
         form::Form,
         page::{Visit, again, see_other, shown},
-        shell::{Part, Shell},
+        shell::{PagePart, Shell},
     },
 };
 
@@ -38,7 +38,7 @@ impl AttachPage {
         let index = index_of(visit, record).await?;
         Ok(Self {
             shell: visit
-                .shell(("ファイルの添付", "Attach a file"), Part::Records)
+                .shell(("ファイルの添付", "Attach a file"), PagePart::Records)
                 .await?
                 .accounted_for(index.entries()),
             head: ChildHead::of(visit, index.value()),

@@ -11,7 +11,7 @@ use crate::{
     web::{
         form::Form,
         page::{Visit, again, see_other, shown},
-        shell::{Part, Shell},
+        shell::{PagePart, Shell},
     },
 };
 
@@ -28,7 +28,7 @@ impl ClosePage {
     async fn of(visit: &Visit, record: Uuid, form: Form) -> Result<Self, Error> {
         let index = index_of(visit, record).await?;
         Ok(Self {
-            shell: visit.shell(("終結", "Close a record"), Part::Records).await?.accounted_for(index.entries()),
+            shell: visit.shell(("終結", "Close a record"), PagePart::Records).await?.accounted_for(index.entries()),
             head: ChildHead::of(visit, index.value()),
             version: index.value().version.to_string(),
             form,

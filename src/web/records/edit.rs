@@ -36,7 +36,7 @@ use crate::{
         input::Input,
         language::Language,
         page::{Visit, again, see_other, shown},
-        shell::{Part, Shell},
+        shell::{PagePart, Shell},
     },
 };
 
@@ -187,7 +187,7 @@ async fn locked_page(visit: &Visit, record: Uuid, state: EditState, form: Form) 
             ))
     });
     Ok(LockedPage {
-        shell: visit.shell(TITLE, Part::Records).await?.accounted_for(index.entries()),
+        shell: visit.shell(TITLE, PagePart::Records).await?.accounted_for(index.entries()),
         head: ChildHead::of(visit, index.value()),
         said: is_elsewhere.then_some(state.said),
         reason,
@@ -245,7 +245,7 @@ async fn edit_page(
     let is_hidden = |name: &str| name == VERSION || name.starts_with(WITH);
     let hidden = form.fields().filter(|(name, _)| is_hidden(name));
     Ok(EditPage {
-        shell: visit.shell(TITLE, Part::Records).await?.accounted_for(entries),
+        shell: visit.shell(TITLE, PagePart::Records).await?.accounted_for(entries),
         head: ChildHead::of(visit, view),
         sections: sheet(language, &form, left_out),
         hidden: hidden.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

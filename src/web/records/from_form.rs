@@ -305,7 +305,7 @@ mod tests {
                 }
             }
         };
-        (0..often).map(|place| one(place)).collect()
+        (0..often).map(one).collect()
     }
 
     fn full() -> Document {

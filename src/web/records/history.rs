@@ -21,7 +21,7 @@ use crate::{
     web::{
         dates::moment_of,
         page::{Visit, shown},
-        shell::{Part, Shell},
+        shell::{PagePart, Shell},
     },
 };
 
@@ -76,7 +76,7 @@ pub(super) async fn history_show(visit: Visit) -> Result<Answer, Error> {
     let mut lines = lines_of(&visit, record, history.value());
     lines.reverse();
     shown(&HistoryPage {
-        shell: visit.shell(("変更の履歴", "History"), Part::Records).await?.accounted_for(&entries),
+        shell: visit.shell(("変更の履歴", "History"), PagePart::Records).await?.accounted_for(&entries),
         head: ChildHead::of(&visit, index.value()),
         lines,
     })
@@ -98,7 +98,7 @@ pub(super) async fn version_show(visit: Visit) -> Result<Answer, Error> {
         found = differences(&viewed(&visit, before.value()), &sections);
     }
     shown(&VersionPage {
-        shell: visit.shell(("版の内容", "A version"), Part::Records).await?.accounted_for(&entries),
+        shell: visit.shell(("版の内容", "A version"), PagePart::Records).await?.accounted_for(&entries),
         head: ChildHead::of(&visit, after.value()),
         line,
         differences: found,

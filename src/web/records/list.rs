@@ -11,7 +11,7 @@ use crate::{
         dates::moment_of,
         language::Language,
         page::{Visit, shown},
-        shell::{Part, Shell},
+        shell::{PagePart, Shell},
     },
 };
 use uuid::Uuid;
@@ -44,7 +44,7 @@ pub(super) async fn records_list(visit: Visit) -> Result<Answer, Error> {
     };
     let listed = list_records(&visit.gateway, &visit.caller, ListRecords { after }).await?;
     let page = listed.value();
-    let shell = visit.shell(("児童記録票", "Records"), Part::Records).await?.accounted_for(listed.entries());
+    let shell = visit.shell(("児童記録票", "Records"), PagePart::Records).await?.accounted_for(listed.entries());
     shown(&RecordsPage {
         shell,
         lines: page.records.iter().map(|record| line(language, record)).collect(),

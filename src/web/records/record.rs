@@ -25,7 +25,7 @@ use crate::{
         dates::moment,
         language::Language,
         page::{Visit, shown as show_page},
-        shell::{Part, Shell},
+        shell::{PagePart, Shell},
     },
 };
 
@@ -132,7 +132,8 @@ async fn page(
     let has = |roles: &[crate::identity::Role]| roles.iter().any(|role| visit.caller.has_role(*role));
     let may_write = head.is_own && !head.is_closed && has(CASEWORK);
     let edit = if may_write { Some(edit_state(visit, view.record).await?) } else { None };
-    let shell = visit.shell(("児童記録票", "Record"), Part::Records).await?.accounted_for(&entries).after(visit, DONE);
+    let shell =
+        visit.shell(("児童記録票", "Record"), PagePart::Records).await?.accounted_for(&entries).after(visit, DONE);
     show_page(&RecordPage {
         shell,
         sections: sections.into_iter().map(|(_, section)| section).collect(),

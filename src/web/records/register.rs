@@ -15,7 +15,7 @@ use crate::{
     web::{
         form::Form,
         page::{Visit, again, see_other, shown},
-        shell::{Part, Shell},
+        shell::{PagePart, Shell},
     },
 };
 
@@ -35,7 +35,7 @@ struct RegisterPage {
 impl RegisterPage {
     async fn of(visit: &Visit, form: Form) -> Result<Self, Error> {
         let sections = sheet(visit.language(), &form, GroupSet::EMPTY);
-        Ok(Self { shell: visit.shell(TITLE, Part::Records).await?, form, sections })
+        Ok(Self { shell: visit.shell(TITLE, PagePart::Records).await?, form, sections })
     }
 }
 

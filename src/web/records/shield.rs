@@ -24,7 +24,7 @@ use crate::{
     web::{
         form::Form,
         page::{Visit, again, see_other, shown},
-        shell::{Part, Shell},
+        shell::{PagePart, Shell},
     },
 };
 
@@ -63,7 +63,7 @@ impl ShieldPage {
             name: name(code).unwrap_or_default(),
         });
         Ok(Self {
-            shell: visit.shell(("支援措置", "Shield"), Part::Records).await?.accounted_for(view.entries()),
+            shell: visit.shell(("支援措置", "Shield"), PagePart::Records).await?.accounted_for(view.entries()),
             head: ChildHead::of(visit, view.value()),
             blocks: section_blocks(visit.language(), &form, ItemGroup::Shielded),
             named: named.collect(),

@@ -1,13 +1,13 @@
 //! What is typed of a child, as the request of a search.
 
-use super::Criteria;
+use super::CriteriaInputs;
 use crate::{
     domain::purpose::Purpose,
     operations::search::search_nationwide::{BirthRequest, SearchRequest},
     search::query::NearMisses,
     web::{
         form::Form,
-        input::{Choice, Input},
+        input::{ChoiceInput, Input},
         language::Language,
     },
 };
@@ -35,13 +35,13 @@ pub(super) const PURPOSES: [(Purpose, (&str, &str)); 4] = [
     (Purpose::MissingChild, ("行方不明児童", "a missing child")),
 ];
 
-pub(super) fn criteria_inputs(l: Language, form: &Form) -> Criteria {
+pub(super) fn criteria_inputs(l: Language, form: &Form) -> CriteriaInputs {
     let name = |name, label| Input::line(l, form, name, label);
-    let mut purpose = Choice::of(l, form, "purpose", ("目的", "Purpose")).required().at_first("new_report");
+    let mut purpose = ChoiceInput::of(l, form, "purpose", ("目的", "Purpose")).required().at_first("new_report");
     for (of, label) in PURPOSES {
         purpose = purpose.option(of.as_str(), label);
     }
-    Criteria {
+    CriteriaInputs {
         purpose,
         case_reference: name("case_reference", ("検索側のケース番号", "Your own case reference"))
             .required()
@@ -56,12 +56,12 @@ pub(super) fn criteria_inputs(l: Language, form: &Form) -> Criteria {
             name("relative_name", ("その他の家族の氏名", "Name of a relative"))
                 .support(("自機関の記録だけを検索します", "Looked for among your own records alone")),
         ],
-        sex: Choice::of(l, form, "sex", ("性別", "Sex"))
+        sex: ChoiceInput::of(l, form, "sex", ("性別", "Sex"))
             .at_first("any")
             .option("any", ("不明・指定しない", "not known"))
             .option("1", ("男", "male"))
             .option("2", ("女", "female")),
-        birth: Choice::of(l, form, "birth", ("生年月日・年齢", "Birth or age"))
+        birth: ChoiceInput::of(l, form, "birth", ("生年月日・年齢", "Birth or age"))
             .at_first("unknown")
             .option("unknown", ("不明・指定しない", "not known"))
             .option("on", ("日付・年月・年", "a day, month or year"))

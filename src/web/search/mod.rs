@@ -11,9 +11,9 @@ use self::{
 };
 use super::{
     form::Form,
-    input::{Choice, Input},
+    input::{ChoiceInput, Input},
     page::{Visit, act, again, page, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     error::Error,
@@ -32,12 +32,12 @@ pub const PAGES: &[Route] = &[
 const TITLE: (&str, &str) = ("全国検索", "National search");
 
 /// The inputs of the criteria, in their groups.
-struct Criteria {
-    purpose: Choice,
+struct CriteriaInputs {
+    purpose: ChoiceInput,
     case_reference: Input,
     names: Vec<Input>,
-    sex: Choice,
-    birth: Choice,
+    sex: ChoiceInput,
+    birth: ChoiceInput,
     dates: Vec<Input>,
 }
 
@@ -46,11 +46,11 @@ struct Criteria {
 struct SearchPage {
     shell: Shell,
     form: Form,
-    criteria: Criteria,
+    criteria: CriteriaInputs,
 }
 
 async fn search(visit: Visit) -> Result<Answer, Error> {
-    let shell = visit.shell(TITLE, Part::Search).await?;
+    let shell = visit.shell(TITLE, PagePart::Search).await?;
     let form = Form::default();
     let criteria = criteria_inputs(shell.language, &form);
     shown(&SearchPage { shell, form, criteria })
@@ -67,7 +67,7 @@ async fn search_for(visit: Visit) -> Result<Answer, Error> {
         },
         None => 422,
     };
-    let shell = visit.shell(TITLE, Part::Search).await?;
+    let shell = visit.shell(TITLE, PagePart::Search).await?;
     let criteria = criteria_inputs(language, &form);
     again(status, &SearchPage { shell, form, criteria })
 }

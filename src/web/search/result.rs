@@ -18,7 +18,7 @@ use crate::{
         form::Form,
         language::Language,
         page::{Visit, shown},
-        shell::{Part, Shell},
+        shell::{PagePart, Shell},
     },
 };
 
@@ -65,7 +65,7 @@ pub(super) async fn result_page(
 ) -> Result<Answer, Error> {
     let l = visit.language();
     let title = ("全国検索の結果", "What the search found");
-    let shell = visit.shell(title, Part::Search).await?.accounted_for(found.entries());
+    let shell = visit.shell(title, PagePart::Search).await?.accounted_for(found.entries());
     let With { data, facts } = found.value();
     let today = visit.gateway.clock.today_in_japan();
     let row = |child: &FoundChild| HitRow::of(l, child, today);

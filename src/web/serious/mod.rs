@@ -7,7 +7,7 @@ use super::{
     form::Form,
     input::TextArea,
     page::{Visit, act, again, page, see_other, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     domain::oversight::SeriousNote,
@@ -57,7 +57,7 @@ struct CasesPage {
 async fn serious_cases(visit: Visit) -> Result<Answer, Error> {
     let l = visit.language();
     let cases = list_serious(&visit.gateway, &visit.caller).await?;
-    let shell = visit.shell(("重大事案", "Serious cases"), Part::Serious).await?;
+    let shell = visit.shell(("重大事案", "Serious cases"), PagePart::Serious).await?;
     let shell = shell.accounted_for(cases.entries().unwrap_or_default());
     let row = |case: &SeriousCase| (case.record.to_string(), case.owner_name.clone(), moment_of(l, &case.updated_at));
     shown(&CasesPage { rows: cases.value().cases.iter().map(row).collect(), shell })
@@ -86,7 +86,7 @@ impl CasePage {
         let l = visit.language();
         let record = visit.call.id("id")?;
         let notes = read_serious_notes(&visit.gateway, &visit.caller, ReadSeriousNotes { record }).await?;
-        let shell = visit.shell(("重大事案", "A serious case"), Part::Serious).await?;
+        let shell = visit.shell(("重大事案", "A serious case"), PagePart::Serious).await?;
         let row = |note: &SeriousNote| NoteRow {
             kind: if note.kind == "review" {
                 l.say("検証の所見", "review")
@@ -144,7 +144,7 @@ struct DesignatePage {
 impl DesignatePage {
     async fn of(visit: &Visit, form: Form) -> Result<Self, Error> {
         let text = TextArea::of(visit.language(), &form, "note", ("指定の理由・経緯", "Why")).required();
-        let shell = visit.shell(("重大事案に指定する", "Designate a serious case"), Part::Records).await?;
+        let shell = visit.shell(("重大事案に指定する", "Designate a serious case"), PagePart::Records).await?;
         Ok(Self { shell, record: visit.call.id("id")?.to_string(), text, form })
     }
 }

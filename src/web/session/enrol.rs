@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Anchor, recovery_codes::RecoveryCodesPage};
+use super::{FormAnchor, recovery_codes::RecoveryCodesPage};
 use crate::{
     error::Error,
     face::answer::Answer,
@@ -33,7 +33,7 @@ struct EnrolCodePage {
 }
 
 impl EnrolCodePage {
-    fn of(visit: &DeskVisit, form: Form, anchor: &Anchor) -> Self {
+    fn of(visit: &DeskVisit, form: Form, anchor: &FormAnchor) -> Self {
         let l = visit.language();
         let inputs = vec![
             Input::line(l, &form, "code", ("発行されたコード", "The code that you were given")).required(),
@@ -97,7 +97,7 @@ const PERSONS: [PersonFields; 2] = [
 ];
 
 pub(super) async fn enrol_show(visit: DeskVisit) -> Result<Answer, Error> {
-    let anchor = Anchor::of(&visit)?;
+    let anchor = FormAnchor::of(&visit)?;
     let page = EnrolCodePage::of(&visit, Form::default(), &anchor);
     Ok(anchor.put_into(shown(&page)?))
 }
@@ -108,7 +108,7 @@ pub(super) async fn enrol_begin(visit: DeskVisit) -> Result<Answer, Error> {
         Ok(page) => shown(&page),
         Err(error) => {
             let status = form.refused(error, visit.language())?;
-            again(status, &EnrolCodePage::of(&visit, form, &Anchor::of(&visit)?))
+            again(status, &EnrolCodePage::of(&visit, form, &FormAnchor::of(&visit)?))
         }
     }
 }
@@ -130,7 +130,7 @@ async fn persons_page(visit: &DeskVisit, form: &Form) -> Result<EnrolPersonsPage
             inputs: person_inputs(visit, form, &fields, is_opening),
         });
     }
-    let anchor = Anchor::of(visit)?;
+    let anchor = FormAnchor::of(visit)?;
     let shell = Shell::at_desk(visit, TITLE, &anchor.value);
     Ok(EnrolPersonsPage { shell, form: Form::default(), code, persons })
 }
@@ -210,6 +210,6 @@ fn persons_page_again(visit: &DeskVisit, form: Form) -> Result<EnrolPersonsPage,
         })
     };
     let persons = PERSONS.iter().filter_map(step).collect();
-    let shell = Shell::at_desk(visit, TITLE, &Anchor::of(visit)?.value);
+    let shell = Shell::at_desk(visit, TITLE, &FormAnchor::of(visit)?.value);
     Ok(EnrolPersonsPage { shell, code: form.text("code").to_owned(), form, persons })
 }

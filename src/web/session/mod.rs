@@ -50,12 +50,12 @@ pub const PAGES: &[Route] = &[
 
 /// To what the forms of the page are bound: the session that the browser has, in force or not, or a random value, and
 /// whether the browser is still to be given it.
-struct Anchor {
+struct FormAnchor {
     value: String,
     is_new: bool,
 }
 
-impl Anchor {
+impl FormAnchor {
     fn of(visit: &DeskVisit) -> Result<Self, Error> {
         match csrf::anchor(&visit.call.headers) {
             Some(value) => Ok(Self { value: value.to_owned(), is_new: false }),

@@ -15,7 +15,7 @@ use crate::{
         page::{Visit, again, shown},
         qr::QrCode,
         session::recovery_codes::RecoveryCodesPage,
-        shell::{Part, Shell},
+        shell::{PagePart, Shell},
     },
 };
 
@@ -38,7 +38,7 @@ impl SecondFactorPage {
         let EnrolmentTicket { ticket, secret, url } = begun.value();
         let label = ("認証アプリに表示されたコード", "The code that your device shows");
         Ok(Self {
-            shell: visit.shell(TITLE, Part::Apart).await?,
+            shell: visit.shell(TITLE, PagePart::Apart).await?,
             code: Input::device_code(visit.language(), &form, "second_factor", label).required(),
             qr: QrCode::of(url)?,
             ticket: ticket.clone(),
@@ -61,7 +61,7 @@ pub(super) async fn second_factor_finish(visit: Visit) -> Result<Answer, Error> 
     let asked = EnrolSecondFactor { shown: shown_code, session: visit.session() };
     match enrol_second_factor(&visit.gateway, &visit.caller, asked).await {
         Ok(codes) => {
-            let shell = visit.shell(("回復用コード", "Recovery codes"), Part::Apart).await?;
+            let shell = visit.shell(("回復用コード", "Recovery codes"), PagePart::Apart).await?;
             shown(&RecoveryCodesPage::of(
                 shell,
                 vec![(visit.caller.officer().to_owned(), codes.value().recovery_codes.clone())],

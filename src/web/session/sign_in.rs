@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::http::header;
 
-use super::Anchor;
+use super::FormAnchor;
 use crate::{
     error::{AccountError, Error},
     face::answer::Answer,
@@ -33,7 +33,7 @@ struct SignInPage {
 }
 
 impl SignInPage {
-    fn of(visit: &DeskVisit, form: Form, anchor: &Anchor, renews: bool) -> Self {
+    fn of(visit: &DeskVisit, form: Form, anchor: &FormAnchor, renews: bool) -> Self {
         let (language, terminal) = (visit.language(), &visit.desk.terminal);
         let mut inputs = vec![
             Input::line(language, &form, "officer", ("職員番号", "Staff ID"))
@@ -70,7 +70,7 @@ fn safe_next(next: &str) -> &str {
 }
 
 pub(super) async fn sign_in_show(visit: DeskVisit) -> Result<Answer, Error> {
-    let anchor = Anchor::of(&visit)?;
+    let anchor = FormAnchor::of(&visit)?;
     let renews = visit.call.query.contains_key("renew");
     let page = SignInPage::of(&visit, Form::default(), &anchor, renews);
     Ok(anchor.put_into(shown(&page)?))
@@ -103,7 +103,7 @@ pub(super) async fn sign_in_act(visit: DeskVisit) -> Result<Answer, Error> {
             let renews = form.value("new_password").is_some()
                 || matches!(error, Error::Account(AccountError::PasswordExpired | AccountError::WeakPassword(_)));
             let status = form.refused(error, visit.language())?;
-            let anchor = Anchor::of(&visit)?;
+            let anchor = FormAnchor::of(&visit)?;
             again(status, &SignInPage::of(&visit, form, &anchor, renews))
         }
     }

@@ -7,7 +7,7 @@ use super::{
     form::Form,
     input::Input,
     page::{Visit, act, again, page, see_other, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     domain::staffing::{FiscalYear, StaffingReport},
@@ -59,7 +59,7 @@ impl ReportPage {
         let l = visit.language();
         let number = |(name, label)| Input::line(l, &form, name, label).required().width("w-xs");
         Ok(Self {
-            shell: visit.shell(("職員体制の報告", "Report staffing"), Part::Apart).await?.after(visit, DONE),
+            shell: visit.shell(("職員体制の報告", "Report staffing"), PagePart::Apart).await?.after(visit, DONE),
             year: Input::line(l, &form, "year", ("年度（西暦）", "Fiscal year"))
                 .required()
                 .width("w-xs")
@@ -131,7 +131,7 @@ async fn reports(visit: Visit) -> Result<Answer, Error> {
     let this_year = today.year() - i32::from(u8::from(today.month()) < 4);
     let year = asked.or_else(|| FiscalYear::parse(&this_year.to_string())).ok_or(Error::NotFound("year"))?;
     let found = list_staffing(&visit.gateway, &visit.caller, ReadStaffing { year }).await?;
-    let shell = visit.shell(("職員体制", "Staffing"), Part::Staffing).await?;
+    let shell = visit.shell(("職員体制", "Staffing"), PagePart::Staffing).await?;
     let shell = shell.accounted_for(found.entries().unwrap_or_default());
     let found = found.value();
     shown(&ReportsPage {

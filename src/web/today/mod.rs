@@ -8,7 +8,7 @@ use self::line::{LineRow, is_pressing, message_name};
 use super::{
     dates::moment,
     page::{Visit, act, page, see_other, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     error::Error,
@@ -57,7 +57,8 @@ struct TodayPage {
 
 async fn today(visit: Visit) -> Result<Answer, Error> {
     let found = view_today(&visit.gateway, &visit.caller).await?;
-    let shell = visit.shell(("今日", "Today"), Part::Today).await?.accounted_for(found.entries()).after(&visit, DONE);
+    let shell =
+        visit.shell(("今日", "Today"), PagePart::Today).await?.accounted_for(found.entries()).after(&visit, DONE);
     let (l, today) = (shell.language, found.value());
     let rows = |pressing: bool| {
         let of = today.lines.iter().filter(|line: &&TodayLine| is_pressing(line) == pressing);

@@ -11,7 +11,7 @@ use super::{
     input::TextArea,
     language::Language,
     page::{Visit, act, again, page, see_other, show, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     clock::Timestamp,
@@ -159,7 +159,7 @@ async fn transfers(visit: Visit) -> Result<Answer, Error> {
         of.map(|line| TransferRow::of(&visit, line)).collect()
     };
     let (open, ended) = (rows(true), rows(false));
-    shown(&TransfersPage { shell: visit.shell(("転出入", "Transfers"), Part::Transfers).await?, open, ended })
+    shown(&TransfersPage { shell: visit.shell(("転出入", "Transfers"), PagePart::Transfers).await?, open, ended })
 }
 
 /// What the caller may do next.
@@ -216,7 +216,7 @@ impl TransferPage {
     async fn of(visit: &Visit, form: Form) -> Result<Self, Error> {
         let asked = ViewTransfer { transfer: visit.call.id("id").map_err(|_| Error::NotFound("transfer"))? };
         let found = view_transfer(&visit.gateway, &visit.caller, asked).await?;
-        let shell = visit.shell(("情報提供", "A transfer"), Part::Transfers).await?;
+        let shell = visit.shell(("情報提供", "A transfer"), PagePart::Transfers).await?;
         let shell = shell.accounted_for(found.entries()).after(visit, DONE);
         let (l, line, note) = (shell.language, &found.value().facts, &found.value().data);
         let label = ("断る・取り下げる理由", "Why it is rejected or withdrawn");

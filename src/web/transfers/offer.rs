@@ -4,10 +4,10 @@ use askama::Template;
 
 use super::super::{
     form::Form,
-    input::{Choice, Input, TextArea},
+    input::{ChoiceInput, Input, TextArea},
     language::Language,
     page::{Visit, again, see_other, shown},
-    shell::{Part, Shell},
+    shell::{PagePart, Shell},
 };
 use crate::{
     domain::{
@@ -23,7 +23,7 @@ use crate::{
 
 /// A part of which every offer says whether it brings it.
 struct OfferedPart {
-    included: Choice,
+    included: ChoiceInput,
     reason: Input,
 }
 
@@ -37,7 +37,7 @@ struct OfferPage {
     request: Option<String>,
     receiver: Input,
     parts: Vec<OfferedPart>,
-    urgent: Choice,
+    urgent: ChoiceInput,
     message: TextArea,
 }
 
@@ -67,14 +67,14 @@ impl OfferPage {
         let request = form.filled("request").map(str::to_owned);
         let request = request.or_else(|| visit.call.query_id("request").map(|id| id.to_string()));
         let parts = PARTS.map(|(name, reason, label)| OfferedPart {
-            included: Choice::of(l, &form, name, label)
+            included: ChoiceInput::of(l, &form, name, label)
                 .required()
                 .option("included", ("提供する", "It brings it"))
                 .option("missing", ("提供しない・ない", "It does not")),
             reason: Input::line(l, &form, reason, ("提供しない・ない理由", "Why not")).width("w-l"),
         });
         Ok(Self {
-            shell: visit.shell(("情報を提供する", "Offer a transfer"), Part::Transfers).await?,
+            shell: visit.shell(("情報を提供する", "Offer a transfer"), PagePart::Transfers).await?,
             record,
             request,
             receiver: Input::line(l, &form, "receiver", ("提供先の機関コード", "Code of the receiver"))
@@ -85,7 +85,7 @@ impl OfferPage {
                     "Six digits; of a center with its suffix",
                 )),
             parts: parts.into(),
-            urgent: Choice::of(l, &form, "urgent", ("緊急度", "Urgent"))
+            urgent: ChoiceInput::of(l, &form, "urgent", ("緊急度", "Urgent"))
                 .at_first("no")
                 .option("no", ("通常", "no"))
                 .option(

@@ -6,7 +6,7 @@ use super::{
     dates::moment_of,
     language::Language,
     page::{Visit, act, page, see_other, show, shown},
-    shell::{Part, Shell, role_name},
+    shell::{PagePart, Shell, role_name},
 };
 use crate::{
     domain::{
@@ -72,7 +72,7 @@ struct ActRow {
 async fn waiting(visit: Visit) -> Result<Answer, Error> {
     let title = ("確認を待つ重要操作", "Sharp acts that wait");
     let lines = list_waiting(&visit.gateway, &visit.caller).await?;
-    let shell = visit.shell(title, Part::Settings).await?.accounted_for(lines.entries()).after(&visit, DONE);
+    let shell = visit.shell(title, PagePart::Settings).await?.accounted_for(lines.entries()).after(&visit, DONE);
     let rows = lines.value().waiting_acts.iter().map(|line| ActRow::of(&visit, line));
     let (open, decided) = rows.partition(|row| row.is_open);
     shown(&WaitingPage { shell, open, decided, set_aside: lines.value().set_aside })

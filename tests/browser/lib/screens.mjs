@@ -32,12 +32,33 @@ export const SCREENS = [
   { name: "enrol-recovery-codes", at: "city-a-desk", open: finishEnrolment },
   { name: "today-city", at: "city-a-desk", open: signedInAs("city-a", "sato") },
   { name: "today-operator", at: "operator-desk", open: signedInAs("operator", "chair1") },
+  { name: "search", at: "center-a-desk", open: signedInAs("center-a", "suzuki", "/search") },
+  { name: "search-found", at: "center-a-desk", open: searchFor },
+  { name: "search-nothing", at: "center-a-desk", open: searchForNobody },
+  { name: "search-refused", at: "center-a-desk", open: searchForTooLittle },
+  { name: "records", at: "city-a-desk", open: signedInAs("city-a", "sato", "/records") },
+  { name: "record-new", at: "city-a-desk", open: signedInAs("city-a", "sato", "/records/new") },
+  { name: "record", at: "city-a-desk", open: openRecord },
+  { name: "transfers", at: "city-a-desk", open: signedInAs("city-a", "sato", "/transfers") },
+  { name: "missing", at: "center-a-desk", open: signedInAs("center-a", "suzuki", "/missing") },
+  { name: "missing-new", at: "center-a-desk", open: signedInAs("center-a", "suzuki", "/missing/new") },
+  { name: "missing-notice", at: "center-a-desk", open: ownNotice },
+  { name: "disclosures", at: "city-a-desk", open: signedInAs("city-a", "abe", "/disclosures?of=by_us") },
+  { name: "waiting", at: "city-a-desk", open: signedInAs("city-a", "kato", "/waiting") },
+  { name: "settings", at: "city-a-desk", open: signedInAs("city-a", "kato", "/settings") },
+  { name: "account", at: "city-a-desk", open: signedInAs("city-a", "sato", "/account") },
+  { name: "inquiries", at: "city-a-desk", open: signedInAs("city-a", "sato", "/inquiries") },
+  { name: "break-glass", at: "city-a-desk", open: signedInAs("city-a", "kato", "/break-glass") },
+  { name: "serious", at: "ministry-desk", open: signedInAs("ministry", "yamada", "/serious") },
+  { name: "staffing", at: "ministry-desk", open: signedInAs("ministry", "yamada", "/staffing") },
+  { name: "organizations", at: "operator-desk", open: signedInAs("operator", "chair1", "/organizations") },
   { name: "second-factor-there", at: "city-a-desk", open: signedInAs("city-a", "sato", "/second-factor") },
   { name: "no-such-page", at: "city-a-desk", open: signedInAs("city-a", "sato", "/no-such-page") },
   { name: "unregistered-terminal", at: "unregistered", open: (page) => page.goto("/sign-in") },
 ];
 
 let invited = 0;
+let seeds = 100;
 
 /** Somebody new comes to the second step of enrolling. */
 async function beginEnrolment(page, stage) {
@@ -56,5 +77,46 @@ async function finishEnrolment(page, stage) {
   const password = "hajimete no himitsu no kotoba";
   const second_factor = await stage.codeNow(secret);
   await fill(page, { new_password: password, repeated_password: password, second_factor });
+  await send(page);
+}
+
+/** A record of city-a's: its id. */
+async function aRecord(stage) {
+  const { record } = await stage.ask({ do: "record", party: "city-a", seed: (seeds += 1) });
+  return record;
+}
+
+async function openRecord(page, stage) {
+  const record = await aRecord(stage);
+  await signedInAs("city-a", "sato", `/records/${record}?purpose=casework`)(page, stage);
+}
+
+/** The child of a record, found by its center. */
+async function searchFor(page, stage) {
+  const record = await aRecord(stage);
+  await signedInAs("center-a", "suzuki", `/records/${record}?purpose=casework`)(page, stage);
+  const name = (await page.locator("h1, .name").first().innerText()).split(/\n/)[0].trim();
+  await page.goto("/search");
+  await fill(page, { child_name: name, case_reference: "夜-R8-0412" });
+  await send(page);
+}
+
+async function searchForNobody(page, stage) {
+  await signedInAs("center-a", "suzuki", "/search")(page, stage);
+  await fill(page, { child_name: "架空無名", case_reference: "夜-R8-0413" });
+  await send(page);
+}
+
+async function searchForTooLittle(page, stage) {
+  await signedInAs("center-a", "suzuki", "/search")(page, stage);
+  await fill(page, { child_name: "ア" });
+  await send(page);
+}
+
+async function ownNotice(page, stage) {
+  await signedInAs("center-a", "suzuki", "/missing/new")(page, stage);
+  await fill(page, {
+    name: "架空 太郎", kana: "カクウ タロウ", birth_date: "2018-04-01", circumstances: "登校後に所在不明。身長120cm。", contact: "00-0000-0199",
+  });
   await send(page);
 }
