@@ -214,7 +214,8 @@ pub(super) fn name_of(values: &Values) -> String {
 /// The same of the values of a key.
 pub(super) fn name_of_key<'v>(key: impl Iterator<Item = &'v Value>) -> String {
     let text = |value: &Value| match value {
-        Value::Null => String::new(),
+        // Of no row that the gateway wrote.
+        Value::Null => "null".to_owned(),
         Value::Id(id) => id.to_string(),
         Value::Text(text) => text.clone(),
         Value::Int(int) => int.to_string(),
