@@ -224,3 +224,15 @@ pub(super) fn name_of_key<'v>(key: impl Iterator<Item = &'v Value>) -> String {
     };
     key.map(text).collect::<Vec<_>>().join(":")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An operator who reads of a row with an empty name does not know that its key is what was emptied.
+    #[test]
+    fn a_row_whose_key_was_emptied_has_a_name() {
+        assert_eq!(name_of_key([Value::Null].iter()), "null");
+        assert_eq!(name_of_key([Value::Text("011002".to_owned()), Value::Null].iter()), "011002:null");
+    }
+}
