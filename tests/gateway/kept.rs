@@ -285,6 +285,12 @@ impl Opened {
         if let Some(secret) = of["secret"].as_str() {
             message["second_factor"] = self.code(of, secret).into();
         }
+        let signed = desk.post("/v1/sessions").json(&message).send().await.unwrap();
+        if json(&signed)["code"] != "password_expired" {
+            return signed;
+        }
+        // The store's passwords were set when its first records were written, which is years ago.
+        message["new_password"] = "かくうの長い合言葉その二".into();
         desk.post("/v1/sessions").json(&message).send().await.unwrap()
     }
 

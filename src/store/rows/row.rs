@@ -214,7 +214,8 @@ pub(super) fn name_of(values: &Values) -> String {
 /// The same of the values of a key.
 pub(super) fn name_of_key<'v>(key: impl Iterator<Item = &'v Value>) -> String {
     let text = |value: &Value| match value {
-        Value::Null => String::new(),
+        // Of no row that the gateway wrote.
+        Value::Null => "null".to_owned(),
         Value::Id(id) => id.to_string(),
         Value::Text(text) => text.clone(),
         Value::Int(int) => int.to_string(),
@@ -222,4 +223,16 @@ pub(super) fn name_of_key<'v>(key: impl Iterator<Item = &'v Value>) -> String {
         Value::Undecodable => "?".to_owned(),
     };
     key.map(text).collect::<Vec<_>>().join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An operator who reads of a row with an empty name does not know that its key is what was emptied.
+    #[test]
+    fn a_row_whose_key_was_emptied_has_a_name() {
+        assert_eq!(name_of_key([Value::Null].iter()), "null");
+        assert_eq!(name_of_key([Value::Text("011002".to_owned()), Value::Null].iter()), "011002:null");
+    }
 }
