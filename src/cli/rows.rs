@@ -21,7 +21,7 @@ use crate::{
         rows::{
             guard::RowGuard,
             name::{Differs, RowName},
-            review::{review, review_chronicle},
+            review::{Pace, review, review_chronicle},
         },
     },
 };
@@ -83,7 +83,7 @@ pub(super) async fn review_database(database: &str, keyring: &Path) -> Result<Re
     let guard = Arc::new(RowGuard::new(&key, false));
     store.guard_with(guard.clone());
     note_damaged_keys(&vault, &guard);
-    let mut found = review(&store, &vault).await?;
+    let mut found = review(&store, &vault, Pace::Alone).await?;
     found.refuted.extend(guard.refuted());
     found.refuted.extend(review_chronicle(&store).await?);
     found.refuted.sort();

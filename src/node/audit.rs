@@ -10,7 +10,7 @@ use crate::{
         self,
         rows::{
             name::{Differs, RowName},
-            review::review,
+            review::{Pace, review},
             tables::RECORDS,
         },
     },
@@ -81,7 +81,7 @@ const ROWS_AGAIN: Duration = Duration::from_secs(24 * 3_600);
 pub async fn audit_rows(gateway: Weak<Gateway>) {
     loop {
         let Some(node) = gateway.upgrade() else { return };
-        let again = match review(&node.store, &node.vault).await {
+        let again = match review(&node.store, &node.vault, Pace::BesideCalls).await {
             Ok(found) => {
                 tracing::info!(rows = found.rows, wrong = found.refuted.len(), "every row was looked at");
                 if found.knows_all_records {

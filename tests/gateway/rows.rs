@@ -12,7 +12,7 @@ use tsunagi::{
     operations::accounting::tell_refuted::tell_refuted,
     store::rows::{
         name::RowName,
-        review::{Review, review},
+        review::{Pace, Review, review},
         table::MarkedTable,
         tables,
     },
@@ -36,7 +36,7 @@ async fn literal(stage: &Stage, id: &str) -> String {
 /// Looks at every row, as the gateway does after its start and once a day.
 async fn reviewed(stage: &Stage) -> Review {
     let gateway = stage.world.gateway().unwrap();
-    review(&gateway.store, &gateway.vault).await.unwrap()
+    review(&gateway.store, &gateway.vault, Pace::Alone).await.unwrap()
 }
 
 /// Sets every column of a table to what was kept of a row.

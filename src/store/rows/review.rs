@@ -10,7 +10,7 @@
 //!
 //! A row that is written meanwhile is looked at as it was before or after; what is done to it later is found when it is read.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use uuid::Uuid;
 
@@ -44,6 +44,33 @@ use crate::{
 /// Marks read at a time.
 const MARKS: i64 = 8_192;
 
+/// How much of the machine a review takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As much as there is.
+    Alone,
+    /// Half of the time, in pieces so small that no call waits long for one.
+    BesideCalls,
+}
+
+impl Pace {
+    /// Rows of a page, of so many at most.
+    fn rows(self, most: i64) -> i64 {
+        match self {
+            Self::Alone => most,
+            Self::BesideCalls => (most / 8).max(1),
+        }
+    }
+
+    /// Leaves the machine to others after a page that was begun at a moment.
+    async fn rest(self, begun: Instant) {
+        match self {
+            Self::Alone => tokio::task::yield_now().await,
+            Self::BesideCalls => tokio::time::sleep(begun.elapsed()).await,
+        }
+    }
+}
+
 /// What one review came to.
 #[derive(Debug, Default)]
 pub struct Review {
@@ -61,11 +88,11 @@ pub struct Review {
 ///
 /// # Errors
 /// The database failed.
-pub async fn review(store: &Store, vault: &Vault) -> Result<Review, StoreError> {
+pub async fn review(store: &Store, vault: &Vault, pace: Pace) -> Result<Review, StoreError> {
     let guard = store.guard().ok_or(StoreError::Unguarded)?;
     let mut review = Review::default();
     for table in tables::ALL {
-        match review_table(store, (&guard, vault), table, &mut review).await {
+        match review_table(store, (&guard, vault), table, pace, &mut review).await {
             Ok(()) => {}
             Err(StoreError::Refuted(name)) => review.refuted.push(*name),
             Err(error) if error.is_outage() => return Err(error),
@@ -147,11 +174,12 @@ async fn review_table(
     store: &Store,
     guarded: (&RowGuard, &Vault),
     table: &'static MarkedTable,
+    pace: Pace,
     review: &mut Review,
 ) -> Result<(), StoreError> {
-    review_rows(store, guarded, table, review).await?;
+    review_rows(store, guarded, table, pace, review).await?;
     review.knows_all_records |= *table == RECORDS;
-    review_sum(&mut store.read().await?, guarded.0, table, review).await
+    review_sum(&mut store.read().await?, guarded.0, table, pace, review).await
 }
 
 /// Holds every row of a table against its mark, and what hangs on it or is sealed in it against that.
@@ -159,12 +187,14 @@ async fn review_rows(
     store: &Store,
     (guard, vault): (&RowGuard, &Vault),
     table: &'static MarkedTable,
+    pace: Pace,
     review: &mut Review,
 ) -> Result<(), StoreError> {
     let (mut after, mut runs, mut keys_of) = (None, Runs::of(table), KeyOfRecord::default());
     loop {
+        let begun = Instant::now();
         let mut tx = store.read().await?;
-        let page = page(&mut tx, table, after.as_deref()).await?;
+        let page = page(&mut tx, table, after.as_deref(), pace).await?;
         let Some(last) = page.last() else { return Ok(()) };
         let until = keys(&last.values);
         let mut tags = Vec::new();
@@ -208,7 +238,7 @@ async fn review_rows(
         }
         after = Some(until);
         drop(tx);
-        tokio::task::yield_now().await;
+        pace.rest(begun).await;
     }
 }
 
@@ -217,10 +247,11 @@ async fn review_sum(
     tx: &mut Tx,
     guard: &RowGuard,
     table: &'static MarkedTable,
+    pace: Pace,
     review: &mut Review,
 ) -> Result<(), StoreError> {
     let written = vouched_sums(tx, guard).await?.of(table);
-    let there = sum_of_marks(tx, guard, table).await?;
+    let there = sum_of_marks(tx, guard, table, pace).await?;
     if there == written || Planted::IgnoreSums.is_planted() {
         return Ok(());
     }
@@ -243,10 +274,16 @@ async fn review_sum(
 }
 
 /// What the marks of a table add up to, whether or not they fit their rows.
-async fn sum_of_marks(tx: &mut Tx, guard: &RowGuard, table: &'static MarkedTable) -> Result<Sum, StoreError> {
+async fn sum_of_marks(
+    tx: &mut Tx,
+    guard: &RowGuard,
+    table: &'static MarkedTable,
+    pace: Pace,
+) -> Result<Sum, StoreError> {
     let (mut sums, mut after) = (Sums::default(), None);
     loop {
-        let (clause, binds) = page_clause(table, after.as_deref(), MARKS);
+        let begun = Instant::now();
+        let (clause, binds) = page_clause(table, after.as_deref(), pace.rows(MARKS));
         let page = keyed(tx, table, &clause, &binds).await?;
         let Some(last) = page.last() else { return Ok(sums.of(table)) };
         after = Some(keys(&last.values));
@@ -254,6 +291,7 @@ async fn sum_of_marks(tx: &mut Tx, guard: &RowGuard, table: &'static MarkedTable
             let mark = mark.and_then(|mark| mark.try_into().ok()).unwrap_or_default();
             sums.add(table, guard.marker.share(&mark));
         }
+        pace.rest(begun).await;
     }
 }
 
@@ -371,13 +409,18 @@ pub(super) fn page_clause(table: &MarkedTable, after: Option<&[Value]>, most: i6
 }
 
 /// The rows that follow; with what is large where it is opened.
-async fn page(tx: &mut Tx, table: &'static MarkedTable, after: Option<&[Value]>) -> Result<Vec<RawRow>, StoreError> {
+async fn page(
+    tx: &mut Tx,
+    table: &'static MarkedTable,
+    after: Option<&[Value]>,
+    pace: Pace,
+) -> Result<Vec<RawRow>, StoreError> {
     // A file has megabytes.
     let (most, is_opened) = match table {
         table if *table == ATTACHMENTS => (8, true),
         table if *table == RECORD_VERSIONS || *table == DRAFTS => (256, true),
         _ => (1_024, false),
     };
-    let (clause, binds) = page_clause(table, after, most);
+    let (clause, binds) = page_clause(table, after, pace.rows(most));
     if is_opened { raw(tx, table, &clause, &binds).await } else { light(tx, table, &clause, &binds).await }
 }

@@ -22,7 +22,7 @@ use tsunagi::{
     ledger::merkle::Hash,
     store::rows::{
         name::RowName,
-        review::{review, review_chronicle},
+        review::{Pace, review, review_chronicle},
     },
 };
 
@@ -174,7 +174,7 @@ impl Play {
 
     async fn is_as_before(&self, served: &Served) -> bool {
         let gateway = served.gateway();
-        let review = review(&gateway.store, &gateway.vault).await;
+        let review = review(&gateway.store, &gateway.vault, Pace::Alone).await;
         let is_all_in_memory = gateway.journal.memory().guard.set_aside().is_empty();
         is_all_in_memory && review.is_ok_and(|review| review.refuted.is_empty())
     }
@@ -218,7 +218,7 @@ impl Play {
         known: Option<Vec<Hash>>,
     ) -> Seen {
         let gateway = served.gateway();
-        let mut review = review(&gateway.store, &gateway.vault).await.map(|review| review.refuted);
+        let mut review = review(&gateway.store, &gateway.vault, Pace::Alone).await.map(|review| review.refuted);
         // An edit of another table leaves the ledger as it is.
         let is_of_ledger = table.starts_with("ledger");
         let ledger = if is_of_ledger { self.house.audit_ledger(gateway, known.as_deref()).await } else { None };

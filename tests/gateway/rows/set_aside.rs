@@ -9,7 +9,11 @@ use serde_json::json as j;
 use tokio::process::Command;
 use tsunagi::{
     clock::Clock, gateway::Gateway, keys::vault::ROWS, node::trust::trust_rows, operations::elapse::elapse,
-    server::start::Server, store::rows::tables,
+    server::start::Server,
+    store::rows::{
+        review::{Pace, review},
+        tables,
+    },
 };
 use tsunagi_testkit::world::{Party, World};
 
@@ -250,7 +254,7 @@ async fn one_damaged_row_of_any_table_prevents_no_start() {
         let Some(damage) = database.flip(table.name, "mark", clause).await else { continue };
         let gateway = Gateway::open(stage.world.premises.config.clone(), Clock::system()).await;
         let gateway = gateway.unwrap_or_else(|error| panic!("{}: {error}", table.name));
-        let review = tsunagi::store::rows::review::review(&gateway.store, &gateway.vault).await.unwrap();
+        let review = review(&gateway.store, &gateway.vault, Pace::Alone).await.unwrap();
         assert!(review.refuted.iter().any(|name| name.table == table.name), "{}: {:?}", table.name, review.refuted);
         gateway.store.close().await;
         drop(gateway);
