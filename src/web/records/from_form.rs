@@ -291,7 +291,7 @@ mod tests {
     /// Every field of the definition, and of what may occur often three.
     fn everything(field: &'static Field, count: &mut usize) -> Vec<RawNode> {
         let often = if field.occurs.is_repeatable() { 3 } else { 1 };
-        let mut one = |place: usize| {
+        let one = |place: usize| {
             *count += 1;
             match field.content {
                 FieldContent::Children(children) => {
