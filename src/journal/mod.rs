@@ -6,6 +6,7 @@
 //! Only the one writer makes a receipt, and only of a committed entry.
 
 mod commit;
+mod doubt;
 pub mod error;
 pub mod following;
 pub mod inbox;

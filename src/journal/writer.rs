@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     commit::{CommitOutcome, commit, commit_at_once},
+    doubt::{InDoubt, TreeStep},
     error::JournalError,
     following::Following,
     inbox::{InboxItem, Placed, counted, placed},
@@ -69,17 +70,6 @@ impl Receipt {
     }
 }
 
-/// A batch whose transaction is not known to have been committed or not.
-struct InDoubt {
-    tree: TreeStep,
-    /// The node's sums over the marks of rows.
-    sums: Sums,
-    /// Changes of memory, and the position of the first.
-    changes: Vec<Change>,
-    first_change: u64,
-    inbox: Vec<(OrganizationCode, i64)>,
-}
-
 pub(super) struct Writer {
     node: String,
     store: Store,
@@ -90,12 +80,6 @@ pub(super) struct Writer {
     in_doubt: Option<InDoubt>,
     /// Commits that were tried.
     tried: u64,
-}
-
-/// How a batch moves the tree on.
-struct TreeStep {
-    head: (u64, Hash),
-    leaves: Vec<Hash>,
 }
 
 /// What a batch comes to, job by job.
@@ -485,44 +469,22 @@ impl Writer {
     /// Returns whether it holds; `true` where there is nothing in doubt.
     async fn resolve_doubt(&mut self) -> Result<bool, StoreError> {
         let Some(doubt) = &self.in_doubt else { return Ok(true) };
-        let (expected, has_entries) = (doubt.tree.head, !doubt.tree.leaves.is_empty());
-        let mut tx = self.store.write(Access::Append).await?;
-        // Waits for a commit that is still under way; and that this is durable means that what it read is, too.
-        store::ledger::touch_head(&mut tx, &self.node).await?;
-        let head = store::ledger::head(&mut tx, &self.node).await?;
-        tx.commit().await?;
-        self.store.secure_commit().await?;
-        if has_entries && head == Some(expected) {
+        let holds = doubt.holds(&self.store, &self.node).await?;
+        if holds {
             self.settle().await;
-            return Ok(true);
+        } else {
+            self.in_doubt = None;
         }
-        self.in_doubt = None;
-        Ok(false)
+        Ok(holds)
     }
 
     /// Brings memory up to the commit that has just been confirmed.
     async fn settle(&mut self) {
         // Waited for first: whoever gives up meanwhile leaves the batch in doubt, and it is found out again.
         let following = self.following.clone();
-        let taking = following.taking().await;
-        let Some(InDoubt { tree: TreeStep { leaves, .. }, sums, changes, first_change, inbox }) = self.in_doubt.take()
-        else {
-            return;
-        };
-        *self.memory.sums.write().unwrap_or_else(PoisonError::into_inner) = sums;
-        self.memory.commits.fetch_add(1, Ordering::Relaxed);
-        self.memory.entries.fetch_add(leaves.len() as u64, Ordering::Relaxed);
-        // Whoever holds the tree, such as a snapshot being written, sees the entries and what they changed, or neither.
-        let mut tree = self.memory.tree.write().unwrap_or_else(PoisonError::into_inner);
-        leaves.into_iter().for_each(|leaf| tree.push(leaf));
-        // Where the feed was faster, memory holds them already.
-        if self.memory.position() + 1 == first_change {
-            (first_change..).zip(changes).for_each(|(position, change)| self.memory.take(position, Some(change)));
-        }
-        drop(tree);
-        drop(taking);
-        for (organization, position) in inbox {
-            self.memory.inboxes.delivered(&organization, position);
+        let _taking = following.taking().await;
+        if let Some(committed) = self.in_doubt.take() {
+            committed.settle(&self.memory);
         }
     }
 }
