@@ -25,7 +25,6 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    domain::organization::OrganizationCode,
     error::Error,
     ledger::{
         entry::{Act, Entry, Logged},
