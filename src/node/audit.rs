@@ -80,9 +80,14 @@ const ROWS_AGAIN: Duration = Duration::from_secs(24 * 3_600);
 /// Looks at every row after the start, and once a day. Those that are not what the gateway wrote are set aside by that.
 pub async fn audit_rows(gateway: Weak<Gateway>) {
     loop {
-        // It takes minutes: a node that stops meanwhile does not wait for it.
-        let Some((store, vault)) = gateway.upgrade().map(|node| (node.store.clone(), node.vault.clone())) else { return };
-        let reviewed = review(&store, &vault, Pace::BesideCalls).await;
+        // It takes minutes, of which a node that stops does not wait for one.
+        let Some((store, vault)) = gateway.upgrade().map(|node| (node.store.clone(), node.vault.clone())) else {
+            return;
+        };
+        let reviewed = tokio::select! {
+            reviewed = review(&store, &vault, Pace::BesideCalls) => reviewed,
+            () = store.closing() => return,
+        };
         let Some(node) = gateway.upgrade() else { return };
         let again = match reviewed {
             Ok(found) => {

@@ -351,6 +351,14 @@ impl Store {
         }
     }
 
+    /// Waits until the store is about to be closed, which waits for whoever reads.
+    pub async fn closing(&self) {
+        match self {
+            Self::Sqlite { readers, .. } => readers.close_event().await,
+            Self::Postgres { readers, .. } => readers.close_event().await,
+        }
+    }
+
     pub async fn close(&self) {
         match self {
             Self::Sqlite { writer, readers, glances, emptying, follower, .. } => {
