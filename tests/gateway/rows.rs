@@ -278,6 +278,19 @@ async fn what_hangs_on_a_record_and_is_removed_or_set_back_is_found_by_the_recor
     assert!(found.refuted.iter().any(|name| name.table == "attachments" && name.row.starts_with(&records[1])));
 }
 
+/// A position that somebody made up leaves billions out: the review names the first of them one by one, and comes to its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_that_somebody_made_up_does_not_use_up_the_memory() {
+    let stage = Stage::new().await;
+    stage.party("city", CITY_A).await;
+    let newest = format!("SELECT MAX(position) FROM inbox WHERE organization = '{CITY_A}'");
+    let of_newest = format!("WHERE organization = '{CITY_A}' AND position = ({newest})");
+    tamper(&stage, &format!("UPDATE inbox SET position = 486103131940 {of_newest}")).await;
+    let found = reviewed(&stage).await;
+    assert!(found.refuted.iter().any(|name| name.table == "inbox" && name.row.ends_with(" to 486103131939")));
+    assert!(found.refuted.len() < 200, "{} names", found.refuted.len());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_owner_of_a_record_is_told_of_a_row_that_hangs_on_it() {
     let stage = Stage::new().await;

@@ -153,12 +153,13 @@ impl Play {
             let read = guard.refuted();
             let changed = difference(&self.unedited.read, &answers);
             let seen = self.audited(&served, table, (read, changed), Some(leaves_of(served.gateway()))).await;
+            let has_changed = !seen.changed.is_empty();
             tally.judge((table, column), &edit, seen);
             let is_undone = tables.undo(table, &edit).await;
             guard.forget_refuted();
             guard.remembered.expire();
             // Whatever it has left behind would be held against the next.
-            if is_undone && self.is_as_before(&served).await {
+            if is_undone && self.is_as_before(&served, has_changed).await {
                 at = Some((served, tables));
             } else {
                 tally.copies += 1;
@@ -172,8 +173,14 @@ impl Play {
         }
     }
 
-    async fn is_as_before(&self, served: &Served) -> bool {
+    async fn is_as_before(&self, served: &Served, has_changed: bool) -> bool {
         let gateway = served.gateway();
+        if has_changed {
+            let answers = self.house.questions.answers(&served.clients, &self.unedited.read).await;
+            if !difference(&self.unedited.read, &answers).is_empty() {
+                return false;
+            }
+        }
         let review = review(&gateway.store, &gateway.vault, Pace::Alone).await;
         let is_all_in_memory = gateway.journal.memory().guard.set_aside().is_empty();
         is_all_in_memory && review.is_ok_and(|review| review.refuted.is_empty())

@@ -114,7 +114,7 @@ impl Tally {
             Stands::Decides if !is_named => {
                 self.faults.push(format!("{what} {:?} is not named: {review:?}", edit.rows))
             }
-            Stands::OfLedger if seen.ledger.is_none() => self.faults.push(format!("{what} is not found")),
+            Stands::OfLedger if !is_found => self.faults.push(format!("{what} is not found")),
             Stands::Harmless if !seen.changed.is_empty() => {
                 self.faults.push(format!("{what} is harmless and changed {:#?}", seen.changed));
             }

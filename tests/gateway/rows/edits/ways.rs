@@ -415,6 +415,9 @@ fn keys_of(table: &str) -> Vec<&'static str> {
 
 /// A literal as it stands in the name of a row.
 fn named(literal: &str, kind: ColumnKind) -> String {
+    if literal == "NULL" {
+        return "null".to_owned();
+    }
     let inner = match (literal.find('\''), literal.rfind('\'')) {
         (Some(first), Some(last)) if first < last => &literal[first + 1..last],
         _ => literal,
