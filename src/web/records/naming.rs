@@ -78,7 +78,7 @@ async fn shown_again(visit: &Visit, record: Uuid, mut form: Form, error: Option<
     let mut page = ShieldPage::of(visit, record, None).await?;
     let status = match error {
         None => 422,
-        Some(Error::Request(RequestError::Field { field, rule_ja, rule_en })) if field == "named" => {
+        Some(Error::Request(RequestError::Field { field: "named", rule_ja, rule_en })) => {
             form.fault(BODIES, l.say(rule_ja, rule_en));
             422
         }
