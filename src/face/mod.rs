@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod call;
+pub mod csv;
 pub mod media;
 pub mod route;
 

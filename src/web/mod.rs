@@ -14,6 +14,7 @@ pub mod dates;
 pub mod disclosures;
 pub mod form;
 pub mod input;
+pub mod keys;
 pub mod language;
 pub mod missing;
 pub mod organizations;
@@ -23,6 +24,7 @@ pub mod qr;
 pub mod questions;
 pub mod records;
 pub mod refusal;
+pub mod retention;
 pub mod search;
 pub mod serious;
 pub mod session;
@@ -50,6 +52,8 @@ const SUBJECTS: &[&[Route]] = &[
     organizations::PAGES,
     missing::PAGES,
     questions::PAGES,
+    retention::PAGES,
+    keys::PAGES,
 ];
 
 /// Every page and every act of one.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{csv, header::LEDGER_ENTRIES, json as json_form, shape::Joined, xml};
+use super::{header::LEDGER_ENTRIES, json as json_form, shape::Joined, xml};
 use crate::{
     disclosure::{
         done::{Archive, CarriesNoRecordData, Done, PlainText, Table},
@@ -18,7 +18,7 @@ use crate::{
     },
     domain::{attachment::Attachment, format::Fault},
     error::{Error, RecordError, RequestError},
-    face::{answer::Answer, call::Call},
+    face::{answer::Answer, call::Call, csv},
 };
 
 const PROBLEM: &str = "application/problem+json";

@@ -8,7 +8,6 @@ pub mod accounting;
 pub mod accounts;
 pub mod answer;
 pub mod call;
-pub mod csv;
 pub mod drafts;
 pub mod header;
 pub mod inbox;

@@ -19,6 +19,11 @@ impl Page {
         self.reply.header(name)
     }
 
+    /// The whole answer.
+    pub fn reply(&self) -> &Reply {
+        &self.reply
+    }
+
     pub fn bytes(&self) -> &[u8] {
         &self.reply.body
     }
@@ -139,7 +144,8 @@ impl Browser {
         }
     }
 
-    async fn get_once(&mut self, path: &str) -> Page {
+    /// A page, or where it leads.
+    pub async fn get_once(&mut self, path: &str) -> Page {
         let request = self.client.get(path).header("cookie", &self.cookies()).header("sec-fetch-site", "same-origin");
         let reply = request.send().await.unwrap();
         self.keep(path, reply)
@@ -147,10 +153,15 @@ impl Browser {
 
     /// Sends a form, and follows where it leads.
     pub async fn send(&mut self, form: SentForm) -> Page {
+        let page = self.send_once(form).await;
+        self.follow(page).await
+    }
+
+    /// Sends a form, and follows nothing.
+    pub async fn send_once(&mut self, form: SentForm) -> Page {
         let body = form.fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
         let body = body.collect::<Vec<_>>().join("&");
-        let page = self.post(&form.action, "application/x-www-form-urlencoded", body.into_bytes()).await;
-        self.follow(page).await
+        self.post(&form.action, "application/x-www-form-urlencoded", body.into_bytes()).await
     }
 
     /// Sends a form with a file.

@@ -32,6 +32,7 @@ mod openapi;
 mod operator_acts;
 mod operators_chair;
 mod oversight;
+mod pages;
 mod pages_records;
 mod persons;
 mod postgres;

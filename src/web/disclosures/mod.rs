@@ -3,6 +3,7 @@
 mod plot;
 
 use askama::Template;
+use axum::http::{StatusCode, header};
 use uuid::Uuid;
 
 use self::plot::HoursPlot;
@@ -24,6 +25,7 @@ use crate::{
         evidence_page::{act_in_japanese, purpose_in_japanese},
     },
     operations::accounting::{
+        export_evidence::{ExportEvidence, export_evidence},
         prove_ledger::{ProveInclusion, prove_inclusion, read_checkpoint},
         read_disclosures::{Accounted, Disclosure, ReadDisclosures, read_disclosures},
     },
@@ -35,6 +37,10 @@ pub const PAGES: &[Route] = &[
         .titled("記録簿の証明", "Proof of an entry")
         .for_whom(ALL, ANY)
         .made_by(page!(proof)),
+    show("/disclosures/evidence")
+        .titled("署名された証拠の束", "Signed bundle of evidence")
+        .for_whom(ACCOUNTABLE, REVIEW)
+        .made_by(page!(bundle)),
 ];
 
 #[derive(Template)]
@@ -87,6 +93,15 @@ async fn disclosures(visit: Visit) -> Result<Answer, Error> {
     })
 }
 
+/// The evidence about the body's records, or about one, as a file that anybody can verify.
+async fn bundle(visit: Visit) -> Result<Answer, Error> {
+    let asked = ExportEvidence { record: visit.call.query_id("record") };
+    let file = export_evidence(&visit.gateway, &visit.caller, asked).await?;
+    Ok(Answer::new(StatusCode::OK, "application/x-tar", file.bytes)
+        .with_header(header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{}\"", file.name))
+        .with_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+}
+
 impl EntryRow {
     fn of(l: Language, line: &Disclosure) -> Self {
         let entry = &line.entry;
@@ -96,7 +111,7 @@ impl EntryRow {
             at: moment_of(l, &entry.at),
             organization: line.organization_name.clone(),
             officer: if line.officer_name.is_empty() { entry.officer.clone() } else { line.officer_name.clone() },
-            terminal: entry.terminal.clone(),
+            terminal: terminal_end(&entry.terminal),
             act: l.say(act_in_japanese(entry.act), &entry.act.as_str().replace('_', " ")).to_owned(),
             record: entry.record,
             groups: groups.collect::<Vec<_>>().join(l.say("、", ", ")),
@@ -107,6 +122,13 @@ impl EntryRow {
             refused: (entry.outcome == Outcome::Refused).then(|| entry.refusal.clone().unwrap_or_default()),
         }
     }
+}
+
+/// The end of a certificate's number, by which a terminal is known on its own list.
+fn terminal_end(serial: &str) -> String {
+    let before = serial.chars().count().saturating_sub(8);
+    let end: String = serial.chars().skip(before).collect();
+    if before == 0 { end } else { format!("…{end}") }
 }
 
 /// An item group as people call it.

@@ -1,6 +1,7 @@
 //! Missing children (行方不明児童, CA情報): notices to every center, their answers on a map, and sightings.
 
 mod map;
+mod search;
 mod write;
 
 use askama::Template;
@@ -8,12 +9,13 @@ use uuid::Uuid;
 
 use self::{
     map::TileMap,
-    write::{broadcast, cancel, new_notice},
+    search::find,
+    write::{broadcast, cancel, edit, new_notice, update},
 };
 use super::{
     dates::{moment_of, partial},
     form::Form,
-    input::{ChoiceInput, TextArea},
+    input::{ChoiceInput, Input, TextArea},
     language::Language,
     page::{Visit, act, again, page, see_other, show, shown},
     shell::{PagePart, Shell},
@@ -43,6 +45,15 @@ pub const PAGES: &[Route] = &[
         .for_whom(CENTERS, CASEWORK)
         .made_by(page!(broadcast)),
     show("/missing/{id}").titled("行方不明児童の通知", "A notice").for_whom(CENTERS, READ).made_by(page!(notice)),
+    act("/missing/search").titled("通知を検索する", "Search notices").for_whom(CENTERS, CASEWORK).made_by(page!(find)),
+    show("/missing/{id}/edit")
+        .titled("通知を更新する", "Update a notice")
+        .for_whom(CENTERS, CASEWORK)
+        .made_by(page!(edit)),
+    act("/missing/{id}/edit")
+        .titled("通知を更新する", "Update a notice")
+        .for_whom(CENTERS, CASEWORK)
+        .made_by(page!(update)),
     act("/missing/{id}/answer")
         .titled("通知に回答する", "Answer a notice")
         .for_whom(CENTERS, CASEWORK)
@@ -55,6 +66,7 @@ pub const PAGES: &[Route] = &[
 
 const DONE: &[(&str, (&str, &str))] = &[
     ("sent", ("全国の児童相談所に通知しました。", "Every center was told.")),
+    ("updated", ("通知を更新し、全国の児童相談所に知らせました。", "It was updated, and every center was told.")),
     ("answered", ("回答しました。", "It was answered.")),
     ("cancelled", ("通知を解除しました。", "It was cancelled.")),
 ];
@@ -107,6 +119,7 @@ struct NoticesPage {
     next: Option<Uuid>,
     set_aside: usize,
     writes: bool,
+    name: Input,
 }
 
 async fn notices(visit: Visit) -> Result<Answer, Error> {
@@ -122,6 +135,7 @@ async fn notices(visit: Visit) -> Result<Answer, Error> {
         next: page.value().next,
         set_aside: page.value().set_aside,
         writes: visit.caller.has_any_role(CASEWORK),
+        name: search::name_input(l, &Form::default()),
         ended,
         shell,
     })

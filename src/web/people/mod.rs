@@ -16,10 +16,11 @@ use super::{
     shell::{PagePart, Shell},
 };
 use crate::{
+    domain::organization::OrganizationKind,
     error::Error,
     face::{
         answer::Answer,
-        route::{ADMINISTER, ALL, APPOINT, Route, STAND, VOUCH},
+        route::{ADMINISTER, ALL, APPOINT, BODIES, OPERATOR, REVIEW, Route, STAND, VOUCH},
     },
 };
 
@@ -68,10 +69,22 @@ struct SettingsPage {
     stands: bool,
     appoints: bool,
     administers: bool,
+    retains: bool,
+    disposes: bool,
+    is_operator: bool,
 }
 
 async fn settings(visit: Visit) -> Result<Answer, Error> {
     let shell = visit.shell(("設定", "Settings"), PagePart::Settings).await?;
     let may = |roles| visit.caller.has_any_role(roles);
-    shown(&SettingsPage { shell, stands: may(STAND), appoints: may(APPOINT), administers: may(ADMINISTER) })
+    let is_any_of = |kinds: &[OrganizationKind]| kinds.contains(&visit.caller.kind());
+    shown(&SettingsPage {
+        shell,
+        stands: may(STAND),
+        appoints: may(APPOINT),
+        administers: may(ADMINISTER),
+        retains: is_any_of(BODIES),
+        disposes: is_any_of(BODIES) && may(REVIEW),
+        is_operator: is_any_of(OPERATOR),
+    })
 }

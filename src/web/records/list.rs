@@ -2,13 +2,15 @@
 
 use askama::Template;
 
-use super::reading;
+use super::{own_search, reading};
 use crate::{
     error::Error,
     face::{answer::Answer, route::CASEWORK},
     operations::records::list_records::{ListRecords, OwnRecord, list_records},
     web::{
         dates::moment_of,
+        form::Form,
+        input::{ChoiceInput, Input},
         language::Language,
         page::{Visit, shown},
         shell::{PagePart, Shell},
@@ -17,12 +19,12 @@ use crate::{
 use uuid::Uuid;
 
 /// A line of the list.
-struct RecordLine {
-    path: String,
-    name: String,
-    birth_date: String,
-    state: Vec<&'static str>,
-    updated: String,
+pub(super) struct RecordLine {
+    pub(super) path: String,
+    pub(super) name: String,
+    pub(super) birth_date: String,
+    pub(super) state: Vec<&'static str>,
+    pub(super) updated: String,
 }
 
 #[derive(Template)]
@@ -34,6 +36,8 @@ struct RecordsPage {
     is_first: bool,
     next: Option<String>,
     may_write: bool,
+    name: Input,
+    of: ChoiceInput,
 }
 
 pub(super) async fn records_list(visit: Visit) -> Result<Answer, Error> {
@@ -45,8 +49,11 @@ pub(super) async fn records_list(visit: Visit) -> Result<Answer, Error> {
     let listed = list_records(&visit.gateway, &visit.caller, ListRecords { after }).await?;
     let page = listed.value();
     let shell = visit.shell(("児童記録票", "Records"), PagePart::Records).await?.accounted_for(listed.entries());
+    let (name, of) = own_search::inputs(language, &Form::default());
     shown(&RecordsPage {
         shell,
+        name,
+        of,
         lines: page.records.iter().map(|record| line(language, record)).collect(),
         set_aside: page.set_aside,
         is_first: after.is_nil(),
@@ -55,7 +62,7 @@ pub(super) async fn records_list(visit: Visit) -> Result<Answer, Error> {
     })
 }
 
-fn line(language: Language, record: &OwnRecord) -> RecordLine {
+pub(super) fn line(language: Language, record: &OwnRecord) -> RecordLine {
     let states = [
         (record.shielded, ("支援措置", "shielded")),
         (record.serious, ("重大事案", "serious case")),

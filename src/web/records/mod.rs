@@ -15,6 +15,8 @@ mod from_form;
 mod head;
 mod history;
 mod list;
+mod naming;
+mod own_search;
 mod reading;
 mod record;
 mod register;
@@ -30,6 +32,8 @@ use self::{
     edit::{edit_act, edit_begin, edit_end, edit_show, edit_take_over},
     history::{history_show, version_show},
     list::records_list,
+    naming::shield_name_act,
+    own_search::own_search,
     record::{record_open, record_show},
     register::{register_act, register_show},
     shield::{shield_act, shield_lift_act, shield_show},
@@ -39,6 +43,10 @@ use crate::face::route::{BODIES, BodySize, CASEWORK, READ, READERS, Route, SUPER
 
 pub const PAGES: &[Route] = &[
     show("/records").titled("児童記録票の一覧", "Own records").for_whom(BODIES, READ).made_by(page!(records_list)),
+    act("/records/search")
+        .titled("自機関の記録を検索する", "Search own records")
+        .for_whom(BODIES, READ)
+        .made_by(page!(own_search)),
     show("/records/new")
         .titled("児童記録票の新規登録", "A new record")
         .for_whom(BODIES, CASEWORK)
@@ -95,6 +103,10 @@ pub const PAGES: &[Route] = &[
         .titled("支援措置を設定する", "Set a shield")
         .for_whom(BODIES, CASEWORK)
         .made_by(page!(shield_act)),
+    act("/records/{id}/shield/names")
+        .titled("開示先の追加を申請する", "Ask to name bodies")
+        .for_whom(BODIES, CASEWORK)
+        .made_by(page!(shield_name_act)),
     act("/records/{id}/shield/lift")
         .titled("支援措置の解除を申請する", "Ask to lift a shield")
         .for_whom(BODIES, CASEWORK)

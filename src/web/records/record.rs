@@ -37,6 +37,11 @@ pub const DONE: &[(&str, (&str, &str))] = &[
     ("closed", ("終結しました。", "The record is closed.")),
     ("shielded", ("支援措置を設定しました。直ちに有効です。", "The shield is set, and holds at once.")),
     (
+        "naming-asked",
+        ("開示先の追加を申請しました。2人の職員の確認を待っています。", "It was asked for, and waits for two persons."),
+    ),
+    ("named", ("開示先に加えました。", "They were named.")),
+    (
         "lift-asked",
         (
             "支援措置の解除を申請しました。2人の監督者が確認するまで、支援措置は続きます。",

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     fields::{is_known, of_section, typed_date},
     head::{ChildHead, record_of, seen, shown as shown_section},
+    naming::bodies_input,
     sheet::{Block, section_blocks},
 };
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     },
     web::{
         form::Form,
+        input::TextArea,
         page::{Visit, again, see_other, shown},
         shell::{PagePart, Shell},
     },
@@ -30,12 +32,14 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "records/shield.html")]
-struct ShieldPage {
+pub(super) struct ShieldPage {
     shell: Shell,
     head: ChildHead,
-    form: Form,
+    pub(super) form: Form,
     blocks: Vec<Block>,
     named: Vec<NamedBody>,
+    /// Bodies that are to be named.
+    pub(super) bodies: TextArea,
 }
 
 /// A body to which the address may go; the name is taken away by taking its mark away.
@@ -47,7 +51,7 @@ struct NamedBody {
 
 impl ShieldPage {
     /// With what the shield says now, where nothing was typed.
-    async fn of(visit: &Visit, record: Uuid, form: Option<Form>) -> Result<Self, Error> {
+    pub(super) async fn of(visit: &Visit, record: Uuid, form: Option<Form>) -> Result<Self, Error> {
         let view = seen(visit, record, Extent::Only(GroupSet::of([ItemGroup::Shielded]))).await?;
         let section = shown_section(view.value(), ItemGroup::Shielded);
         let present = || section.zip(section_field(ItemGroup::Shielded)).map(|(of, field)| of_section(of, field));
@@ -67,6 +71,7 @@ impl ShieldPage {
             head: ChildHead::of(visit, view.value()),
             blocks: section_blocks(visit.language(), &form, ItemGroup::Shielded),
             named: named.collect(),
+            bodies: bodies_input(visit.language(), &Form::default()),
             form,
         })
     }

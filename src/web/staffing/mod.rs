@@ -1,6 +1,7 @@
 //! Yearly staffing reports (児童相談所の職員体制): written by a center, read by the ministry.
 
 use askama::Template;
+use axum::http::{StatusCode, header};
 
 use super::{
     dates::moment_of,
@@ -14,10 +15,11 @@ use crate::{
     error::Error,
     face::{
         answer::Answer,
+        csv,
         route::{CENTERS, MINISTRY, READ, Route, SUPERVISE},
     },
     operations::oversight::report_staffing::{
-        ReadStaffing, SubmitStaffing, SubmittedReport, list_staffing, submit_staffing,
+        ReadStaffing, SubmitStaffing, SubmittedReport, export_staffing, list_staffing, submit_staffing,
     },
 };
 
@@ -30,6 +32,7 @@ pub const PAGES: &[Route] = &[
         .titled("職員体制を報告する", "Report staffing")
         .for_whom(CENTERS, SUPERVISE)
         .made_by(page!(submit)),
+    show("/staffing/export").titled("職員体制のCSV", "Staffing as CSV").for_whom(MINISTRY, READ).made_by(page!(export)),
     show("/staffing").titled("職員体制", "Staffing").for_whom(MINISTRY, READ).made_by(page!(reports)),
 ];
 
@@ -124,12 +127,25 @@ struct ReportsPage {
     missing: Vec<String>,
 }
 
-async fn reports(visit: Visit) -> Result<Answer, Error> {
-    let l = visit.language();
+/// The fiscal year that is asked for, or the present one.
+fn year_of(visit: &Visit) -> Result<FiscalYear, Error> {
     let asked = visit.call.query.get("year").and_then(|year| FiscalYear::parse(year));
     let today = visit.gateway.clock.today_in_japan();
     let this_year = today.year() - i32::from(u8::from(today.month()) < 4);
-    let year = asked.or_else(|| FiscalYear::parse(&this_year.to_string())).ok_or(Error::NotFound("year"))?;
+    asked.or_else(|| FiscalYear::parse(&this_year.to_string())).ok_or(Error::NotFound("year"))
+}
+
+/// The reports as a file for a spreadsheet.
+async fn export(visit: Visit) -> Result<Answer, Error> {
+    let year = year_of(&visit)?;
+    let table = export_staffing(&visit.gateway, &visit.caller, ReadStaffing { year }).await?;
+    Ok(Answer::new(StatusCode::OK, "text/csv; charset=utf-8", csv::write(&table))
+        .with_header(header::CONTENT_DISPOSITION, "attachment; filename=\"staffing.csv\"")
+        .with_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+}
+
+async fn reports(visit: Visit) -> Result<Answer, Error> {
+    let (l, year) = (visit.language(), year_of(&visit)?);
     let found = list_staffing(&visit.gateway, &visit.caller, ReadStaffing { year }).await?;
     let shell = visit.shell(("職員体制", "Staffing"), PagePart::Staffing).await?;
     let shell = shell.accounted_for(found.entries().unwrap_or_default());
