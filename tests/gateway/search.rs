@@ -23,7 +23,10 @@ async fn a_name_written_another_way_finds_the_four_items_and_whom_to_call() {
         assert_eq!(found.len(), 1, "{criteria}");
         let child = found[0].as_object().unwrap();
         let keys: Vec<&str> = child.keys().map(String::as_str).collect();
-        assert_eq!(keys, ["record", "name", "sex", "birth_date", "guardians", "contact", "rank", "matched"]);
+        assert_eq!(
+            keys,
+            ["record", "name", "sex", "birth_date", "guardians", "contact", "may_open", "rank", "matched"]
+        );
         assert_eq!((&child["record"], &child["name"]), (&j!(record), &j!("髙橋 花子")));
         assert_eq!(
             (&child["sex"], &child["birth_date"], &child["guardians"]),

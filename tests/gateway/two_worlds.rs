@@ -120,6 +120,15 @@ struct Normal {
 
 impl Normal {
     fn new() -> Self {
+        Self::besides(&[])
+    }
+
+    /// Of pages: what binds a form to its session and makes it one act, and the hour.
+    fn of_pages() -> Self {
+        Self::besides(&["\"[A-Za-z0-9_-]{40,}\"", r"\d+月\d+日（.）( \d+:\d\d)?"])
+    }
+
+    fn besides(more: &[&str]) -> Self {
         let random = [
             "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
             r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z",
@@ -128,11 +137,9 @@ impl Normal {
             "[A-Za-z0-9+/]{40,}=*",
             // 128 bits: what an entry says of the rows.
             "[A-Za-z0-9+/]{22}==",
-            // Of pages: what binds a form to its session and makes it one act, and the hour.
-            "[A-Za-z0-9_-]{40,}",
-            r"\d+月\d+日（.）( \d+:\d\d)?",
         ];
-        Self { random: Regex::new(&random.join("|")).unwrap(), seen: HashMap::new() }
+        let random = more.iter().copied().chain(random).collect::<Vec<_>>().join("|");
+        Self { random: Regex::new(&random).unwrap(), seen: HashMap::new() }
     }
 
     fn of(&mut self, reply: &Reply) -> String {
@@ -211,7 +218,7 @@ async fn pages_differ(hidden: &str) -> Option<String> {
     let mut browsers = Vec::new();
     for (stage, party) in [(&one_stage, &one), (&other_stage, &other)] {
         let person = stage.world.seat_new(party, "w1", &["caseworker", "supervisor"]).await.unwrap();
-        browsers.push((Browser::signed_in(&person).await, Normal::new()));
+        browsers.push((Browser::signed_in(&person).await, Normal::of_pages()));
     }
     for page in VISITS {
         let mut said = Vec::new();
