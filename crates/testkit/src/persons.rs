@@ -85,6 +85,16 @@ pub struct Enrolling<'a> {
     pub name: Option<&'a str>,
 }
 
+/// The code that a device shows, found by its name, and for how many seconds more.
+pub fn code_of_device(devices: &Path, name: &str, clock: &Clock) -> Option<(String, i64)> {
+    let (code, officer) = name.split_once('.')?;
+    let named = Named { organization: OrganizationCode::parse(code)?, officer: officer.to_owned() };
+    let now = clock.now();
+    let device = Device::load(&devices.join(name))?;
+    let left = STEP - now.as_micros().rem_euclid(STEP);
+    Some((code_at(&device.secret, &named, now)?, left / 1_000_000))
+}
+
 /// A password that nobody would guess, and that every test knows.
 pub fn password_of(officer: &str) -> String {
     format!("korekara mo {officer} to issho ni")
@@ -162,7 +172,12 @@ impl DeskPerson {
     }
 
     fn device_file(&self) -> PathBuf {
-        self.desk.devices.join(format!("{}.{}", self.code, self.officer))
+        self.desk.devices.join(self.device_name())
+    }
+
+    /// By which the person's device is found.
+    pub fn device_name(&self) -> String {
+        format!("{}.{}", self.code, self.officer)
     }
 
     /// The next code of the device that was not used. Nothing, where the device is lost.

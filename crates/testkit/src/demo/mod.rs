@@ -1,5 +1,6 @@
 //! `tsunagi demo`: a gateway of its own, a few thousand synthetic records, and the whole story.
 
+pub mod desks;
 pub mod narrator;
 pub mod site;
 pub mod story;
@@ -16,7 +17,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tsunagi::{client::expect, clock::Clock, say};
 
-use self::{narrator::Narrator, story::Cast};
+use self::{desks::Desks, narrator::Narrator, story::Cast};
 use crate::{
     people::{Family, People},
     world::{Party, Premises, World, WorldError},
@@ -36,6 +37,9 @@ pub struct Options {
     /// Port of the API; the monitor listens on the next one.
     #[arg(long, default_value_t = 8_443)]
     port: u16,
+    /// Print the code that a person's device shows, and do nothing else; README.txt of the demonstration names the persons.
+    #[arg(long, value_name = "PERSON")]
+    code: Option<String>,
 }
 
 /// Generous limits: the demonstration registers its records as fast as it can.
@@ -49,6 +53,9 @@ impl Options {
     /// # Errors
     /// It could not be made, or an expectation of the story did not hold.
     pub async fn run(self) -> Result<(), WorldError> {
+        if let Some(person) = &self.code {
+            return desks::print_code(&self.directory, person);
+        }
         let address = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
         // Before anything is removed: it may be what another demonstration serves from.
         for port in [self.port, self.port.saturating_add(1)] {
@@ -65,7 +72,9 @@ impl Options {
         let world = World::start(premises, Clock::system()).await?;
         say!("  gateway on https://localhost:{}, SQLite {}", self.port, directory.join(site::DATABASE).display());
         let cast = Cast::connect(&world).await?;
-        write_readme(&directory, &cast, self.port)?;
+        let desks = Desks::furnish(&world, &cast, self.port).await?;
+        let by_hand = format!("{}\n{}", desks.told(&self.directory), curl_lines(&self.directory, &cast, self.port));
+        write_readme(&directory, &cast, &by_hand)?;
         register_many(&world, &cast.city_a, self.records).await?;
         let mut narrator = Narrator::new();
         story::play(&world, &cast, &mut narrator).await?;
@@ -78,7 +87,7 @@ impl Options {
                 Err(WorldError::Unexpected("an expectation of the story did not hold".into()))
             };
         }
-        say!("\n{}", curl_lines(&self.directory, &cast, self.port));
+        say!("\n{by_hand}");
         say!("The gateway stays up until Ctrl-C.");
         signal(SignalKind::interrupt())?.recv().await;
         world.stop().await;
@@ -115,18 +124,18 @@ async fn register_many(world: &World, city: &Party, records: usize) -> Result<()
     Ok(())
 }
 
-fn write_readme(directory: &Path, cast: &Cast, port: u16) -> Result<(), WorldError> {
+fn write_readme(directory: &Path, cast: &Cast, by_hand: &str) -> Result<(), WorldError> {
     let mut text = String::from(
         "A demonstration of Tsunagi. Everything here is synthetic and may be deleted.\n\n\
          certs/ca.crt            the development CA\ncerts/server.crt        the gateway\n\
-         certs/operator.crt|key  the operator (officer op1)\n",
+         certs/operator.crt|key  the operator (officer op1)\ncerts/*-desk.p12        a desk, for a browser\n",
     );
     for party in cast.parties() {
         text += &format!("certs/{}.crt|key  organization {} (officer {})\n", party.name, party.code, party.officer);
     }
     text += "keyring.toml            master keys; in production kept apart from the database\n\
              tsunagi.db              the database\ntsunagi.toml            the configuration\n\n";
-    text += &curl_lines(directory, cast, port);
+    text += by_hand;
     Ok(fs::write(directory.join("README.txt"), text)?)
 }
 
@@ -144,7 +153,7 @@ fn curl_lines(directory: &Path, cast: &Cast, port: u16) -> String {
     };
     let base = format!("https://localhost:{port}/v1");
     format!(
-        "By hand:\n  {} {base}/session\n  {} {base}/records\n  {} {base}/inbox\n  \
+        "By calls:\n  {} {base}/session\n  {} {base}/records\n  {} {base}/inbox\n  \
          {} {base}/searches -H 'Idempotency-Key: by-hand-1' -H 'Content-Type: application/json' \\\n    \
          -d '{{\"purpose\":\"new_report\",\"case_reference\":\"R8-2\",\"child_name\":\"ひな\",\"birth\":{{\"on\":\"2016\"}}}}'\n  \
          {} {base}/disclosures\n",

@@ -49,17 +49,22 @@ const NAMES: [&str; 15] = [
 ];
 
 /// Whose devices a demonstration makes: body and officer.
-const DEVICES: [&str; 12] = [
+const DEVICES: [&str; 17] = [
     "010006-01.admin",
+    "010006-01.ito",
     "010006-01.manager",
     "120006-04.admin",
     "120006-04.manager",
+    "120006-04.suzuki",
     "122327.admin",
     "122327.manager",
+    "122327.sato",
     "172014.admin",
     "172014.manager",
+    "172014.tanaka",
     "ministry.admin",
     "ministry.manager",
+    "ministry.yamada",
     "operator.chair1",
     "operator.chair2",
 ];
@@ -108,7 +113,7 @@ fn mark(whole: &Path) -> String {
 /// The files there that a demonstration made, all of them still files.
 fn made_in(whole: &Path) -> Result<Vec<PathBuf>, WorldError> {
     let (certs, devices) = (whole.join(CERTS), whole.join(DEVICES_DIRECTORY));
-    let of_each = |name: &str| ["crt", "key", "new"].map(|extension| certs.join(format!("{name}.{extension}")));
+    let of_each = |name: &str| ["crt", "key", "p12", "new"].map(|extension| certs.join(format!("{name}.{extension}")));
     let mut made: Vec<PathBuf> =
         FILES.iter().flat_map(|name| [name.to_string(), format!("{name}.new")]).map(|name| whole.join(name)).collect();
     if is_directory(&certs)? {

@@ -7,7 +7,7 @@
 
 mod ask;
 mod cast;
-mod file;
+pub(crate) mod file;
 
 use std::{
     fs,
