@@ -198,12 +198,16 @@ impl FastWritable for HiddenFields {
 }
 impl HtmlSafe for HiddenFields {}
 
+/// Whether there is such a page, and it is open to the caller.
+pub fn is_open(caller: &Caller, path: &str) -> bool {
+    all().any(|page| page.path == path && page.method == "GET" && page.allows(caller))
+}
+
 /// The parts that have a page which is open to the caller.
 fn navigation(caller: &Caller, current: PagePart, language: Language) -> Vec<NavigationLink> {
-    let is_open = |path: &str| all().any(|page| page.path == path && page.method == "GET" && page.allows(caller));
     PARTS
         .into_iter()
-        .filter(|(_, path, _)| is_open(path))
+        .filter(|(_, path, _)| is_open(caller, path))
         .map(|(part, path, names)| NavigationLink { path, name: language.of_pair(names), is_current: part == current })
         .collect()
 }

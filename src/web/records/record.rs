@@ -25,7 +25,7 @@ use crate::{
         dates::moment,
         language::Language,
         page::{Visit, shown as show_page},
-        shell::{PagePart, Shell},
+        shell::{PagePart, Shell, is_open},
     },
 };
 
@@ -99,6 +99,38 @@ struct RecordPage {
     edit: Option<EditState>,
     may_write: bool,
     may_close: bool,
+    ways_on: Vec<WayOn>,
+}
+
+/// Where one goes from a record of the own body.
+struct WayOn {
+    path: String,
+    name: &'static str,
+}
+
+impl WayOn {
+    /// Those that are open to the caller.
+    fn all(visit: &Visit, head: &ChildHead) -> Vec<Self> {
+        const WAYS: [(&str, bool, &str, (&str, &str)); 4] = [
+            (
+                "/records/{id}/offer",
+                true,
+                "/records/{id}/offer",
+                ("転出先へ情報を提供する", "Offer it to another body"),
+            ),
+            ("/records/{id}/serious", true, "/records/{id}/serious", ("重大事案に指定する", "Designate it as serious")),
+            ("/records/{id}/history", false, "/records/{id}/history", ("変更の履歴", "History")),
+            ("/disclosures", false, "/disclosures?record={id}", ("閲覧履歴", "Who saw it")),
+        ];
+        let open = WAYS.into_iter().filter(|(page, asks_open, ..)| {
+            head.is_own && !(*asks_open && head.is_closed) && is_open(&visit.caller, page)
+        });
+        let way = |(_, _, path, name): (&str, bool, &str, (&'static str, &'static str))| Self {
+            path: path.replace("{id}", &head.id.to_string()),
+            name: visit.language().of_pair(name),
+        };
+        open.map(way).collect()
+    }
 }
 
 pub(super) async fn record_show(visit: Visit) -> Result<Answer, Error> {
@@ -147,6 +179,7 @@ async fn page(
         edit,
         may_close: may_write && has(SUPERVISE),
         may_write,
+        ways_on: WayOn::all(visit, &head),
         head,
     })
 }
