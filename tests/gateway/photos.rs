@@ -192,7 +192,7 @@ async fn a_photo_is_kept_and_leaves_without_where_it_was_taken() {
     }
     // One that is not whole is not taken: nobody can say what is in it.
     let broken = city.client.post(&path).body("image/png", b"\x89PNG\r\n\x1a\nplanted".to_vec()).send().await.unwrap();
-    assert_eq!((broken.status.as_u16(), &json(&broken)["code"]), (422, &"field".into()), "{}", broken.text());
+    assert_eq!((broken.status.as_u16(), &json(&broken)["code"]), (422, &"field_refused".into()), "{}", broken.text());
 }
 
 /// The twins: what is kept with its place is noticed, and so is what leaves with it.

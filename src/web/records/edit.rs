@@ -130,7 +130,7 @@ struct Stale {
 
 /// What stands above a form beside what is wrong with it.
 #[derive(Default)]
-struct Beside {
+struct BesideForm {
     stale: Option<Stale>,
     /// Whether it was kept as a draft, and what is said of that.
     kept: Option<(bool, String)>,
@@ -236,12 +236,12 @@ pub(super) async fn edit_show(visit: Visit) -> Result<Answer, Error> {
     let Some(opened) = opened(&visit, Some(record)).await? else {
         let view = seen(&visit, record, Extent::Closed).await?;
         let form = Form::with(fields_of(view.value()));
-        return shown(&edit_page(&visit, form, (view.value(), view.entries()), Beside::default()).await?);
+        return shown(&edit_page(&visit, form, (view.value(), view.entries()), BesideForm::default()).await?);
     };
     // As it was typed, over the version from which it was made.
     let index = index_of(&visit, record).await?;
     let entries = [opened.entries.as_slice(), index.entries()].concat();
-    let page = edit_page(&visit, opened.form, (index.value(), &entries), Beside::default()).await?;
+    let page = edit_page(&visit, opened.form, (index.value(), &entries), BesideForm::default()).await?;
     shown(&EditPage { unknown: opened.unknown, ..page })
 }
 
@@ -271,7 +271,7 @@ async fn edit_page(
     visit: &Visit,
     form: Form,
     (view, entries): (&RecordView, &[Uuid]),
-    beside: Beside,
+    beside: BesideForm,
 ) -> Result<EditPage, Error> {
     let (language, record) = (visit.language(), view.record);
     let left_out = left_out(&form);
@@ -346,7 +346,7 @@ async fn show_again(
         keep_lock(visit, record, &mut form).await?;
     }
     let index = index_of(visit, record).await?;
-    let beside = Beside { kept: Some(kept), ..Beside::default() };
+    let beside = BesideForm { kept: Some(kept), ..BesideForm::default() };
     again(status, &edit_page(visit, form, (index.value(), index.entries()), beside).await?)
 }
 
@@ -371,7 +371,7 @@ async fn open_in_form(visit: &Visit, record: Uuid, mut form: Form, group: ItemGr
         form.put(format!("{WITH}{}", field.name), "1".to_owned());
     }
     keep_lock(visit, record, &mut form).await?;
-    let beside = Beside { kept, ..Beside::default() };
+    let beside = BesideForm { kept, ..BesideForm::default() };
     shown(&edit_page(visit, form, (view.value(), view.entries()), beside).await?)
 }
 
@@ -425,5 +425,5 @@ async fn stale(visit: &Visit, record: Uuid, mut form: Form, (sent, current): (i6
     let differences = differences(&sections(before.value()), &sections(after.value()));
     let entries = [before.entries(), after.entries()].concat();
     let stale = Stale { sent, current, differences };
-    again(status, &edit_page(visit, form, (after.value(), &entries), Beside { stale: Some(stale), kept }).await?)
+    again(status, &edit_page(visit, form, (after.value(), &entries), BesideForm { stale: Some(stale), kept }).await?)
 }
