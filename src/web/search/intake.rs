@@ -43,8 +43,8 @@ impl IntakePage {
         let l = visit.language();
         let line = |name, label| Input::line(l, &form, name, label);
         let name = line("child_name", ("児童の氏名又はそのかな", "The child's name, in any script")).support((
-            "聞こえたとおりに。分からない文字は「?」（1文字）、「*」（何文字でも）",
-            "As it was heard. ? stands for one unknown letter, * for any number",
+            "聞こえたとおりに。分からない文字は「?」（1文字）、「*」（何文字でも）。児童か保護者のどちらかの氏名が必要",
+            "As it was heard. ? stands for one unknown letter, * for any number. A child’s or a guardian’s name is needed",
         ));
         let on = line("birth_on", ("生年月日", "Birth date")).width("w-s").support((
             "分かるところまで。例：2019-05-14、令和元年5月、2019",
@@ -103,6 +103,10 @@ pub(super) async fn intake_act(visit: Visit) -> Result<Answer, Error> {
             "Type a name of the child or a guardian, a part at least",
         );
         form.fault("child_name", l.of_pair(message));
+    }
+    if form.filled("birth_on").is_some() && form.filled("birth_age").is_some() {
+        let message = ("生年月日と年齢は、どちらか一方を入力してください", "Type a birth date or an age, not both");
+        form.fault("birth_age", l.of_pair(message));
     }
     let status = match request_of(&mut form, l) {
         Some(request) => match search_nationwide(&visit.gateway, &visit.caller, request).await {

@@ -112,7 +112,7 @@ async function reportOfNobody(page, stage) {
 
 async function beginWithReport(page, stage) {
   await reportOfNobody(page, stage);
-  await page.getByRole("button", { name: /新しい記録として受理する|register a new record/ }).click();
+  await page.getByRole("button", { name: /新しい記録として受理する|register a new record/i }).click();
   await page.locator("form.sheet").waitFor();
 }
 
