@@ -2,6 +2,7 @@
 parties can do with their records. What comes about is asked for at the end, and the answers are kept.
 """
 
+import base64
 import copy
 import hashlib
 import json
@@ -75,8 +76,11 @@ def png():
 
 FILES = {
     "image/png": png(),
-    # Only the first bytes are looked at.
-    "image/jpeg": b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0" + bytes(range(256)) + b"\xff\xd9",
+    # Eight by eight grey points. In stores that were kept before photos had to be whole it is none.
+    "image/jpeg": base64.b64decode(
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeXBkeFxl"
+        "Z2P/wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABv/EABwQAAEDBQAAAAAAAAAAAAAAABESEzVBYoHR8P/aAAgBAQAAPwA3GXKw3snqf//Z"
+    ),
     "application/pdf": b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
                        b"2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n",
 }

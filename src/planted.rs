@@ -134,6 +134,12 @@ pub enum Planted {
     NameTheAsked,
     /// Lets as much wait as is asked for, and tells of the same again and again.
     AskWithoutEnd,
+    /// Keeps what a camera wrote into a photo.
+    KeepPosition,
+    /// Shows a photo with what its camera wrote into it, as it is kept.
+    ShowPosition,
+    /// Leaves the draft of a record in place that was registered of it.
+    KeepSentDrafts,
 }
 
 /// How many can be asked for at once.
@@ -212,6 +218,9 @@ impl Planted {
             Ok("search-everybodys") => Some(Self::SearchEverybodys),
             Ok("name-the-asked") => Some(Self::NameTheAsked),
             Ok("ask-without-end") => Some(Self::AskWithoutEnd),
+            Ok("keep-position") => Some(Self::KeepPosition),
+            Ok("show-position") => Some(Self::ShowPosition),
+            Ok("keep-sent-drafts") => Some(Self::KeepSentDrafts),
             _ => None,
         }
     }

@@ -8,6 +8,8 @@ what is refused must be refused with a problem body that does not repeat the str
 import copy
 import json
 import re
+import struct
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
@@ -127,12 +129,19 @@ def texts(value: object) -> Iterator[str]:
             yield from texts(inner)
 
 
+def png() -> bytes:
+    """A whole picture of one grey point: what is not whole is refused."""
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b"")]
+    chunks = (struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part)) for kind, part in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
 def things(premises: Premises) -> dict[str, str]:
     """What there is to name in a path or a body, so that a string meets more than "not found"."""
     city = premises.parties["city"].client
     center = premises.parties["center"].client
     record = premises.register()
-    image = b"\x89PNG\r\n\x1a\n synthetic"
+    image = png()
     attached = expect(city.post(f"/v1/records/{record}/attachments", image, {"Content-Type": "image/png"}))
     notice = center.post("/v1/missing-notices", {
         "status": "exercise", "contact": "03-0000-0000", "circumstances": "架空の訓練", "child": {"name": "架空 子"},

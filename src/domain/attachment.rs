@@ -4,9 +4,10 @@ use bytes::Bytes;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::photo;
 use crate::clock::Timestamp;
 
-/// A file as it was sent. Of what kind its bytes are concerns the faces alone.
+/// A file as it was sent. Whether its bytes begin like one of its kind has been looked at by the faces.
 pub struct FileContent {
     media_type: String,
     bytes: Bytes,
@@ -15,6 +16,12 @@ pub struct FileContent {
 impl FileContent {
     pub fn new(media_type: String, bytes: Bytes) -> Self {
         Self { media_type, bytes }
+    }
+
+    /// The file without what a camera writes beside its picture; `None` for a photo that is not whole.
+    pub fn bare(self) -> Option<Self> {
+        let bytes = photo::bare(&self.media_type, self.bytes)?;
+        Some(Self { bytes, ..self })
     }
 
     pub fn bytes(&self) -> &[u8] {

@@ -15,6 +15,8 @@ pub mod idempotency;
 pub mod missing_notice;
 pub mod organization;
 pub mod oversight;
+pub mod photo;
+pub mod postal;
 pub mod purpose;
 pub mod registry;
 pub mod relation;

@@ -1,6 +1,8 @@
 //! Attachments: photos and papers of a record, sealed under the record's key.
 
+use bytes::Bytes;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::{
     error::StoreError,
@@ -19,11 +21,13 @@ use crate::{
     domain::{
         attachment::{Attachment, AttachmentLine},
         organization::OrganizationCode,
+        photo::bare_as_kept,
     },
     keys::{
         error::KeyError,
         vault::{Key, Place, Vault},
     },
+    planted::Planted,
 };
 
 /// Seals a content for its place.
@@ -93,7 +97,8 @@ pub(crate) async fn withhold_all(tx: &mut Tx, owner: &OrganizationCode, record: 
     Ok(())
 }
 
-/// One attachment, opened and sealed again for the gate, and when it was attached.
+/// One attachment, opened and sealed again for the gate, and when it was attached. Of a photo that was attached before
+/// photos were bared, what its camera wrote is taken out on the way; one from which that cannot be done does not leave.
 ///
 /// # Errors
 /// The database failed, or it does not open.
@@ -114,5 +119,10 @@ pub async fn find(
         opened => opened?,
     };
     let (at, media_type) = (row.at("at")?, row.text("media_type")?.to_owned());
+    let content = match Planted::ShowPosition.is_planted() {
+        true => Some(content),
+        false => bare_as_kept(&media_type, Bytes::copy_from_slice(&content)).map(|bare| Zeroizing::new(bare.to_vec())),
+    };
+    let Some(content) = content else { return Ok(None) };
     Ok(Some((at, Sealed::new(Attachment { at, media_type, content }))))
 }

@@ -1,4 +1,4 @@
-//! Style and icon, named by their digest: a browser keeps them for ever, and a new version has a new name. They are the
+//! Style, icon and script, named by their digest: a browser keeps them for ever, and a new version has a new name. They are the
 //! same for everybody whose certificate is right: who is told that a terminal is not registered reads that on a page, too.
 
 use std::sync::LazyLock;
@@ -35,6 +35,7 @@ impl Asset {
 
 const TOKENS: &str = include_str!("../../data/design-tokens/tokens.css");
 const OWN_STYLE: &str = include_str!("static/tsunagi.css");
+const KEEP: &str = include_str!("static/keep.js");
 const RINGS: &str = include_str!("static/icon.svg");
 
 /// The tokens of the design system, and the gateway's own style: one file.
@@ -45,9 +46,13 @@ pub static STYLE: LazyLock<Asset> =
 pub static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::of("icon", "svg", "image/svg+xml", Bytes::from_static(RINGS.as_bytes())));
 
+/// Saves drafts from time to time, where a browser runs scripts.
+pub static KEEP_SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::of("keep", "js", "text/javascript; charset=utf-8", Bytes::from_static(KEEP.as_bytes())));
+
 /// What lies at this path; `None` where there is no such file.
 pub fn file(path: &str) -> Option<Answer> {
-    let asset = [&*STYLE, &*ICON].into_iter().find(|asset| asset.path() == path)?;
+    let asset = [&*STYLE, &*ICON, &*KEEP_SCRIPT].into_iter().find(|asset| asset.path() == path)?;
     let answer = Answer::new(StatusCode::OK, asset.media_type, asset.content.clone())
         .with_header(header::CACHE_CONTROL, "private, max-age=31536000, immutable")
         .with_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");

@@ -212,6 +212,12 @@ pub fn see_other(path: &str) -> Answer {
     Answer::new(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "").with_header(header::LOCATION, path)
 }
 
+/// What a script sent was done, or was not: no page is shown for it.
+pub fn done_silently(status: u16) -> Answer {
+    let status = if status == 200 { StatusCode::NO_CONTENT } else { StatusCode::CONFLICT };
+    Answer::new(status, "text/plain; charset=utf-8", "")
+}
+
 /// Ids of ledger entries, as the foot of a page shows them.
 pub fn entries_of(entries: Option<&[Uuid]>) -> Vec<Uuid> {
     entries.map(<[Uuid]>::to_vec).unwrap_or_default()

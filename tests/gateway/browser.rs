@@ -195,7 +195,8 @@ impl Browser {
         }
     }
 
-    fn cookies(&self) -> String {
+    /// What it sends of cookies.
+    pub fn cookies(&self) -> String {
         self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 

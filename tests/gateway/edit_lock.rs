@@ -49,12 +49,7 @@ async fn writes(client: &Client, record: &str) -> Vec<Reply> {
     vec![
         update(client, record, 1).await,
         client.post(&format!("{path}/close")).if_match(1).send().await.unwrap(),
-        client
-            .post(&format!("{path}/attachments"))
-            .body("image/png", b"\x89PNG\r\n\x1a\n".as_slice())
-            .send()
-            .await
-            .unwrap(),
+        client.post(&format!("{path}/attachments")).body("image/png", crate::photos::png(8)).send().await.unwrap(),
         client.post("/v1/transfers").json(&offer(record)).send().await.unwrap(),
         take(client, record).await,
         release(client, record).await,

@@ -190,7 +190,7 @@ async fn a_hung_client_keeps_its_attachment_no_longer_than_it_may() {
     let city = stage.party("city", CITY_A).await;
     let record = register(&city, &family(CITY_A)).await;
     let path = format!("/v1/records/{record}/attachments");
-    let photo = [b"\x89PNG\r\n\x1a\n".as_slice(), &[0; 10_000_000]].concat();
+    let photo = crate::photos::png(10_000_000);
     let attached = city.client.post(&path).body("image/png", photo).send().await.unwrap();
     let path = format!("{path}/{}", json(&attached)["attachment"].as_str().unwrap());
     let mut hung = Vec::new();

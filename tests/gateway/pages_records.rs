@@ -5,11 +5,10 @@ use serde_json::{Value, json as j};
 use crate::{
     browser::{Browser, SentForm},
     harness::*,
+    photos,
 };
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\nplanted";
-
-fn first_case(form: SentForm) -> SentForm {
+pub fn first_case(form: SentForm) -> SentForm {
     form.fill("index.child.name.written", "架空 花子")
         .fill("index.child.name.kana", "カクウ ハナコ")
         .choose("index.child.sex", "2")
@@ -24,7 +23,7 @@ fn first_case(form: SentForm) -> SentForm {
 }
 
 /// Id of the record of a page.
-fn record_of(path: &str) -> String {
+pub fn record_of(path: &str) -> String {
     path.split(['/', '?']).nth(2).unwrap().to_owned()
 }
 
@@ -105,14 +104,14 @@ async fn a_first_case_is_registered_read_and_changed() {
     let form = attaching.form(&format!("/records/{record}/attachments"));
     let refused = browser.send_with_file(form.clone(), ("file", "image/png"), b"GIF89a").await;
     assert_eq!(refused.status, 422, "{}", refused.html);
-    let attached = browser.send_with_file(form, ("file", "image/png"), PNG).await;
+    let attached = browser.send_with_file(form, ("file", "image/png"), &photos::png(8)).await;
     assert_eq!(attached.status, 200, "{}", attached.html);
     let link = attached
         .html
         .split('"')
         .find(|part| part.starts_with(&format!("/records/{record}/attachments/")) && !part.ends_with("new"));
     let file = browser.get(link.unwrap()).await;
-    assert_eq!((file.status, file.bytes()), (200, PNG));
+    assert_eq!((file.status, file.bytes()), (200, photos::png(8).as_slice()));
     assert_eq!(file.header("content-type"), Some("image/png"));
     assert_eq!(file.header("cache-control"), Some("no-store"));
 }

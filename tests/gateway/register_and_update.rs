@@ -143,7 +143,7 @@ async fn photos_are_attached_and_leave_through_the_gate() {
     );
     let record = register(&city, &family(CITY_A)).await;
     let path = format!("/v1/records/{record}/attachments");
-    let photo = [&[0xFF, 0xD8, 0xFF][..], b"synthetic"].concat();
+    let photo = crate::photos::jpeg("synthetic");
     let attach = |body: Vec<u8>| {
         city.client.post(&path).header("tsunagi-attachment-kind", "injury_photo").body("image/jpeg", body).send()
     };

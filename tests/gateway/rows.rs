@@ -259,7 +259,7 @@ async fn what_hangs_on_a_record_and_is_removed_or_set_back_is_found_by_the_recor
     let city = stage.party("city", CITY_A).await;
     let records = [register(&city, &family(CITY_A)).await, register(&city, &family(CITY_A)).await];
     for record in &records {
-        let photo = [&[0xFF, 0xD8, 0xFF][..], b"photo"].concat();
+        let photo = crate::photos::jpeg("photo");
         let attach = city.client.post(&format!("/v1/records/{record}/attachments")).body("image/jpeg", photo);
         assert_eq!(attach.send().await.unwrap().status, 201);
         assert_eq!(view(&city, record).await.status, 200);

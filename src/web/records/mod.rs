@@ -6,9 +6,12 @@
 
 mod arrangement;
 mod attachments;
+mod buttons;
 mod close;
 mod code_words;
 mod differences;
+mod draft;
+mod drafts;
 mod edit;
 mod fields;
 mod from_form;
@@ -17,18 +20,20 @@ mod history;
 mod list;
 mod naming;
 mod own_search;
+mod look_up;
 mod reading;
 mod record;
 mod register;
 mod sheet;
 mod shield;
-mod typed_date;
+pub mod typed_date;
 mod upload;
 mod words;
 
 use self::{
     attachments::{attach_act, attach_show, attachment_show},
     close::{close_act, close_show},
+    drafts::{draft_discard, drafts_list},
     edit::{edit_act, edit_begin, edit_end, edit_show, edit_take_over},
     history::{history_show, version_show},
     list::records_list,
@@ -56,6 +61,11 @@ pub const PAGES: &[Route] = &[
         .for_whom(BODIES, CASEWORK)
         .sized(BodySize::RecordForm)
         .made_by(page!(register_act)),
+    show("/drafts").titled("下書き", "Drafts").for_whom(BODIES, CASEWORK).made_by(page!(drafts_list)),
+    act("/drafts/{id}/discard")
+        .titled("下書きを破棄する", "Discard a draft")
+        .for_whom(BODIES, CASEWORK)
+        .made_by(page!(draft_discard)),
     show("/records/{id}").titled("児童記録票", "A record").for_whom(READERS, READ).made_by(page!(record_show)),
     show("/records/{id}/sections/{section}")
         .titled("閉じている項目を表示する", "Open a section that is closed")

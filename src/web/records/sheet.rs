@@ -4,8 +4,10 @@ use askama::{Template, filters::HtmlSafe};
 
 use super::{
     arrangement,
+    buttons::ADD,
     code_words::meaning,
     fields::{CHOSEN, chosen, is_date, numbers, typed_date},
+    look_up::POSTAL_CODE,
     words,
 };
 use crate::{
@@ -19,9 +21,6 @@ use crate::{
     },
     web::{form::Form, language::Language},
 };
-
-/// The button that asks for one more of what may occur often; its value says of what.
-pub const ADD: &str = "add";
 
 /// A section of the form.
 pub struct SheetSection {
@@ -54,6 +53,8 @@ enum BlockBody {
         value: String,
         width: &'static str,
         inputmode: &'static str,
+        /// The address that belongs to it can be looked up.
+        has_address: bool,
     },
     Area {
         value: String,
@@ -227,6 +228,7 @@ impl Drawing<'_> {
                     value: value(),
                     width: arrangement::width(path, lexical),
                     inputmode: arrangement::inputmode(lexical),
+                    has_address: path == POSTAL_CODE,
                 },
             },
         }

@@ -1,12 +1,14 @@
 //! National search: what is known of a child, and who in the country knows more.
 
 mod criteria;
+mod intake;
 mod result;
 
 use askama::Template;
 
 use self::{
     criteria::{FIELDS, criteria_inputs, request_of},
+    intake::{intake, intake_act},
     result::result_page,
 };
 use super::{
@@ -27,6 +29,11 @@ use crate::{
 pub const PAGES: &[Route] = &[
     show("/search").titled("全国検索", "National search").for_whom(BODIES, CASEWORK).made_by(page!(search)),
     act("/search").titled("全国を検索する", "Search the country").for_whom(BODIES, CASEWORK).made_by(page!(search_for)),
+    show("/intake").titled("新しい通告・相談", "A new report").for_whom(BODIES, CASEWORK).made_by(page!(intake)),
+    act("/intake")
+        .titled("通告・相談を照合する", "Look for the child of a report")
+        .for_whom(BODIES, CASEWORK)
+        .made_by(page!(intake_act)),
 ];
 
 const TITLE: (&str, &str) = ("全国検索", "National search");

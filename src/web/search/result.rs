@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::criteria::PURPOSES;
+use super::{criteria::PURPOSES, intake::known_in_record};
 use crate::{
     disclosure::{
         gate::{Disclosed, With},
@@ -14,8 +14,9 @@ use crate::{
     operations::search::search_nationwide::{Coverage, SearchFacts},
     search::pattern::Rank,
     web::{
+        csrf,
         dates::{moment, moment_of, partial},
-        form::Form,
+        form::{Form, KEY},
         language::Language,
         page::{Visit, shown},
         shell::{PagePart, Shell},
@@ -32,6 +33,10 @@ struct ResultPage {
     /// The same, to be sent again.
     again: Vec<(String, String)>,
     purpose: String,
+    /// The same page of the search, and where it began.
+    action: &'static str,
+    /// What is known of the child, for the form of a new record.
+    known: Vec<(String, String)>,
     hits: Vec<HitRow>,
     near: Vec<HitRow>,
     too_many_near: bool,
@@ -64,15 +69,21 @@ pub(super) async fn result_page(
     found: Disclosed<With<FoundChildren, SearchFacts>>,
 ) -> Result<Answer, Error> {
     let l = visit.language();
-    let title = ("全国検索の結果", "What the search found");
-    let shell = visit.shell(title, PagePart::Search).await?.accounted_for(found.entries());
+    let is_intake = form.value("report").is_some();
+    let (title, part, action) = match is_intake {
+        true => (("照合の結果", "Who it may be"), PagePart::Intake, "/intake"),
+        false => (("全国検索の結果", "What the search found"), PagePart::Search, "/search"),
+    };
+    let shell = visit.shell(title, part).await?.accounted_for(found.entries());
     let With { data, facts } = found.value();
     let today = visit.gateway.clock.today_in_japan();
     let row = |child: &FoundChild| HitRow::of(l, child, today);
     shown(&ResultPage {
         now: moment(l, visit.gateway.clock.now()),
         criteria: stated(l, &form),
-        again: form.fields().filter(|(name, _)| *name != "page").map(owned).collect(),
+        again: form.fields().filter(|(name, _)| is_sent_again(name, is_intake)).map(owned).collect(),
+        action,
+        known: known_in_record(&form, l, today),
         purpose: form.text("purpose").to_owned(),
         hits: data.children.iter().map(row).collect(),
         near: data.near_misses.iter().map(row).collect(),
@@ -81,6 +92,11 @@ pub(super) async fn result_page(
         coverage: facts.coverage.as_ref().map(|coverage| covered(l, coverage)).unwrap_or_default(),
         shell,
     })
+}
+
+/// Whether a field goes on to the next page: token and key are new there, and a report has its purpose.
+fn is_sent_again(name: &str, is_intake: bool) -> bool {
+    !(matches!(name, "page" | KEY | csrf::FIELD) || is_intake && name == "purpose")
 }
 
 fn owned((name, value): (&str, &str)) -> (String, String) {
@@ -165,6 +181,7 @@ fn stated(l: Language, form: &Form) -> Vec<(&'static str, String)> {
         ("birth_from", ("生年月日（から）", "Birth from")),
         ("birth_to", ("生年月日（まで）", "Birth to")),
         ("birth_age", ("年齢", "Age")),
+        ("address", ("住所（検索の条件ではない）", "Address (not searched for)")),
     ] {
         if let Some(value) = form.filled(name) {
             stated.push((l.of_pair(label), value.to_owned()));

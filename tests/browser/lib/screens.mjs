@@ -38,7 +38,14 @@ export const SCREENS = [
   { name: "search-refused", at: "center-a-desk", open: searchForTooLittle },
   { name: "records", at: "city-a-desk", open: signedInAs("city-a", "sato", "/records") },
   { name: "record-new", at: "city-a-desk", open: signedInAs("city-a", "sato", "/records/new") },
+  { name: "record-new-faulty", at: "city-a-desk", open: sendUnfinished },
+  { name: "intake", at: "city-a-desk", open: signedInAs("city-a", "sato", "/intake") },
+  { name: "intake-nothing", at: "city-a-desk", open: reportOfNobody },
+  { name: "intake-begun", at: "city-a-desk", open: beginWithReport },
+  { name: "drafts", at: "city-a-desk", open: keepDraft },
   { name: "record", at: "city-a-desk", open: openRecord },
+  { name: "record-edit", at: "city-a-desk", open: editRecord },
+  { name: "record-attach", at: "city-a-desk", open: attachToRecord },
   { name: "transfers", at: "city-a-desk", open: signedInAs("city-a", "sato", "/transfers") },
   { name: "missing", at: "center-a-desk", open: signedInAs("center-a", "suzuki", "/missing") },
   { name: "missing-new", at: "center-a-desk", open: signedInAs("center-a", "suzuki", "/missing/new") },
@@ -89,6 +96,42 @@ async function aRecord(stage) {
 async function openRecord(page, stage) {
   const record = await aRecord(stage);
   await signedInAs("city-a", "sato", `/records/${record}?purpose=casework`)(page, stage);
+}
+
+async function sendUnfinished(page, stage) {
+  await signedInAs("city-a", "sato", "/records/new")(page, stage);
+  await fill(page, { "index.child.name.written": "架空 花子", "index.child.birthDate.year": "30" });
+  await send(page);
+}
+
+async function reportOfNobody(page, stage) {
+  await signedInAs("city-a", "sato", "/intake")(page, stage);
+  await fill(page, { child_name: "かくうざわ みお", birth_age: "7", address: "架空町2丁目 架空ハイツ", report: "昨夜23時頃から30分ほど、男性の怒鳴り声と子どもの泣き声。" });
+  await send(page);
+}
+
+async function beginWithReport(page, stage) {
+  await reportOfNobody(page, stage);
+  await page.getByRole("button", { name: /新しい記録として受理する|register a new record/i }).click();
+  await page.locator("form.sheet").waitFor();
+}
+
+/** What was received of a form is a draft. */
+async function keepDraft(page, stage) {
+  await sendUnfinished(page, stage);
+  await page.goto("/drafts");
+}
+
+async function editRecord(page, stage) {
+  await openRecord(page, stage);
+  await page.locator("form[action$='/edit/begin'] button").click();
+  await page.locator("form.sheet").waitFor();
+}
+
+async function attachToRecord(page, stage) {
+  await openRecord(page, stage);
+  await page.locator("a[href$='/attachments/new']").click();
+  await page.locator("#file").waitFor();
 }
 
 /** The child of a record, found by its center. */

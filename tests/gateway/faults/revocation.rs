@@ -133,7 +133,8 @@ async fn course(kind: Kind, defect: Option<&str>) -> Outcome {
     let waiting = connection.get(&format!("/v1/inbox?after={}&wait=25", read["cursor"]));
     let (parts, body) = streamed();
     let upload = connection.send(Method::POST, &format!("/v1/records/{record}/attachments"), "image/png", body);
-    parts.send(Bytes::from_static(b"\x89PNG\r\n\x1a\n")).await.unwrap();
+    let mut rest = Bytes::from(crate::photos::png(8));
+    parts.send(rest.split_to(8)).await.unwrap();
     // Both are under way: what was sent after them on the same connection has been answered.
     for _ in 0..3 {
         assert_eq!(connection.get("/v1/session").await.unwrap().0, 200);
@@ -153,7 +154,7 @@ async fn course(kind: Kind, defect: Option<&str>) -> Outcome {
     let night = far.first.seat("o1").await.unwrap();
     let broken = night.post(&format!("/v1/records/{record}/break-glass"), &reason).await.unwrap();
     assert_eq!(broken.status, 201, "{}", broken.text());
-    parts.send(Bytes::from_static(b"the rest")).await.unwrap();
+    parts.send(rest).await.unwrap();
     drop(parts);
     let (upload, waiting) = (upload.await.unwrap().0, waiting.await.unwrap());
     running.stop().await;

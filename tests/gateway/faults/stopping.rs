@@ -20,7 +20,8 @@ async fn under_way_at_the_stop(defect: Option<&str>) -> Option<u16> {
     let connection = Connection::open(&premises, "a", ("tsunagi-officer", "o1".into())).await;
     let (parts, body) = streamed();
     let upload = connection.send(Method::POST, &format!("/v1/records/{record}/attachments"), "image/png", body);
-    parts.send(Bytes::from_static(b"\x89PNG\r\n\x1a\n")).await.unwrap();
+    let mut rest = Bytes::from(crate::photos::png(8));
+    parts.send(rest.split_to(8)).await.unwrap();
     assert_eq!(connection.get("/v1/session").await.unwrap().0, 200, "the upload is under way: this was sent after it");
     crash::is_told(running.pid()).await;
     while TcpStream::connect(running.address()).await.is_ok() {
@@ -30,7 +31,7 @@ async fn under_way_at_the_stop(defect: Option<&str>) -> Option<u16> {
     let patience = Duration::from_secs(if defect.is_some() { 30 } else { 1 });
     let has_ended = tokio::time::timeout(patience, running.has_ended()).await.is_ok();
     // Where the gateway has ended, nobody takes it.
-    let _ = parts.send(Bytes::from_static(b"the rest")).await;
+    let _ = parts.send(rest).await;
     drop(parts);
     let answered = upload.await.ok().map(|(status, _)| status);
     if !has_ended {

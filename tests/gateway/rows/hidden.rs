@@ -150,7 +150,7 @@ async fn what_is_put_back_while_the_gateway_writes_is_found() {
     for sql in trigger {
         tamper(&stage, &sql).await;
     }
-    let photo = [&[0xFF, 0xD8, 0xFF][..], b"photo"].concat();
+    let photo = crate::photos::jpeg("photo");
     city.client.post(&format!("/v1/records/{record}/attachments")).body("image/jpeg", photo).send().await.unwrap();
     assert_refused(&view(&other, &record).await, 503, "row_refuted");
     assert_refused(&view(&city, &record).await, 503, "row_refuted");

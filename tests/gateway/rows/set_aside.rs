@@ -243,7 +243,7 @@ async fn one_damaged_row_of_any_table_prevents_no_start() {
     let city = stage.party("city", CITY_A).await;
     let other = stage.party("other", CITY_B).await;
     let record = register(&city, &family(CITY_A)).await;
-    let photo = [&[0xFF, 0xD8, 0xFF][..], b"photo"].concat();
+    let photo = crate::photos::jpeg("photo");
     let attach = city.client.post(&format!("/v1/records/{record}/attachments")).body("image/jpeg", photo);
     assert_eq!(attach.send().await.unwrap().status, 201);
     let lock = city.client.put(&format!("/v1/records/{record}/edit-lock")).send().await.unwrap();
@@ -316,7 +316,7 @@ async fn what_is_sealed_is_opened_by_the_review() {
     let mut stage = stage().await;
     let city = stage.party("city", CITY_A).await;
     let record = register(&city, &family(CITY_A)).await;
-    let photo = [&[0xFF, 0xD8, 0xFF][..], b"photo"].concat();
+    let photo = crate::photos::jpeg("photo");
     let attach = city.client.post(&format!("/v1/records/{record}/attachments")).body("image/jpeg", photo);
     assert_eq!(attach.send().await.unwrap().status, 201);
     update(&city, &record).await;

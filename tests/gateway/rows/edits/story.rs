@@ -146,7 +146,7 @@ impl Life {
     }
 
     async fn attach(&self, name: &str) -> String {
-        let photo = [&[0xFF, 0xD8, 0xFF][..], name.as_bytes()].concat();
+        let photo = crate::photos::jpeg(name);
         let attach = self.city.client.post(&format!("{}/attachments", self.record(name)));
         id(&done(attach.body("image/jpeg", photo).send().await.unwrap()), "attachment")
     }
