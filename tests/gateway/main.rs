@@ -33,6 +33,7 @@ mod operator_acts;
 mod operators_chair;
 mod oversight;
 mod pages_records;
+mod pages_security;
 mod persons;
 mod postgres;
 mod postgres_schema;

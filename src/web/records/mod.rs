@@ -12,7 +12,7 @@ mod differences;
 mod edit;
 mod fields;
 mod from_form;
-mod head;
+pub mod head;
 mod history;
 mod list;
 mod reading;

@@ -8,7 +8,11 @@ use std::{
 use serde_json::json as j;
 use tokio::process::Command;
 use tsunagi::{
-    clock::Clock, gateway::Gateway, keys::vault::ROWS, node::trust::trust_rows, operations::elapse::elapse,
+    clock::Clock,
+    gateway::Gateway,
+    keys::vault::ROWS,
+    node::trust::trust_rows,
+    operations::elapse::elapse,
     server::start::Server,
     store::rows::{
         review::{Pace, review},
