@@ -34,6 +34,7 @@ mod operators_chair;
 mod oversight;
 mod pages_records;
 mod pages_security;
+mod pages_settings;
 mod persons;
 mod postgres;
 mod postgres_schema;
