@@ -60,6 +60,22 @@ pub enum Planted {
     OpenWhatIsClosed,
     /// Opens a body anew without those who must stand for it.
     OpenAnyBody,
+    /// Takes a second factor that was shown in a browser at any time for one shown now.
+    NeverAskAgain,
+    /// Takes a form whose browser says nothing of where it comes from.
+    BelieveSilence,
+    /// Shows the same token on every page of a session.
+    BareToken,
+    /// Signs somebody in under the session that the browser already has.
+    KeepTheSession,
+    /// Lets a page lead wherever an address says.
+    LeadAnywhere,
+    /// Lets browsers and what stands between keep pages.
+    KeepPages,
+    /// Checks no password where the id is nobody's.
+    CheckKnownAlone,
+    /// Takes a passkey that was used without its person being asked for finger, face or PIN.
+    BelievePresence,
     /// Leaves what a person signed in with in place when the person is revoked.
     KeepCredentials,
     /// Lets one person, or a machine, name bodies under a shield.
@@ -178,6 +194,14 @@ impl Planted {
             Ok("lax-cookies") => Some(Self::LaxCookies),
             Ok("believe-any-origin") => Some(Self::BelieveAnyOrigin),
             Ok("believe-any-token") => Some(Self::BelieveAnyToken),
+            Ok("never-ask-again") => Some(Self::NeverAskAgain),
+            Ok("believe-silence") => Some(Self::BelieveSilence),
+            Ok("bare-token") => Some(Self::BareToken),
+            Ok("keep-the-session") => Some(Self::KeepTheSession),
+            Ok("lead-anywhere") => Some(Self::LeadAnywhere),
+            Ok("keep-pages") => Some(Self::KeepPages),
+            Ok("check-known-alone") => Some(Self::CheckKnownAlone),
+            Ok("believe-presence") => Some(Self::BelievePresence),
             Ok("open-what-is-closed") => Some(Self::OpenWhatIsClosed),
             Ok("any-purpose") => Some(Self::AnyPurpose),
             Ok("open-any-body") => Some(Self::OpenAnyBody),

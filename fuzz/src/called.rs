@@ -14,6 +14,7 @@ pub(super) fn call(headers: HeaderMap, query: HashMap<String, String>, body: Vec
         path: query.clone(),
         query,
         headers,
+        origin: String::new(),
         body: body.into(),
         record_bytes: 2_000_000,
         fingerprint: hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]),

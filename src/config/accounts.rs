@@ -11,6 +11,11 @@ pub struct AccountsConfig {
     pub session_hours: u32,
     /// Minutes after which a session ends that is not used.
     pub idle_minutes: u32,
+    /// Minutes after which a page asks for the second factor again before a sharp act; 0 counts as 1.
+    pub sharp_minutes: u32,
+    /// Host name under which browsers reach the gateway, without a port. Passkeys are bound to it: with another one none
+    /// of them works any more. Without it there are none.
+    pub passkey_host: Option<String>,
     /// Hours for which a code to enrol with can be used.
     pub enrolment_code_hours: u32,
     /// Hours for which a sharp act waits for the persons that it needs.
@@ -22,7 +27,15 @@ pub struct AccountsConfig {
 
 impl Default for AccountsConfig {
     fn default() -> Self {
-        Self { session_hours: 10, idle_minutes: 30, enrolment_code_hours: 24, waiting_hours: 168, takeover_hours: 72 }
+        Self {
+            session_hours: 10,
+            idle_minutes: 30,
+            sharp_minutes: 10,
+            passkey_host: None,
+            enrolment_code_hours: 24,
+            waiting_hours: 168,
+            takeover_hours: 72,
+        }
     }
 }
 
@@ -36,6 +49,10 @@ impl AccountsConfig {
 
     pub fn idle(&self) -> Duration {
         Duration::minutes(self.idle_minutes.into())
+    }
+
+    pub fn sharp(&self) -> Duration {
+        Duration::minutes(self.sharp_minutes.max(1).into())
     }
 
     pub fn enrolment_code(&self) -> Duration {

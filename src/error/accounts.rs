@@ -26,6 +26,8 @@ pub enum AccountError {
     /// A password that was right, and a code that was not; or nothing was right.
     #[error("the code of the device is wrong, old or used")]
     SecondFactorWrong,
+    #[error("the authenticator's answer is no passkey for this gateway")]
+    PasskeyRefused,
     #[error("a second factor is enrolled already")]
     SecondFactorThere,
     #[error("locked at this terminal")]
@@ -87,6 +89,18 @@ impl AccountError {
                 "The settings go beyond the national bounds",
             )
             .with("閲覧制限の標準設定が定める範囲で指定してください。", "Stay within what the standard matrix allows."),
+            Self::PasskeyRefused => Problem::new(
+                422,
+                "passkey_refused",
+                "このパスキーは登録できませんでした",
+                "The passkey could not be registered",
+            )
+            .with(
+                "指紋・顔・PINで本人を確認できる認証器を使い、画面を開き直して30分以内に登録してください。同じ認証器は1度だけ、\
+                 1人8個まで登録できます。",
+                "Use an authenticator that verifies you by finger, face or PIN, within 30 minutes of opening the page. Each \
+                 authenticator once, eight for a person.",
+            ),
             Self::StaffIdTaken => Problem::new(
                 409,
                 "staff_id_taken",

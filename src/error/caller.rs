@@ -13,6 +13,9 @@ pub enum CallerError {
     /// A machine, or somebody who showed no second factor.
     #[error("a sharp act needs a person at a desk with a second factor")]
     NotSharp,
+    /// The second factor was shown a while ago, in a browser that stands open since.
+    #[error("a sharp act on a page needs the second factor again")]
+    ShownLongAgo,
     #[error("purpose not of this caller")]
     Purpose,
     #[error("role or kind of organization not allowed")]
@@ -64,16 +67,8 @@ impl CallerError {
                 "The revocation list has expired",
             )
             .with("システム運用者が失効リストを更新するまで利用できません。", "The operator must publish a new list."),
-            Self::NotSharp => Problem::new(
-                403,
-                "sharp_act_needs_person",
-                "この操作は、執務端末で二要素認証によりログインした職員が行います",
-                "This is done by a person who signed in at a desk with a second factor",
-            )
-            .with(
-                "業務システムから行えるのは、申請までです。執務端末で、認証アプリのコードを使ってログインし直してください。",
-                "A case system can at most ask for it. Sign in at a desk with a code of your device.",
-            ),
+            Self::NotSharp => not_sharp(),
+            Self::ShownLongAgo => shown_long_ago(),
             Self::Purpose => Problem::new(
                 403,
                 "purpose_not_allowed",
@@ -94,4 +89,32 @@ impl CallerError {
             }
         }
     }
+}
+
+/// A machine, or somebody with a password alone.
+fn not_sharp() -> Problem {
+    Problem::new(
+        403,
+        "sharp_act_needs_person",
+        "この操作は、執務端末で二要素認証によりログインした職員が行います",
+        "This is done by a person who signed in at a desk with a second factor",
+    )
+    .with(
+        "業務システムから行えるのは、申請までです。執務端末で、認証アプリのコードを使ってログインし直してください。",
+        "A case system can at most ask for it. Sign in at a desk with a code of your device.",
+    )
+}
+
+/// A page that stood open.
+fn shown_long_ago() -> Problem {
+    Problem::new(
+        403,
+        "second_factor_again",
+        "この操作の前に、もう一度本人確認が必要です",
+        "Show your second factor again before this",
+    )
+    .with(
+        "操作の画面からもう一度送信し、認証アプリのコードを入力するか、パスキーを使ってください。",
+        "Send the form again, and enter a code of your device or use a passkey.",
+    )
 }

@@ -79,8 +79,11 @@ impl From<Unrecognized> for Error {
 }
 
 impl From<NotSharp> for Error {
-    fn from(_: NotSharp) -> Self {
-        Self::Caller(CallerError::NotSharp)
+    fn from(why: NotSharp) -> Self {
+        Self::Caller(match why {
+            NotSharp::NoPerson => CallerError::NotSharp,
+            NotSharp::ShownLongAgo => CallerError::ShownLongAgo,
+        })
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Call {
     pub path: HashMap<String, String>,
     pub query: HashMap<String, String>,
     pub headers: HeaderMap,
+    /// Address at which the gateway was asked, `https://HOST[:PORT]`, as the caller says it.
+    pub origin: String,
     pub body: Bytes,
     /// Bytes of one record, where the body holds many.
     pub record_bytes: usize,

@@ -10,7 +10,7 @@ pub mod csv;
 pub mod media;
 pub mod route;
 
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method, Uri, header};
 use uuid::Uuid;
 
 use self::{answer::Answer, call::Call};
@@ -24,6 +24,9 @@ pub struct Face {
     pub claimed_at_desk: fn(&Call) -> String,
     /// Looks at a call before anybody is recognized and anything of it is read.
     pub guard: fn(&CallHead<'_>) -> Result<(), Error>,
+    /// Whether a sharp act asks for the second factor again where it was shown a while ago: a browser stands open when its
+    /// person has left the desk.
+    pub asks_again: bool,
     /// Answers with an error.
     pub refuse: fn(&Error, &CallHead<'_>) -> Answer,
 }
@@ -35,4 +38,11 @@ pub struct CallHead<'c> {
     pub headers: &'c HeaderMap,
     /// Id of the request.
     pub id: Uuid,
+}
+
+/// Address at which a caller asks the gateway, `https://HOST[:PORT]`, as the caller says it; empty where it says none.
+pub fn own_origin(head: &CallHead<'_>) -> String {
+    let of_header = || head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = head.uri.authority().map(|authority| authority.as_str()).or_else(of_header);
+    host.map(|host| format!("https://{host}")).unwrap_or_default()
 }

@@ -127,6 +127,7 @@ impl Inner {
             officer: staff.id.clone(),
             roles: staff.roles.clone(),
             assurance,
+            shows_again: false,
             request,
             decided_at: 0,
             attempt: 0,
@@ -139,7 +140,7 @@ impl Inner {
 pub struct Directory(RwLock<Inner>);
 
 fn assurance_of(session: &Session) -> Assurance {
-    if session.second_factor { Assurance::TwoFactors } else { Assurance::Password }
+    if session.second_factor.is_some() { Assurance::TwoFactors } else { Assurance::Password }
 }
 
 /// How a request names its officer.
@@ -248,6 +249,12 @@ impl Directory {
     pub fn session_to_note(&self, token: &[u8; 32], now: Timestamp, idle: Duration) -> Option<Session> {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
         inner.sessions.get(token).filter(|session| session.is_to_be_noted(now, idle)).cloned()
+    }
+
+    /// When the second factor was shown last in a session; none where it never was.
+    pub fn factor_shown_at(&self, token: &[u8; 32]) -> Option<Timestamp> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        inner.sessions.get(token).and_then(|session| session.second_factor)
     }
 
     /// A desk terminal in force, for signing in.

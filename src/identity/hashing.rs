@@ -5,7 +5,10 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::Semaphore;
@@ -18,6 +21,7 @@ pub const MAX_OF_TERMINAL: usize = 8;
 /// The places of a node.
 pub struct HashingPlaces {
     cores: Arc<Semaphore>,
+    hashed: AtomicU64,
     terminals: Mutex<HashMap<String, TerminalQueue>>,
 }
 
@@ -40,7 +44,11 @@ struct Queued {
 impl HashingPlaces {
     /// So many passwords are hashed at once.
     pub fn new(cores: usize) -> Arc<Self> {
-        Arc::new(Self { cores: Arc::new(Semaphore::new(cores)), terminals: Mutex::default() })
+        Arc::new(Self {
+            cores: Arc::new(Semaphore::new(cores)),
+            hashed: AtomicU64::new(0),
+            terminals: Mutex::default(),
+        })
     }
 
     /// A place for a terminal; none where so many of its passwords wait that no person at it would mind.
@@ -58,6 +66,11 @@ impl HashingPlaces {
         Some(HashingPlace(Arc::new(Queued { places: self.clone(), terminal: terminal.to_owned(), turn })))
     }
 
+    /// Passwords that were hashed so far: how much work was done for whoever tries.
+    pub fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::Relaxed)
+    }
+
     /// Terminals that have a place.
     pub fn terminals(&self) -> usize {
         self.terminals.lock().unwrap_or_else(PoisonError::into_inner).len()
@@ -71,6 +84,7 @@ impl HashingPlace {
         let place = self.0.clone();
         let turn = place.turn.clone().acquire_owned().await.ok()?;
         let core = place.places.cores.clone().acquire_owned().await.ok()?;
+        place.places.hashed.fetch_add(1, Ordering::Relaxed);
         let work = move || {
             let done = work();
             drop((core, turn, place));

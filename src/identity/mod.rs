@@ -6,6 +6,7 @@
 pub mod certificate;
 pub mod directory;
 pub mod hashing;
+pub mod passkey;
 pub mod password;
 pub mod revocation_lists;
 pub mod second_factor;
@@ -70,6 +71,8 @@ pub struct Caller {
     officer: String,
     roles: Vec<Role>,
     assurance: Assurance,
+    /// Whether the second factor is to be shown again before a sharp act: it was shown a while ago, in a browser.
+    shows_again: bool,
     request: Uuid,
     /// Position of memory at which the caller was recognized: decisions are made as of it.
     decided_at: u64,
@@ -86,6 +89,7 @@ impl Caller {
             officer: "gateway".to_owned(),
             roles: Vec::new(),
             assurance: Assurance::Named,
+            shows_again: false,
             request,
             decided_at: 0,
             attempt: 0,
@@ -100,6 +104,7 @@ impl Caller {
             officer,
             roles: Vec::new(),
             assurance: Assurance::Named,
+            shows_again: false,
             request,
             decided_at: 0,
             attempt: 0,
@@ -141,6 +146,16 @@ impl Caller {
 
     pub fn assurance(&self) -> Assurance {
         self.assurance
+    }
+
+    /// Whether the second factor is to be shown again before a sharp act.
+    pub fn shows_again(&self) -> bool {
+        self.shows_again
+    }
+
+    /// The same caller, who shows the second factor again before a sharp act, or need not.
+    pub(crate) fn showing_again(self, shows_again: bool) -> Self {
+        Self { shows_again, ..self }
     }
 
     pub fn person(&self) -> StaffId {

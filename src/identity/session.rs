@@ -18,8 +18,8 @@ pub struct Session {
     pub organization: OrganizationCode,
     pub officer: String,
     pub terminal: String,
-    /// Whether the second factor was shown.
-    pub second_factor: bool,
+    /// When the second factor was shown last; none where it never was.
+    pub second_factor: Option<Timestamp>,
     /// The end, whatever happens in it.
     pub expires_at: Timestamp,
     /// The end, unless it is used before.

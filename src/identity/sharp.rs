@@ -10,19 +10,32 @@ use crate::{
 #[derive(Clone)]
 pub struct SharpCaller(Caller);
 
-/// A machine names a person and proves nothing; a password alone can be looked over a shoulder.
+/// Why a caller carries out no sharp act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotSharp;
+pub enum NotSharp {
+    /// A machine names a person and proves nothing; a password alone can be looked over a shoulder.
+    NoPerson,
+    /// In a browser that stands open the second factor was shown a while ago: who sits there now may be somebody else.
+    ShownLongAgo,
+}
 
 impl SharpCaller {
     /// # Errors
-    /// The caller is named by a case system, or signed in with a password alone.
+    /// The caller is named by a case system, or signed in with a password alone; or is to show the second factor again.
     pub fn of(caller: &Caller) -> Result<Self, NotSharp> {
         match caller.assurance() {
+            Assurance::TwoFactors if caller.shows_again() && !Planted::NeverAskAgain.is_planted() => {
+                Err(NotSharp::ShownLongAgo)
+            }
             Assurance::TwoFactors => Ok(Self(caller.clone())),
             Assurance::Named | Assurance::Password if Planted::BelieveMachines.is_planted() => Ok(Self(caller.clone())),
-            Assurance::Named | Assurance::Password => Err(NotSharp),
+            Assurance::Named | Assurance::Password => Err(NotSharp::NoPerson),
         }
+    }
+
+    /// Whether a caller is a person who signed in with a second factor, a moment or a while ago.
+    pub fn is_person(caller: &Caller) -> bool {
+        !matches!(Self::of(caller), Err(NotSharp::NoPerson))
     }
 
     pub fn caller(&self) -> &Caller {

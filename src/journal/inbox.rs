@@ -88,6 +88,8 @@ pub enum InboxKind {
     CredentialIssued,
     /// Somebody who had a password from before there were second factors enrolled one with it.
     SecondFactorEnrolled,
+    /// Somebody of the organization registered a passkey to sign in with.
+    PasskeyRegistered,
     /// The operator made the code that opens a body: to the body, its counterparts, its prefecture and the ministry. Where
     /// it is opened anew, `subject` is the request: whoever is told may withdraw it, and the code is worth nothing, until
     /// it was used.

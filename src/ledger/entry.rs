@@ -120,6 +120,11 @@ pub enum Act {
     CredentialEnrol,
     PasswordChange,
     SecondFactorEnrol,
+    /// A person at a page showed the second factor again, for a sharp act.
+    SecondFactorShow,
+    /// A person registered a passkey, as a second factor beside the codes of a device.
+    PasskeyRegister,
+    PasskeyRemove,
     /// A person replaced the recovery codes, with a code of the device.
     RecoveryCodesRenew,
     SignInPolicyChange,

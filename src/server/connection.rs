@@ -47,6 +47,7 @@ use crate::{
         CallHead,
         answer::Answer,
         call::Call,
+        own_origin,
         route::{Route, RouteHandler},
     },
     identity::{
@@ -281,7 +282,8 @@ fn answer(answered: Answer, id: Uuid, unsent: Arc<Unsent>, admitted: Option<Admi
     response.headers_mut().extend(headers);
     // Nothing of this is for any cache between here and the officer, but what says so.
     let cached = response.headers_mut().entry(header::CACHE_CONTROL);
-    cached.or_insert(axum::http::HeaderValue::from_static("no-store"));
+    let not_kept = if Planted::KeepPages.is_planted() { "private, max-age=600" } else { "no-store" };
+    cached.or_insert(axum::http::HeaderValue::from_static(not_kept));
     response
 }
 
@@ -305,6 +307,7 @@ impl RecognizedRequest<'_> {
             status: route.status,
             path,
             query: parse_query(head.uri.query().unwrap_or_default()),
+            origin: own_origin(head),
             headers: head.headers.clone(),
             body,
             record_bytes: serving.gateway.config.limits.record_bytes,
@@ -410,6 +413,14 @@ async fn recognize(
     let gateway = &serving.gateway;
     let now = gateway.clock.now();
     let caller = gateway.directory().recognize(certificate, &officer, now, head.id)?;
+    let caller = match &officer {
+        OfficerClaim::Session(token) if route.face.asks_again => {
+            let since = now.plus(-gateway.config.accounts.sharp());
+            let is_fresh = gateway.directory().factor_shown_at(token).is_some_and(|at| at > since);
+            caller.showing_again(!is_fresh)
+        }
+        _ => caller,
+    };
     if let OfficerClaim::Session(token) = &officer
         && gateway.directory().session_to_note(token, now, gateway.config.accounts.idle()).is_some()
         && let Err(error) = note_use(gateway, &caller, *token).await

@@ -8,7 +8,7 @@ use super::{
             sound,
         },
         row::{Row, Value, Values},
-        tables::{CREDENTIALS, ENROLMENT_CODES, RECOVERY_CODES, SIGN_IN_POLICIES},
+        tables::{CREDENTIALS, ENROLMENT_CODES, PASSKEYS, RECOVERY_CODES, SIGN_IN_POLICIES},
     },
     tx::Tx,
 };
@@ -66,7 +66,7 @@ pub(super) fn with_person(
         .set(officer, person.map(|person| person.officer.as_str()))
 }
 
-const OF_PERSON: &str = "WHERE organization = $1 AND officer = $2";
+pub(super) const OF_PERSON: &str = "WHERE organization = $1 AND officer = $2";
 
 /// What finds a person's rows.
 pub(super) fn binds_of(of: &StaffId) -> [Value; 2] {
@@ -143,10 +143,10 @@ pub(crate) async fn put(tx: &mut Tx, vault: &Vault, credential: &Credential) -> 
     put_row(tx, known.as_ref(), values).await
 }
 
-/// Destroys everything that a person signs in with: password, second factor, recovery codes, codes to enrol with and
+/// Destroys everything that a person signs in with: password, second factors, recovery codes, codes to enrol with and
 /// sessions.
 pub(crate) async fn destroy(tx: &mut Tx, of: &StaffId) -> Result<(), StoreError> {
-    for table in [&CREDENTIALS, &RECOVERY_CODES, &ENROLMENT_CODES] {
+    for table in [&CREDENTIALS, &RECOVERY_CODES, &ENROLMENT_CODES, &PASSKEYS] {
         remove_sound(tx, table, OF_PERSON, &binds_of(of)).await?;
     }
     super::sessions::end_all(tx, &of.organization, &of.officer).await

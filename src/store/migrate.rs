@@ -9,7 +9,7 @@ use sqlx::{
 
 use super::error::StoreError;
 
-const SQLITE: [(i64, &str, &str); 11] = [
+const SQLITE: [(i64, &str, &str); 12] = [
     (1, "main", include_str!("../../migrations/sqlite/0001_main.sql")),
     (2, "nodes", include_str!("../../migrations/sqlite/0002_nodes.sql")),
     (3, "edit locks", include_str!("../../migrations/sqlite/0003_edit_locks.sql")),
@@ -21,8 +21,9 @@ const SQLITE: [(i64, &str, &str); 11] = [
     (9, "persons", include_str!("../../migrations/sqlite/0009_persons.sql")),
     (10, "marks", include_str!("../../migrations/sqlite/0010_marks.sql")),
     (11, "what waits", include_str!("../../migrations/sqlite/0011_what_waits.sql")),
+    (12, "passkeys", include_str!("../../migrations/sqlite/0012_passkeys.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 11] = [
+const POSTGRES: [(i64, &str, &str); 12] = [
     (1, "main", include_str!("../../migrations/postgres/0001_main.sql")),
     (2, "nodes", include_str!("../../migrations/postgres/0002_nodes.sql")),
     (3, "edit locks", include_str!("../../migrations/postgres/0003_edit_locks.sql")),
@@ -34,6 +35,7 @@ const POSTGRES: [(i64, &str, &str); 11] = [
     (9, "persons", include_str!("../../migrations/postgres/0009_persons.sql")),
     (10, "marks", include_str!("../../migrations/postgres/0010_marks.sql")),
     (11, "what waits", include_str!("../../migrations/postgres/0011_what_waits.sql")),
+    (12, "passkeys", include_str!("../../migrations/postgres/0012_passkeys.sql")),
 ];
 
 pub(super) async fn run_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {

@@ -30,6 +30,7 @@ pub mod migrate;
 pub mod notices;
 pub mod open;
 pub mod oversight;
+pub mod passkeys;
 pub mod reading;
 pub mod reads;
 pub mod records;

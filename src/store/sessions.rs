@@ -11,13 +11,14 @@ use super::{
 };
 use crate::{clock::Timestamp, domain::organization::OrganizationCode, identity::session::Session};
 
+/// A session from before it was noted when the second factor was shown says 1: it was shown, a long time ago.
 fn session_of(row: &Row) -> Result<([u8; 32], Session), StoreError> {
     let session = Session {
         organization: row.code("organization")?,
         officer: row.text("officer")?.to_owned(),
         terminal: row.text("terminal")?.to_owned(),
         expires_at: row.at("expires_at")?,
-        second_factor: row.flag("second_factor")?,
+        second_factor: Some(row.at("second_factor")?).filter(|at| at.as_micros() > 0),
         idle_at: row.at("idle_at")?,
     };
     Ok((row.bytes("token_digest")?.try_into().map_err(|_| StoreError::Corrupt("session token"))?, session))
@@ -55,7 +56,7 @@ pub(crate) async fn put(tx: &mut Tx, token_digest: &[u8; 32], session: &Session)
         .set("organization", &session.organization)
         .set("officer", session.officer.as_str())
         .set("terminal", session.terminal.as_str())
-        .set("second_factor", session.second_factor)
+        .set("second_factor", session.second_factor.map_or(0, Timestamp::as_micros))
         .set("expires_at", session.expires_at)
         .set("idle_at", session.idle_at);
     access::put(tx, known.as_ref(), values).await

@@ -1,4 +1,4 @@
-//! Style, icon and script, named by their digest: a browser keeps them for ever, and a new version has a new name. They are the
+//! Style, icon and scripts, named by their digest: a browser keeps them for ever, and a new version has a new name. They are the
 //! same for everybody whose certificate is right: who is told that a terminal is not registered reads that on a page, too.
 
 use std::sync::LazyLock;
@@ -36,11 +36,17 @@ impl Asset {
 const TOKENS: &str = include_str!("../../data/design-tokens/tokens.css");
 const OWN_STYLE: &str = include_str!("static/tsunagi.css");
 const KEEP: &str = include_str!("static/keep.js");
+const PASSKEYS_SCRIPT: &str = include_str!("static/passkeys.js");
 const RINGS: &str = include_str!("static/icon.svg");
 
 /// The tokens of the design system, and the gateway's own style: one file.
 pub static STYLE: LazyLock<Asset> =
     LazyLock::new(|| Asset::of("tsunagi", "css", "text/css; charset=utf-8", [TOKENS, OWN_STYLE].concat().into()));
+
+/// What asks an authenticator for a passkey.
+pub static PASSKEYS: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::of("passkeys", "js", "text/javascript; charset=utf-8", Bytes::from_static(PASSKEYS_SCRIPT.as_bytes()))
+});
 
 /// What a browser shows beside the title.
 pub static ICON: LazyLock<Asset> =
@@ -52,7 +58,7 @@ pub static KEEP_SCRIPT: LazyLock<Asset> =
 
 /// What lies at this path; `None` where there is no such file.
 pub fn file(path: &str) -> Option<Answer> {
-    let asset = [&*STYLE, &*ICON, &*KEEP_SCRIPT].into_iter().find(|asset| asset.path() == path)?;
+    let asset = [&*STYLE, &*ICON, &*KEEP_SCRIPT, &*PASSKEYS].into_iter().find(|asset| asset.path() == path)?;
     let answer = Answer::new(StatusCode::OK, asset.media_type, asset.content.clone())
         .with_header(header::CACHE_CONTROL, "private, max-age=31536000, immutable")
         .with_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");

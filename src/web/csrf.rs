@@ -10,7 +10,7 @@ use super::cookies::{SESSION, VISIT, cookie};
 use crate::{
     clock::random_bytes,
     error::{Error, RequestError},
-    face::CallHead,
+    face::{CallHead, own_origin},
     planted::Planted,
 };
 
@@ -31,16 +31,10 @@ pub fn guard(head: &CallHead<'_>) -> Result<(), Error> {
     let text = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let is_own = match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
         (Some(site), _) => site == "same-origin",
-        (None, Some(origin)) => Some(origin) == own_origin(head).as_deref(),
-        (None, None) => false,
+        (None, Some(origin)) => !origin.is_empty() && origin == own_origin(head),
+        (None, None) => Planted::BelieveSilence.is_planted(),
     };
     if is_own { Ok(()) } else { Err(RequestError::ForeignForm.into()) }
-}
-
-fn own_origin(head: &CallHead<'_>) -> Option<String> {
-    let of_header = || head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = head.uri.authority().map(|authority| authority.as_str()).or_else(of_header)?;
-    Some(format!("https://{host}"))
 }
 
 /// To what the forms of a browser are bound: its session, or before there is one its visit.
@@ -59,6 +53,7 @@ fn secret(key: &hmac::Key, anchor: &str) -> hmac::Tag {
 /// same and a compressed answer tells nothing of it. Empty where the random generator failed: such a form is refused.
 pub fn token(key: &hmac::Key, anchor: &str) -> String {
     let Ok(mask) = random_bytes::<SECRET_BYTES>() else { return String::new() };
+    let mask = if Planted::BareToken.is_planted() { [0; SECRET_BYTES] } else { mask };
     let secret = secret(key, anchor);
     let masked = mask.iter().zip(secret.as_ref()).map(|(mask, secret)| mask ^ secret);
     let both: Vec<u8> = mask.iter().copied().chain(masked).collect();

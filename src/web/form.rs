@@ -159,7 +159,7 @@ impl Form {
     /// The error, where it is not of what was typed: a decision that is to be made again, or a caller who is gone.
     pub fn refused(&mut self, error: Error, language: Language) -> Result<u16, Error> {
         let problem = error.problem();
-        let is_of_caller = matches!(error, Error::Caller(CallerError::Unrecognized(_)));
+        let is_of_caller = matches!(error, Error::Caller(CallerError::Unrecognized(_) | CallerError::ShownLongAgo));
         if problem.status >= 500 || is_of_caller || matches!(error, Error::Journal(_)) {
             return Err(error);
         }

@@ -6,6 +6,7 @@
 //! them, the shell around each page, dates, static files. Never done here: deciding what may be seen, reaching store or
 //! seal.
 
+pub mod again;
 pub mod approach;
 pub mod assets;
 pub mod cookies;
@@ -19,6 +20,7 @@ pub mod language;
 pub mod missing;
 pub mod organizations;
 pub mod page;
+pub mod passkey;
 pub mod people;
 pub mod qr;
 pub mod questions;

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The pages: the officer is named by the session of a cookie; errors are pages.
-pub static PAGES: Face = Face { claim, claimed_at_desk, guard: csrf::guard, refuse: refusal::answer };
+pub static PAGES: Face = Face { claim, claimed_at_desk, guard: csrf::guard, asks_again: true, refuse: refusal::answer };
 
 fn claim(headers: &HeaderMap) -> OfficerClaim<'_> {
     cookie(headers, SESSION).map_or(OfficerClaim::Missing, |token| OfficerClaim::Session(token_digest(token)))
@@ -106,7 +106,8 @@ macro_rules! page {
         $crate::face::route::Named {
             operation: concat!("page_", stringify!($handler)),
             run: $crate::face::route::RouteHandler::Operation(|gateway, caller, call| {
-                Box::pin($handler($crate::web::page::Visit { gateway, caller, call }))
+                let visit = $crate::web::page::Visit { gateway, caller, call };
+                Box::pin($crate::web::again::visited(visit, $handler))
             }),
         }
     };
@@ -127,6 +128,7 @@ macro_rules! page_at_desk {
 pub(crate) use page_at_desk;
 
 /// Somebody who is signed in asks for a page, or sends a form.
+#[derive(Clone)]
 pub struct Visit {
     pub gateway: Arc<Gateway>,
     pub caller: Caller,

@@ -23,6 +23,8 @@ struct RefusalPage {
     request: String,
     /// What was sent was not done.
     is_act: bool,
+    /// Whether no page opens at this terminal: where one would go on is refused too.
+    is_terminals: bool,
 }
 
 /// The answer to an error. Who is not signed in is led to where one signs in, and from there back.
@@ -41,6 +43,15 @@ pub fn answer(error: &Error, head: &CallHead<'_>) -> Answer {
         detail: language.say(&problem.detail_ja, &problem.detail_en).to_owned(),
         request: head.id.to_string(),
         is_act,
+        is_terminals: matches!(
+            error,
+            Error::Caller(CallerError::Unrecognized(
+                Unrecognized::Organization
+                    | Unrecognized::Terminal
+                    | Unrecognized::TerminalRevoked
+                    | Unrecognized::CertificateExpired
+            ))
+        ),
     };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let answer =

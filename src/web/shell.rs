@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     all,
-    assets::{ICON, STYLE},
+    assets::{ICON, PASSKEYS, STYLE},
     cookies::random_value,
     csrf,
     form::KEY,
@@ -162,32 +162,42 @@ impl Shell {
         STYLE.path()
     }
 
+    /// Address of the script that asks for passkeys.
+    pub fn passkeys_script(&self) -> String {
+        PASSKEYS.path()
+    }
+
     /// Address of the icon.
     pub fn icon(&self) -> String {
         ICON.path()
     }
 
+    /// The token alone, of a form that is sent a second time under the key that it has.
+    pub fn token_alone(&self) -> HiddenFields {
+        HiddenFields { token: self.form_token.clone(), key: None }
+    }
+
     /// What every form has: the token of the session, and a key by which it is known when it is sent again.
     pub fn hidden(&self) -> HiddenFields {
-        HiddenFields { token: self.form_token.clone(), key: random_value().unwrap_or_default() }
+        HiddenFields { token: self.form_token.clone(), key: Some(random_value().unwrap_or_default()) }
     }
 }
 
 /// The hidden fields of a form.
 pub struct HiddenFields {
     token: String,
-    key: String,
+    key: Option<String>,
 }
 
 impl std::fmt::Display for HiddenFields {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (token_name, key_name) = (csrf::FIELD, KEY);
         // Both values are base64url: nothing in them needs to be escaped.
-        write!(
-            out,
-            "<input type=\"hidden\" name=\"{token_name}\" value=\"{}\"><input type=\"hidden\" name=\"{key_name}\" value=\"{}\">",
-            self.token, self.key
-        )
+        write!(out, "<input type=\"hidden\" name=\"{token_name}\" value=\"{}\">", self.token)?;
+        match &self.key {
+            Some(key) => write!(out, "<input type=\"hidden\" name=\"{key_name}\" value=\"{key}\">"),
+            None => Ok(()),
+        }
     }
 }
 

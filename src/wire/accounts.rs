@@ -20,6 +20,7 @@ use crate::{
                 ChangeSettings, ConnectedOrganization, OrganizationLines, SuspendOrganization, change_settings,
                 list_organizations, suspend_organization,
             },
+            passkeys::{PasskeyLines, RemovePasskey, list_passkeys, remove_passkey},
             recovery_codes::{RenewRecoveryCodes, renew_recovery_codes},
             second_factor::{EnrolSecondFactor, RecoveryCodes, ShownCode, begin_second_factor, enrol_second_factor},
             sessions::{SignOut, SignedOut, Unlock, sign_out, sign_out_everywhere, unlock_sign_in},
@@ -228,6 +229,16 @@ pub const ROUTES: &[ApiRoute] = &[
             organization: call.segment("organization").to_owned(),
             id: call.segment("id").to_owned(),
         })),
+    get("/v1/passkeys")
+        .words("自分のパスキーの一覧", "List one's own passkeys")
+        .open_to(ALL, ANY)
+        .answers::<PasskeyLines>()
+        .runs(run!(list_passkeys)),
+    delete("/v1/passkeys/{id}")
+        .words("自分のパスキーを削除する", "Remove a passkey of one's own")
+        .open_to(ALL, ANY)
+        .answers::<Administered>()
+        .runs(run!(remove_passkey, call => RemovePasskey { id: call.id("id")?, idempotency: call.idempotency()? })),
     post("/v1/credentials/{id}/reissues")
         .words("認証情報の再発行を申請する", "Ask that a person who lost what they sign in with gets it anew")
         .open_to(ALL, VOUCH)

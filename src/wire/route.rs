@@ -30,6 +30,7 @@ pub static API: Face = Face {
     claim,
     claimed_at_desk: accounts::claimed_officer,
     guard: |_| Ok(()),
+    asks_again: false,
     refuse: |error, head| Answer::problem(error, head.id),
 };
 

@@ -21,6 +21,7 @@ for (const scripts of [true, false]) {
     await fill(page, { code, officer: "ueda" });
     assert.equal((await send(page)).status(), 200);
     assert.equal(await page.locator(".qr svg").count(), 1);
+    assert.equal(await page.locator("[name=name]").count(), 0, "the name of whom was invited is known");
     const [secret] = await secrets(page);
     const shown = await own.codeNow(secret);
     await fill(page, { new_password: PASSWORD, repeated_password: `${PASSWORD}!`, second_factor: shown });

@@ -34,6 +34,13 @@ impl Page {
         unescape(&tags.replace_all(&self.html, ""))
     }
 
+    /// The fields of the form that is sent to where the page is.
+    pub fn form_here(&self) -> SentForm {
+        let form = Regex::new(r#"(?s)<form method="post">(.*?)</form>"#).unwrap();
+        let found = form.captures(&self.html).unwrap_or_else(|| panic!("no form in {}", self.html));
+        SentForm { action: self.path.clone(), fields: controls(&found[1]) }
+    }
+
     /// The fields of the form with an action, as a browser would send them.
     pub fn form(&self, action: &str) -> SentForm {
         let form =
@@ -132,6 +139,31 @@ impl Browser {
         browser
     }
 
+    /// A browser at another desk of the same person, or at the same one beside this.
+    pub fn beside(person: &DeskPerson, cookies: &[(&str, &str)]) -> Self {
+        let cookies = cookies.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { client: person.desk().client().unwrap(), cookies }
+    }
+
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies.get(name).map(String::as_str)
+    }
+
+    /// A form as it would be sent, with what a browser says of where it comes from; nobody follows the answer, and no
+    /// cookie of it is kept.
+    pub async fn send_from(&self, form: &SentForm, headers: &[(&'static str, &str)]) -> Reply {
+        let mut request = self.client.post(&form.action).header("cookie", &self.cookies());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.body("application/x-www-form-urlencoded", encoded(form)).send().await.unwrap()
+    }
+
+    /// An answer as it is, wherever it leads.
+    pub async fn ask(&mut self, path: &str) -> Page {
+        self.get_once(path).await
+    }
+
     /// A page, wherever one is led.
     pub async fn get(&mut self, path: &str) -> Page {
         let mut path = path.to_owned();
@@ -159,9 +191,7 @@ impl Browser {
 
     /// Sends a form, and follows nothing.
     pub async fn send_once(&mut self, form: SentForm) -> Page {
-        let body = form.fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
-        let body = body.collect::<Vec<_>>().join("&");
-        self.post(&form.action, "application/x-www-form-urlencoded", body.into_bytes()).await
+        self.post(&form.action, "application/x-www-form-urlencoded", encoded(&form)).await
     }
 
     /// Sends a form with a file.
@@ -212,6 +242,11 @@ impl Browser {
         }
         Page { path: path.to_owned(), status: reply.status.as_u16(), html: reply.text(), reply }
     }
+}
+
+fn encoded(form: &SentForm) -> Vec<u8> {
+    let pairs = form.fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    pairs.collect::<Vec<_>>().join("&").into_bytes()
 }
 
 fn encode(text: &str) -> String {

@@ -115,7 +115,7 @@ pub fn assert_refused(reply: &Reply, status: u16, code: &str) {
 }
 
 /// What a body is told while it is opened and its staff are appointed.
-const ADMINISTRATION: [&str; 12] = [
+const ADMINISTRATION: [&str; 13] = [
     "terminal_registered",
     "terminal_revoked",
     "organization_connected",
@@ -126,6 +126,7 @@ const ADMINISTRATION: [&str; 12] = [
     "body_opened",
     "credential_issued",
     "second_factor_enrolled",
+    "passkey_registered",
     "sharp_act_asked",
     "sharp_act_done",
 ];

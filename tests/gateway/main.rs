@@ -37,6 +37,8 @@ mod pages_drafts;
 mod pages_intake;
 mod pages_naughty;
 mod pages_records;
+mod pages_security;
+mod pages_settings;
 mod persons;
 mod photos;
 mod postgres;

@@ -173,6 +173,7 @@ PUT /v1/settings | - | {"show":{"outsider":["contact"]}} | 422 settings_unlawful
 PUT /v1/settings | - | {"show":{"counterpart":["welfare"]}} | 403 sharp_act_needs_person settings_change
 PUT /v1/sign-in-policy | - | {"password_days":4000} | 422 field_refused sign_in_policy_change
 POST /v1/second-factor/tickets | - | - | 403 sharp_act_needs_person second_factor_enrol
+DELETE /v1/passkeys/{id} | /v1/passkeys/NOBODY | - | 403 sharp_act_needs_person passkey_remove
 POST /v1/second-factor | - | {"ticket":"x","second_factor":"000000"} | 403 sharp_act_needs_person second_factor_enrol
 POST /v1/waiting-acts/{id}/confirmation | /v1/waiting-acts/NOBODY/confirmation | - | 404 not_found sharp_act_confirm
 POST /v1/waiting-acts/{id}/confirmation | /v1/waiting-acts/WAITS/confirmation | - | 403 sharp_act_needs_person sharp_act_confirm

@@ -64,6 +64,9 @@ pub struct EnrolmentTicket {
     /// The secret as it is typed, and as a device reads it (`otpauth://totp/…`). Shown now and never again.
     pub secret: String,
     pub url: String,
+    /// Whether the code opens the body: then the person has a name to say, too.
+    #[serde(default)]
+    pub opens_body: bool,
 }
 
 /// Persons enrol with a code: one, or the first persons of a body.
@@ -112,7 +115,7 @@ pub(super) fn new_ticket(gateway: &Gateway, of: &StaffId) -> Result<EnrolmentTic
     let ticket = BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<16>().map_err(|_| ServiceError::Overloaded)?);
     let secret = secret_of_ticket(&gateway.fingerprint, &of.organization, &of.officer, &ticket);
     let url = provisioning_url(&secret, of).ok_or(ServiceError::Overloaded)?;
-    Ok(EnrolmentTicket { ticket, secret: typed_secret(&secret), url })
+    Ok(EnrolmentTicket { ticket, secret: typed_secret(&secret), url, opens_body: false })
 }
 
 /// Returns what the person's device takes in.
@@ -131,12 +134,13 @@ pub async fn begin_enrolment(
     let mut tx = gateway.store.read().await?;
     let found = code_for(&mut tx, &of.organization, &code_digest(&code), gateway.clock.now()).await?;
     drop(tx);
-    if found.is_none_or(|code| code.officer.is_some_and(|officer| officer != of.officer)) {
+    let is_for = |code: &EnrolmentCode| code.officer.as_ref().is_none_or(|officer| *officer == of.officer);
+    let Some(code) = found.filter(is_for) else {
         return Err(desk
             .refuse(gateway, &of.officer, (Act::CredentialEnrol, AccountError::EnrolmentCode.into()))
             .await);
-    }
-    Ok(Done::told(new_ticket(gateway, &of)?))
+    };
+    Ok(Done::told(EnrolmentTicket { opens_body: code.officer.is_none(), ..new_ticket(gateway, &of)? }))
 }
 
 /// A code of the desk's own body that can still be used.

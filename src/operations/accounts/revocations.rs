@@ -31,7 +31,7 @@ impl MachineRevocations {
     /// # Errors
     /// [`ServiceError::RateLimited`] with the seconds to wait.
     pub(super) fn take(&self, caller: &Caller, body: &OrganizationCode) -> Result<(), Error> {
-        let is_free = caller.organization() == body || SharpCaller::of(caller).is_ok();
+        let is_free = caller.organization() == body || SharpCaller::is_person(caller);
         if is_free || Planted::RevokeWithoutEnd.is_planted() {
             return Ok(());
         }

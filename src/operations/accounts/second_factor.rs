@@ -99,7 +99,7 @@ pub async fn enrol_second_factor(
             let (recovery_codes, digests): (Vec<String>, Vec<[u8; 32]>) = recovery.into_iter().unzip();
             store::credentials::put_recovery_codes(tx, &of, &digests).await?;
             if let Some(known) = store::sessions::find(tx, &session).await? {
-                store::sessions::put(tx, &session, &Session { second_factor: true, ..known }).await?;
+                store::sessions::put(tx, &session, &Session { second_factor: Some(now), ..known }).await?;
             }
             let scope = Scope::Organization(of.organization.clone());
             let entry = acting.entry();

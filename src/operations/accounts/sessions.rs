@@ -54,7 +54,7 @@ pub(super) fn new_session(
         organization: desk.terminal.organization.clone(),
         officer: officer.to_owned(),
         terminal: desk.terminal.serial.clone(),
-        second_factor,
+        second_factor: second_factor.then_some(now),
         expires_at: now.plus(accounts.session()),
         idle_at: now.plus(accounts.idle()),
     };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     enrolment::NOBODY,
+    passkeys::{self, PasskeyAnswer, QuestionFor},
     sessions::{AtDesk, NewSession, new_session, sessions_of},
     staff,
     tries::Try,
@@ -26,7 +27,8 @@ use crate::{
     },
     journal::journal::{Declined, Effect},
     ledger::entry::{Act, Entry},
-    store::{self, credentials::Credential, tx::Tx},
+    planted::Planted,
+    store::{self, credentials::Credential, passkeys::StoredPasskey, tx::Tx},
 };
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -39,6 +41,10 @@ pub struct SignIn {
     /// second factors, who have none yet.
     #[serde(default)]
     pub second_factor: Option<String>,
+    /// A passkey instead, as a browser at a page of the gateway has it: no message carries one.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub passkey: Option<PasskeyAnswer>,
     /// To change the password by oneself; asked for when the old one is to be renewed.
     #[serde(default)]
     pub new_password: Option<String>,
@@ -58,11 +64,13 @@ pub struct SignedIn {
 }
 
 /// What was shown beside the password.
-#[derive(Clone, Copy)]
-enum Shown {
+#[derive(Clone)]
+pub(super) enum Shown {
     Nothing,
     Step(i64),
     RecoveryCode([u8; 32]),
+    /// As it is from now on.
+    Passkey(Box<StoredPasskey>),
 }
 
 /// Signs in at a desk.
@@ -72,7 +80,7 @@ enum Shown {
 /// [`AccountError::SecondFactorWrong`] once the password was right; [`AccountError::SignInLocked`] after wrong tries;
 /// [`ServiceError::RateLimited`] where too many passwords of this terminal wait to be hashed.
 pub async fn sign_in(gateway: &Arc<Gateway>, desk: AtDesk, message: SignIn) -> Result<Done<SignedIn>, Error> {
-    let SignIn { officer, password, second_factor, new_password } = message;
+    let SignIn { officer, password, second_factor, passkey, new_password } = message;
     let of = StaffId { organization: desk.terminal.organization.clone(), officer };
     // What is typed as an id and is nobody's may be a password: it is named in no entry.
     let known = gateway.directory().staff(&of.organization, &of.officer);
@@ -90,13 +98,17 @@ pub async fn sign_in(gateway: &Arc<Gateway>, desk: AtDesk, message: SignIn) -> R
     let days = store::credentials::password_days(&mut tx, &of.organization).await?;
     drop(tx);
     let stored = credential.as_ref().map(|credential| credential.password_hash.clone());
-    let right = place.run(move || verify_password(&password, stored.as_deref())).await;
+    let right = match stored {
+        None if Planted::CheckKnownAlone.is_planted() => Some(false),
+        stored => place.run(move || verify_password(&password, stored.as_deref())).await,
+    };
     let Some(credential) = credential.filter(|_| right == Some(true)) else {
         tried.stays(gateway).await?;
         let error = right.map_or(ServiceError::Overloaded.into(), |_| AccountError::SignInRefused.into());
         return Err(refuse(error).await);
     };
-    let shown = match shown(gateway, &credential, second_factor.as_deref()).await {
+    let answered = passkey.as_ref().map(|answer| (QuestionFor::SignIn(&desk), answer));
+    let shown = match factor_shown(gateway, &credential, (second_factor.as_deref(), answered)).await {
         Ok(shown) => shown,
         Err(error) if matches!(error, Error::Account(AccountError::SecondFactorMissing)) => {
             tried.take_back(gateway).await?;
@@ -131,8 +143,20 @@ fn stand_in(gateway: &Gateway, of: &StaffId) -> StaffId {
 }
 
 /// Holds what was shown against the second factor that the person has.
-async fn shown(gateway: &Gateway, credential: &Credential, code: Option<&str>) -> Result<Shown, Error> {
+///
+/// # Errors
+/// [`AccountError::SecondFactorMissing`]; [`AccountError::SecondFactorWrong`].
+pub(super) async fn factor_shown(
+    gateway: &Gateway,
+    credential: &Credential,
+    (code, passkey): (Option<&str>, Option<(QuestionFor<'_>, &PasskeyAnswer)>),
+) -> Result<Shown, Error> {
     let Some(secret) = &credential.totp else { return Ok(Shown::Nothing) };
+    if let Some((purpose, answer)) = passkey {
+        let mut tx = gateway.store.read().await?;
+        let used = passkeys::shown(gateway, &mut tx, (&credential.of, purpose), answer).await?;
+        return Ok(Shown::Passkey(Box::new(used)));
+    }
     let code = code.ok_or(AccountError::SecondFactorMissing)?;
     if let Some(step) = accepted_step(secret, &credential.of, code, gateway.clock.now(), credential.totp_step) {
         return Ok(Shown::Step(step));
@@ -196,6 +220,25 @@ async fn open(
     Ok(Done::new(SignedIn { token, expires_at, assurance, recovery_codes_left }, &receipt))
 }
 
+/// Notes what was shown as used, inside the journal's transaction; the credential as it is from now on, still to be
+/// written. `None` where it was used meanwhile.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn note_factor(
+    tx: &mut Tx,
+    node: &Gateway,
+    (credential, shown): (Credential, &Shown),
+) -> Result<Option<Credential>, Error> {
+    let is_noted = match shown {
+        Shown::Nothing => true,
+        Shown::Step(step) => return Ok(Some(Credential { totp_step: *step, ..credential })),
+        Shown::RecoveryCode(digest) => store::credentials::use_recovery_code(tx, &credential.of, digest).await?,
+        Shown::Passkey(used) => passkeys::note_shown(tx, node, used).await?,
+    };
+    Ok(is_noted.then_some(credential))
+}
+
 async fn open_inside(
     tx: &mut Tx,
     node: &Gateway,
@@ -211,16 +254,7 @@ async fn open_inside(
     if staff.is_none_or(|staff| !staff.active) || known.as_ref() != Some(&credential) {
         return Err(refused());
     }
-    let mut credential = credential;
-    match shown {
-        Shown::Nothing => {}
-        Shown::Step(step) => credential.totp_step = step,
-        Shown::RecoveryCode(digest) => {
-            if !store::credentials::use_recovery_code(tx, &credential.of, &digest).await? {
-                return Err(refused());
-            }
-        }
-    }
+    let mut credential = note_factor(tx, node, (credential, &shown)).await?.ok_or_else(refused)?;
     let mut entries = vec![Entry::of(signer, Act::SessionOpen, &node.clock)];
     if let Some(password_hash) = renewed {
         entries.push(Entry::of(signer, Act::PasswordChange, &node.clock));
@@ -235,7 +269,7 @@ async fn open_inside(
     store::sessions::put(tx, &new.digest, &new.session).await?;
     let left = match shown {
         Shown::Nothing => None,
-        Shown::Step(_) | Shown::RecoveryCode(_) => {
+        Shown::Step(_) | Shown::RecoveryCode(_) | Shown::Passkey(_) => {
             Some(store::credentials::recovery_codes_left(tx, &credential.of).await?)
         }
     };

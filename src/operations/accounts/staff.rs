@@ -120,7 +120,7 @@ pub(crate) async fn check_change(
     let caller = &acting.caller;
     let is_oneself = caller.organization() == body && caller.officer() == id;
     // Whom a machine names has asked for nothing.
-    if is_oneself && adds_role(&known, roles) && SharpCaller::of(caller).is_ok() {
+    if is_oneself && adds_role(&known, roles) && SharpCaller::is_person(caller) {
         return Err(acting.declined(None, SharpError::ForOneself));
     }
     Ok(())

@@ -23,7 +23,10 @@ use crate::{
     },
     error::{AccountError, CallerError, Error},
     gateway::Gateway,
-    identity::{Caller, sharp::SharpCaller},
+    identity::{
+        Caller,
+        sharp::{NotSharp, SharpCaller},
+    },
     journal::{
         inbox::{InboxItem, InboxKind},
         journal::{Declined, Effect},
@@ -299,6 +302,12 @@ async fn ask_inside(tx: &mut Tx, acting: Acting, act: SharpAct) -> Result<Effect
         if let Some(effect) = staff::take_roles(tx, &taking, asked).await? {
             return Ok(effect.map(|outcome| SharpReply::done(kind, WaitingState::Done, outcome)));
         }
+    }
+    // Who may stand for it stands for it by asking; not where the second factor is to be shown again first.
+    if acting.caller.has_any_role(kind.roles())
+        && let Err(why @ NotSharp::ShownLongAgo) = SharpCaller::of(&acting.caller)
+    {
+        return Err(acting.declined(None, why));
     }
     if kind.persons() == 1
         && acting.caller.has_any_role(kind.roles())

@@ -67,7 +67,7 @@ pub(super) async fn perform(
             SharpAct::ReissueCredential { .. } | SharpAct::ReopenBody { .. } | SharpAct::RetireKeys { .. },
             SharpPersons::Two(_),
         ) => Ok(Effect::bare(SharpOutcome::default())),
-        _ => Err(acting.declined(None, NotSharp)),
+        _ => Err(acting.declined(None, NotSharp::NoPerson)),
     }
 }
 

@@ -446,8 +446,22 @@ pub static DRAFTS: MarkedTable = MarkedTable::new(
 )
 .remembered();
 
+pub static PASSKEYS: MarkedTable = MarkedTable::new(
+    37,
+    "passkeys",
+    &[
+        text("organization").key(),
+        text("officer").key(),
+        id("id").key(),
+        int("registered_at"),
+        int("asked_at"),
+        bytes("sealed_key"),
+    ],
+)
+.remembered();
+
 /// Every table whose rows are authenticated.
-pub static ALL: [&MarkedTable; 36] = [
+pub static ALL: [&MarkedTable; 37] = [
     &PREFECTURE_KEYS,
     &ORGANIZATIONS,
     &TERMINALS,
@@ -484,6 +498,7 @@ pub static ALL: [&MarkedTable; 36] = [
     &SIGN_IN_POLICIES,
     &WAITING_ACTS,
     &DRAFTS,
+    &PASSKEYS,
 ];
 
 /// Tables without marks, and what finds an edit of them, or why it harms nobody.

@@ -1,11 +1,13 @@
-//! One's own: recovery codes, sessions.
+//! One's own: recovery codes, passkeys, sessions.
 
 use askama::Template;
 
 use super::super::{
+    dates::moment_of,
     form::Form,
     input::Input,
     page::{Visit, again, shown},
+    passkey::PasskeyButton,
     session::recovery_codes::RecoveryCodesPage,
     shell::{PagePart, Shell},
 };
@@ -13,6 +15,7 @@ use crate::{
     error::Error,
     face::answer::Answer,
     operations::accounts::{
+        passkeys::{PasskeyLine, ask_for_new, list_passkeys},
         recovery_codes::{RenewRecoveryCodes, renew_recovery_codes},
         who_am_i::who_am_i,
     },
@@ -20,21 +23,61 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "people/account.html")]
-struct AccountPage {
+pub(super) struct AccountPage {
     shell: Shell,
     form: Form,
     codes_left: Option<usize>,
     code: Input,
+    passkeys: Vec<PasskeyRow>,
+    /// What a new passkey is called, and the button that asks for it; none where there are no passkeys.
+    new_passkey: Option<(Input, PasskeyButton)>,
 }
 
+struct PasskeyRow {
+    id: String,
+    label: String,
+    registered: String,
+}
+
+/// Fields of the form by which a passkey is registered.
+pub(super) const LABEL: &str = "label";
+pub(super) const ANSWER: &str = "passkey";
+pub(super) const TICKET: &str = "passkey_ticket";
+
+const DONE: &[(&str, (&str, &str))] = &[
+    ("registered", ("パスキーを登録しました。次のサインインから使えます。", "The passkey is registered.")),
+    ("removed", ("パスキーを削除しました。", "The passkey was removed.")),
+];
+
 impl AccountPage {
-    async fn of(visit: &Visit, form: Form) -> Result<Self, Error> {
+    pub(super) async fn of(visit: &Visit, form: Form) -> Result<Self, Error> {
+        let l = visit.language();
+        let passkeys = list_passkeys(&visit.gateway, &visit.caller).await?;
+        let row = |line: &PasskeyLine| PasskeyRow {
+            id: line.id.to_string(),
+            label: line.label.clone(),
+            registered: moment_of(l, &line.registered_at),
+        };
+        let question = ask_for_new(&visit.gateway, &visit.caller, &visit.call.origin).await?;
+        let new_passkey = question.map(|question| {
+            let label = Input::line(l, &form, LABEL, ("パスキーの呼び名", "What you call the passkey")).required();
+            let label = label.support((
+                "どの認証器か分かる名前（40文字まで）",
+                "By which you know the authenticator; up to 40 characters",
+            ));
+            (label, PasskeyButton::to_make(question.value(), (ANSWER, TICKET)))
+        });
         let who = who_am_i(&visit.gateway, &visit.caller).await?;
         let label = ("認証アプリのコード", "Code of your device");
         Ok(Self {
-            shell: visit.shell(("自分の認証情報", "What you sign in with"), PagePart::Settings).await?,
+            shell: visit
+                .shell(("自分の認証情報", "What you sign in with"), PagePart::Settings)
+                .await?
+                .after(visit, DONE),
+            passkeys: passkeys.value().passkeys.iter().map(row).collect(),
+            new_passkey,
             codes_left: who.value().recovery_codes_left,
-            code: Input::device_code(visit.language(), &form, "second_factor", label).required(),
+            code: Input::device_code(l, &form, "second_factor", label).required(),
             form,
         })
     }

@@ -1,15 +1,19 @@
 //! People and terminals of a body, what they sign in with, and one's own.
 
 mod account;
+mod passkeys;
 mod staff;
 mod terminals;
+mod visibility;
 
 use askama::Template;
 
 use self::{
     account::{account, renew_codes},
+    passkeys::{register_own_passkey, remove_own_passkey},
     staff::{change_staff, issue, register_staff, reissue, revoke, staff, staff_member, unlock},
     terminals::{revoke_terminal_act, terminals},
+    visibility::{change_visibility, visibility},
 };
 use super::{
     page::{Visit, act, page, show, shown},
@@ -20,7 +24,7 @@ use crate::{
     error::Error,
     face::{
         answer::Answer,
-        route::{ADMINISTER, ALL, APPOINT, BODIES, OPERATOR, REVIEW, Route, STAND, VOUCH},
+        route::{ADMINISTER, ALL, ANY, APPOINT, BODIES, OPERATOR, REVIEW, Route, STAND, VOUCH},
     },
 };
 
@@ -31,6 +35,22 @@ pub const PAGES: &[Route] = &[
         .titled("回復用コードを更新する", "Renew the recovery codes")
         .for_everybody()
         .made_by(page!(renew_codes)),
+    act("/account/passkeys")
+        .titled("パスキーを登録する", "Register a passkey")
+        .for_everybody()
+        .made_by(page!(register_own_passkey)),
+    act("/account/passkeys/{id}/removal")
+        .titled("パスキーを削除する", "Remove a passkey")
+        .for_everybody()
+        .made_by(page!(remove_own_passkey)),
+    show("/settings/visibility")
+        .titled("閲覧の設定", "What others see of our records")
+        .for_whom(BODIES, ANY)
+        .made_by(page!(visibility)),
+    act("/settings/visibility")
+        .titled("閲覧の設定を変更する", "Change what others see")
+        .for_whom(BODIES, ADMINISTER)
+        .made_by(page!(change_visibility)),
     show("/staff").titled("職員", "Staff").for_whom(ALL, APPOINT).made_by(page!(staff)),
     act("/staff")
         .titled("職員の登録を申請する", "Ask for a new member of staff")
@@ -69,7 +89,7 @@ struct SettingsPage {
     stands: bool,
     appoints: bool,
     administers: bool,
-    retains: bool,
+    has_records: bool,
     disposes: bool,
     is_operator: bool,
 }
@@ -83,7 +103,7 @@ async fn settings(visit: Visit) -> Result<Answer, Error> {
         stands: may(STAND),
         appoints: may(APPOINT),
         administers: may(ADMINISTER),
-        retains: is_any_of(BODIES),
+        has_records: is_any_of(BODIES),
         disposes: is_any_of(BODIES) && may(REVIEW),
         is_operator: is_any_of(OPERATOR),
     })

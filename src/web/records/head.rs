@@ -170,7 +170,8 @@ fn facts(reader: &SectionReader<'_>, view: &RecordView) -> Vec<ReadRow> {
     facts
 }
 
-fn relation_name(relation: Relation) -> (&'static str, &'static str) {
+/// What somebody is to a record, as people call it.
+pub fn relation_name(relation: Relation) -> (&'static str, &'static str) {
     match relation {
         Relation::Owner => ("登録機関", "its owner"),
         Relation::Counterpart => ("管轄児童相談所・住所地の市町村", "its counterpart"),

@@ -15,7 +15,7 @@ mod drafts;
 mod edit;
 mod fields;
 mod from_form;
-mod head;
+pub mod head;
 mod history;
 mod list;
 mod naming;

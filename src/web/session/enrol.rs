@@ -116,18 +116,17 @@ pub(super) async fn enrol_begin(visit: DeskVisit) -> Result<Answer, Error> {
 /// The second step, with a new secret for each.
 async fn persons_page(visit: &DeskVisit, form: &Form) -> Result<EnrolPersonsPage, Error> {
     let code = form.text("code").trim().to_owned();
-    let is_opening = form.filled("second_officer").is_some();
     let mut persons = Vec::new();
     for fields in PERSONS {
         let Some(officer) = form.filled(fields.officer) else { continue };
         let asked = BeginEnrolment { code: code.clone(), officer: officer.to_owned() };
         let begun = begin_enrolment(&visit.gateway, visit.desk.clone(), asked).await?;
-        let EnrolmentTicket { ticket, secret, url } = begun.value();
+        let EnrolmentTicket { ticket, secret, url, opens_body } = begun.value();
         persons.push(PersonStep {
             officer: officer.to_owned(),
             ticket: ticket.clone(),
             taken_in: Some((secret.clone(), QrCode::of(url)?)),
-            inputs: person_inputs(visit, form, &fields, is_opening),
+            inputs: person_inputs(visit, form, &fields, *opens_body),
         });
     }
     let anchor = FormAnchor::of(visit)?;
@@ -137,21 +136,17 @@ async fn persons_page(visit: &DeskVisit, form: &Form) -> Result<EnrolPersonsPage
 
 fn person_inputs(visit: &DeskVisit, form: &Form, fields: &PersonFields, is_opening: bool) -> Vec<Input> {
     let l = visit.language();
-    let name = Input::line(l, form, fields.name, ("氏名", "Name"));
-    let name = if is_opening {
-        name.required()
-    } else {
-        name.support(("機関の利用を開始する場合だけ入力", "Only where a body is opened"))
-    };
+    // Everybody else's name is known: who was invited is asked for none.
+    let name = is_opening.then(|| Input::line(l, form, fields.name, ("氏名", "Name")).required());
     let password = ("パスワード", "Password");
     let again = ("パスワード（確認のため再入力）", "The password once more");
     let code = ("認証アプリに表示されたコード", "The code that the device shows");
-    vec![
-        name,
+    let others = [
         Input::password(l, form, fields.password, password).required().support(PASSWORD_RULE),
         Input::password(l, form, fields.repeated, again).required(),
         Input::device_code(l, form, fields.second_factor, code).required(),
-    ]
+    ];
+    name.into_iter().chain(others).collect()
 }
 
 pub(super) async fn enrol_finish(visit: DeskVisit) -> Result<Answer, Error> {
@@ -200,13 +195,12 @@ pub(super) async fn enrol_finish(visit: DeskVisit) -> Result<Answer, Error> {
 
 /// The second step once more: passwords are typed again; what the devices took in stays.
 fn persons_page_again(visit: &DeskVisit, form: Form) -> Result<EnrolPersonsPage, Error> {
-    let is_opening = form.filled("second_officer").is_some();
     let step = |fields: &PersonFields| {
         Some(PersonStep {
             officer: form.filled(fields.officer)?.to_owned(),
             ticket: form.text(fields.ticket).to_owned(),
             taken_in: None,
-            inputs: person_inputs(visit, &form, fields, is_opening),
+            inputs: person_inputs(visit, &form, fields, form.value(fields.name).is_some()),
         })
     };
     let persons = PERSONS.iter().filter_map(step).collect();

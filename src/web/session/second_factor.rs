@@ -35,7 +35,7 @@ struct SecondFactorPage {
 impl SecondFactorPage {
     async fn of(visit: &Visit, form: Form) -> Result<Self, Error> {
         let begun = begin_second_factor(&visit.gateway, &visit.caller).await?;
-        let EnrolmentTicket { ticket, secret, url } = begun.value();
+        let EnrolmentTicket { ticket, secret, url, .. } = begun.value();
         let label = ("認証アプリに表示されたコード", "The code that your device shows");
         Ok(Self {
             shell: visit.shell(TITLE, PagePart::Apart).await?,

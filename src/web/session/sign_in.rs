@@ -8,18 +8,25 @@ use crate::{
     error::{AccountError, Error},
     face::answer::Answer,
     identity::Assurance,
-    operations::accounts::sign_in::{SignIn, sign_in},
+    operations::accounts::{
+        passkeys::{PasskeyAnswer, ask_at_sign_in},
+        sign_in::{SignIn, sign_in},
+    },
+    planted::Planted,
     web::{
-        cookies::{SESSION, VISIT, removing, setting},
+        cookies::{SESSION, VISIT, cookie, removing, setting},
         form::Form,
         input::Input,
         page::{DeskVisit, again, see_other, shown},
+        passkey::PasskeyButton,
         shell::Shell,
     },
 };
 
 const TITLE: (&str, &str) = ("サインイン", "Sign in");
-const FIELDS: [&str; 5] = ["officer", "password", "second_factor", "new_password", "next"];
+const ANSWER: &str = "passkey";
+const TICKET: &str = "passkey_ticket";
+const FIELDS: [&str; 7] = ["officer", "password", "second_factor", ANSWER, TICKET, "new_password", "next"];
 
 #[derive(Template)]
 #[template(path = "session/sign_in.html")]
@@ -30,6 +37,7 @@ struct SignInPage {
     form: Form,
     inputs: Vec<Input>,
     next: String,
+    passkey: Option<PasskeyButton>,
 }
 
 impl SignInPage {
@@ -58,12 +66,17 @@ impl SignInPage {
             next: safe_next(visit.call.query.get("next").map_or(form.text("next"), String::as_str)).to_owned(),
             form,
             inputs,
+            passkey: ask_at_sign_in(&visit.gateway, &visit.desk, &visit.call.origin)
+                .map(|question| PasskeyButton::to_use(question.value(), (ANSWER, TICKET))),
         }
     }
 }
 
 /// Where one goes after signing in: a page of this gateway and nothing else.
 fn safe_next(next: &str) -> &str {
+    if Planted::LeadAnywhere.is_planted() {
+        return next;
+    }
     let is_path = next.starts_with('/') && !next.starts_with("//");
     let is_plain = next.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_'));
     if is_path && is_plain { next } else { "/" }
@@ -84,6 +97,11 @@ pub(super) async fn sign_in_act(visit: DeskVisit) -> Result<Answer, Error> {
         officer: text("officer").trim().to_owned(),
         password: text("password"),
         second_factor: optional("second_factor").map(|code| code.replace([' ', '-'], "")),
+        passkey: optional(ANSWER).map(|answer| PasskeyAnswer {
+            answer,
+            ticket: text(TICKET),
+            origin: visit.call.origin.clone(),
+        }),
         new_password: form.value("new_password").filter(|password| !password.is_empty()).map(str::to_owned),
     };
     let desk = visit.desk.clone();
@@ -95,8 +113,9 @@ pub(super) async fn sign_in_act(visit: DeskVisit) -> Result<Answer, Error> {
                 Assurance::Password => "/second-factor",
                 Assurance::Named | Assurance::TwoFactors => safe_next(form.text("next")),
             };
+            let kept = cookie(&visit.call.headers, SESSION).filter(|_| Planted::KeepTheSession.is_planted());
             Ok(see_other(next)
-                .with_header(header::SET_COOKIE, &setting(SESSION, &signed_in.token))
+                .with_header(header::SET_COOKIE, &setting(SESSION, kept.unwrap_or(&signed_in.token)))
                 .with_header(header::SET_COOKIE, &removing(VISIT)))
         }
         Err(error) => {

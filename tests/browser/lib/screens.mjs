@@ -53,6 +53,7 @@ export const SCREENS = [
   { name: "disclosures", at: "city-a-desk", open: signedInAs("city-a", "abe", "/disclosures?of=by_us") },
   { name: "waiting", at: "city-a-desk", open: signedInAs("city-a", "kato", "/waiting") },
   { name: "settings", at: "city-a-desk", open: signedInAs("city-a", "kato", "/settings") },
+  { name: "settings-visibility", at: "city-a-desk", open: signedInAs("city-a", "sato", "/settings/visibility") },
   { name: "account", at: "city-a-desk", open: signedInAs("city-a", "sato", "/account") },
   { name: "inquiries", at: "city-a-desk", open: signedInAs("city-a", "sato", "/inquiries") },
   { name: "break-glass", at: "city-a-desk", open: signedInAs("city-a", "kato", "/break-glass") },

@@ -40,7 +40,7 @@ pub struct Options {
 }
 
 /// Limits that no test meets by accident.
-const LIMITS: &str = "[search]\nofficer_per_hour = 1000000\nofficer_burst = 1000000\norganization_per_hour = 1000000\n\
+const LIMITS: &str = "[accounts]\npasskey_host = \"localhost\"\n[search]\nofficer_per_hour = 1000000\nofficer_burst = 1000000\norganization_per_hour = 1000000\n\
 organization_burst = 1000000\n[limits]\nterminal_per_second = 100000\nterminal_burst = 100000\n\
 officer_per_second = 100000\nofficer_burst = 100000\nsign_ins_per_hour = 100000\nterminal_tries_per_hour = 100000\n\
 machine_revocations_per_hour = 100000\n";
