@@ -1,5 +1,5 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: demo test browser-test screenshots bench bench-marks bench-bulk bench-search bench-gateway bench-matching plot-search attack attack-surface soak fuzz crash faults histories tamper-test restore-test ha-test schemas lint deny needs doc
+.PHONY: demo test browser-test screenshots pages-full bench bench-marks bench-bulk bench-search bench-gateway bench-matching plot-search attack attack-surface soak fuzz crash faults histories tamper-test restore-test ha-test schemas lint deny needs doc
 
 # Plays the whole story on a gateway of its own; ONCE=1 ends after it.
 demo:
@@ -18,6 +18,15 @@ browser-test: needs
 screenshots: needs
 	cargo build --locked
 	node tests/browser/run.mjs --screens docs/screens $(ONLY)
+
+# Everything on the staff pages: each page in each state and both languages in a browser, and all of the big list of naughty
+# strings (fetched from npm) in every field of the form of a record.
+pages-full: needs
+	npm pack --silent --pack-destination target big-list-of-naughty-strings@1.0.0 >/dev/null
+	tar -xzf target/big-list-of-naughty-strings-1.0.0.tgz -C target package/blns.json
+	NAUGHTY_STRINGS=$(CURDIR)/target/package/blns.json cargo test --locked --test gateway -- pages_ two_worlds::
+	cargo build --locked
+	node tests/browser/run.mjs
 
 # What the tests need from the system's packages, and from npm for the browser.
 needs:

@@ -6,6 +6,7 @@ use std::time::Instant;
 #[derive(Clone, Copy)]
 pub struct Latencies {
     pub p50: f64,
+    pub p95: f64,
     pub p99: f64,
     pub most: f64,
 }
@@ -28,7 +29,7 @@ impl From<Vec<f64>> for Latencies {
     fn from(mut micros: Vec<f64>) -> Self {
         micros.sort_by(f64::total_cmp);
         let at = |share: f64| micros.get(((micros.len().max(1) - 1) as f64 * share) as usize).copied().unwrap_or(0.0);
-        Self { p50: at(0.5), p99: at(0.99), most: at(1.0) }
+        Self { p50: at(0.5), p95: at(0.95), p99: at(0.99), most: at(1.0) }
     }
 }
 

@@ -75,7 +75,7 @@ fn engine_alone(population: &Population, records: u64) -> Own {
     println!("{:<26} {:>9} {:>9} {:>9} {:>10}", "", "p50 µs", "p99 µs", "most µs", "answered");
     let mut classes = Vec::new();
     for (class, latencies, answered) in engine::table(&built.index, population, records, QUERIES) {
-        let Latencies { p50, p99, most } = latencies;
+        let Latencies { p50, p99, most, .. } = latencies;
         println!("{:<26} {p50:>9.1} {p99:>9.1} {most:>9.1} {:>9.0}%", class.name(), answered * 100.0);
         classes.push((class, latencies));
     }

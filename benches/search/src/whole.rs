@@ -1,9 +1,10 @@
-//! The whole gateway at a number of records: its start from the store and from a snapshot, its memory, and searches
-//! over mutual TLS beside an empty route and one durable commit.
+//! The whole gateway at a number of records: its start from the store and from a snapshot, its memory, searches over
+//! mutual TLS beside an empty route and one durable commit, and the staff pages.
 //!
 //! Comes in: how many records. Goes out: a table. The gateway is a process of its own: this program, told to serve.
 
 mod load;
+mod pages;
 
 use std::{
     collections::HashMap,
@@ -52,6 +53,7 @@ pub fn run(records: u64) {
     println!("ready from the store      {:>8.1} s   wanted ≤ 90 at 10 million", server.ready_seconds);
     println!("resident                  {:>8.0} MiB wanted ≤ 5120 at 10 million", server.resident());
     runtime.block_on(search(&server, &population, records, &engine));
+    runtime.block_on(pages::pages(&server, &population));
     println!("resident after searches   {:>8.0} MiB", server.resident());
     let stopping = server.stop();
     let snapshot = PathBuf::from(format!("{}.snapshot", directory.path().join("tsunagi.db").display()));
