@@ -123,8 +123,10 @@ pub fn group_name(group: ItemGroup) -> (&'static str, &'static str) {
         ItemGroup::Officer => ("担当者", "officer"),
         ItemGroup::Reporter => ("通告者", "reporter"),
         ItemGroup::Shielded => ("支援措置", "shield"),
-        #[allow(unreachable_patterns, reason = "groups that are still to come")]
-        _ => ("その他", "other"),
+        ItemGroup::Health => ("健康・医療", "health"),
+        ItemGroup::Welfare => ("福祉サービス", "welfare"),
+        ItemGroup::Diagnosis => ("診断・判定", "diagnosis"),
+        ItemGroup::Protection => ("一時保護・措置", "protection"),
     }
 }
 
