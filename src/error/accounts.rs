@@ -81,6 +81,7 @@ impl AccountError {
             | Self::SecondFactorWrong
             | Self::SecondFactorThere
             | Self::SignInLocked { .. }
+            | Self::PasskeyRefused
             | Self::EnrolmentCode => self.problem_of_sign_in(),
             Self::SettingsUnlawful => Problem::new(
                 422,
@@ -89,18 +90,6 @@ impl AccountError {
                 "The settings go beyond the national bounds",
             )
             .with("閲覧制限の標準設定が定める範囲で指定してください。", "Stay within what the standard matrix allows."),
-            Self::PasskeyRefused => Problem::new(
-                422,
-                "passkey_refused",
-                "このパスキーは登録できませんでした",
-                "The passkey could not be registered",
-            )
-            .with(
-                "指紋・顔・PINで本人を確認できる認証器を使い、画面を開き直して30分以内に登録してください。同じ認証器は1度だけ、\
-                 1人8個まで登録できます。",
-                "Use an authenticator that verifies you by finger, face or PIN, within 30 minutes of opening the page. Each \
-                 authenticator once, eight for a person.",
-            ),
             Self::StaffIdTaken => Problem::new(
                 409,
                 "staff_id_taken",
@@ -183,6 +172,7 @@ impl AccountError {
                 "認証アプリに表示される6桁のコード、または回復用コードを入力してください。",
                 "Enter the six digits that your device shows, or a recovery code.",
             ),
+            Self::PasskeyRefused => passkey_refused(),
             Self::SecondFactorThere => Problem::new(
                 409,
                 "second_factor_there",
@@ -389,4 +379,12 @@ fn not_two(why: &'static str) -> Problem {
         ),
     };
     problem.with(ja, en)
+}
+
+/// An authenticator's answer that registers nothing.
+fn passkey_refused() -> Problem {
+    Problem::new(422, "passkey_refused", "このパスキーは登録できませんでした", "The passkey could not be registered").with(
+        "指紋・顔・PINで本人を確認できる認証器を使い、画面を開き直して30分以内に登録してください。同じ認証器は1度だけ、1人8個まで登録できます。",
+        "Use one that verifies you by finger, face or PIN, within 30 minutes of opening the page: each once, eight a person.",
+    )
 }

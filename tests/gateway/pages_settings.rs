@@ -42,11 +42,13 @@ async fn a_body_reads_and_changes_what_others_see_beside_the_standard() {
         assert_eq!(browser.send(form.clone().choose(fixed, "1")).await.status, 400, "{fixed} is nobody's to change");
     }
 
-    let hidden = browser.send(without(browser_form(&mut browser).await, SUPPORT)).await;
+    let form = browser_form(&mut browser).await;
+    let hidden = browser.send(without(form, SUPPORT)).await;
     assert!(hidden.text().contains("標準と異なる"), "{}", hidden.text());
     assert_eq!(settings().await, j!({ "hide": { "counterpart": ["support"] }, "show": {} }));
     assert_eq!(json(&view(&center, &record).await)["items"]["support"], j!({ "withheld": true }));
-    let shown = browser.send(browser_form(&mut browser).await.choose(SUPPORT, "1")).await;
+    let form = browser_form(&mut browser).await;
+    let shown = browser.send(form.choose(SUPPORT, "1")).await;
     assert!(!shown.text().contains("標準と異なる"), "{}", shown.text());
     assert!(json(&view(&center, &record).await)["items"]["support"]["shown"].is_object());
 }

@@ -145,8 +145,10 @@ pub fn group_name(group: ItemGroup) -> (&'static str, &'static str) {
         ItemGroup::Officer => ("担当者", "officer"),
         ItemGroup::Reporter => ("通告者", "reporter"),
         ItemGroup::Shielded => ("支援措置", "shield"),
-        #[allow(unreachable_patterns, reason = "groups that are still to come")]
-        _ => ("その他", "other"),
+        ItemGroup::Health => ("母子保健・健診", "health"),
+        ItemGroup::Welfare => ("福祉（手当・税・手帳）", "welfare"),
+        ItemGroup::Diagnosis => ("診断（社会・心理・医学）", "diagnosis"),
+        ItemGroup::Protection => ("保護（一時保護・措置・里親）", "protection"),
     }
 }
 

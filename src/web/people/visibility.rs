@@ -80,7 +80,10 @@ impl RelationPart {
         let never = row.groups.iter().filter(|cell| !is_ever(cell)).map(|cell| name(cell.group));
         Self {
             id: format!("relation-{}", row.relation.as_str()),
-            name: l.of_pair(relation_name(row.relation)),
+            name: match row.relation {
+                Relation::Outsider => l.say("上のいずれでもない機関", "Any other body"),
+                relation => l.of_pair(relation_name(relation)),
+            },
             groups: row.groups.iter().filter(is_ever).map(line).collect(),
             never: never.collect::<Vec<_>>().join(l.say("、", ", ")),
         }
@@ -95,7 +98,11 @@ impl VisibilityPage {
         let title = ("閲覧の設定", "What others see of our records");
         Ok(Self {
             shell: visit.shell(title, PagePart::Settings).await?.after(visit, DONE),
-            relations: rows.map(|row| RelationPart::of(l, row, form.as_ref())).collect(),
+            // The body itself sees all of its own, whatever is set.
+            relations: rows
+                .filter(|row| row.relation != Relation::Owner)
+                .map(|row| RelationPart::of(l, row, form.as_ref()))
+                .collect(),
             may_change: visit.caller.has_any_role(ADMINISTER),
             form: form.unwrap_or_default(),
         })
