@@ -1,8 +1,8 @@
-//! Photos without what a camera writes beside the picture: where it was taken, by which device, when, a small picture of
-//! its own, remarks. A photo of a shielded child tells by it where the family lives.
+//! Photos without what a camera writes beside the picture: where it was taken, by which device, when, a small picture
+//! of its own, remarks. A photo of a shielded child tells by it where the family lives.
 //!
-//! What is kept is listed, and all else goes: so does a kind of metadata of which nobody has thought. The picture itself,
-//! its compressed bytes, is not touched, and is shown the same way up and in the same colours.
+//! What is kept is listed, and all else goes: so does a kind of metadata of which nobody has thought. The picture
+//! itself, its compressed bytes, is not touched, and is shown the same way up and in the same colours.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use img_parts::{

@@ -31,6 +31,10 @@ async fn a_new_caseworker_takes_a_report_to_a_first_record() {
     let lines = by_us["disclosures"].as_array().unwrap();
     let searches: Vec<_> = lines.iter().filter(|line| line["entry"]["act"] == "search").collect();
     assert_eq!(searches[0]["entry"]["purpose"], "new_report", "{by_us}");
+    // What was typed can be changed, and is not searched for again by that.
+    let changing = browser.send(found.form("/intake").choose("change", "1")).await;
+    assert_eq!(changing.form("/intake").value("child_name"), Some("かくう はなこ"), "{}", changing.html);
+    assert_eq!(changing.form("/intake").value("report"), Some("泣き声 <b>3回</b>"));
     let begun = browser.send(found.form("/records/new")).await;
     assert_eq!(begun.status, 200, "{}", begun.html);
     let form = begun.form("/records/new");

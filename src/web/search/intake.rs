@@ -22,8 +22,21 @@ use crate::{
 
 const TITLE: (&str, &str) = ("新しい通告・相談", "A new report");
 
-const FIELDS: [&str; 9] =
-    ["case_reference", "child_name", "guardian_name", "sex", "birth_on", "birth_age", "page", "address", "report"];
+/// What was typed is to be changed: the form is shown with it, and nothing is searched for.
+const CHANGE: &str = "change";
+
+const FIELDS: [&str; 10] = [
+    CHANGE,
+    "case_reference",
+    "child_name",
+    "guardian_name",
+    "sex",
+    "birth_on",
+    "birth_age",
+    "page",
+    "address",
+    "report",
+];
 
 #[derive(Template)]
 #[template(path = "search/intake.html")]
@@ -96,6 +109,9 @@ pub(super) async fn intake(visit: Visit) -> Result<Answer, Error> {
 pub(super) async fn intake_act(visit: Visit) -> Result<Answer, Error> {
     let l = visit.language();
     let mut form = visit.form(&FIELDS)?;
+    if form.value(CHANGE).is_some() {
+        return shown(&IntakePage::of(&visit, form).await?);
+    }
     form.put("purpose".to_owned(), "new_report".to_owned());
     if form.filled("child_name").is_none() && form.filled("guardian_name").is_none() {
         let message = (
