@@ -126,6 +126,11 @@ impl Premises {
         let (officer, name) = (OPERATOR_OFFICER.to_owned(), "運用 担当".to_owned());
         let operator_code = bootstrap(&gateway, Bootstrap { serial, officer, name, desk: Some(desk) }).await?;
         gateway.store.close().await;
+        drop(gateway);
+        // What still runs of it lets go of the database a moment later; who serves it next would find it taken.
+        while tsunagi::node::open::lock(&config.database).is_err() {
+            tokio::task::yield_now().await;
+        }
         fs::write(directory.join(OPERATOR_CODE), operator_code)?;
         Ok(Self { directory: directory.to_owned(), config, authority })
     }
