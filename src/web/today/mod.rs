@@ -2,11 +2,14 @@
 
 mod line;
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 use self::line::{LineRow, is_pressing, message_name};
 use super::{
     dates::moment,
+    language::Language,
     page::{Visit, act, page, see_other, show, shown},
     shell::{PagePart, Shell},
 };
@@ -38,6 +41,21 @@ struct NewsRow {
     name: &'static str,
 }
 
+impl NewsRow {
+    /// Kinds that people call the same are counted together.
+    fn all(l: Language, new: &BTreeMap<String, usize>) -> Vec<Self> {
+        let mut rows: Vec<Self> = Vec::new();
+        for (kind, count) in new {
+            let name = l.of_pair(message_name(kind));
+            match rows.iter_mut().find(|row| row.name == name) {
+                Some(row) => row.count += count,
+                None => rows.push(Self { count: *count, name }),
+            }
+        }
+        rows
+    }
+}
+
 #[derive(Template)]
 #[template(path = "today/today.html")]
 struct TodayPage {
@@ -64,12 +82,11 @@ async fn today(visit: Visit) -> Result<Answer, Error> {
         let of = today.lines.iter().filter(|line: &&TodayLine| is_pressing(line) == pressing);
         of.map(|line| LineRow::of(&visit, line)).collect()
     };
-    let news = today.new.iter().map(|(kind, count)| NewsRow { count: *count, name: l.of_pair(message_name(kind)) });
     shown(&TodayPage {
         now: moment(l, visit.gateway.clock.now()),
         pressing: rows(true),
         waiting: rows(false),
-        news: news.collect(),
+        news: NewsRow::all(l, &today.new),
         news_count: today.new.values().sum(),
         more: today.more,
         older: today.older,
