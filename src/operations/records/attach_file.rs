@@ -56,7 +56,7 @@ pub async fn attach_file(
         return Err(Error::field(
             "file",
             "写真のファイルが壊れているため、撮影場所などの情報を取り除けません。撮影した機器からもう一度保存したファイルを添付してください。",
-            "is no whole photo: what its camera wrote into it cannot be taken out",
+            "must be a whole photo: what its camera wrote into another cannot be taken out",
         ));
     };
     let acting = Acting::new(gateway, caller, Act::Attach);

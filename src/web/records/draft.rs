@@ -131,7 +131,7 @@ pub async fn opened(visit: &Visit, record: Option<Uuid>) -> Result<Option<Opened
         return Err(Error::field(
             "draft",
             "この下書きは画面の様式から保存されたものではないため、画面では開けません。",
-            "was not kept from the form of a page: no page can open it",
+            "must have been kept from the form of a page: no page opens another",
         ));
     };
     Ok(Some(OpenedDraft { form, unknown, entries: seen.entries().to_vec() }))
