@@ -43,6 +43,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("POST /v1/second-factor", "one's own second factor"),
     ("POST /v1/second-factor/tickets", "one's own second factor"),
     ("POST /v1/recovery-codes", "one's own recovery codes"),
+    ("DELETE /v1/passkeys/{id}", "one's own passkey"),
     ("POST /v1/inbox/acknowledgements", "its own inbox"),
     ("POST /v1/keys/retirement-requests", "keys of all bodies alike"),
     ("POST /v1/keys/retirements", "keys of all bodies alike"),
