@@ -50,7 +50,7 @@ impl FoundRow {
 
 #[derive(Template)]
 #[template(path = "missing/found.html")]
-struct FoundPage {
+struct NoticeSearchPage {
     shell: Shell,
     form: Form,
     name: Input,
@@ -64,7 +64,7 @@ pub(super) async fn find(visit: Visit) -> Result<Answer, Error> {
     let shell = visit.shell(("通知の検索", "Search of notices"), PagePart::Missing).await?;
     let asked = NoticeSearch { name: form.text("name").trim().to_owned() };
     match search_notices(&visit.gateway, &visit.caller, asked).await {
-        Ok(found) => shown(&FoundPage {
+        Ok(found) => shown(&NoticeSearchPage {
             rows: Some(found.value().iter().map(|one| FoundRow::of(&visit, l, one)).collect()),
             name: name_input(l, &form),
             shell: shell.accounted_for(found.entries()),
@@ -72,7 +72,7 @@ pub(super) async fn find(visit: Visit) -> Result<Answer, Error> {
         }),
         Err(error) => {
             let status = form.refused(error, l)?;
-            again(status, &FoundPage { rows: None, name: name_input(l, &form), shell, form })
+            again(status, &NoticeSearchPage { rows: None, name: name_input(l, &form), shell, form })
         }
     }
 }

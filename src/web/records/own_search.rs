@@ -38,7 +38,7 @@ pub(super) fn inputs(l: Language, form: &Form) -> (Input, ChoiceInput) {
 
 #[derive(Template)]
 #[template(path = "records/found.html")]
-struct FoundPage {
+struct OwnSearchPage {
     shell: Shell,
     form: Form,
     name: Input,
@@ -66,12 +66,12 @@ pub(super) async fn own_search(visit: Visit) -> Result<Answer, Error> {
             let found = found.value();
             let lines = Some(found.records.iter().map(|record| line(l, record)).collect());
             let (set_aside, next_page) = (found.set_aside, found.next_page);
-            shown(&FoundPage { shell, form, name, of, lines, set_aside, next_page })
+            shown(&OwnSearchPage { shell, form, name, of, lines, set_aside, next_page })
         }
         Err(error) => {
             let status = form.refused(error, l)?;
             let (name, of) = inputs(l, &form);
-            again(status, &FoundPage { shell, form, name, of, lines: None, set_aside: 0, next_page: None })
+            again(status, &OwnSearchPage { shell, form, name, of, lines: None, set_aside: 0, next_page: None })
         }
     }
 }
