@@ -54,6 +54,13 @@ export const SCREENS = [
   { name: "waiting", at: "city-a-desk", open: signedInAs("city-a", "kato", "/waiting") },
   { name: "settings", at: "city-a-desk", open: signedInAs("city-a", "kato", "/settings") },
   { name: "settings-visibility", at: "city-a-desk", open: signedInAs("city-a", "sato", "/settings/visibility") },
+  { name: "retention", at: "city-a-desk", open: signedInAs("city-a", "admin", "/retention") },
+  { name: "disposals", at: "city-a-desk", open: signedInAs("city-a", "kato", "/disposals") },
+  { name: "disposals-due", at: "city-a-desk", open: signedInAs("city-a", "kato", "/disposals/due") },
+  { name: "keys", at: "operator-desk", open: signedInAs("operator", "chair1", "/keys") },
+  { name: "own-search", at: "city-a-desk", open: searchOwn },
+  { name: "missing-edit", at: "center-a-desk", open: editNotice },
+  { name: "shield", at: "city-a-desk", open: openShield },
   { name: "account", at: "city-a-desk", open: signedInAs("city-a", "sato", "/account") },
   { name: "inquiries", at: "city-a-desk", open: signedInAs("city-a", "sato", "/inquiries") },
   { name: "break-glass", at: "city-a-desk", open: signedInAs("city-a", "kato", "/break-glass") },
@@ -155,6 +162,25 @@ async function searchForTooLittle(page, stage) {
   await signedInAs("center-a", "suzuki", "/search")(page, stage);
   await fill(page, { child_name: "ア" });
   await send(page);
+}
+
+async function searchOwn(page, stage) {
+  await aRecord(stage);
+  await signedInAs("city-a", "sato", "/records")(page, stage);
+  await page.locator("main details summary").click();
+  await fill(page, { name: "架空無名" });
+  await page.getByRole("button", { name: "自機関の記録を検索する" }).or(page.getByRole("button", { name: "Search our records" })).click();
+  await page.waitForLoadState();
+}
+
+async function openShield(page, stage) {
+  const record = await aRecord(stage);
+  await signedInAs("city-a", "sato", `/records/${record}/shield`)(page, stage);
+}
+
+async function editNotice(page, stage) {
+  await ownNotice(page, stage);
+  await page.goto(`${new URL(page.url()).pathname}/edit`);
 }
 
 async function ownNotice(page, stage) {
