@@ -85,6 +85,8 @@ pub struct Review {
     pub knows_all_records: bool,
     /// Rows of the table under review that memory knows otherwise.
     differing: Vec<String>,
+    /// Whether rows of the table under review seem to be missing.
+    has_gap: bool,
 }
 
 /// Goes through every table. Memory learns the marks of records that it did not know yet.
@@ -106,6 +108,7 @@ pub async fn review(store: &Store, vault: &Vault, pace: Pace) -> Result<Review, 
             }
         }
         review.differing.clear();
+        review.has_gap = false;
     }
     if store.is_shared() {
         review_derived(&mut store.read().await?, &guard, &mut review).await?;
@@ -222,6 +225,7 @@ async fn review_rows(
                 tags.push((key, tag));
             }
             for missing in runs.follow(&row)? {
+                review.has_gap = true;
                 review.note(guard, table, missing);
             }
             if table.has_parts()
@@ -271,7 +275,7 @@ async fn review_sum(
         review.note(guard, table, row);
     }
     // One that was put in where others seem to be missing is not told from these by its name.
-    if !review.has_any_of(table) || there.rows > written.rows {
+    if !review.has_any_of(table) || (review.has_gap && there.rows > written.rows) {
         review.note(guard, table, format!("{} rows of {}", there.rows, written.rows));
     }
     Ok(())
