@@ -12,9 +12,9 @@ use super::super::{
 use crate::{
     domain::{
         organization::OrganizationCode,
-        transfer_note::{Brought, Completeness},
+        transfer_note::{Brought, Completeness, CompletenessFault},
     },
-    error::Error,
+    error::{Error, TransferError},
     face::answer::Answer,
     operations::transfers::transfer_offer::{
         OfferRequested, OfferTransfer, TransferOffer, answer_request, offer_transfer,
@@ -42,7 +42,7 @@ struct OfferPage {
 }
 
 const PARTS: [(&str, &str, (&str, &str)); 3] = [
-    ("urgency", "urgency_reason", ("緊急度", "Urgency")),
+    ("urgency", "urgency_reason", ("緊急度（評価）", "Urgency, as assessed")),
     ("risk_sheet", "risk_sheet_reason", ("リスクアセスメントシート", "Risk sheet")),
     ("photos", "photos_reason", ("けがの写真・添付ファイル", "Photos and files")),
 ];
@@ -85,7 +85,7 @@ impl OfferPage {
                     "Six digits; of a center with its suffix",
                 )),
             parts: parts.into(),
-            urgent: ChoiceInput::of(l, &form, "urgent", ("緊急度", "Urgent"))
+            urgent: ChoiceInput::of(l, &form, "urgent", ("引き継ぎの進め方", "How it is handed over"))
                 .at_first("no")
                 .option("no", ("通常", "no"))
                 .option(
@@ -125,6 +125,17 @@ pub(super) async fn offer_act(visit: Visit) -> Result<Answer, Error> {
     };
     match offered {
         Ok(line) => Ok(see_other(&format!("/transfers/{}?done=offered", line.value().transfer))),
+        // Said where it was claimed, in the words of the page.
+        Err(Error::Transfer(TransferError::Completeness(CompletenessFault::ClaimedButAbsent(part)))) => {
+            form.fault(
+                part,
+                visit.language().say(
+                    "記録にありません。「提供しない・ない」を選び、理由を入力してください",
+                    "The record has none. Say that it does not, and why",
+                ),
+            );
+            again(422, &OfferPage::of(&visit, form).await?)
+        }
         Err(error) => {
             let status = form.refused(error, visit.language())?;
             again(status, &OfferPage::of(&visit, form).await?)
