@@ -146,7 +146,7 @@ async function attachToRecord(page, stage) {
 async function searchFor(page, stage) {
   const record = await aRecord(stage);
   await signedInAs("center-a", "suzuki", `/records/${record}?purpose=casework`)(page, stage);
-  const name = (await page.locator("h1, .name").first().innerText()).split(/\n/)[0].trim();
+  const name = (await page.locator("h1.child .nowrap").first().innerText()).trim();
   await page.goto("/search");
   await fill(page, { child_name: name, case_reference: "夜-R8-0412" });
   await send(page);
