@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use tsunagi::{client::Client, clock::Clock, web::cookies::SESSION};
-use tsunagi_testkit::{people::People, world::OpenedBody};
+use tsunagi_testkit::{people::People, persons::FirstPersons};
 
 use super::Server;
 use crate::{measure::Latencies, population::Population};
@@ -47,12 +47,17 @@ impl Desk {
     }
 }
 
-/// Measures every page that a caseworker opens in a day.
-pub(super) async fn pages(server: &Server<'_>, population: &Population) {
+/// Opens the municipality of the desk, before it has records: to one that has some its own people let a terminal in.
+pub(super) async fn open(server: &Server<'_>, population: &Population) -> FirstPersons {
     let premises = server.premises;
     let operators = premises.operators(premises.config.listen, &Clock::system()).await.expect("operators");
     let code = population.sample(0).facts.owner;
-    let OpenedBody { first, .. } = premises.open_body(&operators, ("city", &code)).await.expect("a city");
+    premises.open_body(&operators, ("city", &code)).await.expect("a city").first
+}
+
+/// Measures every page that a caseworker opens in a day.
+pub(super) async fn pages(server: &Server<'_>, first: &FirstPersons, population: &Population) {
+    let code = population.sample(0).facts.owner;
     first.appoint(OFFICER, &["caseworker", "supervisor", "auditor"]).await.expect("an officer");
     let person = first.seat(OFFICER).await.expect("somebody at a desk");
     let machine = server.client("city", OFFICER);
