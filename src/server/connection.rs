@@ -254,7 +254,8 @@ fn describe(serving: &Serving, room: &Room, request: Request) -> Response {
     let (admitted, outcome) = match admit(serving, room, &parts) {
         Ok((_, admitted)) => {
             let path = parts.uri.path();
-            let file = if path.starts_with(assets::UNDER) { assets::file(path) } else { openapi::file(path) };
+            let file =
+                if path.starts_with(assets::UNDER) { assets::file(path, &parts.headers) } else { openapi::file(path) };
             (Some(admitted), file.ok_or(RequestError::NoSuchRoute.into()))
         }
         Err(error) => (None, Err(error)),
@@ -280,6 +281,9 @@ fn answer(answered: Answer, id: Uuid, unsent: Arc<Unsent>, admitted: Option<Admi
     let mut response = Response::new(Body::new(Sending::new(id, body, unsent, admitted)));
     *response.status_mut() = status;
     response.headers_mut().extend(headers);
+    // A browser that was here once never comes by another way, and asks nobody to go on past a wrong certificate (RFC 6797).
+    let only_tls = axum::http::HeaderValue::from_static("max-age=31536000");
+    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, only_tls);
     // Nothing of this is for any cache between here and the officer, but what says so.
     let cached = response.headers_mut().entry(header::CACHE_CONTROL);
     let not_kept = if Planted::KeepPages.is_planted() { "private, max-age=600" } else { "no-store" };

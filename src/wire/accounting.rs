@@ -14,7 +14,7 @@ use crate::{
             ProveConsistency, ProveInclusion, ReadEvidence, ReadWitnessed, prove_consistency, prove_inclusion,
             read_checkpoint, read_evidence, read_key, read_witnessed,
         },
-        read_disclosures::{Accounted, Disclosures, ReadDisclosures, read_disclosures},
+        read_disclosures::{Accounted, Disclosures, PAGE, ReadDisclosures, read_disclosures},
     },
 };
 
@@ -110,5 +110,5 @@ fn disclosures(call: &Call) -> Result<ReadDisclosures, Error> {
             ));
         }
     };
-    Ok(ReadDisclosures { of, before })
+    Ok(ReadDisclosures { of, before, most: PAGE })
 }

@@ -179,6 +179,8 @@ async fn no_page_is_kept_and_what_pages_are_drawn_with_is_kept_for_ever() {
     for path in pages.iter().map(String::as_str).chain(["/no-such-page"]) {
         for page in [browser.ask(path).await, stranger.ask(path).await] {
             assert_eq!(page.header("cache-control"), Some("no-store"), "{path} may be kept ({})", page.status);
+            assert_eq!(page.header("strict-transport-security"), Some("max-age=31536000"), "{path}");
+            assert_eq!(page.header("content-encoding"), None, "the length of a page tells of what is secret in it");
         }
     }
     let page = browser.get("/").await;
@@ -190,6 +192,14 @@ async fn no_page_is_kept_and_what_pages_are_drawn_with_is_kept_for_ever() {
         let kept = browser.ask(&file).await;
         assert_eq!((kept.status, kept.header("cache-control")), (200, Some("private, max-age=31536000, immutable")));
         assert!(digest.is_match(&file), "{file} is not named by its digest");
+        // What is the same for everybody is sent in fewer bytes to whoever reads them.
+        for (said, coding) in [("gzip, br", Some("gzip")), ("br;q=1, gzip;q=0", None), ("identity", None)] {
+            let client = everything.desk().client().unwrap();
+            let sent = client.get(&file).header("accept-encoding", said).send().await.unwrap();
+            assert_eq!((sent.header("content-encoding"), sent.header("vary")), (coding, Some("Accept-Encoding")));
+            let is_smaller = sent.body.len() < kept.bytes().len();
+            assert_eq!(is_smaller, coding.is_some(), "{file} for {said}");
+        }
     }
     // Signing out, a browser forgets what it keeps all the same.
     let out = browser.send_from(&sign_out(&page), &[OWN]).await;

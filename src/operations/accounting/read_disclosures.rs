@@ -38,7 +38,8 @@ pub struct Disclosures {
     pub next: Option<Uuid>,
 }
 
-const PAGE: u32 = 100;
+/// Entries of a page, where nobody wants fewer.
+pub const PAGE: u32 = 100;
 
 /// Whose disclosures are asked for.
 pub enum Accounted {
@@ -55,6 +56,8 @@ pub struct ReadDisclosures {
     pub of: Accounted,
     /// The entry before which it ends: `next` of the page before; the greatest id for the first.
     pub before: Uuid,
+    /// How many at most.
+    pub most: u32,
 }
 
 /// Accounts for disclosures, newest first.
@@ -64,18 +67,18 @@ pub struct ReadDisclosures {
 pub async fn read_disclosures(
     gateway: &Arc<Gateway>,
     caller: &Caller,
-    ReadDisclosures { of, before }: ReadDisclosures,
+    ReadDisclosures { of, before, most }: ReadDisclosures,
 ) -> Result<Done<Disclosures>, Error> {
     let organization = caller.organization();
     let mut tx = gateway.store.read().await?;
     let page = match of {
-        Accounted::Ours => store::ledger::entries_about(&mut tx, organization, before, PAGE).await?,
+        Accounted::Ours => store::ledger::entries_about(&mut tx, organization, before, most).await?,
         Accounted::Record(record) => {
-            store::ledger::entries_about_record(&mut tx, organization, record, before, PAGE).await?
+            store::ledger::entries_about_record(&mut tx, organization, record, before, most).await?
         }
-        Accounted::ByUs => store::ledger::entries_by(&mut tx, organization, before, PAGE).await?,
+        Accounted::ByUs => store::ledger::entries_by(&mut tx, organization, before, most).await?,
     };
-    let full = page.len() == PAGE as usize;
+    let full = page.len() == most as usize;
     let next = page.last().filter(|_| full).map(|last| last.id);
     let mut disclosures = Vec::with_capacity(page.len());
     let mut names = NamesThen::of(gateway);
