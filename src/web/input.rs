@@ -77,6 +77,11 @@ impl Input {
         Self { autocomplete, ..self }
     }
 
+    /// Digits are typed: a tablet shows them first.
+    pub fn number(self) -> Self {
+        Self { inputmode: "numeric", ..self }
+    }
+
     fn described_by(&self) -> String {
         described_by(self.name, self.support.is_some(), self.fault.is_some())
     }

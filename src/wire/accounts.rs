@@ -25,7 +25,7 @@ use crate::{
             second_factor::{EnrolSecondFactor, RecoveryCodes, ShownCode, begin_second_factor, enrol_second_factor},
             sessions::{SignOut, SignedOut, Unlock, sign_out, sign_out_everywhere, unlock_sign_in},
             sign_in::{SignIn, SignedIn, sign_in},
-            sign_in_policy::{ChangeSignInPolicy, SignInPolicy, change_sign_in_policy},
+            sign_in_policy::{ChangeSignInPolicy, SignInPolicy, change_sign_in_policy, view_sign_in_policy},
             staff::{NewStaff, RevokeStaff, StaffLines, is_id, list_staff, revoke_staff},
             terminals::{NewTerminal, RevokeTerminal, TerminalLines, list_terminals, revoke_terminal},
             view_settings::{VisibilityInForce, view_settings},
@@ -104,6 +104,11 @@ pub const ROUTES: &[ApiRoute] = &[
         .creates::<RecoveryCodes>()
         .unkeyed()
         .runs(run!(renew_recovery_codes, call => call.json::<RenewRecoveryCodes>()?)),
+    get("/v1/sign-in-policy")
+        .words("ログインの設定", "The rules of signing in")
+        .open_to(ALL, ADMINISTER)
+        .answers::<SignInPolicy>()
+        .runs(run!(view_sign_in_policy)),
     put("/v1/sign-in-policy")
         .words("ログインの設定を変更する", "Change the rules of signing in")
         .open_to(ALL, ADMINISTER)

@@ -57,6 +57,34 @@ async fn browser_form(browser: &mut Browser) -> SentForm {
     browser.get(PAGE).await.form(PAGE)
 }
 
+/// Whoever administers the body's people decides how long passwords last; longer ones are sharp.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_reads_and_changes_how_its_people_sign_in() {
+    const RULES: &str = "/settings/sign-in";
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let in_force = async || json(&city.client.get("/v1/sign-in-policy").send().await.unwrap())["password_days"].clone();
+    let mut browser = Browser::signed_in(&city.first.administrator).await;
+    let form = browser.get(RULES).await.form(RULES);
+    assert_eq!(form.value("password_days"), Some("0"));
+    for wrong in ["", "ひと月", "-1", "3651"] {
+        let page = browser.send(form.clone().fill("password_days", wrong)).await;
+        assert_eq!((page.status, page.form(RULES).value("password_days")), (422, Some(wrong)), "{wrong}");
+        assert!(page.html.contains("password_days-fault") && page.text().contains("0～3650"), "{wrong}");
+    }
+    assert_eq!(in_force().await, 0);
+    let changed = browser.send(form.fill("password_days", "90")).await;
+    assert_eq!((changed.path.as_str(), in_force().await), ("/settings/sign-in?done=changed", j!(90)));
+    assert_eq!(changed.form(RULES).value("password_days"), Some("90"));
+    // Ten minutes after the second factor was shown it is asked for again before passwords last longer.
+    stage.world.clock.advance(time::Duration::minutes(11));
+    let form = browser.get(RULES).await.form(RULES);
+    let asked = browser.send(form.clone().fill("password_days", "365")).await;
+    assert!(asked.text().contains("本人確認") && in_force().await == 90, "{}", asked.text());
+    assert_eq!(browser.send(form.fill("password_days", "30")).await.path, "/settings/sign-in?done=changed");
+    assert_eq!(in_force().await, 30);
+}
+
 /// Passkeys are registered by pages alone; by the API one sees and removes one's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn ones_own_passkeys_are_listed_and_none_is_removed_that_is_not_there() {

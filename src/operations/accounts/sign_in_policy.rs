@@ -26,6 +26,16 @@ pub struct SignInPolicy {
 
 const MAX_DAYS: i64 = 3_650;
 
+/// Shows the rules of the caller's organization.
+///
+/// # Errors
+/// The database failed.
+pub async fn view_sign_in_policy(gateway: &Gateway, caller: &Caller) -> Result<Done<SignInPolicy>, Error> {
+    let mut tx = gateway.store.read().await?;
+    let password_days = store::credentials::password_days(&mut tx, caller.organization()).await?;
+    Ok(Done::told(SignInPolicy { password_days }))
+}
+
 /// Rules are to change.
 pub struct ChangeSignInPolicy {
     pub policy: SignInPolicy,

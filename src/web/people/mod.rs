@@ -2,6 +2,7 @@
 
 mod account;
 mod passkeys;
+mod sign_in_policy;
 mod staff;
 mod terminals;
 mod visibility;
@@ -11,6 +12,7 @@ use askama::Template;
 use self::{
     account::{account, renew_codes},
     passkeys::{register_own_passkey, remove_own_passkey},
+    sign_in_policy::{change_sign_in_rules, sign_in_rules},
     staff::{change_staff, issue, register_staff, reissue, revoke, staff, staff_member, unlock},
     terminals::{revoke_terminal_act, terminals},
     visibility::{change_visibility, visibility},
@@ -24,7 +26,7 @@ use crate::{
     error::Error,
     face::{
         answer::Answer,
-        route::{ADMINISTER, ALL, ANY, APPOINT, BODIES, OPERATOR, REVIEW, Route, STAND, VOUCH},
+        route::{ADMINISTER, ALL, ANY, APPOINT, BODIES, CENTERS, OPERATOR, REVIEW, Route, STAND, SUPERVISE, VOUCH},
     },
 };
 
@@ -51,6 +53,14 @@ pub const PAGES: &[Route] = &[
         .titled("閲覧の設定を変更する", "Change what others see")
         .for_whom(BODIES, ADMINISTER)
         .made_by(page!(change_visibility)),
+    show("/settings/sign-in")
+        .titled("サインインの設定", "Rules of signing in")
+        .for_whom(ALL, ADMINISTER)
+        .made_by(page!(sign_in_rules)),
+    act("/settings/sign-in")
+        .titled("サインインの設定を変更する", "Change the rules of signing in")
+        .for_whom(ALL, ADMINISTER)
+        .made_by(page!(change_sign_in_rules)),
     show("/staff").titled("職員", "Staff").for_whom(ALL, APPOINT).made_by(page!(staff)),
     act("/staff")
         .titled("職員の登録を申請する", "Ask for a new member of staff")
@@ -91,6 +101,7 @@ struct SettingsPage {
     administers: bool,
     has_records: bool,
     disposes: bool,
+    reports_staffing: bool,
     is_operator: bool,
 }
 
@@ -105,6 +116,7 @@ async fn settings(visit: Visit) -> Result<Answer, Error> {
         administers: may(ADMINISTER),
         has_records: is_any_of(BODIES),
         disposes: is_any_of(BODIES) && may(REVIEW),
+        reports_staffing: is_any_of(CENTERS) && may(SUPERVISE),
         is_operator: is_any_of(OPERATOR),
     })
 }
