@@ -25,7 +25,8 @@ pub struct Desks {
 }
 
 impl Desks {
-    /// Seats the officer of each party, and makes the certificate files for browsers.
+    /// Seats the officer of each party, and those who give access in city A and at the operator's; makes the certificate
+    /// files for browsers.
     ///
     /// # Errors
     /// Somebody was refused; a file could not be written.
@@ -34,6 +35,12 @@ impl Desks {
         for party in cast.parties() {
             let person = world.seat(party, &party.officer).await?;
             seats.push(Seat { desk: person.desk().credentials.name.clone(), what: name_of(world, party), person });
+        }
+        let first = &cast.city_a.first;
+        for person in [&first.administrator, &first.credential_manager] {
+            let known = DeskPerson::known(person.desk(), &cast.city_a.code, &person.officer);
+            let desk = known.desk().credentials.name.clone();
+            seats.push(Seat { desk, what: name_of(world, &cast.city_a), person: known });
         }
         let operators = world.premises.operators(world.address, &world.clock).await?;
         for person in [operators.administrator, operators.credential_manager] {

@@ -30,7 +30,7 @@ const FILES: [&str; 12] = [
     "tsunagi.db.witnessed",
 ];
 /// Whose certificates a demonstration makes.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
     "ca",
     "server",
     "operator",
@@ -46,13 +46,18 @@ const NAMES: [&str; 15] = [
     "center-far-desk",
     "ministry",
     "ministry-desk",
+    "prefecture",
+    "prefecture-desk",
 ];
 
 /// Whose devices a demonstration makes: body and officer.
-const DEVICES: [&str; 17] = [
+const DEVICES: [&str; 20] = [
     "010006-01.admin",
     "010006-01.ito",
     "010006-01.manager",
+    "120006.admin",
+    "120006.hayashi",
+    "120006.manager",
     "120006-04.admin",
     "120006-04.manager",
     "120006-04.suzuki",

@@ -19,6 +19,7 @@ pub struct Cast {
     pub center_a: Party,
     pub city_b: Party,
     pub far_center: Party,
+    pub prefecture: Party,
     pub ministry: Party,
 }
 
@@ -36,12 +37,13 @@ impl Cast {
             center_a: world.connect("center-a", "120006-04", "suzuki", CASEWORK).await?,
             city_b: world.connect("city-b", "172014", "tanaka", CASEWORK).await?,
             far_center: world.connect("center-far", "010006-01", "ito", CASEWORK).await?,
+            prefecture: world.connect("prefecture", "120006", "hayashi", CASEWORK).await?,
             ministry: world.connect("ministry", "ministry", "yamada", CASEWORK).await?,
         })
     }
 
-    pub fn parties(&self) -> [&Party; 5] {
-        [&self.city_a, &self.center_a, &self.city_b, &self.far_center, &self.ministry]
+    pub fn parties(&self) -> [&Party; 6] {
+        [&self.city_a, &self.center_a, &self.city_b, &self.far_center, &self.prefecture, &self.ministry]
     }
 }
 
