@@ -1,10 +1,16 @@
 // The pages for everybody: by any means of reading, without JavaScript, by keyboard alone, on a small screen.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { fits, isAccessible, tabTo } from "./lib/checks.mjs";
+import { fits, isAccessible, isReachedByKeyboard, tabTo } from "./lib/checks.mjs";
 import { signedIn, sitDown } from "./lib/desk.mjs";
 import { SCREENS } from "./lib/screens.mjs";
 import { stage } from "./lib/stage.mjs";
+
+/** Paths of the pages that were held against the rules. */
+const opened = new Set();
+/** Paths to which a link or a form on one of them leads. */
+const led = new Set();
 
 for (const language of ["ja", "en"]) {
   for (const screen of SCREENS) {
@@ -13,12 +19,46 @@ for (const language of ["ja", "en"]) {
       const page = await sitDown(t, at, { language, at: screen.at });
       await screen.open(page, at, t);
       assert.equal(await page.locator("html").getAttribute("lang"), language);
+      opened.add(new URL(page.url()).pathname);
+      for (const path of await leadsTo(page)) led.add(path);
       await isAccessible(page, screen.name);
+      await isReachedByKeyboard(page, screen.name);
       // 320 is 1280 at 400 %, 640 at 200 %.
       for (const width of [320, 640]) await fits(page, width);
     });
   }
 }
+
+/** What a browser keeps as a file, or shows inside a page. */
+const FILES = ["/disclosures/evidence", "/staffing/export", "/records/{id}/attachments/{attachment}"];
+
+/** Where a page leads: by its links, and by its forms, whose answer may be a page. */
+function leadsTo(page) {
+  return page.evaluate(() => [...document.querySelectorAll("a[href], form[action]")].map((element) => {
+    const { pathname } = new URL(element.getAttribute("href") ?? element.getAttribute("action"), location.href);
+    return pathname.replace(/\/begin$/, "");
+  }));
+}
+
+/** Pages of the committed table that are not among these paths. */
+function pagesWithout(paths) {
+  const table = readFileSync(new URL("../tables/pages.txt", import.meta.url), "utf8");
+  const pages = [...table.matchAll(/^GET (\S+)$/gm)].map(([, path]) => path);
+  assert.ok(pages.length > 40);
+  // Of several that fit, a path is that of the one with the fewest places for ids.
+  pages.sort((one, other) => one.split("{").length - other.split("{").length);
+  const fits = (page, path) => new RegExp(`^${page.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path);
+  const there = new Set([...paths].map((path) => pages.find((page) => fits(page, path))));
+  return pages.filter((page) => !there.has(page));
+}
+
+test("every page is among those that were held against the rules", () => {
+  assert.deepEqual(pagesWithout(opened).sort(), FILES.sort());
+});
+
+test("to every page another one leads", () => {
+  assert.deepEqual(pagesWithout(led), []);
+});
 
 for (const mode of [{ forcedColors: "active" }, { reducedMotion: "reduce" }, { contrast: "more" }]) {
   test(`the page of signing in is accessible with ${JSON.stringify(mode)}`, async (t) => {

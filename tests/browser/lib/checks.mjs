@@ -28,6 +28,38 @@ export async function fits(page, width) {
   assert.ok(needed <= width, `${page.url()} needs ${needed} of ${width} pixels`);
 }
 
+/** Asserts that Tab leads through everything that a person can use, and that one sees each time where the focus is. */
+export async function isReachedByKeyboard(page, what = page.url()) {
+  await page.evaluate(() => {
+    const isShown = (element) => element.checkVisibility({ visibilityProperty: true });
+    const all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")];
+    // Of the buttons of a choice the one that is pressed is reached, and arrows lead to the others.
+    const chosen = new Map();
+    for (const one of all.filter((element) => element.type === "radio")) {
+      if (one.checked || !chosen.has(one.name)) chosen.set(one.name, one);
+    }
+    const isOwnStop = (element) => element.type !== "radio" || chosen.get(element.name) === element;
+    window.left = new Set(all.filter((element) => !element.disabled && isShown(element) && isOwnStop(element)));
+    document.activeElement?.blur();
+  });
+  const most = 2 * (await page.evaluate(() => window.left.size)) + 20;
+  for (let pressed = 0; pressed < most; pressed += 1) {
+    await page.keyboard.press("Tab");
+    const { left, unseen } = await page.evaluate(() => {
+      const focused = document.activeElement;
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(focused);
+      const isSeen = (outlineStyle !== "none" && parseFloat(outlineWidth) >= 2) || boxShadow !== "none";
+      window.left.delete(focused);
+      const unseen = isSeen || focused === document.body ? "" : focused.outerHTML.slice(0, 120);
+      return { left: window.left.size, unseen };
+    });
+    assert.equal(unseen, "", `${what}: one sees where the focus is`);
+    if (left === 0) return;
+  }
+  const left = await page.evaluate(() => [...window.left].map((element) => element.outerHTML.slice(0, 120)));
+  assert.deepEqual(left, [], `${what}: Tab leads to everything`);
+}
+
 /** Presses Tab until an element has the focus, and asserts that one sees where the focus is on the way. */
 export async function tabTo(page, locator) {
   const wanted = await locator.elementHandle();

@@ -1,10 +1,21 @@
 // The pages, each in the states in which somebody meets it: what the tests hold against the rules for everybody, and
 // what `make screenshots` draws. A new page has a line here.
+import assert from "node:assert/strict";
 import { fill, send, signIn } from "./desk.mjs";
+import { PHOTO } from "./photo.mjs";
+import { scene } from "./scene.mjs";
 
 const signedInAs = (party, officer, path) => async (page, stage) => {
   await signIn(page, stage, stage.person(party, officer));
   if (path) await page.goto(path);
+};
+
+/** A page about something that has happened. */
+const signedInAbout = (party, officer, pathOf) => async (page, stage) => {
+  const path = pathOf(await scene(stage));
+  await signedInAs(party, officer)(page, stage);
+  const answer = await page.goto(path);
+  assert.equal(answer.status(), 200, `${party} ${officer} is shown ${path}`);
 };
 
 /**
@@ -46,6 +57,7 @@ export const SCREENS = [
   { name: "record", at: "city-a-desk", open: openRecord },
   { name: "record-edit", at: "city-a-desk", open: editRecord },
   { name: "record-attach", at: "city-a-desk", open: attachToRecord },
+  { name: "record-photo", at: "city-a-desk", open: attachPhoto },
   { name: "transfers", at: "city-a-desk", open: signedInAs("city-a", "sato", "/transfers") },
   { name: "missing", at: "center-a-desk", open: signedInAs("center-a", "suzuki", "/missing") },
   { name: "missing-new", at: "center-a-desk", open: signedInAs("center-a", "suzuki", "/missing/new") },
@@ -67,6 +79,29 @@ export const SCREENS = [
   { name: "serious", at: "ministry-desk", open: signedInAs("ministry", "yamada", "/serious") },
   { name: "staffing", at: "ministry-desk", open: signedInAs("ministry", "yamada", "/staffing") },
   { name: "organizations", at: "operator-desk", open: signedInAs("operator", "chair1", "/organizations") },
+  { name: "inquiry", at: "city-a-desk", open: signedInAbout("city-a", "kato", ({ inquiry }) => `/inquiries/${inquiry}`) },
+  { name: "glass", at: "city-a-desk", open: signedInAbout("city-a", "kato", ({ glass }) => `/break-glass/${glass}`) },
+  { name: "ask", at: "center-far-desk", open: signedInAbout("center-far", "ito", ({ asked }) => `/records/${asked}/ask`) },
+  { name: "break-the-glass", at: "center-far-desk", open: signedInAbout("center-far", "ito", ({ offered }) => `/records/${offered}/break-glass`) },
+  { name: "request-transfer", at: "city-b-desk", open: signedInAbout("city-b", "tanaka", ({ asked }) => `/records/${asked}/request-transfer`) },
+  { name: "offer", at: "city-a-desk", open: signedInAbout("city-a", "sato", ({ asked }) => `/records/${asked}/offer`) },
+  { name: "transfer-given", at: "city-a-desk", open: signedInAbout("city-a", "kato", ({ transfer }) => `/transfers/${transfer}`) },
+  { name: "transfer-received", at: "city-b-desk", open: signedInAbout("city-b", "hara", ({ transfer }) => `/transfers/${transfer}`) },
+  { name: "record-provided", at: "city-b-desk", open: signedInAbout("city-b", "hara", ({ offered }) => `/records/${offered}?purpose=transfer`) },
+  { name: "close", at: "city-a-desk", open: signedInAbout("city-a", "kato", ({ asked }) => `/records/${asked}/close`) },
+  { name: "history", at: "city-a-desk", open: signedInAbout("city-a", "sato", ({ asked }) => `/records/${asked}/history`) },
+  { name: "version", at: "city-a-desk", open: signedInAbout("city-a", "sato", ({ asked }) => `/records/${asked}/versions/1`) },
+  { name: "section-opened", at: "city-a-desk", open: signedInAbout("city-a", "sato", ({ asked }) => `/records/${asked}/sections/contact`) },
+  { name: "designate", at: "city-a-desk", open: signedInAbout("city-a", "kato", ({ asked }) => `/records/${asked}/serious`) },
+  { name: "serious-case", at: "ministry-desk", open: signedInAbout("ministry", "yamada", ({ serious }) => `/serious/${serious}`) },
+  { name: "staffing-report", at: "center-a-desk", open: signedInAs("center-a", "ono", "/staffing/report") },
+  { name: "proof", at: "city-a-desk", open: openProof },
+  { name: "disclosures-of-ours", at: "city-a-desk", open: signedInAs("city-a", "abe", "/disclosures") },
+  { name: "staff", at: "city-a-desk", open: signedInAs("city-a", "admin", "/staff") },
+  { name: "staff-member", at: "city-a-desk", open: signedInAs("city-a", "admin", "/staff/sato") },
+  { name: "terminals", at: "city-a-desk", open: signedInAs("city-a", "admin", "/terminals") },
+  { name: "settings-sign-in", at: "city-a-desk", open: signedInAs("city-a", "admin", "/settings/sign-in") },
+  { name: "organization", at: "operator-desk", open: signedInAs("operator", "chair1", "/organizations/131016") },
   { name: "second-factor-there", at: "city-a-desk", open: signedInAs("city-a", "sato", "/second-factor") },
   { name: "no-such-page", at: "city-a-desk", open: signedInAs("city-a", "sato", "/no-such-page") },
   { name: "unregistered-terminal", at: "unregistered", open: (page) => page.goto("/sign-in") },
@@ -142,6 +177,13 @@ async function attachToRecord(page, stage) {
   await page.locator("#file").waitFor();
 }
 
+async function attachPhoto(page, stage) {
+  await attachToRecord(page, stage);
+  await page.locator("#file").setInputFiles(PHOTO);
+  await send(page);
+  await page.waitForURL(/done=/);
+}
+
 /** The child of a record, found by its center. */
 async function searchFor(page, stage) {
   const record = await aRecord(stage);
@@ -171,6 +213,13 @@ async function searchOwn(page, stage) {
   await fill(page, { name: "架空無名" });
   await page.getByRole("button", { name: "自機関の記録を検索する" }).or(page.getByRole("button", { name: "Search our records" })).click();
   await page.waitForLoadState();
+}
+
+async function openProof(page, stage) {
+  await scene(stage);
+  await signedInAs("city-a", "abe", "/disclosures")(page, stage);
+  await page.locator("a[href$='/proof']").first().click();
+  await page.waitForURL(/proof$/);
 }
 
 async function openShield(page, stage) {
