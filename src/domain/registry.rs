@@ -132,6 +132,25 @@ impl Registry {
         self.bodies.get(code)
     }
 
+    /// The body that a text names: by its code, or by its full name where no other body has it.
+    ///
+    /// # Errors
+    /// It names none, or several: those of that name, or else those whose name contains it, in the order of their codes.
+    pub fn named(&self, text: &str) -> Result<OrganizationCode, Vec<&RegisteredBody>> {
+        if let Some(code) = OrganizationCode::parse(text).filter(|code| self.body(code).is_some()) {
+            return Ok(code);
+        }
+        let mut meant: Vec<_> = self.bodies().filter(|body| body.name == text).collect();
+        if let [one] = meant[..] {
+            return Ok(one.code.clone());
+        }
+        if meant.is_empty() {
+            meant = self.bodies().filter(|body| body.name.contains(text)).collect();
+        }
+        meant.sort_by(|one, other| one.code.cmp(&other.code));
+        Err(meant)
+    }
+
     /// Name of a body, or its code where the registry does not know it.
     pub fn name(&self, code: &OrganizationCode) -> String {
         self.body(code).map_or_else(|| code.to_string(), |body| body.name.clone())

@@ -39,6 +39,7 @@ mod pages_naughty;
 mod pages_records;
 mod pages_security;
 mod pages_settings;
+mod pages_transfers;
 mod persons;
 mod photos;
 mod postgres;

@@ -79,7 +79,7 @@ fn skeleton(html: &str) -> Vec<String> {
 
 /// The sections of a form, without what is said above and below.
 fn sheet(html: &str) -> &str {
-    let (start, end) = (html.find("<section").unwrap(), html.rfind("</section>").unwrap());
+    let (start, end) = (html.find("<details class=\"record-section").unwrap(), html.rfind("</details>").unwrap());
     &html[start..end]
 }
 

@@ -4,6 +4,7 @@ mod plot;
 
 use askama::Template;
 use axum::http::{StatusCode, header};
+use data_encoding::BASE64;
 use uuid::Uuid;
 
 use self::plot::HoursPlot;
@@ -14,14 +15,14 @@ use super::{
     shell::{PagePart, Shell},
 };
 use crate::{
-    domain::visibility::ItemGroup,
+    domain::{organization::OrganizationCode, visibility::ItemGroup},
     error::Error,
     face::{
         answer::Answer,
         route::{ACCOUNTABLE, ALL, ANY, REVIEW, Route},
     },
     ledger::{
-        entry::Outcome,
+        entry::{Entry, Outcome},
         evidence_page::{act_in_japanese, purpose_in_japanese},
     },
     operations::accounting::{
@@ -42,6 +43,9 @@ pub const PAGES: &[Route] = &[
         .for_whom(ACCOUNTABLE, REVIEW)
         .made_by(page!(bundle)),
 ];
+
+/// Rows of a page: what an old terminal is sent at once stays small.
+const ROWS: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "disclosures/disclosures.html")]
@@ -78,13 +82,16 @@ async fn disclosures(visit: Visit) -> Result<Answer, Error> {
         (_, Some(record)) => Accounted::Record(record),
         _ => Accounted::Ours,
     };
-    let asked = ReadDisclosures { of: accounted, before: visit.call.query_id("before").unwrap_or(Uuid::max()) };
+    let before = visit.call.query_id("before").unwrap_or(Uuid::max());
+    let asked = ReadDisclosures { of: accounted, before, most: ROWS };
     let found = read_disclosures(&visit.gateway, &visit.caller, asked).await?;
     let shell = visit.shell(("閲覧履歴", "Who saw what"), PagePart::Disclosures).await?;
     let shell = shell.accounted_for(found.entries().unwrap_or_default());
     let page = found.value();
+    let row =
+        |line: &Disclosure| EntryRow::of(shell.language, &line.entry, (&line.organization_name, &line.officer_name));
     shown(&DisclosuresPage {
-        rows: page.disclosures.iter().map(|line| EntryRow::of(shell.language, line)).collect(),
+        rows: page.disclosures.iter().map(row).collect(),
         plot: HoursPlot::of(shell.language, page.disclosures.iter().map(|line| line.entry.at.as_str())),
         next: page.next,
         shell,
@@ -103,14 +110,13 @@ async fn bundle(visit: Visit) -> Result<Answer, Error> {
 }
 
 impl EntryRow {
-    fn of(l: Language, line: &Disclosure) -> Self {
-        let entry = &line.entry;
+    fn of(l: Language, entry: &Entry, (organization, officer): (&str, &str)) -> Self {
         let groups = entry.groups.iter().map(|group| l.of_pair(group_name(*group)));
         Self {
             id: entry.id.to_string(),
             at: moment_of(l, &entry.at),
-            organization: line.organization_name.clone(),
-            officer: if line.officer_name.is_empty() { entry.officer.clone() } else { line.officer_name.clone() },
+            organization: organization.to_owned(),
+            officer: if officer.is_empty() { entry.officer.clone() } else { officer.to_owned() },
             terminal: terminal_end(&entry.terminal),
             act: l.say(act_in_japanese(entry.act), &entry.act.as_str().replace('_', " ")).to_owned(),
             record: entry.record,
@@ -156,6 +162,8 @@ pub fn group_name(group: ItemGroup) -> (&'static str, &'static str) {
 #[template(path = "disclosures/proof.html")]
 struct ProofPage {
     shell: Shell,
+    /// What the entry says, in words.
+    said: Option<EntryRow>,
     position: u64,
     entry: String,
     inclusion: Vec<String>,
@@ -167,7 +175,14 @@ async fn proof(visit: Visit) -> Result<Answer, Error> {
     let proved = prove_inclusion(&visit.gateway, &visit.caller, ProveInclusion { entry, size: None }).await?;
     let checkpoint = read_checkpoint(&visit.gateway, &visit.caller).await?;
     let proved = proved.value();
+    let said = BASE64.decode(proved.entry.as_bytes()).ok().and_then(|bytes| Entry::from_bytes(&bytes)).map(|entry| {
+        let organization = OrganizationCode::parse(&entry.organization);
+        let name =
+            organization.map_or_else(|| entry.organization.to_string(), |code| visit.gateway.registry.name(&code));
+        EntryRow::of(visit.language(), &entry, (&name, ""))
+    });
     shown(&ProofPage {
+        said,
         shell: visit.shell(("記録簿の証明", "Proof of an entry"), PagePart::Disclosures).await?,
         position: proved.position,
         entry: proved.entry.clone(),

@@ -69,6 +69,13 @@ fn arranged(path: &str) -> Arranged {
     ARRANGED.iter().find(at).or_else(|| ARRANGED.iter().find(ends)).copied().unwrap_or(of(""))
 }
 
+/// Sections that are open before anything stands in them: most records have them, or it is grave to forget them.
+const AT_HAND: [&str; 3] = ["contact", "case", "shield"];
+
+pub fn is_at_hand(section: &str) -> bool {
+    AT_HAND.contains(&section)
+}
+
 pub fn is_in_a_row(path: &str) -> bool {
     arranged(path).in_a_row
 }

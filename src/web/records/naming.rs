@@ -4,7 +4,6 @@ use super::{head::record_of, shield::ShieldPage};
 use uuid::Uuid;
 
 use crate::{
-    domain::{organization::OrganizationCode, registry::Registry},
     error::{Error, RequestError},
     face::answer::Answer,
     operations::waiting::ask::{AskNaming, NamedBodies, ask_naming},
@@ -25,15 +24,6 @@ pub(super) fn bodies_input(l: Language, form: &Form) -> TextArea {
     TextArea::of(l, form, BODIES, label).required().support(support)
 }
 
-/// The body of a line: its code or its name as the registry has it. A name that two bodies have is none.
-fn body_of(registry: &Registry, line: &str) -> Option<OrganizationCode> {
-    if let Some(code) = OrganizationCode::parse(line).filter(|code| registry.body(code).is_some()) {
-        return Some(code);
-    }
-    let mut of_name = registry.bodies().filter(|body| body.name == line);
-    of_name.next().filter(|_| of_name.next().is_none()).map(|body| body.code.clone())
-}
-
 pub(super) async fn shield_name_act(visit: Visit) -> Result<Answer, Error> {
     let (record, l) = (record_of(&visit)?, visit.language());
     let mut form = visit.form(&[BODIES])?;
@@ -41,9 +31,9 @@ pub(super) async fn shield_name_act(visit: Visit) -> Result<Answer, Error> {
         form.text(BODIES).lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
     let mut named = Vec::new();
     for (number, line) in (1..).zip(&lines) {
-        match body_of(&visit.gateway.registry, line) {
-            Some(body) => named.push(body),
-            None => form.fault(
+        match visit.gateway.registry.named(line) {
+            Ok(body) => named.push(body),
+            Err(_) => form.fault(
                 BODIES,
                 match l {
                     Language::Japanese => {

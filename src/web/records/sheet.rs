@@ -27,6 +27,8 @@ pub struct SheetSection {
     pub id: &'static str,
     pub title: &'static str,
     pub is_required: bool,
+    /// Whether its fields are in sight; they can be opened where they are not.
+    pub is_open: bool,
     pub blocks: Vec<Block>,
 }
 
@@ -115,10 +117,22 @@ pub fn sheet(language: Language, form: &Form, left_out: GroupSet) -> Vec<SheetSe
                 id: field.name,
                 title: words::label(language, field.name, field),
                 is_required: field.occurs.is_mandatory(),
+                is_open: field.occurs.is_mandatory()
+                    || arrangement::is_at_hand(field.name)
+                    || is_begun(form, field.name),
                 blocks: section_blocks(language, form, section.group),
             }
         })
         .collect()
+}
+
+/// Whether something stands in a section, is wrong in it, or was just asked for.
+fn is_begun(form: &Form, section: &str) -> bool {
+    let start = format!("{section}.");
+    // An era is always chosen, also of a date that nobody typed.
+    let is_typed = |(name, value): (&str, &str)| !name.ends_with(".era") && !value.trim().is_empty();
+    let is_in = |name: &str| name == section || name.starts_with(&start);
+    form.under(&start).any(is_typed) || form.faults().any(|(name, _)| is_in(name)) || is_in(form.text(ADD))
 }
 
 /// The fields of the section of a group.

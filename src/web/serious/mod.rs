@@ -7,6 +7,7 @@ use super::{
     form::Form,
     input::TextArea,
     page::{Visit, act, again, page, see_other, show, shown},
+    records::head::{ChildHead, index_of, record_of},
     shell::{PagePart, Shell},
 };
 use crate::{
@@ -136,16 +137,18 @@ async fn review(visit: Visit) -> Result<Answer, Error> {
 #[template(path = "serious/designate.html")]
 struct DesignatePage {
     shell: Shell,
+    head: ChildHead,
     form: Form,
-    record: String,
     text: TextArea,
 }
 
 impl DesignatePage {
     async fn of(visit: &Visit, form: Form) -> Result<Self, Error> {
         let text = TextArea::of(visit.language(), &form, "note", ("指定の理由・経緯", "Why")).required();
+        let index = index_of(visit, record_of(visit)?).await?;
         let shell = visit.shell(("重大事案に指定する", "Designate a serious case"), PagePart::Records).await?;
-        Ok(Self { shell, record: visit.call.id("id")?.to_string(), text, form })
+        let shell = shell.accounted_for(index.entries());
+        Ok(Self { shell, head: ChildHead::of(visit, index.value()), text, form })
     }
 }
 

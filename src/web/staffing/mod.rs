@@ -62,7 +62,7 @@ impl ReportPage {
         let l = visit.language();
         let number = |(name, label)| Input::line(l, &form, name, label).required().width("w-xs");
         Ok(Self {
-            shell: visit.shell(("職員体制の報告", "Report staffing"), PagePart::Apart).await?.after(visit, DONE),
+            shell: visit.shell(("職員体制の報告", "Report staffing"), PagePart::Settings).await?.after(visit, DONE),
             year: Input::line(l, &form, "year", ("年度（西暦）", "Fiscal year"))
                 .required()
                 .width("w-xs")
@@ -74,7 +74,8 @@ impl ReportPage {
 }
 
 async fn report(visit: Visit) -> Result<Answer, Error> {
-    shown(&ReportPage::of(&visit, Form::default()).await?)
+    let year = year_of(&visit)?.number().to_string();
+    shown(&ReportPage::of(&visit, Form::with([("year".to_owned(), year)])).await?)
 }
 
 async fn submit(visit: Visit) -> Result<Answer, Error> {

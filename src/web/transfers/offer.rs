@@ -7,11 +7,13 @@ use super::super::{
     input::{ChoiceInput, Input, TextArea},
     language::Language,
     page::{Visit, again, see_other, shown},
+    records::head::{ChildHead, index_of, record_of},
     shell::{PagePart, Shell},
 };
 use crate::{
     domain::{
         organization::OrganizationCode,
+        registry::RegisteredBody,
         transfer_note::{Brought, Completeness, CompletenessFault},
     },
     error::{Error, TransferError},
@@ -32,7 +34,7 @@ struct OfferedPart {
 struct OfferPage {
     shell: Shell,
     form: Form,
-    record: String,
+    head: ChildHead,
     /// The request that is answered; there the receiver is known.
     request: Option<String>,
     receiver: Input,
@@ -63,7 +65,7 @@ const FIELDS: [&str; 10] = [
 impl OfferPage {
     async fn of(visit: &Visit, form: Form) -> Result<Self, Error> {
         let l = visit.language();
-        let record = visit.call.id("id")?.to_string();
+        let index = index_of(visit, record_of(visit)?).await?;
         let request = form.filled("request").map(str::to_owned);
         let request = request.or_else(|| visit.call.query_id("request").map(|id| id.to_string()));
         let parts = PARTS.map(|(name, reason, label)| OfferedPart {
@@ -73,17 +75,15 @@ impl OfferPage {
                 .option("missing", ("提供しない・ない", "It does not")),
             reason: Input::line(l, &form, reason, ("提供しない・ない理由", "Why not")).width("w-l"),
         });
+        let shell = visit.shell(("情報を提供する", "Offer a transfer"), PagePart::Transfers).await?;
         Ok(Self {
-            shell: visit.shell(("情報を提供する", "Offer a transfer"), PagePart::Transfers).await?,
-            record,
+            shell: shell.accounted_for(index.entries()),
+            head: ChildHead::of(visit, index.value()),
             request,
-            receiver: Input::line(l, &form, "receiver", ("提供先の機関コード", "Code of the receiver"))
-                .required()
-                .width("w-s")
-                .support((
-                    "全国地方公共団体コード6桁。児童相談所は枝番号まで",
-                    "Six digits; of a center with its suffix",
-                )),
+            receiver: Input::line(l, &form, "receiver", ("提供先の機関", "Receiver")).required().support((
+                "市町村・児童相談所の正式名称、又は機関コード（例：金沢市、172014）",
+                "Full name or code of a municipality or center, such as 172014",
+            )),
             parts: parts.into(),
             urgent: ChoiceInput::of(l, &form, "urgent", ("引き継ぎの進め方", "How it is handed over"))
                 .at_first("no")
@@ -146,10 +146,7 @@ pub(super) async fn offer_act(visit: Visit) -> Result<Answer, Error> {
 fn offer_of(visit: &Visit, form: &mut Form) -> Option<TransferOffer> {
     let l = visit.language();
     let is_answer = form.filled("request").is_some();
-    let receiver = form.filled("receiver").and_then(OrganizationCode::parse);
-    if receiver.is_none() && !is_answer {
-        form.fault("receiver", l.say("機関コードを入力してください", "Enter the code of a body"));
-    }
+    let receiver = if is_answer { None } else { receiver_of(visit, form) };
     let [urgency, risk_sheet, photos] = PARTS.map(|(name, reason, _)| brought(l, form, name, reason));
     if form.is_faulty() {
         return None;
@@ -162,6 +159,43 @@ fn offer_of(visit: &Visit, form: &mut Form) -> Option<TransferOffer> {
         completeness: Completeness { photos, risk_sheet, urgency },
         message: form.filled("message").map(str::to_owned),
     })
+}
+
+/// The body that was typed. Where it is not clear which one is meant, those that may be are told with their codes.
+fn receiver_of(visit: &Visit, form: &mut Form) -> Option<OrganizationCode> {
+    const TOLD: usize = 5;
+    let (l, registry) = (visit.language(), &visit.gateway.registry);
+    let Some(typed) = form.filled("receiver") else {
+        form.fault("receiver", l.say("提供先の機関を入力してください", "Enter the receiver"));
+        return None;
+    };
+    let meant = match registry.named(typed) {
+        Ok(body) => return Some(body),
+        Err(meant) => meant,
+    };
+    let place = |body: &RegisteredBody| registry.prefecture_of(&body.code).map(|of| registry.name(&of));
+    let told = |body: &&RegisteredBody| match (place(body), l) {
+        (Some(place), Language::Japanese) if place != body.name => format!("{}（{place}）{}", body.name, body.code),
+        (Some(place), Language::English) if place != body.name => format!("{} ({place}) {}", body.name, body.code),
+        _ => format!("{} {}", body.name, body.code),
+    };
+    let names = meant.iter().take(TOLD).map(told).collect::<Vec<_>>().join(l.say("、", "; "));
+    let fault = match (meant.len(), l) {
+        (0, _) => l
+            .say(
+                "該当する機関がありません。正式名称又は機関コードを入力してください",
+                "There is no such body. Enter its full name or its code",
+            )
+            .to_owned(),
+        (1..=TOLD, Language::Japanese) => format!("機関コードで指定してください：{names}"),
+        (1..=TOLD, Language::English) => format!("Say which one, by its code: {names}"),
+        (count, Language::Japanese) => format!("{count}機関が該当します。機関コードで指定してください：{names} など"),
+        (count, Language::English) => {
+            format!("{count} bodies have this in their name. Say which one, by its code: {names}, and others")
+        }
+    };
+    form.fault("receiver", fault);
+    None
 }
 
 fn brought(l: Language, form: &mut Form, name: &'static str, reason: &'static str) -> Brought {
