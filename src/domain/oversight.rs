@@ -23,6 +23,8 @@ pub struct BrokenGlass {
     pub record: Uuid,
     pub organization: String,
     pub officer: String,
+    /// Name of the officer, as the body had registered it at that time.
+    pub officer_name: String,
     pub until: String,
     pub reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -157,11 +157,15 @@ pub(crate) async fn break_glass(
     access::insert(tx, values).await
 }
 
-/// A break-glass by its id, with the reason.
+/// A break-glass by its id, with the reason, and with what the officer was called then.
 ///
 /// # Errors
 /// The database failed, or the reason does not open.
-pub async fn broken_glass(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option<Sealed<BrokenGlass>>, StoreError> {
+pub async fn broken_glass(
+    tx: &mut Tx,
+    vault: &Vault,
+    (id, officer_name): (Uuid, String),
+) -> Result<Option<Sealed<BrokenGlass>>, StoreError> {
     let Some(row) = of_record(tx, &BREAK_GLASS, id).await? else { return Ok(None) };
     let record = row.id("record")?;
     let reason = key_of(tx, vault, record).await?.open_text(reason_place(&id), row.bytes("sealed_reason")?)?;
@@ -170,6 +174,7 @@ pub async fn broken_glass(tx: &mut Tx, vault: &Vault, id: Uuid) -> Result<Option
         record,
         organization: row.text("organization")?.to_owned(),
         officer: row.text("officer")?.to_owned(),
+        officer_name,
         until: row.at("until_at")?.to_rfc3339(),
         reason,
         reviewed_at: row.optional_at("reviewed_at")?.map(Timestamp::to_rfc3339),
@@ -184,12 +189,12 @@ pub async fn glass_record(tx: &mut Tx, id: Uuid) -> Result<Option<Uuid>, StoreEr
     of_record(tx, &BREAK_GLASS, id).await?.map(|row| row.id("record")).transpose()
 }
 
-/// The body that broke the glass.
+/// A break-glass by its id, without its reason.
 ///
 /// # Errors
 /// The database failed.
-pub async fn glass_breaker(tx: &mut Tx, id: Uuid) -> Result<Option<OrganizationCode>, StoreError> {
-    of_record(tx, &BREAK_GLASS, id).await?.map(|row| row.code("organization")).transpose()
+pub async fn glass_line(tx: &mut Tx, id: Uuid) -> Result<Option<GlassLine>, StoreError> {
+    of_record(tx, &BREAK_GLASS, id).await?.as_ref().map(glass_of).transpose()
 }
 
 /// A break-glass without its reason.

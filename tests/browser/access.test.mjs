@@ -33,11 +33,12 @@ for (const language of ["ja", "en"]) {
 const FILES = ["/disclosures/evidence", "/staffing/export", "/records/{id}/attachments/{attachment}"];
 
 /** Where a page leads: by its links, and by its forms, whose answer may be a page. */
-function leadsTo(page) {
-  return page.evaluate(() => [...document.querySelectorAll("a[href], form[action]")].map((element) => {
+async function leadsTo(page) {
+  const paths = await page.evaluate(() => [...document.querySelectorAll("a[href], form[action]")].map((element) => {
     const { pathname } = new URL(element.getAttribute("href") ?? element.getAttribute("action"), location.href);
     return pathname.replace(/\/begin$/, "");
   }));
+  return paths.filter((path) => path !== new URL(page.url()).pathname);
 }
 
 /** Pages of the committed table that are not among these paths. */

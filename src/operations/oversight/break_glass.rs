@@ -25,8 +25,13 @@ use crate::{
         recent::Scope,
     },
     ledger::entry::{Act, Entry},
-    operations::{Acting, carry_out, refuse_read, written},
-    store::{self, error::StoreError, oversight::NewGlass, tx::Tx},
+    operations::{Acting, accounts::names::NamesThen, carry_out, refuse_read, written},
+    store::{
+        self,
+        error::StoreError,
+        oversight::{GlassLine, NewGlass},
+        tx::Tx,
+    },
 };
 
 /// How long the record stays open.
@@ -91,15 +96,29 @@ pub async fn view_break_glass(
     let party = caller.organization();
     let mut tx = gateway.store.read().await?;
     let is_owner = is_glass_of(&mut tx, id, party).await?;
-    let by_caller = store::oversight::glass_breaker(&mut tx, id).await?.as_ref() == Some(party);
-    let sealed =
-        if is_owner || by_caller { store::oversight::broken_glass(&mut tx, &gateway.vault, id).await? } else { None };
+    let line = store::oversight::glass_line(&mut tx, id).await?.filter(|line| is_owner || line.organization == *party);
+    let sealed = match line {
+        Some(line) => {
+            let name = name_then(&mut NamesThen::of(gateway), &mut tx, &line).await?;
+            store::oversight::broken_glass(&mut tx, &gateway.vault, (id, name)).await?
+        }
+        None => None,
+    };
     drop(tx);
     let entry = Entry::of(caller, Act::BreakGlassReview, &gateway.clock).about(id);
     match sealed {
         Some(sealed) => gateway.gate.whole(caller, entry, LegalBasis::AbusePreventionArticle13_4, sealed).await,
         None => Err(refuse_read(gateway, caller, entry, Error::NotFound("break-glass")).await),
     }
+}
+
+/// What the officer who broke a glass was called then.
+///
+/// # Errors
+/// The database failed, or a name does not open.
+pub(super) async fn name_then(names: &mut NamesThen, tx: &mut Tx, line: &GlassLine) -> Result<String, StoreError> {
+    let at = line.until.plus(-OPEN_FOR).to_rfc3339();
+    names.at(tx, (line.organization.as_str(), &line.officer), &at).await
 }
 
 /// A break-glass has been looked at.

@@ -4,13 +4,14 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::break_glass::OPEN_FOR;
+use super::break_glass::{OPEN_FOR, name_then};
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::organization::OrganizationCode,
     error::Error,
     gateway::Gateway,
     identity::{Caller, Role},
+    operations::accounts::names::NamesThen,
     store::{self, oversight::GlassLine},
 };
 
@@ -32,6 +33,8 @@ pub struct ListedBreakGlass {
     /// Who broke it.
     pub organization: OrganizationCode,
     pub officer: String,
+    /// Name of the officer, as the body had registered it at that time.
+    pub officer_name: String,
     /// RFC 3339, UTC.
     pub at: String,
     /// The record is open to that body until then.
@@ -41,8 +44,9 @@ pub struct ListedBreakGlass {
 }
 
 impl ListedBreakGlass {
-    fn of(glass: GlassLine) -> Self {
+    fn of(glass: GlassLine, officer_name: String) -> Self {
         Self {
+            officer_name,
             break_glass: glass.id,
             record: glass.record,
             organization: glass.organization,
@@ -80,6 +84,7 @@ pub async fn list_break_glass(
     let own = caller.organization();
     let mut listed = ListedBreakGlassPage { on_ours: Vec::new(), by_us: Vec::new(), set_aside: 0, next: None };
     let mut tx = gateway.store.read().await?;
+    let mut names = NamesThen::of(gateway);
     if caller.has_any_role(&[Role::Supervisor, Role::Auditor]) {
         let page = store::oversight::glasses_on(&mut tx, own, before, PAGE).await?;
         let is_full = page.glasses.len() + page.set_aside >= PAGE as usize;
@@ -88,12 +93,18 @@ pub async fn list_break_glass(
         // Whose a record is memory says: a row that somebody edited may name anybody.
         let index = &gateway.journal.memory().index;
         let is_own = |glass: &GlassLine| index.facts_of(glass.record).is_some_and(|facts| facts.owner == *own);
-        listed.on_ours = page.glasses.into_iter().filter(is_own).map(ListedBreakGlass::of).collect();
+        for glass in page.glasses.into_iter().filter(is_own) {
+            let name = name_then(&mut names, &mut tx, &glass).await?;
+            listed.on_ours.push(ListedBreakGlass::of(glass, name));
+        }
     }
     if before == Uuid::max() {
         let open = store::oversight::open_glasses_of(&mut tx, own, gateway.clock.now(), MOST_OPEN).await?;
         listed.set_aside += open.set_aside;
-        listed.by_us = open.glasses.into_iter().map(ListedBreakGlass::of).collect();
+        for glass in open.glasses {
+            let name = name_then(&mut names, &mut tx, &glass).await?;
+            listed.by_us.push(ListedBreakGlass::of(glass, name));
+        }
     }
     drop(tx);
     Ok(Done::told(listed))

@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     face::{
         answer::Answer,
-        route::{ACCOUNTABLE, ALL, ANY, REVIEW, Route},
+        route::{ACCOUNTABLE, ALL, ANY, BODIES, OVERSEE, REVIEW, Route},
     },
     ledger::{
         entry::{Entry, Outcome},
@@ -54,6 +54,7 @@ struct DisclosuresPage {
     /// `ours` or `by_us`.
     of: &'static str,
     record: Option<Uuid>,
+    oversees: bool,
     rows: Vec<EntryRow>,
     plot: HoursPlot,
     next: Option<Uuid>,
@@ -94,6 +95,7 @@ async fn disclosures(visit: Visit) -> Result<Answer, Error> {
         rows: page.disclosures.iter().map(row).collect(),
         plot: HoursPlot::of(shell.language, page.disclosures.iter().map(|line| line.entry.at.as_str())),
         next: page.next,
+        oversees: BODIES.contains(&visit.caller.kind()) && visit.caller.has_any_role(OVERSEE),
         shell,
         of,
         record,

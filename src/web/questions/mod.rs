@@ -154,6 +154,11 @@ async fn answer(visit: Visit) -> Result<Answer, Error> {
     }
 }
 
+/// An officer's name, or the id where there is none.
+fn called<'n>(name: &'n str, officer: &'n str) -> &'n str {
+    if name.is_empty() { officer } else { name }
+}
+
 struct GlassRow {
     id: String,
     record: Uuid,
@@ -168,7 +173,11 @@ impl GlassRow {
         Self {
             id: line.break_glass.to_string(),
             record: line.record,
-            who: format!("{} {}", visit.gateway.registry.name(&line.organization), line.officer),
+            who: format!(
+                "{} {}",
+                visit.gateway.registry.name(&line.organization),
+                called(&line.officer_name, &line.officer)
+            ),
             at: moment_of(l, &line.at),
             until: moment_of(l, &line.until),
             reviewed_at: line.reviewed_at.as_ref().map(|at| moment_of(l, at)),
@@ -217,11 +226,11 @@ async fn glass(visit: Visit) -> Result<Answer, Error> {
     let asked = ViewBreakGlass { break_glass: visit.call.id("id").map_err(|_| Error::NotFound("break_glass"))? };
     let found = view_break_glass(&visit.gateway, &visit.caller, asked).await?;
     let shell = visit.shell(("緊急閲覧の理由", "Why the glass was broken"), PagePart::Today).await?;
-    let BrokenGlass { id, record, organization, officer, until, reason, reviewed_at } = found.value();
+    let BrokenGlass { id, record, organization, officer, officer_name, until, reason, reviewed_at } = found.value();
     shown(&GlassPage {
         id: id.to_string(),
         record: *record,
-        who: format!("{} {officer}", name_of(&visit, organization)),
+        who: format!("{} {}", name_of(&visit, organization), called(officer_name, officer)),
         until: moment_of(l, until),
         reason: reason.clone(),
         reviewed_at: reviewed_at.as_ref().map(|at| moment_of(l, at)),
