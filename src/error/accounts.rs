@@ -206,7 +206,7 @@ impl AccountError {
             _ => Problem::new(
                 401,
                 "second_factor_wrong",
-                "認証アプリのコードまたは回復用コードが正しくありません",
+                "認証アプリのコード又は回復用コードが正しくありません",
                 "The code of the second factor is not right",
             )
             .with(

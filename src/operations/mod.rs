@@ -27,7 +27,8 @@ use uuid::Uuid;
 use crate::{
     disclosure::done::{CarriesNoRecordData, Done},
     domain::{
-        case_record::RecordFacts, idempotency::Idempotency, organization::OrganizationCode, visibility::Relation,
+        case_record::RecordFacts, format::lexical, idempotency::Idempotency, organization::OrganizationCode,
+        visibility::Relation,
     },
     error::Error,
     gateway::Gateway,
@@ -158,12 +159,17 @@ pub(crate) async fn refuse_read(gateway: &Gateway, caller: &Caller, entry: Entry
 /// A text that people write: its length in characters, from 1.
 pub(crate) fn written(field: &'static str, text: &str, max_chars: usize) -> Result<(), Error> {
     let length = text.trim().chars().count();
-    if length == 0 || length > max_chars || text.chars().any(crate::domain::format::lexical::is_forbidden) {
-        return Err(Error::field(
-            field,
-            "文字数の上限を超えない文章を記載してください。空欄のままにはできません。制御文字・外字・不可視文字は使用できません。",
-            "must not be empty or too long, and must hold no control, private-use or invisible characters",
-        ));
-    }
-    Ok(())
+    let (rule_ja, rule_en) = if length == 0 {
+        ("入力してください。空欄のままにはできません。", "must not be empty")
+    } else if length > max_chars {
+        ("文字数の上限を超えています。短くしてください。", "is too long; shorten it")
+    } else if text.chars().any(lexical::is_forbidden) {
+        (
+            "制御文字・外字・不可視文字は使用できません。取り除いてください。",
+            "must hold no control, private-use or invisible characters; take them out",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::field(field, rule_ja, rule_en))
 }

@@ -117,7 +117,7 @@ async fn ask(visit: &Visit, why: Option<Error>) -> Result<Answer, Error> {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
         code: Input::device_code(l, &form, CODE, label).support((
-            "認証アプリに表示される6桁の数字、または回復用コード",
+            "認証アプリに表示される6桁の数字、又は回復用コード",
             "The six digits that your device shows, or a recovery code",
         )),
         passkey: question.map(|question| PasskeyButton::to_use(question.value(), (ANSWER, TICKET))),

@@ -1,6 +1,10 @@
 //! What a browser sends of a form: its fields as they were typed, to be read, or shown again with what is wrong.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{
+    collections::BTreeMap,
+    ops::Bound,
+    sync::{Mutex, PoisonError},
+};
 
 use super::{csrf, language::Language};
 use crate::{
@@ -22,6 +26,8 @@ pub struct Form {
     faults: Vec<(String, String)>,
     /// What is wrong with the whole: title, and what to do.
     refusal: Option<(String, String)>,
+    /// What the fields are called, as far as they were laid out.
+    labels: Mutex<BTreeMap<String, String>>,
 }
 
 impl Form {
@@ -137,7 +143,26 @@ impl Form {
         !self.faults.is_empty() || self.refusal.is_some()
     }
 
-    /// Fields with what is wrong with them, for the summary.
+    /// Notes what a field is called. It is laid out before the summary of what is wrong is written.
+    pub fn is_called(&self, name: &str, label: &str) {
+        let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        labels.insert(name.to_owned(), label.to_owned());
+    }
+
+    /// Fields with what is wrong with each, for the summary: said with what the field is called, where it does not say so.
+    pub fn summary(&self, language: Language) -> Vec<(String, String)> {
+        let labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = |(name, message): (&str, &str)| {
+            let message = match labels.get(name).filter(|label| !message.contains(label.as_str())) {
+                Some(label) => format!("{label}{}{message}", language.say("：", ": ")),
+                None => message.to_owned(),
+            };
+            (name.to_owned(), message)
+        };
+        self.faults().map(said).collect()
+    }
+
+    /// Fields with what is wrong with them.
     pub fn faults(&self) -> impl Iterator<Item = (&str, &str)> {
         self.faults.iter().map(|(name, message)| (name.as_str(), message.as_str()))
     }

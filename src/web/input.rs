@@ -34,6 +34,7 @@ impl HtmlSafe for Input {}
 impl Input {
     /// A line of text that may be left out.
     pub fn line(language: Language, form: &Form, name: &'static str, label: (&str, &str)) -> Self {
+        form.is_called(name, language.of_pair(label));
         Self {
             language,
             name,
@@ -107,6 +108,7 @@ impl HtmlSafe for ChoiceInput {}
 impl ChoiceInput {
     /// Round buttons, of which one is pressed: `first` where nothing was chosen yet.
     pub fn of(language: Language, form: &Form, name: &'static str, label: (&str, &str)) -> Self {
+        form.is_called(name, language.of_pair(label));
         Self {
             language,
             name,
@@ -166,6 +168,7 @@ impl HtmlSafe for TextArea {}
 
 impl TextArea {
     pub fn of(language: Language, form: &Form, name: &'static str, label: (&str, &str)) -> Self {
+        form.is_called(name, language.of_pair(label));
         Self {
             language,
             name,

@@ -71,7 +71,7 @@ async fn a_code_that_was_used_on_a_page_is_refused_there() {
     assert_eq!(browser.send(form).await.path, "/");
     let refused = other.send(again).await;
     assert_eq!(refused.status, 401, "a code works once");
-    assert!(refused.text().contains("認証アプリのコードまたは回復用コードが正しくありません"), "{}", refused.text());
+    assert!(refused.text().contains("認証アプリのコード又は回復用コードが正しくありません"), "{}", refused.text());
     assert_eq!(other.cookie(SESSION), None);
 }
 

@@ -89,7 +89,7 @@ const GLASS: Approach = Approach {
     field: "reason",
     label: ("緊急閲覧の理由", "Why it cannot wait"),
     lead: (
-        "子どもの生命または身体の危険が切迫し、登録機関に連絡がつかないときに限ります。理由は登録機関に直ちに通知され、後日点検されます。",
+        "子どもの生命又は身体の危険が切迫し、登録機関に連絡がつかないときに限ります。理由は登録機関に直ちに通知され、後日点検されます。",
         "Only where a child's life or body is in pressing danger and the body cannot be reached. It is told at once, and reviews it later.",
     ),
     button: ("緊急閲覧をする", "Break the glass"),

@@ -128,7 +128,7 @@ impl HitRow {
 fn rank_name(rank: Rank) -> (&'static str, &'static str) {
     match rank {
         Rank::Exact => ("全体一致", "whole name"),
-        Rank::WholeName => ("姓または名が一致", "family or given name"),
+        Rank::WholeName => ("姓又は名が一致", "family or given name"),
         Rank::Prefix => ("前方一致", "beginning"),
         Rank::Fragment => ("部分一致", "part"),
         Rank::NearMiss => ("かな1文字違い", "one kana apart"),

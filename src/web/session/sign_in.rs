@@ -51,7 +51,7 @@ impl SignInPage {
             Input::password(language, &form, "password", ("パスワード", "Password")).required(),
             Input::device_code(language, &form, "second_factor", ("認証アプリのコード", "Code of your device"))
                 .support((
-                    "認証アプリに表示される6桁の数字、または回復用コード",
+                    "認証アプリに表示される6桁の数字、又は回復用コード",
                     "The six digits that your device shows, or a recovery code",
                 )),
         ];
