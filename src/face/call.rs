@@ -39,9 +39,13 @@ impl Call {
         self.path.get(name).and_then(|text| Uuid::parse_str(text).ok()).ok_or(Error::NotFound("id"))
     }
 
-    /// A query parameter that is an id; what is no id counts as absent.
-    pub fn query_id(&self, name: &str) -> Option<Uuid> {
-        self.query.get(name).and_then(|text| Uuid::parse_str(text).ok())
+    /// A query parameter that is an id; `None` where it is not given.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]: what is no id names nothing. Nothing wider is answered in its place.
+    pub fn query_id(&self, name: &'static str) -> Result<Option<Uuid>, Error> {
+        let id = self.query.get(name).map(|text| Uuid::parse_str(text));
+        id.transpose().map_err(|_| Error::NotFound(name))
     }
 
     /// A path parameter as text.

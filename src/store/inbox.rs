@@ -216,6 +216,13 @@ pub async fn after(
     Ok(messages)
 }
 
+macro_rules! is_alert {
+    () => {
+        "kind IN ('shield_approached', 'search_many_names', 'search_walk', 'search_at_night', 'search_own_name',
+             'search_repeated')"
+    };
+}
+
 /// Messages of an organization after a position that somebody has to look into, newest first: of the watch over searches,
 /// and of shields that a search came upon. One that is not what the gateway wrote is left out, and counted in [`after`].
 ///
@@ -227,11 +234,29 @@ pub async fn alerts(
     after: i64,
     most: i64,
 ) -> Result<Vec<Message>, StoreError> {
-    let clause = "WHERE organization = $1 AND position > $2
-             AND kind IN ('shield_approached', 'search_many_names', 'search_walk', 'search_at_night', 'search_own_name',
-                 'search_repeated')
-         ORDER BY position DESC LIMIT $3";
+    let clause =
+        concat!("WHERE organization = $1 AND position > $2 AND ", is_alert!(), " ORDER BY position DESC LIMIT $3");
     let binds = [organization.into(), after.into(), most.into()];
+    all_sound(tx, &INBOX, clause, &binds).await?.iter().map(message_of).collect()
+}
+
+/// The same from the oldest on, after a position and up to another.
+///
+/// # Errors
+/// As [`alerts`].
+pub(crate) async fn oldest_alerts(
+    tx: &mut Tx,
+    organization: &OrganizationCode,
+    (after, until): (i64, i64),
+    most: i64,
+) -> Result<Vec<Message>, StoreError> {
+    let clause = concat!(
+        "WHERE organization = $1 AND position > $2 AND ",
+        is_alert!(),
+        " AND position <= $3
+         ORDER BY position LIMIT $4"
+    );
+    let binds = [organization.into(), after.into(), until.into(), most.into()];
     all_sound(tx, &INBOX, clause, &binds).await?.iter().map(message_of).collect()
 }
 

@@ -38,8 +38,13 @@ pub fn guard(head: &CallHead<'_>) -> Result<(), Error> {
 }
 
 /// To what the forms of a browser are bound: its session, or before there is one its visit.
+fn anchors(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    [SESSION, VISIT].into_iter().filter_map(|name| cookie(headers, name))
+}
+
+/// To what the forms of its pages are bound now.
 pub fn anchor(headers: &HeaderMap) -> Option<&str> {
-    cookie(headers, SESSION).or_else(|| cookie(headers, VISIT))
+    anchors(headers).next()
 }
 
 fn secret(key: &hmac::Key, anchor: &str) -> hmac::Tag {
@@ -73,7 +78,8 @@ pub fn check(key: &hmac::Key, headers: &HeaderMap, token: &str) -> Result<(), Er
     if Planted::BelieveAnyToken.is_planted() {
         return Ok(());
     }
-    let is_own = anchor(headers).is_some_and(|anchor| {
+    // A page of signing in that was opened beside a session is bound to the visit.
+    let is_own = anchors(headers).any(|anchor| {
         let Ok(bytes) = BASE64_URL_SAFE_NO_PAD.decode(token) else { return false };
         let Some((mask, masked)) = bytes.split_at_checked(SECRET_BYTES) else { return false };
         let shown: Vec<u8> = mask.iter().zip(masked).map(|(mask, masked)| mask ^ masked).collect();

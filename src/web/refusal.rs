@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::{Method, StatusCode, header};
 
 use super::{
-    cookies::{SESSION, removing},
+    cookies::{SESSION, cookie, removing},
     language::Language,
     page::{html, see_other},
     shell::Shell,
@@ -33,8 +33,10 @@ pub fn answer(error: &Error, head: &CallHead<'_>) -> Answer {
         matches!(error, Error::Caller(CallerError::Unrecognized(Unrecognized::Session | Unrecognized::OfficerMissing)));
     let is_act = *head.method != Method::GET;
     if is_signed_out && !is_act {
-        return see_other(&format!("/sign-in?next={}", head.uri.path()))
-            .with_header(header::SET_COOKIE, &removing(SESSION));
+        let led = see_other(&format!("/sign-in?next={}", head.uri.path()));
+        // A browser that was led here by another site sends no cookie, and has one all the same.
+        let has_ended = cookie(head.headers, SESSION).is_some();
+        return if has_ended { led.with_header(header::SET_COOKIE, &removing(SESSION)) } else { led };
     }
     let language = Language::of(head.headers);
     let problem = error.problem();

@@ -55,7 +55,7 @@ pub const ROUTES: &[ApiRoute] = &[
         .query(&[("entry", "id of the entry"), ("size", "size of the tree; left out, the present one")])
         .answers::<ProvedEntry>()
         .runs(run!(prove_inclusion, call => ProveInclusion {
-            entry: call.query_id("entry").ok_or(Error::NotFound("entry"))?,
+            entry: call.query_id("entry")?.ok_or(Error::NotFound("entry"))?,
             size: unsigned(call.number("size")?),
         })),
     get("/v1/ledger/proofs/consistency")
@@ -74,14 +74,14 @@ pub const ROUTES: &[ApiRoute] = &[
         .answers::<Evidence>()
         .runs(run!(read_evidence, call => ReadEvidence {
             from: unsigned(call.number("from")?),
-            record: call.query_id("record"),
+            record: call.query_id("record")?,
         })),
     get("/v1/ledger/bundle")
         .words("署名された証拠の束", "Signed bundle of evidence")
         .open_to(ACCOUNTABLE, REVIEW)
         .query(&[RECORD])
         .answers::<Archive>()
-        .runs(run!(export_evidence, call => ExportEvidence { record: call.query_id("record") })),
+        .runs(run!(export_evidence, call => ExportEvidence { record: call.query_id("record")? })),
 ];
 
 fn unsigned(number: Option<i64>) -> Option<u64> {

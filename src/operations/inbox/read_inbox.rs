@@ -153,7 +153,8 @@ pub struct AcknowledgeInbox {
     pub idempotency: Idempotency,
 }
 
-/// Acknowledges messages.
+/// Acknowledges messages up to a position, or as far as the caller may: an alert stays for those who deal with it. Returns how
+/// far it went.
 ///
 /// # Errors
 /// The position lies beyond the latest message.
@@ -170,11 +171,31 @@ pub async fn acknowledge_inbox(
             "must be the position of a message that was received",
         ));
     }
+    let by = caller.clone();
     let done = carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
+            let position = before_others_alerts(tx, &by, position).await?;
             store::inbox::acknowledge(tx, &organization, position).await?;
             Ok(Effect::bare(Acknowledge { position }))
         })
     });
     Ok(done.await?.without_entries())
+}
+
+/// Alerts that are looked at for one acknowledgement.
+const MOST_ALERTS: i64 = 500;
+
+/// How far a caller may acknowledge: up to the first alert that is not theirs to deal with.
+async fn before_others_alerts(tx: &mut Tx, caller: &Caller, position: i64) -> Result<i64, StoreError> {
+    let organization = caller.organization();
+    let acknowledged = store::inbox::acknowledged(tx, organization).await?;
+    let alerts = store::inbox::oldest_alerts(tx, organization, (acknowledged, position), MOST_ALERTS).await?;
+    let deals = caller.has_any_role(&[Role::Supervisor, Role::Auditor]);
+    let is_others = |message: &&Message| !deals || !may_read(caller, message);
+    let until = match alerts.iter().find(is_others) {
+        Some(alert) => alert.position - 1,
+        None if alerts.len() as i64 == MOST_ALERTS => alerts.last().map_or(position, |last| last.position),
+        None => position,
+    };
+    Ok(until.max(acknowledged))
 }

@@ -152,7 +152,7 @@ pub struct OfferRequested {
 /// Offers what was asked for.
 ///
 /// # Errors
-/// As [`offer_transfer`]; [`Error::NotFound`] where the request is not to the caller.
+/// As [`offer_transfer`]; [`Error::NotFound`] where the request is not to the caller, or for another record or receiver.
 pub async fn answer_request(
     gateway: &Arc<Gateway>,
     caller: &Caller,
@@ -183,7 +183,7 @@ async fn offer_as(
         Box::pin(async move {
             let (transfer, note) = match begun {
                 OfferOrigin::Here(transfer) => (*transfer, TransferNote::default()),
-                OfferOrigin::ByRequest(id) => requested(tx, &acting, id).await?,
+                OfferOrigin::ByRequest(id) => requested(tx, &acting, (id, &offer)).await?,
             };
             make_offer(tx, &acting, (transfer, note), offer).await
         })
@@ -191,10 +191,19 @@ async fn offer_as(
     .await
 }
 
-/// A request to the caller, with what was written to it.
-async fn requested(tx: &mut Tx, acting: &Acting, id: Uuid) -> Result<(Transfer, TransferNote), Declined> {
+/// A request to the caller, with what was written to it. Where the answer names a record or a receiver, it is the request's.
+async fn requested(
+    tx: &mut Tx,
+    acting: &Acting,
+    (id, answer): (Uuid, &TransferOffer),
+) -> Result<(Transfer, TransferNote), Declined> {
+    let is_meant = |transfer: &Transfer| {
+        transfer.owner == *acting.caller.organization()
+            && answer.record.is_none_or(|record| record == transfer.record)
+            && answer.receiver.as_ref().is_none_or(|receiver| *receiver == transfer.receiver)
+    };
     let found = store::transfers::find(tx, id).await?;
-    match found.filter(|transfer| transfer.owner == *acting.caller.organization()) {
+    match found.filter(is_meant) {
         Some(transfer) => Ok((transfer, store::transfers::open_note(tx, &acting.node.vault, id).await?)),
         None => Err(acting.declined(id, Error::NotFound("transfer"))),
     }

@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     face::{
         answer::Answer,
-        route::{ACCOUNTABLE, ALL, ANY, BODIES, OVERSEE, REVIEW, Route},
+        route::{ACCOUNTABLE, ALL, ANY, BODIES, OVERSEE, READ, REVIEW, Route},
     },
     ledger::{
         entry::{Entry, Outcome},
@@ -55,6 +55,7 @@ struct DisclosuresPage {
     of: &'static str,
     record: Option<Uuid>,
     oversees: bool,
+    reads: bool,
     rows: Vec<EntryRow>,
     plot: HoursPlot,
     next: Option<Uuid>,
@@ -77,13 +78,13 @@ struct EntryRow {
 async fn disclosures(visit: Visit) -> Result<Answer, Error> {
     let query = &visit.call.query;
     let of = if query.get("of").is_some_and(|of| of == "by_us") { "by_us" } else { "ours" };
-    let record = visit.call.query_id("record");
+    let record = visit.call.query_id("record")?;
     let accounted = match (of, record) {
         ("by_us", _) => Accounted::ByUs,
         (_, Some(record)) => Accounted::Record(record),
         _ => Accounted::Ours,
     };
-    let before = visit.call.query_id("before").unwrap_or(Uuid::max());
+    let before = visit.call.query_id("before")?.unwrap_or(Uuid::max());
     let asked = ReadDisclosures { of: accounted, before, most: ROWS };
     let found = read_disclosures(&visit.gateway, &visit.caller, asked).await?;
     let shell = visit.shell(("閲覧履歴", "Who saw what"), PagePart::Disclosures).await?;
@@ -96,6 +97,7 @@ async fn disclosures(visit: Visit) -> Result<Answer, Error> {
         plot: HoursPlot::of(shell.language, page.disclosures.iter().map(|line| line.entry.at.as_str())),
         next: page.next,
         oversees: BODIES.contains(&visit.caller.kind()) && visit.caller.has_any_role(OVERSEE),
+        reads: visit.caller.has_any_role(READ),
         shell,
         of,
         record,
@@ -104,7 +106,7 @@ async fn disclosures(visit: Visit) -> Result<Answer, Error> {
 
 /// The evidence about the body's records, or about one, as a file that anybody can verify.
 async fn bundle(visit: Visit) -> Result<Answer, Error> {
-    let asked = ExportEvidence { record: visit.call.query_id("record") };
+    let asked = ExportEvidence { record: visit.call.query_id("record")? };
     let file = export_evidence(&visit.gateway, &visit.caller, asked).await?;
     Ok(Answer::new(StatusCode::OK, "application/x-tar", file.bytes)
         .with_header(header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{}\"", file.name))

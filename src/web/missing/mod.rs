@@ -125,7 +125,7 @@ struct NoticesPage {
 async fn notices(visit: Visit) -> Result<Answer, Error> {
     let ended = visit.call.query.get("which").is_some_and(|which| which == "ended");
     let which = if ended { ListedNotices::Ended } else { ListedNotices::Standing };
-    let before = visit.call.query_id("before").unwrap_or(Uuid::max());
+    let before = visit.call.query_id("before")?.unwrap_or(Uuid::max());
     let page = list_notices(&visit.gateway, &visit.caller, ListNotices { which, before }).await?;
     let shell =
         visit.shell(("行方不明児童", "Missing children"), PagePart::Missing).await?.accounted_for(page.entries());

@@ -61,12 +61,12 @@ pub const PAGES: &[Route] = &[
         .titled("サインインの設定を変更する", "Change the rules of signing in")
         .for_whom(ALL, ADMINISTER)
         .made_by(page!(change_sign_in_rules)),
-    show("/staff").titled("職員", "Staff").for_whom(ALL, APPOINT).made_by(page!(staff)),
+    show("/staff").titled("職員", "Staff").for_whom(ALL, VOUCH).made_by(page!(staff)),
     act("/staff")
         .titled("職員の登録を申請する", "Ask for a new member of staff")
         .for_whom(ALL, VOUCH)
         .made_by(page!(register_staff)),
-    show("/staff/{id}").titled("職員", "A member of staff").for_whom(ALL, APPOINT).made_by(page!(staff_member)),
+    show("/staff/{id}").titled("職員", "A member of staff").for_whom(ALL, VOUCH).made_by(page!(staff_member)),
     act("/staff/{id}")
         .titled("職員の変更を申請する", "Ask for a change")
         .for_whom(ALL, VOUCH)
@@ -97,7 +97,7 @@ pub const PAGES: &[Route] = &[
 struct SettingsPage {
     shell: Shell,
     stands: bool,
-    appoints: bool,
+    vouches: bool,
     administers: bool,
     has_records: bool,
     disposes: bool,
@@ -112,7 +112,7 @@ async fn settings(visit: Visit) -> Result<Answer, Error> {
     shown(&SettingsPage {
         shell,
         stands: may(STAND),
-        appoints: may(APPOINT),
+        vouches: may(VOUCH),
         administers: may(ADMINISTER),
         has_records: is_any_of(BODIES),
         disposes: is_any_of(BODIES) && may(REVIEW),

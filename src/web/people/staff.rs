@@ -12,7 +12,7 @@ use super::super::{
 };
 use crate::{
     error::Error,
-    face::answer::Answer,
+    face::{answer::Answer, route::APPOINT},
     identity::Role,
     operations::{
         accounts::{
@@ -145,6 +145,8 @@ struct StaffMemberPage {
     id: String,
     name: String,
     active: bool,
+    /// Whether the caller revokes people.
+    appoints: bool,
     name_input: Input,
     roles: Vec<RoleBox>,
     /// A code that was just issued, and until when it works.
@@ -152,22 +154,25 @@ struct StaffMemberPage {
 }
 
 impl StaffMemberPage {
-    async fn of(visit: &Visit, form: Form, issued: Option<(String, String)>) -> Result<Self, Error> {
+    async fn of(visit: &Visit, mut form: Form, issued: Option<(String, String)>) -> Result<Self, Error> {
         let l = visit.language();
         let id = visit.call.segment("id");
         let lines = list_staff(&visit.gateway, &visit.caller).await?;
         let line = lines.value().staff.iter().find(|line| line.id == id).ok_or(Error::NotFound("staff"))?;
         let is_typed = form.value("name").is_some();
         let chosen = if is_typed { ticked(&form) } else { line.roles.clone() };
-        let typed = if is_typed { form } else { Form::with([("name".to_owned(), line.name.clone())]) };
+        if !is_typed {
+            form.put("name".to_owned(), line.name.clone());
+        }
         Ok(Self {
             shell: visit.shell(("職員", "A member of staff"), PagePart::Settings).await?.after(visit, DONE),
             id: line.id.clone(),
             name: line.name.clone(),
             active: line.active,
-            name_input: Input::line(l, &typed, "name", ("氏名", "Name")).required(),
+            appoints: visit.caller.has_any_role(APPOINT),
+            name_input: Input::line(l, &form, "name", ("氏名", "Name")).required(),
             roles: role_boxes(l, |role| chosen.contains(&role)),
-            form: typed,
+            form,
             issued,
         })
     }

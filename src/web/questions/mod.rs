@@ -191,19 +191,21 @@ struct GlassesPage {
     shell: Shell,
     on_ours: Vec<GlassRow>,
     by_us: Vec<GlassRow>,
+    set_aside: usize,
     next: Option<Uuid>,
     reviews: bool,
 }
 
 async fn glasses(visit: Visit) -> Result<Answer, Error> {
     let l = visit.language();
-    let before = visit.call.query_id("before").unwrap_or(Uuid::max());
+    let before = visit.call.query_id("before")?.unwrap_or(Uuid::max());
     let page = list_break_glass(&visit.gateway, &visit.caller, ListBreakGlass { before }).await?;
     let rows = |lines: &[ListedBreakGlass]| lines.iter().map(|line| GlassRow::of(&visit, l, line)).collect();
     shown(&GlassesPage {
         on_ours: rows(&page.value().on_ours),
         by_us: rows(&page.value().by_us),
         next: page.value().next,
+        set_aside: page.value().set_aside,
         reviews: visit.caller.has_any_role(REVIEW),
         shell: visit.shell(("緊急閲覧", "Broken glasses"), PagePart::Today).await?,
     })
@@ -213,6 +215,7 @@ async fn glasses(visit: Visit) -> Result<Answer, Error> {
 #[template(path = "questions/glass.html")]
 struct GlassPage {
     shell: Shell,
+    reads: bool,
     id: String,
     record: Uuid,
     who: String,
@@ -228,6 +231,7 @@ async fn glass(visit: Visit) -> Result<Answer, Error> {
     let shell = visit.shell(("緊急閲覧の理由", "Why the glass was broken"), PagePart::Today).await?;
     let BrokenGlass { id, record, organization, officer, officer_name, until, reason, reviewed_at } = found.value();
     shown(&GlassPage {
+        reads: visit.caller.has_any_role(READ),
         id: id.to_string(),
         record: *record,
         who: format!("{} {}", name_of(&visit, organization), called(officer_name, officer)),

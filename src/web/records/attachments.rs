@@ -83,7 +83,7 @@ pub(super) async fn attach_act(visit: Visit) -> Result<Answer, Error> {
 pub(super) async fn attachment_show(visit: Visit) -> Result<Answer, Error> {
     let record = record_of(&visit)?;
     let attachment = visit.call.id("attachment").map_err(|_| Error::NotAvailable)?;
-    let asked = ViewAttachment { record, attachment, purpose: purpose_of(&visit) };
+    let asked = ViewAttachment { record, attachment, purpose: purpose_of(&visit)? };
     let seen = view_attachment(&visit.gateway, &visit.caller, asked).await?;
     let file = seen.value();
     let (media_type, disposition) = match file.media_type.as_str() {

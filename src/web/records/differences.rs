@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    reading::ReadValue,
+    reading::{ReadBlock, ReadRow, ReadValue},
     record::{SectionState, ViewedSection},
 };
 
@@ -15,43 +15,83 @@ pub struct Difference {
     pub after: ReadValue,
 }
 
-type ComparedRows<'s> = Vec<(String, &'s ReadValue)>;
+/// A row of a version: by what it is known in another one, what it is called, and what stands there.
+struct ComparedRow<'s> {
+    key: (&'s str, &'s str),
+    place: String,
+    value: &'s ReadValue,
+}
 
 /// The fields that differ, in the order of the later version; what is in the earlier one alone comes last in its section.
 pub fn differences(before: &[ViewedSection], after: &[ViewedSection]) -> Vec<Difference> {
-    after
-        .iter()
-        .zip(before)
-        .flat_map(|(after, before)| {
-            let (rows_before, rows_after) = (rows(before), rows(after));
-            let mut found = Vec::new();
-            let known: BTreeSet<&String> = rows_after.iter().map(|(place, _)| place).collect();
-            for (place, value) in &rows_after {
-                found.push((place, value_at(&rows_before, place), (*value).clone()));
-            }
-            for (place, value) in rows_before.iter().filter(|(place, _)| !known.contains(place)) {
-                found.push((place, (*value).clone(), ReadValue::Nothing));
-            }
-            found
-                .into_iter()
-                .filter(|(_, before, after)| before != after)
-                .map(|(place, before, after)| Difference { place: place.clone(), before, after })
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    after.iter().zip(before).flat_map(|(after, before)| of_section(&rows(before), &rows(after))).collect()
 }
 
-fn value_at(rows: &ComparedRows<'_>, place: &str) -> ReadValue {
-    rows.iter().find(|(of, _)| of == place).map_or(ReadValue::Nothing, |(_, value)| (*value).clone())
+fn of_section(before: &[ComparedRow<'_>], after: &[ComparedRow<'_>]) -> Vec<Difference> {
+    let known: BTreeSet<_> = after.iter().map(|row| row.key).collect();
+    let was = |row: &ComparedRow<'_>| {
+        before.iter().find(|of| of.key == row.key).map_or(ReadValue::Nothing, |of| of.value.clone())
+    };
+    let now =
+        after.iter().map(|row| Difference { place: row.place.clone(), before: was(row), after: row.value.clone() });
+    let gone = before.iter().filter(|row| !known.contains(&row.key)).map(|row| Difference {
+        place: row.place.clone(),
+        before: row.value.clone(),
+        after: ReadValue::Nothing,
+    });
+    now.chain(gone).filter(|difference| difference.before != difference.after).collect()
 }
 
-fn rows(section: &ViewedSection) -> ComparedRows<'_> {
+fn rows(section: &ViewedSection) -> Vec<ComparedRow<'_>> {
     let SectionState::Recorded(blocks) = &section.state else { return Vec::new() };
-    blocks
-        .iter()
-        .flat_map(|block| {
-            let heading = block.heading.as_ref().map(|heading| format!("{heading} ＞ ")).unwrap_or_default();
-            block.rows.iter().map(move |row| (format!("{} ＞ {heading}{}", section.title, row.label), &row.value))
-        })
-        .collect()
+    let title = &section.title;
+    blocks.iter().flat_map(|block| block.rows.iter().map(move |row| compared(title, block, row))).collect()
+}
+
+fn compared<'s>(section: &str, block: &'s ReadBlock, row: &'s ReadRow) -> ComparedRow<'s> {
+    ComparedRow {
+        key: (&block.place, &row.label),
+        place: format!("{section} ＞ {}{}", block.trail, row.label),
+        value: &row.value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(trail: &str, place: &str, label: &str, value: &str) -> ReadBlock {
+        let row = ReadRow { label: label.into(), is_wide: false, value: ReadValue::Text(value.into()) };
+        ReadBlock { heading: None, trail: trail.into(), place: place.into(), rows: vec![row] }
+    }
+
+    fn section(blocks: Vec<ReadBlock>) -> Vec<ViewedSection> {
+        let state = SectionState::Recorded(blocks);
+        vec![ViewedSection { id: "index", title: "基本項目".into(), reason: "", state }]
+    }
+
+    #[test]
+    fn fields_of_one_name_are_told_apart_by_what_they_stand_under() {
+        let of = |guardian: &str| {
+            section(vec![
+                block("児童 ＞ 通称 ＞ ", "child.1 other.1 ", "氏名", "花"),
+                block("保護者 ＞ 通称 ＞ ", "guardian.1 other.1 ", "氏名", guardian),
+            ])
+        };
+        assert!(differences(&of("誠"), &of("誠")).is_empty());
+        let found = differences(&of("誠"), &of("実"));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].place, "基本項目 ＞ 保護者 ＞ 通称 ＞ 氏名");
+    }
+
+    #[test]
+    fn one_more_differs_alone_and_one_less_comes_last() {
+        let one = || block("保護者 ＞ ", "guardian.1 ", "氏名", "誠");
+        let first = || block("保護者 1 ＞ ", "guardian.1 ", "氏名", "誠");
+        let second = || block("保護者 2 ＞ ", "guardian.2 ", "氏名", "実");
+        let found = differences(&section(vec![one()]), &section(vec![first(), second()]));
+        assert_eq!((found.len(), found[0].before.clone()), (1, ReadValue::Nothing));
+        let found = differences(&section(vec![first(), second()]), &section(vec![one()]));
+        assert_eq!((found.len(), found[0].after.clone()), (1, ReadValue::Nothing));
+    }
 }

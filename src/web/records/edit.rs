@@ -19,7 +19,10 @@ use super::{
     words,
 };
 use crate::{
-    disclosure::view::{CLOSED_BY_SHIELD, Extent, Item, RecordView},
+    disclosure::{
+        gate::Disclosed,
+        view::{CLOSED_BY_SHIELD, Extent, Item, RecordView},
+    },
     domain::{
         format::document::section_field,
         visibility::{GroupSet, ItemGroup},
@@ -34,6 +37,7 @@ use crate::{
         update_record::{UpdateRecord, update_record},
     },
     web::{
+        cookies::random_value,
         dates::moment_of,
         form::{Form, KEY},
         input::Input,
@@ -165,11 +169,16 @@ struct LockedPage {
     draft: Option<Uuid>,
 }
 
+/// The draft that a form names, for the address of the page that opens it; empty where it names none.
+fn draft_query(form: &Form) -> Result<String, Error> {
+    let draft = form.value(DRAFT).map(Uuid::parse_str).transpose().map_err(|_| RequestError::FormField)?;
+    Ok(draft.map(|draft| format!("?{DRAFT}={draft}")).unwrap_or_default())
+}
+
 pub(super) async fn edit_begin(visit: Visit) -> Result<Answer, Error> {
     let record = record_of(&visit)?;
     let form = visit.form(&[DRAFT])?;
-    let draft = form.value(DRAFT).map(Uuid::parse_str).transpose().map_err(|_| RequestError::FormField)?;
-    let draft = draft.map(|draft| format!("?{DRAFT}={draft}")).unwrap_or_default();
+    let draft = draft_query(&form)?;
     let asked = ChangeEditLock { record, idempotency: form.idempotency(&visit.call)? };
     match take_edit_lock(&visit.gateway, &visit.caller, asked).await {
         // Who holds it stands on the page that follows.
@@ -190,11 +199,12 @@ pub(super) async fn edit_end(visit: Visit) -> Result<Answer, Error> {
 
 pub(super) async fn edit_take_over(visit: Visit) -> Result<Answer, Error> {
     let record = record_of(&visit)?;
-    let mut form = visit.form(&["reason"])?;
+    let mut form = visit.form(&["reason", DRAFT])?;
+    let draft = draft_query(&form)?;
     let reason = TakeOverReason { reason: form.text("reason").to_owned() };
     let asked = TakeOverEditLock { record, reason, idempotency: form.idempotency(&visit.call)? };
     match take_over_edit_lock(&visit.gateway, &visit.caller, asked).await {
-        Ok(_) => Ok(see_other(&format!("/records/{record}/edit"))),
+        Ok(_) => Ok(see_other(&format!("/records/{record}/edit{draft}"))),
         Err(error) => {
             let status = form.refused(error, visit.language())?;
             let state = edit_state(&visit, record).await?;
@@ -222,7 +232,7 @@ async fn locked_page(visit: &Visit, record: Uuid, state: EditState, form: Form) 
         head: ChildHead::of(visit, index.value()),
         said: is_elsewhere.then_some(state.said),
         reason,
-        draft: visit.call.query.get(DRAFT).and_then(|draft| Uuid::parse_str(draft).ok()),
+        draft: visit.call.query_id(DRAFT)?.or_else(|| Uuid::parse_str(form.text(DRAFT)).ok()),
         form,
     })
 }
@@ -351,8 +361,9 @@ async fn show_again(
 }
 
 async fn keep_lock(visit: &Visit, record: Uuid, form: &mut Form) -> Result<(), Error> {
-    let key = format!("{}-renew", form.text(KEY));
-    let Some(idempotency) = visit.call.keyed(&key) else { return Err(RequestError::FormField.into()) };
+    // Each renewal counts, also that of a form which is sent again with more in it: no two share a key.
+    let key = random_value().and_then(|key| visit.call.keyed(&key));
+    let Some(idempotency) = key else { return Err(RequestError::FormField.into()) };
     match take_edit_lock(&visit.gateway, &visit.caller, ChangeEditLock { record, idempotency }).await {
         Ok(_) => Ok(()),
         Err(error) => form.refused(error, visit.language()).map(|_| ()),
@@ -418,12 +429,21 @@ async fn save(visit: &Visit, record: Uuid, form: &mut Form) -> Result<Saved, Err
 async fn stale(visit: &Visit, record: Uuid, mut form: Form, (sent, current): (i64, i64)) -> Result<Answer, Error> {
     let status = form.refused(RecordError::StaleVersion { sent, current }.into(), visit.language())?;
     let kept = Some(keep(visit, Some(record), &mut form).await?);
-    let before = version_seen(visit, record, sent).await?;
-    let after = version_seen(visit, record, current).await?;
+    // What is in the form is compared, also where a shield closes it otherwise: it would be written over unseen.
+    let closed = left_out(&form);
+    let written = GroupSet::of(ItemGroup::ALL.iter().copied().filter(|group| !closed.contains(*group)));
+    let after = version_seen(visit, record, (current, Extent::Only(written))).await?;
+    // Of a time when the record was another body's there is nothing to compare with.
+    let before = match version_seen(visit, record, (sent, Extent::Only(written))).await {
+        Ok(before) => Some(before),
+        Err(Error::NotAvailable) => None,
+        Err(error) => return Err(error),
+    };
     let sections =
         |view: &RecordView| sections_of(visit, view).into_iter().map(|(_, section)| section).collect::<Vec<_>>();
-    let differences = differences(&sections(before.value()), &sections(after.value()));
-    let entries = [before.entries(), after.entries()].concat();
+    let found = |before: &Disclosed<RecordView>| differences(&sections(before.value()), &sections(after.value()));
+    let differences = before.as_ref().map(found).unwrap_or_default();
+    let entries = before.iter().chain([&after]).flat_map(|view| view.entries().to_vec()).collect::<Vec<_>>();
     let stale = Stale { sent, current, differences };
     again(status, &edit_page(visit, form, (after.value(), &entries), BesideForm { stale: Some(stale), kept }).await?)
 }

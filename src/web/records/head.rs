@@ -23,15 +23,23 @@ use crate::{
     web::{language::Language, page::Visit},
 };
 
-/// For what somebody opens a record by the pages: the ministry reviews, others do casework.
-pub fn purpose_of(visit: &Visit) -> Purpose {
-    match visit.caller.kind() {
+/// For what somebody opens a record by the pages: as the link says that led there. Where none does, the ministry reviews and
+/// others do casework.
+///
+/// # Errors
+/// A purpose that there is not.
+pub fn purpose_of(visit: &Visit) -> Result<Purpose, Error> {
+    if let Some(said) = visit.call.query.get("purpose") {
+        let unknown = || Error::field("purpose", "目的のコードを指定してください。", "must be a purpose");
+        return Purpose::parse(said).ok_or_else(unknown);
+    }
+    Ok(match visit.caller.kind() {
         OrganizationKind::Ministry => Purpose::SeriousCaseReview,
         OrganizationKind::Municipality
         | OrganizationKind::ChildGuidanceCenter
         | OrganizationKind::Prefecture
         | OrganizationKind::Operator => Purpose::Casework,
-    }
+    })
 }
 
 /// The record that the address of a page names.
@@ -47,7 +55,7 @@ pub fn record_of(visit: &Visit) -> Result<Uuid, Error> {
 /// # Errors
 /// [`Error::NotAvailable`], whether it is hidden or does not exist.
 pub async fn seen(visit: &Visit, record: Uuid, extent: Extent) -> Result<Disclosed<RecordView>, Error> {
-    let asked = ViewRecord { record, purpose: purpose_of(visit) };
+    let asked = ViewRecord { record, purpose: purpose_of(visit)? };
     view_part(&visit.gateway, &visit.caller, asked, extent).await
 }
 

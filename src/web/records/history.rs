@@ -54,17 +54,21 @@ struct VersionPage {
     sections: Vec<ViewedSection>,
 }
 
-/// An older version, as far as a page shows it unasked.
+/// An older version, as far as it is asked for.
 ///
 /// # Errors
 /// [`Error::NotAvailable`].
-pub(super) async fn version_seen(visit: &Visit, record: Uuid, version: i64) -> Result<Disclosed<RecordView>, Error> {
-    let asked = ViewVersion { record, version, purpose: purpose_of(visit) };
-    view_version_part(&visit.gateway, &visit.caller, asked, Extent::Closed).await
+pub(super) async fn version_seen(
+    visit: &Visit,
+    record: Uuid,
+    (version, extent): (i64, Extent),
+) -> Result<Disclosed<RecordView>, Error> {
+    let asked = ViewVersion { record, version, purpose: purpose_of(visit)? };
+    view_version_part(&visit.gateway, &visit.caller, asked, extent).await
 }
 
 async fn history_seen(visit: &Visit, record: Uuid) -> Result<Disclosed<History>, Error> {
-    let asked = ViewRecord { record, purpose: purpose_of(visit) };
+    let asked = ViewRecord { record, purpose: purpose_of(visit)? };
     view_history(&visit.gateway, &visit.caller, asked).await
 }
 
@@ -85,7 +89,7 @@ pub(super) async fn history_show(visit: Visit) -> Result<Answer, Error> {
 pub(super) async fn version_show(visit: Visit) -> Result<Answer, Error> {
     let record = record_of(&visit)?;
     let version: i64 = visit.call.segment("version").parse().map_err(|_| Error::NotAvailable)?;
-    let after = version_seen(&visit, record, version).await?;
+    let after = version_seen(&visit, record, (version, Extent::Closed)).await?;
     let history = history_seen(&visit, record).await?;
     let line = lines_of(&visit, record, history.value()).into_iter().find(|line| line.version == version);
     let line = line.ok_or(Error::NotAvailable)?;
@@ -93,7 +97,7 @@ pub(super) async fn version_show(visit: Visit) -> Result<Answer, Error> {
     let mut entries = [after.entries(), history.entries()].concat();
     let mut found = Vec::new();
     if line.has_before {
-        let before = version_seen(&visit, record, version - 1).await?;
+        let before = version_seen(&visit, record, (version - 1, Extent::Closed)).await?;
         entries.extend_from_slice(before.entries());
         found = differences(&viewed(&visit, before.value()), &sections);
     }

@@ -25,6 +25,10 @@ use crate::{
 pub struct ReadBlock {
     /// `None` for the first, whose heading is the section's.
     pub heading: Option<String>,
+    /// The headings above it and its own; empty for the first.
+    pub trail: String,
+    /// The same with the number of each, also where there is one alone: a block is known by it in another version.
+    pub place: String,
     pub rows: Vec<ReadRow>,
 }
 
@@ -53,7 +57,8 @@ pub struct SectionReader<'r> {
 
 impl SectionReader<'_> {
     pub fn section(&self, field: &'static Field, element: &Element) -> Vec<ReadBlock> {
-        let mut blocks = vec![ReadBlock { heading: None, rows: Vec::new() }];
+        let first = ReadBlock { heading: None, trail: String::new(), place: String::new(), rows: Vec::new() };
+        let mut blocks = vec![first];
         self.children((field, element), field.name, &mut blocks);
         blocks.retain(|block| !block.rows.is_empty() || block.heading.is_some());
         blocks
@@ -62,6 +67,8 @@ impl SectionReader<'_> {
     /// First the rows of a parent, then what stands under headings of its own.
     fn children(&self, (field, element): (&'static Field, &Element), path: &str, blocks: &mut Vec<ReadBlock>) {
         let FieldContent::Children(children) = field.content else { return };
+        let (trail, place_above) =
+            blocks.last().map(|block| (block.trail.clone(), block.place.clone())).unwrap_or_default();
         let mut later = Vec::new();
         for child in children {
             let child_path = format!("{path}.{}", child.name);
@@ -82,7 +89,9 @@ impl SectionReader<'_> {
             let count = there.len();
             for (place, of) in (1..).zip(there) {
                 let heading = if count > 1 { format!("{label} {place}") } else { label.to_owned() };
-                blocks.push(ReadBlock { heading: Some(heading), rows: Vec::new() });
+                let trail = format!("{trail}{heading} ＞ ");
+                let place = format!("{place_above}{child_path}.{place} ");
+                blocks.push(ReadBlock { heading: Some(heading), trail, place, rows: Vec::new() });
                 self.children((child, of), &child_path, blocks);
             }
         }

@@ -98,6 +98,8 @@ struct RecordPage {
     file_lines: Vec<FileLine>,
     edit: Option<EditState>,
     may_write: bool,
+    /// A shield is set and lifted of a closed record too: it is still found.
+    may_shield: bool,
     may_close: bool,
     ways_on: Vec<WayOn>,
 }
@@ -111,7 +113,7 @@ struct WayOn {
 impl WayOn {
     /// Those that are open to the caller.
     fn all(visit: &Visit, head: &ChildHead) -> Vec<Self> {
-        const WAYS: [(&str, bool, &str, (&str, &str)); 4] = [
+        const WAYS: [(&str, bool, &str, (&str, &str)); 5] = [
             (
                 "/records/{id}/offer",
                 true,
@@ -119,11 +121,17 @@ impl WayOn {
                 ("転出先へ情報を提供する", "Offer it to another body"),
             ),
             ("/records/{id}/serious", true, "/records/{id}/serious", ("重大事案に指定する", "Designate it as serious")),
+            ("/serious/{id}", false, "/serious/{id}", ("重大事案の検証の所見", "What was found of the serious case")),
             ("/records/{id}/history", false, "/records/{id}/history", ("変更の履歴", "History")),
             ("/disclosures", false, "/disclosures?record={id}", ("閲覧履歴", "Who saw it")),
         ];
         let open = WAYS.into_iter().filter(|(page, asks_open, ..)| {
-            head.is_own && !(*asks_open && head.is_closed) && is_open(&visit.caller, page)
+            let is_apt = match *page {
+                "/records/{id}/serious" => !head.is_serious,
+                "/serious/{id}" => head.is_serious,
+                _ => true,
+            };
+            head.is_own && is_apt && !(*asks_open && head.is_closed) && is_open(&visit.caller, page)
         });
         let way = |(_, _, path, name): (&str, bool, &str, (&'static str, &'static str))| Self {
             path: path.replace("{id}", &head.id.to_string()),
@@ -179,6 +187,7 @@ async fn page(
         edit,
         may_close: may_write && has(SUPERVISE),
         may_write,
+        may_shield: head.is_own && has(CASEWORK),
         ways_on: WayOn::all(visit, &head),
         head,
     })

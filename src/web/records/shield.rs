@@ -44,6 +44,7 @@ pub(super) struct ShieldPage {
 
 /// A body to which the address may go; the name is taken away by taking its mark away.
 struct NamedBody {
+    is_ticked: bool,
     field: String,
     code: String,
     name: String,
@@ -55,22 +56,30 @@ impl ShieldPage {
         let view = seen(visit, record, Extent::Only(GroupSet::of([ItemGroup::Shielded]))).await?;
         let section = shown_section(view.value(), ItemGroup::Shielded);
         let present = || section.zip(section_field(ItemGroup::Shielded)).map(|(of, field)| of_section(of, field));
-        let form = form.unwrap_or_else(|| Form::with(present().unwrap_or_default()));
+        // What was sent says by its kind, even an empty one, that the shield was typed anew.
+        let is_typed = form.as_ref().is_some_and(|form| form.value("shield.kind").is_some());
+        let mut form = form.unwrap_or_default();
+        if !is_typed {
+            present().unwrap_or_default().into_iter().for_each(|(name, value)| form.put(name, value));
+        }
         let codes = section.into_iter().flat_map(|section| section.each("named")).filter_map(Element::text);
         let name = |code: &str| {
             let code = OrganizationCode::parse(code)?;
             Some(visit.gateway.registry.name(&code))
         };
+        let is_kept = |code: &str| !is_typed || form.under(NAMED).any(|(_, sent)| sent == code);
         let named = (1..).zip(codes).map(|(number, code)| NamedBody {
+            is_ticked: is_kept(code),
             field: format!("{NAMED}{number}"),
             code: code.to_owned(),
             name: name(code).unwrap_or_default(),
         });
+        let named = named.collect();
         Ok(Self {
             shell: visit.shell(("支援措置", "Shield"), PagePart::Records).await?.accounted_for(view.entries()),
             head: ChildHead::of(visit, view.value()),
             blocks: section_blocks(visit.language(), &form, ItemGroup::Shielded),
-            named: named.collect(),
+            named,
             bodies: bodies_input(visit.language(), &Form::default()),
             form,
         })

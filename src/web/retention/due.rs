@@ -47,7 +47,7 @@ struct DuePage {
 impl DuePage {
     async fn of(visit: &Visit, form: Form) -> Result<Self, Error> {
         let l = visit.language();
-        let after = visit.call.query_id("after");
+        let after = visit.call.query_id("after")?;
         let found = list_due(&visit.gateway, &visit.caller, ListDue { after: after.unwrap_or_default() }).await?;
         let shell = visit.shell(("保存期間が満了した記録", "What is due"), PagePart::Settings).await?;
         let row = |due: &crate::operations::retention::list_due::DueRecord| {

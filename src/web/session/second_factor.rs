@@ -27,22 +27,27 @@ struct SecondFactorPage {
     shell: Shell,
     form: Form,
     ticket: String,
-    secret: String,
-    qr: QrCode,
+    /// What the device takes in; not shown again where it has done so.
+    taken_in: Option<(QrCode, String)>,
     code: Input,
 }
 
 impl SecondFactorPage {
     async fn of(visit: &Visit, form: Form) -> Result<Self, Error> {
-        let begun = begin_second_factor(&visit.gateway, &visit.caller).await?;
-        let EnrolmentTicket { ticket, secret, url, .. } = begun.value();
+        let (ticket, taken_in) = match form.filled("ticket") {
+            Some(ticket) => (ticket.to_owned(), None),
+            None => {
+                let begun = begin_second_factor(&visit.gateway, &visit.caller).await?;
+                let EnrolmentTicket { ticket, secret, url, .. } = begun.value();
+                (ticket.clone(), Some((QrCode::of(url)?, secret.clone())))
+            }
+        };
         let label = ("認証アプリに表示されたコード", "The code that your device shows");
         Ok(Self {
             shell: visit.shell(TITLE, PagePart::Apart).await?,
             code: Input::device_code(visit.language(), &form, "second_factor", label).required(),
-            qr: QrCode::of(url)?,
-            ticket: ticket.clone(),
-            secret: secret.clone(),
+            ticket,
+            taken_in,
             form,
         })
     }

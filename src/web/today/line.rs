@@ -3,6 +3,7 @@
 use crate::{
     clock::Timestamp,
     domain::calendar::PartialDate,
+    face::route::REVIEW,
     operations::today::view_today::{TodayKind, TodayLine},
     web::{dates::moment_in_list, language::Language, page::Visit, waiting::kind_name},
 };
@@ -100,12 +101,14 @@ fn words(kind: TodayKind) -> [(&'static str, &'static str); 3] {
 }
 
 /// Where one goes for it.
-fn path(line: &TodayLine) -> String {
+fn path(line: &TodayLine, reviews: bool) -> String {
     let subject = line.subject.map(|id| id.to_string()).unwrap_or_default();
     match line.kind {
         TodayKind::MissingNotice => format!("/missing/{subject}"),
         TodayKind::ShieldApproached => match line.record {
-            Some(record) => format!("/disclosures?record={record}"),
+            Some(record) if reviews => format!("/disclosures?record={record}"),
+            // Who saw it is for those who review; whoever works on it finds the record.
+            Some(record) => format!("/records/{record}"),
             None => "/disclosures".to_owned(),
         },
         TodayKind::SafetyCheck
@@ -124,9 +127,10 @@ impl LineRow {
     pub(super) fn of(visit: &Visit, line: &TodayLine) -> Self {
         let (l, now) = (visit.language(), visit.gateway.clock.now());
         let [kind, what, button] = words(line.kind).map(|pair| l.of_pair(pair));
-        let what = match line.act {
-            Some(act) => format!("{}：{what}", l.of_pair(kind_name(act))),
-            None => what.to_owned(),
+        let what = match (line.act, line.message.as_deref().and_then(alert_name)) {
+            (Some(act), _) => format!("{}{}{what}", l.of_pair(kind_name(act)), l.say("：", ": ")),
+            (None, Some(pattern)) => format!("{}{}{what}", l.of_pair(pattern), l.say("：", ": ")),
+            (None, None) => what.to_owned(),
         };
         let what = if line.exercise { format!("{}{what}", l.say("【訓練】", "(exercise) ")) } else { what };
         let today = visit.gateway.clock.today_in_japan();
@@ -148,10 +152,22 @@ impl LineRow {
             since: Timestamp::from_rfc3339(&line.since).map(|at| moment_in_list(l, at)).unwrap_or_default(),
             due: due.map(|at| moment_in_list(l, at)).unwrap_or_default(),
             left: due.map(|at| time_left(l, at, now)).unwrap_or_default(),
-            path: path(line),
+            path: path(line, visit.caller.has_any_role(REVIEW)),
             button,
         }
     }
+}
+
+/// A pattern that the watch over searches noticed, as people call it.
+fn alert_name(message: &str) -> Option<(&'static str, &'static str)> {
+    Some(match message {
+        "search_many_names" => ("多数の氏名の検索", "many names"),
+        "search_walk" => ("順に続く検索", "one after another"),
+        "search_at_night" => ("夜間の検索", "at night"),
+        "search_own_name" => ("職員と同じ姓の検索", "the officer's own name"),
+        "search_repeated" => ("同じ児童の繰り返しの検索", "one child again and again"),
+        _ => return None,
+    })
 }
 
 /// How long it is until then, or since: `1時間12分 超過`, `残り 3日`.
@@ -170,6 +186,25 @@ fn time_left(l: Language, due: Timestamp, now: Timestamp) -> String {
         (Language::English, true) => format!("{long} late"),
         (Language::English, false) => format!("{long} left"),
     }
+}
+
+/// Where what a kind of message is about is listed.
+pub(super) fn message_path(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "record_found" | "record_viewed" => "/disclosures",
+        "inquiry_answered" => "/inquiries",
+        "notice_answered" => "/missing",
+        "sharp_act_done" | "sharp_act_ended" => "/waiting",
+        kind if kind.starts_with("transfer") || kind.starts_with("safety") => "/transfers",
+        kind if kind.starts_with("missing") => "/missing",
+        kind if kind.starts_with("disposal") => "/disposals",
+        kind if kind.starts_with("serious") => "/serious",
+        kind if kind.starts_with("terminal") => "/terminals",
+        kind if kind.starts_with("staff") || kind.starts_with("credential") => "/staff",
+        kind if kind.starts_with("sign_in") => "/settings/sign-in",
+        kind if kind.starts_with("settings") => "/settings/visibility",
+        _ => return None,
+    })
 }
 
 /// A kind of message as people call it.

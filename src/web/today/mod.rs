@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 
-use self::line::{LineRow, is_pressing, message_name};
+use self::line::{LineRow, is_pressing, message_name, message_path};
 use super::{
     dates::moment,
-    language::Language,
     page::{Visit, act, page, see_other, show, shown},
-    shell::{PagePart, Shell},
+    shell::{PagePart, Shell, is_open},
 };
 use crate::{
     error::Error,
-    face::{answer::Answer, route::Route},
+    face::{
+        answer::Answer,
+        route::{REVIEW, Route},
+    },
     operations::{
         inbox::read_inbox::{Acknowledge, AcknowledgeInbox, acknowledge_inbox},
         today::view_today::{TodayLine, view_today},
@@ -39,17 +41,20 @@ const DONE: &[(&str, (&str, &str))] = &[
 struct NewsRow {
     count: usize,
     name: &'static str,
+    /// Where they are listed, if that is open to the caller.
+    path: Option<&'static str>,
 }
 
 impl NewsRow {
     /// Kinds that people call the same are counted together.
-    fn all(l: Language, new: &BTreeMap<String, usize>) -> Vec<Self> {
+    fn all(visit: &Visit, new: &BTreeMap<String, usize>) -> Vec<Self> {
         let mut rows: Vec<Self> = Vec::new();
         for (kind, count) in new {
-            let name = l.of_pair(message_name(kind));
+            let name = visit.language().of_pair(message_name(kind));
+            let path = message_path(kind).filter(|path| is_open(&visit.caller, path));
             match rows.iter_mut().find(|row| row.name == name) {
                 Some(row) => row.count += count,
-                None => rows.push(Self { count: *count, name }),
+                None => rows.push(Self { count: *count, name, path }),
             }
         }
         rows
@@ -64,6 +69,10 @@ struct TodayPage {
     pressing: Vec<LineRow>,
     waiting: Vec<LineRow>,
     news: Vec<NewsRow>,
+    /// Whether there is something that the caller may acknowledge.
+    may_acknowledge: bool,
+    /// Lists to which one goes from here.
+    lists: Vec<(&'static str, &'static str)>,
     /// Messages that are new, of all kinds.
     news_count: usize,
     more: bool,
@@ -86,7 +95,14 @@ async fn today(visit: Visit) -> Result<Answer, Error> {
         now: moment(l, visit.gateway.clock.now()),
         pressing: rows(true),
         waiting: rows(false),
-        news: NewsRow::all(l, &today.new),
+        news: NewsRow::all(&visit, &today.new),
+        may_acknowledge: !today.new.is_empty()
+            || visit.caller.has_any_role(REVIEW) && today.lines.iter().any(|line| line.position.is_some()),
+        lists: [("/inquiries", ("照会の一覧", "Questions")), ("/break-glass", ("緊急閲覧の一覧", "Broken glasses"))]
+            .into_iter()
+            .filter(|(path, _)| is_open(&visit.caller, path))
+            .map(|(path, name)| (path, l.of_pair(name)))
+            .collect(),
         news_count: today.new.values().sum(),
         more: today.more,
         older: today.older,

@@ -180,7 +180,8 @@ impl NextSteps {
         let supervises = visit.caller.has_any_role(SUPERVISE);
         let state = line.state;
         let (offered, confirmed) = (state == TransferState::Offered, state == TransferState::Confirmed);
-        let is_open = offered || confirmed || state == TransferState::Requested;
+        let requested = state == TransferState::Requested;
+        let on_offer = offered || confirmed;
         Self {
             confirm: receives && casework && offered,
             take_over: receives && supervises && confirmed,
@@ -188,12 +189,10 @@ impl NextSteps {
                 && casework
                 && line.safety_due_at.is_some()
                 && line.safety_checked_at.is_none()
-                && confirmed,
-            reject: supervises && ((receives && offered) || (!receives && state == TransferState::Requested)),
-            withdraw: supervises
-                && is_open
-                && ((!receives && offered) || (receives && state == TransferState::Requested)),
-            offer: !receives && casework && state == TransferState::Requested,
+                && (on_offer || state == TransferState::TakenOver),
+            reject: supervises && if receives { on_offer } else { requested },
+            withdraw: supervises && if receives { requested } else { on_offer },
+            offer: !receives && casework && requested,
             open_record: receives && confirmed,
         }
     }
@@ -263,8 +262,8 @@ async fn transfer(visit: Visit) -> Result<Answer, Error> {
     shown(&TransferPage::of(&visit, Form::default()).await?)
 }
 
-/// A step without anything to say: taken from the form, and where one goes on.
-async fn step(visit: &Visit, form: &Form) -> Result<MoveTransfer, Error> {
+/// A step without anything to say.
+fn step(visit: &Visit, form: &Form) -> Result<MoveTransfer, Error> {
     let transfer = visit.call.id("id").map_err(|_| Error::NotFound("transfer"))?;
     Ok(MoveTransfer { transfer, idempotency: form.idempotency(&visit.call)? })
 }
@@ -281,21 +280,21 @@ async fn after_step(visit: &Visit, mut form: Form, moved: Result<(), Error>, don
 
 async fn confirm(visit: Visit) -> Result<Answer, Error> {
     let form = visit.form(&[])?;
-    let asked = step(&visit, &form).await?;
+    let asked = step(&visit, &form)?;
     let moved = confirm_transfer(&visit.gateway, &visit.caller, asked).await.map(|_| ());
     after_step(&visit, form, moved, "confirmed").await
 }
 
 async fn take_over_act(visit: Visit) -> Result<Answer, Error> {
     let form = visit.form(&[])?;
-    let asked = step(&visit, &form).await?;
+    let asked = step(&visit, &form)?;
     let moved = take_over(&visit.gateway, &visit.caller, asked).await.map(|_| ());
     after_step(&visit, form, moved, "taken_over").await
 }
 
 async fn safety_check(visit: Visit) -> Result<Answer, Error> {
     let form = visit.form(&[])?;
-    let asked = step(&visit, &form).await?;
+    let asked = step(&visit, &form)?;
     let moved = check_safety(&visit.gateway, &visit.caller, asked).await.map(|_| ());
     after_step(&visit, form, moved, "checked").await
 }

@@ -67,7 +67,10 @@ impl OfferPage {
         let l = visit.language();
         let index = index_of(visit, record_of(visit)?).await?;
         let request = form.filled("request").map(str::to_owned);
-        let request = request.or_else(|| visit.call.query_id("request").map(|id| id.to_string()));
+        let request = match request {
+            Some(request) => Some(request),
+            None => visit.call.query_id("request")?.map(|id| id.to_string()),
+        };
         let parts = PARTS.map(|(name, reason, label)| OfferedPart {
             included: ChoiceInput::of(l, &form, name, label)
                 .required()
@@ -114,11 +117,7 @@ pub(super) async fn offer_act(visit: Visit) -> Result<Answer, Error> {
     let request = form.filled("request").and_then(|id| uuid::Uuid::parse_str(id).ok());
     let offered = match request {
         Some(transfer) => {
-            let asked = OfferRequested {
-                transfer,
-                offer: TransferOffer { record: None, receiver: None, ..offer },
-                idempotency,
-            };
+            let asked = OfferRequested { transfer, offer: TransferOffer { receiver: None, ..offer }, idempotency };
             answer_request(&visit.gateway, &visit.caller, asked).await
         }
         None => offer_transfer(&visit.gateway, &visit.caller, OfferTransfer { offer, idempotency }).await,
