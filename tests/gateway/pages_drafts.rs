@@ -108,6 +108,34 @@ async fn a_draft_that_stays_behind_is_noticed() {
     fails_with("keep-sent-drafts", test, "the draft of what was registered is still there").await;
 }
 
+/// A script saves each minute with the same key and more in it: as long as one types, nobody else takes the lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_typing_keeps_the_lock() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    let person = stage.world.seat_new(&city, "w1", &["caseworker"]).await.unwrap();
+    let mut browser = Browser::signed_in(&person).await;
+    let record = register(&city, &family(CITY_A)).await;
+    let (path, edit) = (format!("/records/{record}"), format!("/records/{record}/edit"));
+    let begin = browser.get(&path).await.form(&format!("{edit}/begin"));
+    let form = browser.send(begin).await.form(&edit);
+    let until = async || {
+        let lock = json(&city.client.get(&format!("/v1{edit}-lock")).send().await.unwrap());
+        lock["until"].as_str().unwrap_or_default().to_owned()
+    };
+    let mut before = until().await;
+    for typed in ["架空 一", "架空 一二", "架空 一二三"] {
+        stage.world.clock.advance(time::Duration::minutes(1));
+        let saved = browser.send(form.clone().fill("officer.name", typed).choose("save", "script")).await;
+        assert_eq!(saved.status, 204, "{}", saved.html);
+        let now = until().await;
+        assert!(now > before, "after {typed} the lock ends at {now}, as before at {before}");
+        before = now;
+    }
+    let shown = browser.send(keep(form.fill("officer.name", "架空 一二三四"))).await;
+    assert!(shown.status == 200 && !shown.html.contains("id=\"faults\""), "{}", shown.text());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draft_of_a_change_opens_with_the_lock_and_over_its_own_version() {
     let stage = Stage::new().await;

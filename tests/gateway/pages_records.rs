@@ -194,6 +194,44 @@ async fn an_address_that_opens_by_itself_is_noticed() {
     fails_with("open-what-is-closed", test, "the address of a shielded record is in the page").await;
 }
 
+/// A body that is to be named no more is not named again because something else was wrong; and what was read for what is in
+/// the ledger as the link said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_was_taken_away_stays_away_while_the_form_is_mended() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    stage.party("center", CENTER_A).await;
+    let shielded = tsunagi_testkit::people::Family { shield_since: Some("R8.4.1".into()), ..family(CITY_A) };
+    let record = register(&city, &shielded).await;
+    let two = two_supervisors(&stage, &city).await;
+    let named =
+        by_two(&two, &format!("/v1/records/{record}/shield/naming-requests"), &j!({ "named": [CENTER_A] })).await;
+    assert_eq!(named.status, 200, "{}", named.text());
+    let mut browser = Browser::signed_in(&two[0]).await;
+    let path = format!("/records/{record}/shield");
+    let form = browser.get(&path).await.form(&path);
+    assert_eq!(form.value("shield.named.1"), Some(CENTER_A));
+    let without = SentForm {
+        fields: form.fields.iter().filter(|(name, _)| name != "shield.named.1").cloned().collect(),
+        ..form.clone()
+    };
+    let faulty = browser.send(without.fill("shield.since.year", "")).await;
+    assert_eq!(faulty.status, 422, "{}", faulty.html);
+    let again = faulty.form(&path);
+    assert_eq!(again.value("shield.named.1"), None, "the body is named again");
+    let set = browser.send(again.fill("shield.since.year", "8")).await;
+    assert_eq!(set.status, 200, "{}", set.html);
+    let document = json(&view(&city, &record).await);
+    assert!(document["items"]["shielded"]["shown"].get("named").is_none(), "{document}");
+
+    for (purpose, told) in [("?purpose=missing_child", "missing_child"), ("?purpose=audit", "audit"), ("", "casework")]
+    {
+        assert_eq!(browser.get(&format!("/records/{record}{purpose}")).await.status, 200);
+        assert_eq!(views(&city).await[0]["purpose"], told);
+    }
+    assert_eq!(browser.get(&format!("/records/{record}?purpose=curiosity")).await.status, 422);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_who_edit_one_nothing_that_was_typed_is_lost() {
     let stage = Stage::new().await;

@@ -160,6 +160,30 @@ async fn signing_in_leads_nowhere_else() {
     }
 }
 
+/// A link from elsewhere comes without the cookies: it leads to where one signs in, and leaves the session as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_from_another_site_signs_nobody_out() {
+    let stage = Stage::new().await;
+    let (_, person) = city_with(&stage, &["caseworker"]).await;
+    let mut stranger = Browser::at_desk_of(&person);
+    let led = stranger.ask("/records").await;
+    assert_eq!((led.status, led.header("location")), (303, Some("/sign-in?next=/records")));
+    assert_eq!(led.header("set-cookie"), None, "a cookie is taken away that was not sent");
+    let mut ended = Browser::beside(&person, &[("__Host-tsunagi-session", "of-a-session-that-ended")]);
+    let led = ended.ask("/records").await;
+    assert!(led.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=0")), "{led:?}", led = led.status);
+    // The page of signing in that was opened so is bound to the visit, and works beside a session.
+    let mut browser = Browser::signed_in(&person).await;
+    let session = browser.cookie("__Host-tsunagi-session").unwrap().to_owned();
+    let form = stranger.get("/sign-in").await.form("/sign-in");
+    let visit = stranger.cookie("__Host-tsunagi-visit").unwrap().to_owned();
+    let mut both = Browser::beside(&person, &[("__Host-tsunagi-session", &session), ("__Host-tsunagi-visit", &visit)]);
+    let form = form.fill("officer", &person.officer).fill("password", &person.password);
+    let signed_in = both.send(form.fill("second_factor", &person.next_code())).await;
+    assert_eq!((signed_in.status, signed_in.path.as_str()), (200, "/"), "{}", signed_in.html);
+    assert_eq!(browser.get("/").await.path, "/");
+}
+
 /// The path of a page with what stands for its parts.
 fn path_of(route: &str) -> String {
     let part = Regex::new(r"\{[^}]*\}").unwrap();

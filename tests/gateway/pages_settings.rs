@@ -85,6 +85,27 @@ async fn a_body_reads_and_changes_how_its_people_sign_in() {
     assert_eq!(in_force().await, 30);
 }
 
+/// What is refused of a member of staff is said on the page; and a supervisor, to whom the page of signing in sends whoever is
+/// locked out, finds the button.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_act_on_staff_says_why_and_a_supervisor_ends_a_lock() {
+    let stage = Stage::new().await;
+    let city = stage.party("city", CITY_A).await;
+    stage.world.seat_new(&city, "w1", &["caseworker"]).await.unwrap();
+    let chief = stage.world.seat_new(&city, "s1", &["supervisor"]).await.unwrap();
+    let mut browser = Browser::signed_in(&chief).await;
+    assert!(browser.get("/settings").await.html.contains("href=\"/staff\""));
+    let page = browser.get("/staff/w1").await;
+    assert!(!page.html.contains("/staff/w1/revoke"), "a button that is not for this role");
+    let unlocked = browser.send(page.form("/staff/w1/unlock")).await;
+    assert_eq!((unlocked.status, unlocked.path.as_str()), (200, "/staff/w1?done=unlocked"), "{}", unlocked.html);
+    let issued = browser.send(page.form("/staff/w1/credential")).await;
+    assert!(issued.status >= 400, "{}", issued.status);
+    let form = issued.form("/staff/w1");
+    assert!(issued.html.contains("id=\"faults\""), "nothing says why: {}", issued.text());
+    assert!(form.value("name").is_some_and(|name| !name.is_empty()), "the form of the person is empty");
+}
+
 /// Passkeys are registered by pages alone; by the API one sees and removes one's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn ones_own_passkeys_are_listed_and_none_is_removed_that_is_not_there() {

@@ -140,6 +140,30 @@ async fn what_others_did_to_own_records_waits_for_those_who_deal_with_it() {
     assert!(of("s1").await.is_empty() && of("a1").await.is_empty());
 }
 
+/// An alert is for supervisors and auditors, of one's own body's searches for auditors alone: nobody else's acknowledgement
+/// takes it away, whatever position it names.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_stays_until_whoever_deals_with_it_acknowledges() {
+    let stage = Stage::new().await;
+    let (city, far) = (stage.party("city", CITY_A).await, stage.party("far", FAR_CENTER).await);
+    for (officer, role) in [("w1", "caseworker"), ("s1", "supervisor")] {
+        stage.world.add_staff(&city, officer, &[role]).await.unwrap();
+    }
+    let shielded = Family { shield_since: Some("R8.4.1".into()), child: "架空 太郎".into(), ..family(CITY_A) };
+    register(&city, &shielded).await;
+    search(&far, j!({ "child_name": "架空太郎" })).await;
+    let of = |officer| as_officer(&stage, &city, officer);
+    let alert = lines(&of("s1")).await[0]["position"].as_i64().unwrap();
+    let latest = json(&today(&of("w1")).await)["latest"].as_i64().unwrap();
+    assert!(latest >= alert);
+    let acknowledged = post(&of("w1"), "/v1/inbox/acknowledgements", j!({ "position": latest })).await;
+    assert_eq!(acknowledged["position"], alert - 1, "as far as a caseworker may");
+    assert_eq!(kinds(&of("s1")).await, ["shield_approached"]);
+    let acknowledged = post(&of("s1"), "/v1/inbox/acknowledgements", j!({ "position": latest })).await;
+    assert_eq!(acknowledged["position"], latest);
+    assert!(kinds(&of("s1")).await.is_empty() && kinds(&of("w1")).await.is_empty());
+}
+
 /// Law 1: each child that is named is an entry, and whoever reads no record is told no name.
 #[tokio::test(flavor = "multi_thread")]
 async fn children_are_named_to_those_who_read_records_each_by_an_entry() {
