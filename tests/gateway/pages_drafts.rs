@@ -121,7 +121,7 @@ async fn who_goes_on_typing_keeps_the_lock() {
     let form = browser.send(begin).await.form(&edit);
     let until = async || {
         let lock = json(&city.client.get(&format!("/v1{edit}-lock")).send().await.unwrap());
-        lock["until"].as_str().unwrap_or_default().to_owned()
+        lock["held"]["until"].as_str().unwrap_or_default().to_owned()
     };
     let mut before = until().await;
     for typed in ["架空 一", "架空 一二", "架空 一二三"] {
