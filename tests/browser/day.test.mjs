@@ -71,7 +71,7 @@ test("a day: registered, found at night, handed on, missed and found, put before
   await next.sees("情報提供先（確認前）");
   assert.ok(!(await next.page.content()).includes(ADDRESS), "before it is confirmed no address is in the page");
   await next.page.goBack();
-  await next.press("この児童の情報提供を確認する");
+  await next.press("この児童の情報であることを確認する");
   note("a transfer is read and confirmed", next, 4);
   const supervisor = await Desk.of(t, at, "city-b", "hara");
   await supervisor.follow("転出入");

@@ -59,13 +59,13 @@ test("a connection that is lost while saving loses nothing that was saved before
   const page = await signedIn(t, at, at.person("city-a", "sato"), { quiet: false });
   await page.goto("/records/new");
   await fill(page, { "index.child.name.written": "架空 一太" });
-  await press(page, "下書きを保存");
+  await press(page, "下書きを保存する");
   await page.getByText("下書きを保存しました").waitFor();
   const draft = await page.locator("[name=draft]").inputValue();
   // The next save does not arrive.
   await page.locator("[name='contact.address']").fill("届かない住所");
   await page.context().setOffline(true);
-  await page.getByRole("button", { name: "下書きを保存", exact: true }).first().click().catch(() => {});
+  await page.getByRole("button", { name: "下書きを保存する", exact: true }).first().click().catch(() => {});
   await page.context().setOffline(false);
   await page.goto(`/records/new?draft=${draft}`);
   assert.equal(await page.locator("[name='index.child.name.written']").inputValue(), "架空 一太");

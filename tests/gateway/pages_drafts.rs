@@ -157,7 +157,7 @@ async fn a_draft_of_a_change_opens_with_the_lock_and_over_its_own_version() {
     // Whoever begins anew is told of it.
     let form = browser.get(&path).await.form(&begin);
     let anew = browser.send(form).await;
-    assert!(anew.text().contains("ほかにあなたの下書きが 1件"), "{}", anew.text());
+    assert!(anew.text().contains("この様式の下書きが、ほかに1件"), "{}", anew.text());
     assert_ne!(anew.form(&edit).value("officer.name"), Some("架空 書きかけ"));
     browser.send(anew.form(&format!("{edit}/end"))).await;
 

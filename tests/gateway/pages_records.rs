@@ -260,7 +260,7 @@ async fn of_two_who_edit_one_nothing_that_was_typed_is_lost() {
     // Meanwhile there is another version: what it changed stands beside what was typed.
     let stale = one.send(typed).await;
     assert_eq!(stale.status, 412, "{}", stale.html);
-    assert!(stale.text().contains("架空 二人目") && stale.text().contains("現在は版 2"), "{}", stale.text());
+    assert!(stale.text().contains("架空 二人目") && stale.text().contains("現在は第2版"), "{}", stale.text());
     let typed = stale.form(&edit);
     assert_eq!(typed.value("officer.name"), Some("架空 一人目"));
     assert_eq!(one.send(typed.clone()).await.status, 412, "nobody writes over what they have not seen");
