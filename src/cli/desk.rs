@@ -166,7 +166,7 @@ fn shown_by_device(of: &str) -> Result<String, CommandError> {
 }
 
 fn second_factor() -> Result<Option<String>, CommandError> {
-    let ja = "認証アプリのコードまたは回復用コード（未設定なら空欄）";
+    let ja = "認証アプリのコード又は回復用コード（未設定なら空欄）";
     let code = prompt::secret("", ja, "code of the second factor (empty for none)")?;
     Ok(Some(code).filter(|code| !code.is_empty()))
 }

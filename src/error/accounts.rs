@@ -86,10 +86,10 @@ impl AccountError {
             Self::SettingsUnlawful => Problem::new(
                 422,
                 "settings_unlawful",
-                "設定が全国の上限または下限を超えています",
+                "設定が全国共通の範囲を超えています",
                 "The settings go beyond the national bounds",
             )
-            .with("閲覧制限の標準設定が定める範囲で指定してください。", "Stay within what the standard matrix allows."),
+            .with("「変更不可（全国共通）」の項目は変更できません。それ以外の項目を選び直してください。", "Items that are the same nationwide cannot be changed. Choose others."),
             Self::StaffIdTaken => Problem::new(
                 409,
                 "staff_id_taken",
@@ -107,13 +107,13 @@ impl AccountError {
                 "The number of first persons is not right",
             )
             .with(
-                "管理責任者と認証情報管理者の2人を登録してください。1人だけの登録は市町村に限ります。",
+                "管理責任者と認証情報管理者の2人を登録してください。1人だけで登録できるのは市町村に限ります。",
                 "Enrol two: who administers users and who manages credentials. A municipality alone may enrol one.",
             ),
             Self::BodyIsOpen => Problem::new(
                 409,
                 "body_is_open",
-                "この機関には既に職員または記録があります",
+                "この機関には既に職員又は記録があります",
                 "The body has staff or records already",
             )
             .with(
@@ -138,7 +138,7 @@ impl AccountError {
             )
             .with(
                 "登録されたばかりの職員ではありません。発行を申請し、2人の承認を受けてください。",
-                "The person is not new, or had one. Ask for it (POST /v1/credentials/{id}/reissues); two persons approve.",
+                "The person is not new, or had one. Ask for a reissue; two persons approve it.",
             ),
         }
     }
@@ -148,12 +148,12 @@ impl AccountError {
             Self::SignInRefused => Problem::new(
                 401,
                 "sign_in_refused",
-                "職員番号またはパスワードが正しくありません",
+                "職員番号又はパスワードが正しくありません",
                 "The id or the password is not right",
             )
             .with(
-                "入力し直してください。分からない場合は、所属機関の認証情報管理者に再発行を依頼してください。",
-                "Type them again, or ask the credential manager of your organization to have them issued anew.",
+                "入力し直してください。分からない場合は、所属機関の監督者、管理責任者又は認証情報管理者に再発行を依頼してください。",
+                "Type them again, or ask a supervisor, user administrator or credential manager of your organization for new ones.",
             ),
             Self::PasswordExpired => Problem::new(
                 403,
@@ -161,7 +161,7 @@ impl AccountError {
                 "パスワードの有効期限が切れています",
                 "The password is to be renewed",
             )
-            .with("新しいパスワードを添えてログインしてください。", "Sign in again with a new password beside the old one."),
+            .with("現在のパスワードのほかに「新しいパスワード」を入力して、サインインしてください。", "Sign in with your present password, and enter a new password as well."),
             Self::SecondFactorMissing => Problem::new(
                 401,
                 "second_factor_missing",
@@ -169,7 +169,7 @@ impl AccountError {
                 "A code of the second factor is needed",
             )
             .with(
-                "認証アプリに表示される6桁のコード、または回復用コードを入力してください。",
+                "認証アプリに表示される6桁のコード、又は回復用コードを入力してください。",
                 "Enter the six digits that your device shows, or a recovery code.",
             ),
             Self::PasskeyRefused => passkey_refused(),
@@ -179,15 +179,15 @@ impl AccountError {
                 "二要素認証は設定済みです",
                 "A second factor is enrolled already",
             )
-            .with("紛失した場合は、再発行を申請してください。", "Where it was lost, have the credential issued anew."),
+            .with("認証アプリの端末を紛失した場合は、所属機関の監督者、管理責任者又は認証情報管理者に再発行を依頼してください。", "If the device was lost, ask a supervisor, user administrator or credential manager of your organization for a reissue."),
             Self::SignInLocked { retry_after_seconds } => Problem::new(
                 429,
                 "sign_in_locked",
-                "この端末では、しばらくログインできません",
+                "この端末では、しばらくサインインできません",
                 "Signing in is locked at this terminal for a while",
             )
             .with(
-                format!("{retry_after_seconds}秒後に試すか、監督者または管理責任者等に制限の解除を依頼してください。別の執務端末からはログインできます。"),
+                format!("{retry_after_seconds}秒後にもう一度サインインするか、監督者、管理責任者又は認証情報管理者に制限の解除を依頼してください。別の執務端末からはサインインできます。"),
                 format!(
                     "Try again in {retry_after_seconds} seconds, have a supervisor, user administrator or credential \
                      manager end it at a desk, or use another desk."
@@ -210,7 +210,7 @@ impl AccountError {
                 "The code of the second factor is not right",
             )
             .with(
-                "認証アプリに次に表示されるコード、または別の回復用コードで試してください。一度使ったコードは使えません。",
+                "認証アプリに次に表示されるコード、又は別の回復用コードで試してください。一度使ったコードは使えません。",
                 "Try the next code that your device shows, or another recovery code; each works once.",
             ),
         }
@@ -221,11 +221,11 @@ fn weak_password(weak: WeakPassword) -> Problem {
     let problem = Problem::new(422, "password_refused", "このパスワードは使用できません", "The password is refused");
     match weak {
         WeakPassword::Length => problem.with(
-            format!("{SHORTEST}文字以上{LONGEST}文字以下で指定してください。"),
+            format!("パスワードは、{SHORTEST}文字以上{LONGEST}文字以下で入力してください。"),
             format!("It must have {SHORTEST} to {LONGEST} characters."),
         ),
         WeakPassword::Characters => problem.with(
-            "制御文字・外字・不可視文字は使用できません。",
+            "パスワードに、制御文字・外字・不可視文字は使えません。別の文字で入力してください。",
             "It must hold no control, private-use or invisible characters.",
         ),
         WeakPassword::OwnName => {
@@ -248,7 +248,7 @@ impl SharpError {
                 "この申請は既に処理されています",
                 "The request was decided already",
             )
-            .with(format!("現在の状態: {}", state_ja(state)), format!("It is {state}.")),
+            .with(format!("現在の状態：{}。", state_ja(state)), format!("It is {state}.")),
             Self::TooEarly { until } => Problem::new(
                 409,
                 "sharp_act_too_early",
@@ -262,30 +262,30 @@ impl SharpError {
             Self::AskedAlready => Problem::new(
                 409,
                 "sharp_act_waiting",
-                "同じ申請が既に確認を待っています",
+                "同じ申請が既に承認を待っています",
                 "The same is asked for already",
             )
-            .with("待っている申請を確認するか、取り下げてください。", "Confirm or withdraw the request that waits."),
+            .with("「承認を待つ重要操作」で、待っている申請を承認するか、取り下げてください。", "Approve or withdraw the request that is waiting."),
             Self::Outdated | Self::ForOneself | Self::NotFirst | Self::TooManyWait => self.problem_of_waiting(),
             Self::NamingNeedsTwo => Problem::new(
                 409,
                 "naming_needs_two",
-                "開示先の追加には2人の職員が必要です",
+                "開示先の追加には監督者2人の承認が必要です",
                 "Naming a body under a shield needs two persons",
             )
             .with(
-                "支援措置の設定や記録の登録・更新では、開示先を追加できません。追加を申請し、2人の職員が執務端末で確認してください。",
-                "Setting a shield, registering and updating name nobody. Ask for it; two persons confirm at a desk.",
+                "支援措置の設定や記録の登録・更新では、開示先を追加できません。追加を申請し、監督者2人が執務端末で承認してください。",
+                "Setting a shield, registering and updating name nobody. Request it; two supervisors approve at a desk.",
             ),
             Self::RetirementNotApproved => Problem::new(
                 409,
                 "retirement_not_approved",
-                "古い鍵の削除が承認されていません",
+                "マスター鍵の廃止が承認されていません",
                 "Retiring keys has not been approved",
             )
             .with(
-                "先に申請し、2人のシステム運用者が執務端末で確認してください。承認は24時間有効です。",
-                "Ask first; two operators confirm at a desk. Their approval holds for 24 hours.",
+                "先に申請し、システム運用者2人が執務端末で承認してください。承認は24時間有効です。",
+                "Ask first; two operators approve at a desk. Their approval holds for 24 hours.",
             ),
         }
     }
@@ -299,28 +299,28 @@ impl SharpError {
                 "Nobody gives themselves a role or a credential",
             )
             .with(
-                "別の職員が申請し、確認してください。自分で関わると、以後の重要操作で2人目の職員として認められなくなります。",
+                "別の職員が申請し、承認してください。自分で関わると、以後の重要操作で2人目の職員として認められなくなります。",
                 "Somebody else asks and confirms: whoever had a part in it would count as second person for nothing.",
             ),
             Self::NotFirst => Problem::new(
                 409,
                 "sharp_act_not_first",
-                "先に、申請した機関の職員の確認が必要です",
+                "先に、申請した機関の職員の承認が必要です",
                 "A person of the body that asks stands for it first",
             )
             .with(
-                "申請した機関の職員が執務端末で確認した後に、確認してください。",
+                "申請した機関の職員が執務端末で承認した後に、承認してください。",
                 "Confirm it once somebody of that body has, at a desk.",
             ),
             Self::TooManyWait => Problem::new(
                 409,
                 "too_many_waiting",
-                "確認を待っている申請が多すぎます",
+                "承認を待っている申請が多すぎます",
                 "Too many requests wait for a person",
             )
             .with(
-                "待っている申請を確認するか取り下げてから、申請し直してください。",
-                "Confirm or withdraw what waits (GET /v1/waiting-acts), then ask again.",
+                "待っている申請を承認するか取り下げてから、申請し直してください。",
+                "Approve or withdraw a waiting request first, then ask again.",
             ),
             _ => Problem::new(
                 409,
@@ -339,7 +339,7 @@ impl SharpError {
 /// The state of a waiting act as people call it.
 fn state_ja(state: &'static str) -> &'static str {
     match state {
-        "waiting" => "確認待ち",
+        "waiting" => "承認待ち",
         "approved" => "承認済み（実行待ち）",
         "done" => "実行済み",
         "withdrawn" => "取下げ済み",
@@ -358,23 +358,23 @@ fn not_two(why: &'static str) -> Problem {
     let problem = Problem::new(
         409,
         "not_two_persons",
-        "この2人では、別々の2人による確認とは認められません",
+        "この2人では、別々の2人による承認とは認められません",
         "These two do not count as two persons",
     );
     let (ja, en) = match why {
         "same_person" => {
-            ("申請または確認した職員とは別の職員が確認してください。", "Somebody other than the first must confirm.")
+            ("申請又は承認した職員とは別の職員が承認してください。", "Somebody other than the first must confirm.")
         }
         "given_by_oneself" => (
             "自分の役割や認証情報に自ら関わった職員は、2人目になれません。",
             "One of them had a part in giving themselves their role or credential.",
         ),
         "given_by_the_other" => (
-            "一方が他方の役割の申請・承認または認証情報の発行に関わっています。別の職員が確認してください。",
+            "一方が他方の役割の申請・承認又は認証情報の発行に関わっています。別の職員が承認してください。",
             "One of them had a part in giving the other a role or credential. Somebody else must confirm.",
         ),
         _ => (
-            "一方の認証情報を再発行した職員が、短期間に他方の認証情報も発行しています。別の職員が確認してください。",
+            "一方の認証情報を再発行した職員が、短期間に他方の認証情報も発行しています。別の職員が承認してください。",
             "Who replaced the credential of one of them issued the other's within a short time. Somebody else must confirm.",
         ),
     };
@@ -384,7 +384,7 @@ fn not_two(why: &'static str) -> Problem {
 /// An authenticator's answer that registers nothing.
 fn passkey_refused() -> Problem {
     Problem::new(422, "passkey_refused", "このパスキーは登録できませんでした", "The passkey could not be registered").with(
-        "指紋・顔・PINで本人を確認できる認証器を使い、画面を開き直して30分以内に登録してください。同じ認証器は1度だけ、1人8個まで登録できます。",
+        "指紋・顔・PINで本人を確認できる認証器を使い、画面を開き直し、30分以内に登録してください。同じ認証器は1度だけ、1人8個まで登録できます。",
         "Use one that verifies you by finger, face or PIN, within 30 minutes of opening the page: each once, eight a person.",
     )
 }

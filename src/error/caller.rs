@@ -32,20 +32,20 @@ impl CallerError {
                 "This terminal is not registered",
             )
             .with(
-                "システム運用者に端末の登録を確認してください。",
-                "Ask the operator whether the terminal is registered.",
+                "所属機関の管理責任者に連絡してください。",
+                "Contact the user administrator of your organization.",
             ),
             Self::Unrecognized(Unrecognized::TerminalRevoked) => {
                 Problem::new(401, "terminal_revoked", "この端末は失効しています", "This terminal has been revoked")
-                    .with("新しい証明書の発行を受けてください。", "Obtain a new certificate.")
+                    .with("所属機関の管理責任者に、新しい証明書の発行を依頼してください。", "Ask the user administrator of your organization for a new certificate.")
             }
             Self::Unrecognized(Unrecognized::CertificateExpired) => {
                 Problem::new(401, "certificate_expired", "証明書の有効期限が切れています", "The certificate has expired")
-                    .with("新しい証明書の発行を受けてください。", "Obtain a new certificate.")
+                    .with("所属機関の管理責任者に、新しい証明書の発行を依頼してください。", "Ask the user administrator of your organization for a new certificate.")
             }
             Self::Unrecognized(Unrecognized::OfficerMissing) => {
                 Problem::new(401, "officer_missing", "担当者が指定されていません", "No officer is named").with(
-                    "業務システムは Tsunagi-Officer ヘッダーで担当者を指定してください。執務端末では、先にログインしてください。",
+                    "業務システムは Tsunagi-Officer ヘッダーで担当者を指定してください。執務端末では、先にサインインしてください。",
                     "A case system names its officer in the header Tsunagi-Officer; a desk signs in first.",
                 )
             }
@@ -57,8 +57,8 @@ impl CallerError {
             )
             .with("所属機関の管理責任者に、職員の登録を確認してください。", "Ask the user administrator of your organization."),
             Self::Unrecognized(Unrecognized::Session) => {
-                Problem::new(401, "session_invalid", "ログインが必要です", "Sign in first")
-                    .with("ログインし直してください。", "The session is unknown or has ended; sign in again.")
+                Problem::new(401, "session_invalid", "サインインが必要です", "Sign in first")
+                    .with("一定の時間操作がなかったか、サインアウトしたため、サインインし直してください。", "You were inactive for some time, or signed out. Sign in again.")
             }
             Self::RevocationListExpired => Problem::new(
                 503,
@@ -83,8 +83,8 @@ impl CallerError {
                 let kinds = kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
                 let roles = roles.join(", ");
                 Problem::new(403, "not_allowed", "この操作は許可されていません", "This is not allowed to the caller").with(
-                    format!("許可される機関の種別: {kinds}。役割: {roles}。"),
-                    format!("Allowed to: {kinds}; in a role of: {roles}."),
+                    format!("この画面・操作を利用できる機関の種別：{kinds}。役割：{roles}。"),
+                    format!("For: {kinds}, in the role {roles}."),
                 )
             }
         }
@@ -96,11 +96,11 @@ fn not_sharp() -> Problem {
     Problem::new(
         403,
         "sharp_act_needs_person",
-        "この操作は、執務端末で二要素認証によりログインした職員が行います",
+        "この操作は、執務端末で二要素認証でサインインした職員が行います",
         "This is done by a person who signed in at a desk with a second factor",
     )
     .with(
-        "業務システムから行えるのは、申請までです。執務端末で、認証アプリのコードを使ってログインし直してください。",
+        "業務システムから行えるのは、申請までです。執務端末で、認証アプリのコードを使ってサインインし直してください。",
         "A case system can at most ask for it. Sign in at a desk with a code of your device.",
     )
 }

@@ -139,13 +139,24 @@ impl Error {
             Self::Retention(error) => error.problem(),
             Self::Service(error) => error.problem(),
             // What is destroyed is gone, as if it had never been there.
-            Self::NotAvailable | Self::Store(StoreError::Key(KeyError::Destroyed)) => {
-                Problem::new(404, "record_not_available", "この記録は閲覧できません", "The record is not available")
-                    .with("記録の番号を確認してください。", "Check the id of the record.")
-            }
-            Self::NotFound(_) => Problem::new(404, "not_found", "見つかりません", "Not found")
-                .with("番号を確認してください。", "Check the id."),
-            Self::Exists(_) => Problem::new(409, "already_exists", "既に存在します", "It already exists"),
+            Self::NotAvailable | Self::Store(StoreError::Key(KeyError::Destroyed)) => Problem::new(
+                404,
+                "record_not_available",
+                "この記録は閲覧できません",
+                "The record is not available",
+            )
+            .with(
+                "番号が違うか、この機関では閲覧できない記録です。全国検索から開き直してください。",
+                "The number is wrong, or your organization may not see this record. Open it from the national search.",
+            ),
+            Self::NotFound(_) => Problem::new(404, "not_found", "見つかりません", "Not found").with(
+                "取り下げ、解除又は廃棄された可能性があります。一覧から開き直してください。",
+                "It may have been withdrawn, cancelled or disposed of. Open it again from its list.",
+            ),
+            Self::Exists(_) => Problem::new(409, "already_exists", "既に存在します", "It already exists").with(
+                "登録済み又は回答済みです。一覧を確認してください。",
+                "It is registered or answered already. See the list.",
+            ),
             Self::Journal(error) => service::problem_of_journal(error),
             Self::Store(error) => service::problem_of_store(error),
         }

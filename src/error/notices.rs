@@ -14,8 +14,8 @@ pub enum NoticeError {
 impl NoticeError {
     pub(super) fn problem(&self) -> Problem {
         match self {
-            Self::Cancelled => Problem::new(409, "notice_cancelled", "この通知は解除されています", "The notice has been cancelled").with("新しい通知を発出してください。", "Broadcast a new one."),
-            Self::Sighted => Problem::new(409, "notice_sighted", "目撃情報を回答済みです", "A sighting has been reported").with("自機関が回答した目撃情報は、「該当なし」（not_here）の回答では取り消せません。誤りがあるときは、再度 sighted で回答し、details に訂正を記載してください。", "Your organization has reported a sighting, which not_here does not take back. Answer sighted \
+            Self::Cancelled => Problem::new(409, "notice_cancelled", "この通知は解除されています", "The notice has been cancelled").with("解除された通知は、更新も回答もできません。", "A cancelled notice can be neither updated nor answered."),
+            Self::Sighted => Problem::new(409, "notice_sighted", "目撃情報を回答済みです", "A sighting has been reported").with("自機関が回答した目撃は、「管内に該当なし」の回答では取り消せません。誤りがあるときは、「目撃・該当の可能性あり」を選び、「目撃の内容」に訂正を入力してください。", "Your organization has reported a sighting, which not_here does not take back. Answer sighted \
                      again and correct it in details."),
         }
     }

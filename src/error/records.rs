@@ -27,18 +27,18 @@ impl RecordError {
     pub(super) fn problem(&self) -> Problem {
         match self {
             Self::StaleVersion { sent, current } => {
-                Problem::new(412, "stale_version", "記録が既に更新されています", "The record has changed since").with(
+                Problem::new(412, "stale_version", "開いた後に内容が変更されています", "The record has changed since").with(
                     format!(
-                        "送信された版は {sent}、現在の版は {current} です。現在の版を閲覧し直してから更新してください。"
+                        "この画面は第{sent}版を開いていますが、現在は第{current}版です。最新の内容を開き直してから、もう一度操作してください。"
                     ),
                     format!("You sent version {sent}; the current version is {current}. Read it again, then update."),
                 )
             }
             Self::Closed => Problem::new(409, "record_closed", "この記録は終結しています", "The record is closed")
-                .with("終結した記録は更新できません。", "A closed record cannot be changed."),
+                .with("終結した記録は編集できません。", "A closed record cannot be changed."),
             Self::Locked(lock) => {
                 let (officer, terminal, until) = (&lock.officer, &lock.terminal, lock.until.to_rfc3339());
-                Problem::new(423, "record_locked", "他の職員が編集中です", "Another officer is editing the record").with(format!(
+                Problem::new(423, "record_locked", "ほかの職員が編集中です", "Another officer is editing the record").with(format!(
                     "職員 {officer}（端末 {terminal}）が {until} まで編集中です。編集の終了を待つか、監督者が編集を引き継いでください。"
                 ), format!(
                     "Officer {officer} at terminal {terminal} holds it until {until}. Wait, or have a supervisor take it over."
@@ -47,12 +47,12 @@ impl RecordError {
             Self::ShieldNeedsTwo => Problem::new(
                 409,
                 "shield_needs_two",
-                "支援措置の解除には2人の職員が必要です",
+                "支援措置の解除には監督者2人の承認が必要です",
                 "A shield is lifted by two persons",
             )
             .with(
-                "解除を申請し、2人の監督者が執務端末で確認してください。記録の更新では解除できません。",
-                "Ask for it, and have two supervisors confirm at a desk; an update cannot lift it.",
+                "解除を申請し、監督者2人が執務端末で承認してください。記録の更新では解除できません。",
+                "Ask for it, and have two supervisors approve at a desk; an update cannot lift it.",
             ),
             Self::ShieldLiftNotAsked => Problem::new(
                 409,
@@ -60,14 +60,14 @@ impl RecordError {
                 "支援措置の解除が申請されていません",
                 "Nobody has asked to lift the shield",
             )
-            .with("先に解除を申請してください。", "Ask first; two persons then stand for it."),
+            .with("先に解除を申請してください。", "Ask first; two supervisors then approve it."),
             Self::TooManyDrafts => Problem::new(
                 409,
                 "too_many_drafts",
                 "下書きの件数が上限に達しています",
                 "You have as many drafts as you may have",
             )
-            .with("不要な下書きを破棄するか、記録として送信してください。", "Send or discard some of them first."),
+            .with("不要な下書きを破棄するか、下書きを開いて登録又は保存してください。", "Send or discard some of them first."),
             Self::ShieldForbids => {
                 Problem::new(409, "shield_forbids", "支援措置のため提供できません", "The shield forbids this").with(
                     "記録を引き継ぐ機関には住所が開示されます。先に、支援措置の開示先にその機関を加えてください。",

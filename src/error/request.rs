@@ -41,8 +41,11 @@ pub enum RequestError {
 impl RequestError {
     pub(super) fn problem(&self) -> Problem {
         match self {
-            Self::NoSuchRoute => Problem::new(404, "no_such_resource", "指定されたURLは存在しません", "There is no such resource")
-                .with("/openapi.json を参照してください。", "See /openapi.json."),
+            Self::NoSuchRoute => Problem::new(404, "no_such_resource", "指定された画面又はURLは存在しません", "There is no such page or resource")
+                .with(
+                    "アドレスを確かめるか、「今日」の画面から開き直してください。",
+                    "Check the address, or open the page from Today.",
+                ),
             Self::MethodNotAllowed => {
                 Problem::new(405, "method_not_allowed", "このURLでは使用できないメソッドです", "The method is not allowed here")
                     .with("/openapi.json を参照してください。", "See /openapi.json.")
@@ -54,11 +57,11 @@ impl RequestError {
                 "The document does not fit the national format",
             )
             .with(
-                "faults の各項目を修正して再送してください。登録は行われていません。",
+                "表示された各項目を直して、もう一度送信してください。登録は行われていません。",
                 "Correct each of the faults and send again; nothing was registered.",
             ),
             Self::Field { field, rule_ja, rule_en } => {
-                Problem::new(422, "field_refused", "項目が規則に適合していません", "A field breaks its rule")
+                Problem::new(422, "field_refused", "入力内容が規則に合っていません", "A field breaks its rule")
                     .with(format!("{field}: {rule_ja}"), format!("{field} {rule_en}."))
             }
             Self::Body(what) => Problem::new(
@@ -73,11 +76,11 @@ impl RequestError {
             ),
             Self::MediaType => Problem::new(415, "media_type", "このデータ形式には対応していません", "The media type is not supported")
                 .with(
-                    "application/xml または application/json で送信してください。",
+                    "application/xml 又は application/json で送信してください。",
                     "Send application/xml or application/json.",
                 ),
-            Self::TooLarge { max_bytes } => Problem::new(413, "too_large", "送信されたデータが大きすぎます", "The request is too large")
-                .with(format!("上限は{max_bytes}バイトです。"), format!("At most {max_bytes} bytes.")),
+            Self::TooLarge { max_bytes } => Problem::new(413, "too_large", "送信されたデータ又はファイルが大きすぎます", "The request is too large")
+                .with(format!("上限は{max_bytes}バイトです。小さくして、もう一度送信してください。"), format!("At most {max_bytes} bytes.")),
             Self::HeadersTooLarge => Problem::new(
                 431,
                 "headers_too_large",

@@ -18,14 +18,14 @@ impl SearchError {
         match self {
             Self::TooBroad => {
                 Problem::new(422, "search_too_broad", "検索条件が不足しています", "Too little to search on").with(
-                    "氏名の連続する2文字以上、または氏名の1文字以上と生年月日を指定してください。",
-                    "Give two characters of a name side by side, or one and a birth date.",
+                    "氏名を続けて2文字以上入力してください。全国検索では、氏名1文字以上と生年月日（年齢）でも検索できます。",
+                    "Enter two characters of a name side by side. In the national search, one and a birth date (or age) will do.",
                 )
             }
             Self::TooManyHits { max_hits } => {
                 Problem::new(422, "too_many_hits", "該当する児童が多すぎます", "Too many children match").with(
-                    format!("該当が{max_hits}件を超えました。氏名や生年月日を加えて絞り込んでください。"),
-                    format!("More than {max_hits}. Narrow down by more of the name or a birth date."),
+                    format!("該当が{max_hits}件を超えました。氏名をもっと長く入力してください。全国検索では、生年月日を加えて絞り込むこともできます。"),
+                    format!("More than {max_hits}. Enter more of the name. In the national search, a birth date narrows it down too."),
                 )
             }
             Self::Budget { retry_after_seconds } => Problem::new(
@@ -35,7 +35,7 @@ impl SearchError {
                 "The allowance of searches is used up",
             )
             .with(
-                format!("{retry_after_seconds}秒待ってからやり直してください。開示は行われていません。"),
+                format!("{retry_after_seconds}秒待ってから、もう一度検索してください。急ぐときは監督者に連絡してください。検索は行われていません。"),
                 format!("Try again after {retry_after_seconds} seconds. Nothing was disclosed."),
             ),
         }

@@ -23,18 +23,21 @@ impl ServiceError {
         match self {
             Self::RewrapRunning => {
                 Problem::new(409, "rewrap_running", "鍵の掛け替えが進行中です", "Keys are being wrapped anew already")
-                    .with("GET /v1/keys で進捗を確認してください。", "GET /v1/keys shows how far it is.")
+                    .with(
+                        "「鍵の掛け替え」の「進み具合」を確認してください。",
+                        "Look at the progress on the page of keys.",
+                    )
             }
             Self::RateLimited { retry_after_seconds } => {
-                Problem::new(429, "rate_limited", "リクエストが多すぎます", "Too many requests").with(
-                    format!("{retry_after_seconds}秒待ってからやり直してください。"),
+                Problem::new(429, "rate_limited", "短い時間に操作が集中しました", "Too many requests").with(
+                    format!("{retry_after_seconds}秒待ってから、もう一度操作してください。"),
                     format!("Try again after {retry_after_seconds} seconds."),
                 )
             }
             Self::Overloaded => {
                 Problem::new(503, "overloaded", "システムが混み合っています", "The gateway is overloaded").with(
-                    "Retry-Afterの秒数だけ待ってからやり直してください。操作は行われていません。",
-                    "Try again after Retry-After; nothing was done.",
+                    "少し待ってから、もう一度操作してください。操作は行われていません。",
+                    "Wait a little, then try again; nothing was done.",
                 )
             }
         }
@@ -55,10 +58,13 @@ pub(super) fn problem_of_journal(error: &JournalError) -> Problem {
         JournalError::Stale => Problem::new(
             503,
             "changed_meanwhile",
-            "処理中に状態が変わりました",
+            "処理中に内容が変わりました",
             "The state changed while the request was decided",
         )
-        .with("やり直してください。", "Try again."),
+        .with(
+            "画面を開き直してから、もう一度操作してください。操作は行われていません。",
+            "Open the page again, then try once more; nothing was done.",
+        ),
     }
 }
 
@@ -108,8 +114,8 @@ pub(super) fn problem_of_store(error: &StoreError) -> Problem {
         }
         StoreError::Key(KeyError::Keyring(_)) => keyring(),
         _ => Problem::new(500, "internal", "内部エラーが発生しました", "Internal error").with(
-            "リクエストの番号（request_id）を添えて、システム運用者に連絡してください。",
-            "Give the operator the request_id.",
+            "画面の下の番号（request_id）を添えて、システム運用者に連絡してください。",
+            "Give the operator the number at the foot of the page (request_id).",
         ),
     }
 }

@@ -24,33 +24,36 @@ impl TransferError {
                 "The state of the transfer does not allow this",
             )
             .with(
-                format!("情報提供の状態は {} です。", state.as_str()),
+                format!("現在の状態：{}。画面を開き直してください。", state.as_str()),
                 format!("The transfer is {}.", state.as_str()),
             ),
             Self::Open => Problem::new(
                 409,
                 "transfer_open",
-                "この記録の情報提供が進行中です",
+                "この記録の情報提供が手続中です",
                 "A transfer of this record is open",
             )
-            .with("進行中の情報提供を先に完了するか、取り下げてください。", "End or withdraw it first."),
+            .with(
+                "手続中の情報提供を引き継ぐか、取り下げてから、もう一度操作してください。",
+                "End or withdraw it first.",
+            ),
             Self::Completeness(fault) => {
                 let (part, ja, en) = match fault {
                     CompletenessFault::ClaimedButAbsent(part) => (
                         part,
-                        "は記録にありません。missing とし、理由を記載してください。",
+                        "は記録にありません。「提供しない・記録なし」（missing）とし、理由を入力してください。",
                         "is not in the record; state it as missing, with the reason.",
                     ),
                     CompletenessFault::ReasonMissing(part) => (
                         part,
-                        "がない理由を400文字以内で記載してください。",
+                        "がない理由、又は提供しない理由を、1～400文字で入力してください。",
                         "is missing: give the reason in at most 400 characters.",
                     ),
                 };
                 Problem::new(
                     422,
                     "completeness",
-                    "引き継ぐ内容の申告が記録と一致しません",
+                    "提供する内容の申告が記録と一致しません",
                     "The stated completeness does not fit the record",
                 )
                 .with(format!("{part} {ja}"), format!("{part} {en}"))

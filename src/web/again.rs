@@ -108,9 +108,9 @@ async fn ask(visit: &Visit, why: Option<Error>) -> Result<Answer, Error> {
         None => 403,
     };
     let question = ask_again(&visit.gateway, &visit.caller, &visit.call.origin);
-    let label = ("認証アプリのコード", "Code of your device");
+    let label = ("認証アプリのコード", "Code from your authenticator app");
     let page = AgainPage {
-        shell: visit.shell(("本人確認", "Show that it is you"), PagePart::Apart).await?,
+        shell: visit.shell(("本人確認", "Confirm your identity"), PagePart::Apart).await?,
         kept: kept
             .fields()
             .filter(|(name, _)| *name != csrf::FIELD)
@@ -118,7 +118,7 @@ async fn ask(visit: &Visit, why: Option<Error>) -> Result<Answer, Error> {
             .collect(),
         code: Input::device_code(l, &form, CODE, label).support((
             "認証アプリに表示される6桁の数字、又は回復用コード",
-            "The six digits that your device shows, or a recovery code",
+            "The six digits in your authenticator app, or a recovery code",
         )),
         passkey: question.map(|question| PasskeyButton::to_use(question.value(), (ANSWER, TICKET))),
         form,

@@ -50,7 +50,7 @@ const PARTS: [(PagePart, &str, (&str, &str)); 11] = [
     (PagePart::Missing, "/missing", ("行方不明児童", "Missing children")),
     (PagePart::Serious, "/serious", ("重大事案", "Serious cases")),
     (PagePart::Staffing, "/staffing", ("職員体制", "Staffing")),
-    (PagePart::Disclosures, "/disclosures", ("閲覧履歴", "Who saw what")),
+    (PagePart::Disclosures, "/disclosures", ("閲覧履歴", "Access history")),
     (PagePart::Organizations, "/organizations", ("接続機関", "Organizations")),
     (PagePart::Settings, "/settings", ("設定", "Settings")),
 ];

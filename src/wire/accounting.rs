@@ -105,7 +105,7 @@ fn disclosures(call: &Call) -> Result<ReadDisclosures, Error> {
         _ => {
             return Err(Error::field(
                 "of",
-                "ours または by_us を指定してください。record は ours のときだけ指定できます。",
+                "ours 又は by_us を指定してください。record は ours のときだけ指定できます。",
                 "must be ours or by_us; record goes with ours alone",
             ));
         }

@@ -44,20 +44,20 @@ use crate::{
 
 pub const ROUTES: &[ApiRoute] = &[
     post("/v1/sessions")
-        .words("執務端末でログインする", "Sign in at a desk")
+        .words("執務端末でサインインする", "Sign in at a desk")
         .open_to(ALL, ANY)
         .takes::<SignIn>()
         .creates::<SignedIn>()
         .unkeyed()
         .runs(run_at_desk!(sign_in, call => at_desk::<SignIn>(&call)?)),
     delete("/v1/sessions")
-        .words("ログアウトする", "Sign out")
+        .words("サインアウトする", "Sign out")
         .open_to(ALL, ANY)
         .answers::<SignedOut>()
         .unkeyed()
         .runs(run!(sign_out, call => SignOut { session: session(&call) })),
     delete("/v1/sessions/all")
-        .words("すべての端末からログアウトする", "Sign out everywhere")
+        .words("すべての端末からサインアウトする", "Sign out everywhere")
         .open_to(ALL, ANY)
         .answers::<SignedOut>()
         .unkeyed()
@@ -105,12 +105,12 @@ pub const ROUTES: &[ApiRoute] = &[
         .unkeyed()
         .runs(run!(renew_recovery_codes, call => call.json::<RenewRecoveryCodes>()?)),
     get("/v1/sign-in-policy")
-        .words("ログインの設定", "The rules of signing in")
+        .words("サインインの設定", "The rules of signing in")
         .open_to(ALL, ADMINISTER)
         .answers::<SignInPolicy>()
         .runs(run!(view_sign_in_policy)),
     put("/v1/sign-in-policy")
-        .words("ログインの設定を変更する", "Change the rules of signing in")
+        .words("サインインの設定を変更する", "Change the rules of signing in")
         .open_to(ALL, ADMINISTER)
         .takes::<SignInPolicy>()
         .answers::<SignInPolicy>()
@@ -170,7 +170,7 @@ pub const ROUTES: &[ApiRoute] = &[
         })),
     post("/v1/terminals")
         .words(
-            "端末を登録する（職員のいる機関の端末は、その機関の管理責任者が確認する）",
+            "端末を登録する（職員のいる機関の端末は、その機関の管理責任者が承認する）",
             "Register a terminal; of a body that has people, its own administrator confirms it",
         )
         .open_to(OPERATOR, ADMINISTER)
@@ -217,7 +217,7 @@ pub const ROUTES: &[ApiRoute] = &[
         .answers::<StaffLines>()
         .runs(run!(list_staff)),
     post("/v1/staff/{organization}/{id}/revoke")
-        .words("職員を失効させる", "Revoke a staff member")
+        .words("職員の利用登録を失効させる", "Revoke a staff member")
         .open_to(ALL, APPOINT)
         .answers::<Administered>()
         .runs(run!(revoke_staff, call => RevokeStaff {
@@ -253,7 +253,7 @@ pub const ROUTES: &[ApiRoute] = &[
             idempotency: call.idempotency()?,
         })),
     post("/v1/credentials/{id}/unlock")
-        .words("ログインの制限を解除する", "End the lock of an id after wrong passwords")
+        .words("サインインの制限を解除する", "End the lock of an id after wrong passwords")
         .open_to(ALL, VOUCH)
         .answers::<Administered>()
         .runs(run!(unlock_sign_in, call => Unlock {

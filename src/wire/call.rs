@@ -125,7 +125,7 @@ impl Call {
     pub fn purpose(&self) -> Result<Purpose, Error> {
         self.header(PURPOSE.as_str()).and_then(Purpose::parse).ok_or(Error::field(
             "Tsunagi-Purpose",
-            "利用目的として、new_report、casework、transfer、missing_child、serious_case_review または audit を指定してください。",
+            "利用目的として、new_report、casework、transfer、missing_child、serious_case_review 又は audit を指定してください。",
             "must be one of new_report, casework, transfer, missing_child, serious_case_review, audit",
         ))
     }

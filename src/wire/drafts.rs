@@ -66,7 +66,7 @@ fn drafts_of(call: &Call) -> Result<DraftsOf, Error> {
     match call.query.get("of").map_or("mine", String::as_str) {
         "mine" => Ok(DraftsOf::Officer),
         "body" => Ok(DraftsOf::Organization),
-        _ => Err(Error::field("of", "mine または body を指定してください。", "must be mine or body")),
+        _ => Err(Error::field("of", "mine 又は body を指定してください。", "must be mine or body")),
     }
 }
 

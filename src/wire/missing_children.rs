@@ -96,9 +96,7 @@ fn listed(call: &Call) -> Result<ListedNotices, Error> {
         "standing" => Ok(ListedNotices::Standing),
         "ended" => Ok(ListedNotices::Ended),
         "all" => Ok(ListedNotices::All),
-        _ => {
-            Err(Error::field("of", "standing、ended または all を指定してください。", "must be standing, ended or all"))
-        }
+        _ => Err(Error::field("of", "standing、ended 又は all を指定してください。", "must be standing, ended or all")),
     }
 }
 

@@ -139,7 +139,7 @@ pub const ROUTES: &[ApiRoute] = &[
             purpose: call.purpose()?,
         })),
     put("/v1/records/{id}/edit-lock")
-        .words("編集ロックを取得または延長する", "Take or renew the edit lock")
+        .words("編集ロックを取得し、又は延長する", "Take or renew the edit lock")
         .open_to(BODIES, CASEWORK)
         .answers::<EditLockHeld>()
         .runs(run!(take_edit_lock, call => edit_lock(&call)?)),
@@ -179,7 +179,7 @@ pub const ROUTES: &[ApiRoute] = &[
         .accepts::<SharpReply>()
         .runs(run!(ask_lift, call => AskLift { record: call.id("id")?, idempotency: call.idempotency()? })),
     post("/v1/records/{id}/shield/lift-approvals")
-        .words("支援措置の解除を確認する（監督者、執務端末）", "Stand for lifting a shield: a supervisor at a desk")
+        .words("支援措置の解除を承認する（監督者、執務端末）", "Stand for lifting a shield: a supervisor at a desk")
         .open_to(BODIES, SUPERVISE)
         .answers::<SharpReply>()
         .runs(run!(approve_lift, call => ApproveLift { record: call.id("id")?, idempotency: call.idempotency()? })),
@@ -208,7 +208,7 @@ fn attachment_kind(call: &Call) -> Result<AttachmentKind, Error> {
     let stated = call.header(ATTACHMENT_KIND.as_str());
     stated.map_or(Some(AttachmentKind::Other), AttachmentKind::parse).ok_or(Error::field(
         "Tsunagi-Attachment-Kind",
-        "injury_photo または other を指定してください。",
+        "injury_photo 又は other を指定してください。",
         "must be injury_photo or other",
     ))
 }

@@ -54,7 +54,7 @@ pub const ROUTES: &[ApiRoute] = &[
         .answers::<DisposalLines>()
         .runs(run!(list_disposals)),
     post("/v1/disposals/{id}/approval")
-        .words("廃棄を確認する（2人の監督者、執務端末）", "Stand for a disposal: two supervisors at a desk")
+        .words("廃棄を承認する（監督者2人、執務端末）", "Stand for a disposal: two supervisors at a desk")
         .open_to(BODIES, SUPERVISE)
         .answers::<DisposalLine>()
         .runs(run!(approve_disposal, call => ConfirmAct {
@@ -62,7 +62,7 @@ pub const ROUTES: &[ApiRoute] = &[
             idempotency: call.idempotency()?,
         })),
     post("/v1/disposals/{id}/withdrawal")
-        .words("廃棄を取り下げる（待機期間中も、1人で）", "Withdraw a disposal, also while it waits")
+        .words("廃棄の申請を取り下げる（待機期間中も、1人で）", "Withdraw a disposal, also while it waits")
         .open_to(BODIES, SUPERVISE)
         .answers::<DisposalLine>()
         .runs(run!(withdraw_disposal, call => decision(&call)?)),

@@ -71,7 +71,7 @@ pub const ROUTES: &[ApiRoute] = &[
         .answers::<TransferLine>()
         .runs(run!(take_over, call => further(&call)?)),
     post("/v1/transfers/{id}/reject")
-        .words("情報提供を断る", "Reject")
+        .words("情報提供を拒否する", "Reject")
         .open_to(BODIES, SUPERVISE)
         .takes::<EndReason>()
         .answers::<TransferLine>()

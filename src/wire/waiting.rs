@@ -9,12 +9,12 @@ use crate::operations::waiting::{
 
 pub const ROUTES: &[ApiRoute] = &[
     get("/v1/waiting-acts")
-        .words("確認を待つ重要操作", "Sharp acts that wait for a person")
+        .words("承認を待つ重要操作", "Sharp acts that wait for a person")
         .open_to(ALL, ANY)
         .answers::<WaitingLines>()
         .runs(run!(list_waiting)),
     post("/v1/waiting-acts/{id}/confirmation")
-        .words("重要操作を確認する（執務端末・二要素認証）", "Stand for a sharp act, at a desk with a second factor")
+        .words("重要操作を承認する（執務端末・二要素認証）", "Stand for a sharp act, at a desk with a second factor")
         .open_to(ALL, STAND)
         .answers::<SharpReply>()
         .runs(run!(confirm_act, call => ConfirmAct {

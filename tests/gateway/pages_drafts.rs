@@ -149,7 +149,7 @@ async fn a_draft_of_a_change_opens_with_the_lock_and_over_its_own_version() {
 
     let form = browser.get(&path).await.form(&begin);
     let editing = browser.send(form).await;
-    assert!(editing.text().contains("あなたがこの端末で"), "the form does not say who holds it: {}", editing.html);
+    assert!(editing.text().contains("この端末で"), "the form does not say who holds it: {}", editing.html);
     let kept = browser.send(keep(editing.form(&edit).fill("officer.name", "架空 書きかけ"))).await;
     assert!(kept.text().contains(KEPT), "{}", kept.html);
     let left = browser.send(kept.form(&format!("{edit}/end"))).await;

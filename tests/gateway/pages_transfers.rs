@@ -19,7 +19,7 @@ async fn a_receiver_is_named_and_whoever_may_be_meant_is_told() {
         form.choose(part, "missing").fill(&format!("{part}_reason"), "作成していない")
     });
     for (typed, told) in [
-        ("", "提供先の機関を入力してください"),
+        ("", "「提供先の機関」を入力してください"),
         ("架空村", "該当する機関がありません"),
         ("府中市", "府中市（東京都）132063、府中市（広島県）342084"),
         ("金沢", "金沢市（石川県）172014"),

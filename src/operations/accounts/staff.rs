@@ -73,7 +73,7 @@ pub(crate) fn is_id(id: &str) -> bool {
 pub(crate) fn check_id(id: &str) -> Result<(), Error> {
     is_id(id).then_some(()).ok_or(Error::field(
         "id",
-        "半角の英数字、「-」および「_」を使い、1～40文字で指定してください。",
+        "「職員番号」は、半角の英数字、ハイフン（-）及び下線（_）の1～40文字で入力してください。",
         "must be 1 to 40 letters, digits, - or _",
     ))
 }

@@ -168,7 +168,7 @@ pub async fn list_terminals(gateway: &Gateway, caller: &Caller) -> Result<Done<T
 pub(super) fn check_serial(serial: &str) -> Result<(), Error> {
     is_serial(serial).then_some(()).ok_or(Error::field(
         "serial",
-        "証明書のシリアル番号（16進数、小文字、先頭の0なし）を指定してください。",
+        "「証明書の番号」は、16進数の小文字（先頭の0を除く）で入力してください。",
         "must be a certificate's serial in lower-case hexadecimal without leading zeros",
     ))
 }

@@ -60,7 +60,7 @@ pub async fn save_draft(
     if content.is_empty() || content.len() > gateway.config.limits.record_bytes {
         return Err(Error::field(
             "content",
-            "空にはできません。また、記録の大きさの上限を超えることはできません。",
+            "入力がないか、記録の大きさの上限を超えています。",
             "must not be empty, and not larger than a record may be",
         ));
     }

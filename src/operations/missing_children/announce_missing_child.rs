@@ -214,7 +214,7 @@ fn check(content: &NoticeContent) -> Result<(), Error> {
     }
     PartialDate::parse(&content.child.birth_date).map(|_| ()).ok_or(Error::field(
         "child.birth_date",
-        "日付、年月または年（西暦または元号）を指定してください。",
+        "実在する日付、年月又は年を入力してください（例：2019-05-14、2019-05、令和元年5月14日）。",
         "must be a date, a month or a year",
     ))
 }

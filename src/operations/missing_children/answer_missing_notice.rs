@@ -81,7 +81,7 @@ pub async fn answer_notice(
             if told.chars().count() > LONGEST_IN_ALL {
                 let error = Error::field(
                     "details",
-                    "これまでの回答と合わせて10万文字以内で記載してください。",
+                    "これまでの回答と合わせて10万文字以内で入力してください。",
                     "must have at most 100,000 characters together with what was answered before",
                 );
                 return Err(acting.declined(id, error));

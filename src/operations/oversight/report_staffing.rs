@@ -71,7 +71,7 @@ pub async fn submit_staffing(
     carry_out(gateway, caller, idempotency, move |tx| {
         Box::pin(async move {
             if let Some(field) = report.implausible() {
-                let (rule_ja, rule_en) = ("2,000人以下の人数を記載してください。", "must be at most 2,000 persons");
+                let (rule_ja, rule_en) = ("2,000人以下で入力してください。", "must be at most 2,000 persons");
                 return Err(acting.declined(None, Error::field(field, rule_ja, rule_en)));
             }
             let center = acting.caller.organization();

@@ -73,7 +73,7 @@ fn residence(document: &Document, registry: &Registry) -> Option<Fault> {
     fault(
         "/childRecord/contact/municipality",
         "unknown_municipality",
-        "市町村の全国地方公共団体コード（検査数字を含む6桁）を記載してください。",
+        "「住所地の市町村」には、全国地方公共団体コード（検査数字を含む6桁）を入力してください。画面では市町村名でも入力できます。",
         "This is not the code of a local government with its check digit.",
     )
 }
@@ -88,7 +88,7 @@ fn birth_date(document: &Document, today: Date) -> Option<Fault> {
     fault(
         "/childRecord/index/child/birthDate",
         "birth_date_in_future",
-        "生年月日が未来の日付です。",
+        "「生年月日」には、今日以前の日付を入力してください。",
         "The birth date lies in the future.",
     )
 }
@@ -114,7 +114,7 @@ fn named_bodies(shield: &Element, registry: &Registry) -> Option<Fault> {
     fault(
         "/childRecord/shield/named",
         "unknown_organization",
-        "登録されていない機関コードがあります。",
+        "登録されていない機関コードです。コードを確かめて入力し直してください。",
         "The registry does not hold this organization code.",
     )
 }
@@ -128,7 +128,7 @@ fn closing(document: &Document) -> Option<Fault> {
     fault(
         "/childRecord/case/closedOn",
         "closed_before_accepted",
-        "終了年月日が受理日より前です。",
+        "「終了年月日」には、「受理日」以後の日付を入力してください。",
         "The case was closed before it was accepted.",
     )
 }

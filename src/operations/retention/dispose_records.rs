@@ -114,7 +114,7 @@ pub async fn ask_disposal(
     let records: Vec<Uuid> = records.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     let acting = Acting::new(gateway, caller, Act::DisposalAsk);
     if records.is_empty() || records.len() > MAX_RECORDS {
-        let error = Error::field("records", "1～200件の記録の番号を指定してください。", "must name 1 to 200 records");
+        let error = Error::field("records", "廃棄を申請できるのは、1回に1～200件です。", "must name 1 to 200 records");
         return Err(acting.refuse(error).await);
     }
     carry_out(gateway, caller, idempotency, move |tx| {

@@ -259,7 +259,7 @@ fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion
     let date = |text: &str| {
         PartialDate::parse(text).ok_or(field(
             "birth",
-            "日付、年月または年（西暦または元号）を指定してください。",
+            "実在する日付、年月又は年を入力してください（例：2019-05-14、2019-05、令和元年5月14日）。",
             "must be a date, a month or a year, in the Gregorian calendar or an era",
         ))
     };
@@ -267,11 +267,11 @@ fn birth_criterion(birth: &BirthRequest, clock: &Clock) -> Result<BirthCriterion
         BirthRequest::On { on } => Ok(BirthCriterion::on(date(on)?)),
         BirthRequest::Between { from, to } => BirthCriterion::between(date(from)?, date(to)?).ok_or(field(
             "birth",
-            "期間の終わりには、始まり以後の日付を指定してください。",
+            "「期間の終わり」には、「期間の始まり」以後の日付を入力してください。",
             "must not end before it begins",
         )),
         BirthRequest::Aged { age } if *age > MAX_AGE => {
-            Err(field("birth", "年齢は0～120の整数で指定してください。", "must be an age from 0 to 120"))
+            Err(field("birth", "「年齢」は、0～120の整数で入力してください。", "must be an age from 0 to 120"))
         }
         BirthRequest::Aged { age } => Ok(BirthCriterion::aged(*age, clock.today_in_japan())),
     }

@@ -133,7 +133,7 @@ pub async fn offer_transfer(
     if !receives {
         return Err(Error::field(
             "receiver",
-            "自機関以外の市町村または児童相談所を指定してください。",
+            "自機関以外の市町村又は児童相談所を入力してください。",
             "must be another municipality or child guidance center",
         ));
     }

@@ -89,7 +89,7 @@ pub async fn ask_naming(gateway: &Arc<Gateway>, caller: &Caller, asked: AskNamin
     if named.is_empty() || named.len() > MAX_NAMED || named.iter().any(|code| gateway.registry.body(code).is_none()) {
         let error = Error::field(
             "named",
-            "登録されている機関のコードを1～20件指定してください。",
+            "登録されている機関を、1～20機関入力してください。",
             "must hold 1 to 20 codes of bodies in the registry",
         );
         return Err(acting_on(gateway, caller, SharpKind::NameBodies)

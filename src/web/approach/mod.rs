@@ -26,22 +26,22 @@ use crate::{
 };
 
 pub const PAGES: &[Route] = &[
-    show("/records/{id}/ask").titled("照会を送る", "Ask the body").for_whom(BODIES, CASEWORK).made_by(page!(ask)),
-    act("/records/{id}/ask").titled("照会を送る", "Ask the body").for_whom(BODIES, CASEWORK).made_by(page!(ask_act)),
+    show("/records/{id}/ask").titled("照会を送る", "Send an inquiry").for_whom(BODIES, CASEWORK).made_by(page!(ask)),
+    act("/records/{id}/ask").titled("照会を送る", "Send an inquiry").for_whom(BODIES, CASEWORK).made_by(page!(ask_act)),
     show("/records/{id}/request-transfer")
-        .titled("情報提供を求める", "Ask for a transfer")
+        .titled("情報提供を求める", "Request information")
         .for_whom(BODIES, CASEWORK)
         .made_by(page!(request)),
     act("/records/{id}/request-transfer")
-        .titled("情報提供を求める", "Ask for a transfer")
+        .titled("情報提供を求める", "Request information")
         .for_whom(BODIES, CASEWORK)
         .made_by(page!(request_act)),
     show("/records/{id}/break-glass")
-        .titled("緊急閲覧", "Break the glass")
+        .titled("緊急閲覧", "Emergency access")
         .for_whom(CENTERS, CASEWORK)
         .made_by(page!(glass)),
     act("/records/{id}/break-glass")
-        .titled("緊急閲覧をする", "Break the glass")
+        .titled("緊急閲覧をする", "Emergency access")
         .for_whom(CENTERS, CASEWORK)
         .made_by(page!(glass_act)),
 ];
@@ -58,41 +58,41 @@ struct Approach {
 }
 
 const ASK: Approach = Approach {
-    title: ("照会を送る", "Ask the body"),
+    title: ("照会を送る", "Send an inquiry"),
     path: "ask",
     field: "text",
     label: ("照会の内容", "What you ask"),
     lead: (
-        "登録機関に届きます。支援措置の対象世帯では登録機関の名称は表示されず、回答するかどうかは登録機関が決めます。",
-        "It reaches the body that has the record. Of a shielded family the body is not named, and decides whether to answer.",
+        "照会は登録機関に届き、回答するかどうかは登録機関が決めます。支援措置の対象世帯の場合、登録機関の名称は表示されません。",
+        "It goes to the registering organization, which decides whether to answer. For a shielded family, that organization is not named.",
     ),
-    button: ("照会を送る", "Ask the body"),
+    button: ("照会を送る", "Send an inquiry"),
     is_sharp: false,
 };
 
 const REQUEST: Approach = Approach {
-    title: ("情報提供を求める", "Ask for a transfer"),
+    title: ("情報提供を求める", "Request information"),
     path: "request-transfer",
     field: "reason",
     label: ("求める理由", "Why you ask"),
     lead: (
-        "世帯が管内に来たことなどを記載してください。登録機関が提供するかどうかを決めます。",
-        "Say that the family is here, for example. The body that has the record decides.",
+        "世帯が管内に転入したことなど、提供を求める理由を入力してください。提供するかどうかは登録機関が決めます。",
+        "Enter why you need it: for example, that the family has moved here. The registering organization decides.",
     ),
-    button: ("情報提供を求める", "Ask for a transfer"),
+    button: ("情報提供を求める", "Request information"),
     is_sharp: false,
 };
 
 const GLASS: Approach = Approach {
-    title: ("緊急閲覧", "Break the glass"),
+    title: ("緊急閲覧", "Emergency access"),
     path: "break-glass",
     field: "reason",
-    label: ("緊急閲覧の理由", "Why it cannot wait"),
+    label: ("緊急閲覧の理由", "Reason for emergency access"),
     lead: (
-        "子どもの生命又は身体の危険が切迫し、登録機関に連絡がつかないときに限ります。理由は登録機関に直ちに通知され、後日点検されます。",
-        "Only where a child's life or body is in pressing danger and the body cannot be reached. It is told at once, and reviews it later.",
+        "子どもの生命又は身体の危険が切迫し、登録機関に連絡がつかないときに限ります。ボタンを押すと直ちに閲覧でき、4時間で閲覧できなくなります。理由は登録機関に直ちに通知され、後日点検されます。",
+        "Only if a child's life or safety is in immediate danger and the registering organization cannot be reached. Access opens at once and ends after four hours. The reason is sent to that organization at once and reviewed later.",
     ),
-    button: ("緊急閲覧をする", "Break the glass"),
+    button: ("緊急閲覧をする", "Emergency access"),
     is_sharp: true,
 };
 

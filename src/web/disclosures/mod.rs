@@ -1,4 +1,4 @@
-//! Who saw what (閲覧履歴): by record, by body, with the proof of each entry.
+//! Access history (閲覧履歴): by record, by body, with the proof of each entry.
 
 mod plot;
 
@@ -33,7 +33,7 @@ use crate::{
 };
 
 pub const PAGES: &[Route] = &[
-    show("/disclosures").titled("閲覧履歴", "Who saw what").for_whom(ACCOUNTABLE, REVIEW).made_by(page!(disclosures)),
+    show("/disclosures").titled("閲覧履歴", "Access history").for_whom(ACCOUNTABLE, REVIEW).made_by(page!(disclosures)),
     show("/disclosures/{id}/proof")
         .titled("記録簿の証明", "Proof of an entry")
         .for_whom(ALL, ANY)
@@ -87,7 +87,7 @@ async fn disclosures(visit: Visit) -> Result<Answer, Error> {
     let before = visit.call.query_id("before")?.unwrap_or(Uuid::max());
     let asked = ReadDisclosures { of: accounted, before, most: ROWS };
     let found = read_disclosures(&visit.gateway, &visit.caller, asked).await?;
-    let shell = visit.shell(("閲覧履歴", "Who saw what"), PagePart::Disclosures).await?;
+    let shell = visit.shell(("閲覧履歴", "Access history"), PagePart::Disclosures).await?;
     let shell = shell.accounted_for(found.entries().unwrap_or_default());
     let page = found.value();
     let row =
@@ -144,7 +144,7 @@ fn terminal_end(serial: &str) -> String {
 /// An item group as people call it.
 pub fn group_name(group: ItemGroup) -> (&'static str, &'static str) {
     match group {
-        ItemGroup::Index => ("基本項目", "the four items"),
+        ItemGroup::Index => ("基本項目", "basic items"),
         ItemGroup::Contact => ("住所・連絡先", "address"),
         ItemGroup::Affiliation => ("所属", "school"),
         ItemGroup::Case => ("ケース", "case"),

@@ -69,8 +69,8 @@ impl KeysPage {
             (
                 "asked",
                 (
-                    "廃止を申請しました。ほかの運用者の確認を待っています。",
-                    "It was asked for, and waits for another operator.",
+                    "廃止を申請しました。ほかのシステム運用者の承認を待っています。",
+                    "It was requested, and waits for another operator to approve it.",
                 ),
             ),
             ("retired", ("不要になったマスター鍵を廃止しました。", "Master keys that nothing needed were retired.")),

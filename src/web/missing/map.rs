@@ -111,7 +111,7 @@ impl Counts {
         let Self { total, answered, read, delivered, sighted } = self;
         match l {
             Language::Japanese => {
-                format!("全{total}所　回答{answered}　閲覧{read}　到達{delivered}　目撃{sighted}")
+                format!("全{total}か所　回答{answered}　閲覧{read}　到達{delivered}　目撃{sighted}")
             }
             Language::English => {
                 format!("{total} centers: {answered} answered, {read} read, {delivered} delivered, {sighted} sighted")

@@ -41,7 +41,7 @@ pub const PAGES: &[Route] = &[
     show("/missing").titled("行方不明児童", "Missing children").for_whom(CENTERS, READ).made_by(page!(notices)),
     show("/missing/new").titled("通知を出す", "A new notice").for_whom(CENTERS, CASEWORK).made_by(page!(new_notice)),
     act("/missing/new")
-        .titled("全国の児童相談所に通知する", "Tell every center")
+        .titled("全国の児童相談所に通知する", "Notify all centers")
         .for_whom(CENTERS, CASEWORK)
         .made_by(page!(broadcast)),
     show("/missing/{id}").titled("行方不明児童の通知", "A notice").for_whom(CENTERS, READ).made_by(page!(notice)),
@@ -104,7 +104,7 @@ impl NoticeRow {
 
 fn state_name(state: NoticeState) -> (&'static str, &'static str) {
     match state {
-        NoticeState::Alert => ("発出", "issued"),
+        NoticeState::Alert => ("発出中", "issued"),
         NoticeState::Update => ("更新", "updated"),
         NoticeState::Cancel => ("解除", "cancelled"),
     }
@@ -219,11 +219,20 @@ impl NoticePage {
 fn answer_inputs(l: Language, form: &Form) -> (ChoiceInput, TextArea) {
     let answer = ChoiceInput::of(l, form, "answer", ("照合の結果", "What you found"))
         .required()
-        .option("not_here", ("管内に該当なし（記録と職員に照合した）", "not here: records and staff were asked"))
-        .option("sighted", ("目撃・該当の可能性あり", "sighted, or it may be"));
+        .option(
+            "not_here",
+            ("管内に該当なし（記録を照合し、職員に確認した）", "Not here (records checked, staff asked)"),
+        )
+        .option("sighted", ("目撃・該当の可能性あり", "Sighted, or may be here"));
     let details =
         TextArea::of(l, form, "details", ("目撃の内容（いつ・どこで・誰が）", "What was seen, where and when"));
-    (answer, details.support(("目撃・該当の可能性があるときは必ず入力", "Needed where the child was sighted")))
+    (
+        answer,
+        details.support((
+            "「目撃・該当の可能性あり」を選んだときは必ず入力",
+            "Required if you choose “Sighted, or may be here”",
+        )),
+    )
 }
 
 async fn notice(visit: Visit) -> Result<Answer, Error> {
@@ -239,7 +248,7 @@ async fn answer(visit: Visit) -> Result<Answer, Error> {
         _ => None,
     };
     let Some(answer) = chosen else {
-        form.fault("answer", l.say("照合の結果を選択してください", "Say what you found"));
+        form.fault("answer", l.say("照合の結果を選択してください。", "Choose what you found."));
         return again(422, &NoticePage::of(&visit, form).await?);
     };
     let asked = AnswerNotice {

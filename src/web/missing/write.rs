@@ -60,10 +60,10 @@ impl NoticeForm {
             child: vec![
                 line("name", ("児童の氏名", "Name of the child")).required(),
                 line("kana", ("氏名カナ", "Name in kana")),
-                line("birth_date", ("生年月日", "Birth"))
-                    .required()
-                    .width("w-s")
-                    .support(("例：2018-04-01、平成30年4月1日", "Such as 2018-04-01")),
+                line("birth_date", ("生年月日", "Birth")).required().width("w-s").support((
+                    "分かるところまで。例：2018-04-01、平成30年4月1日、2018",
+                    "As far as known, such as 2018-04-01 or 2018",
+                )),
             ],
             guardians: TextArea::of(l, &form, "guardians", ("保護者の氏名（1行に1人）", "Guardians, one on each line")),
             sex: ChoiceInput::of(l, &form, "sex", ("性別", "Sex"))
@@ -80,7 +80,7 @@ impl NoticeForm {
             )
             .required()
             .support((
-                "全国の児童相談所が読みます。住所・所属は書かないでください",
+                "全国の児童相談所が閲覧します。住所・所属は書かないでください",
                 "Every center reads it. Write no address and no school",
             )),
             contact: line("contact", ("連絡先（夜間を含む）", "Whom to call, also at night")).required(),

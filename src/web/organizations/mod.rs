@@ -67,7 +67,13 @@ pub const PAGES: &[Route] = &[
 ];
 
 const DONE: &[(&str, (&str, &str))] = &[
-    ("asked", ("申請しました。確認を待っています。", "It was asked for, and waits.")),
+    (
+        "asked",
+        (
+            "申請しました。所属機関の管理責任者の承認を待っています。",
+            "It was requested, and waits for the user administrator of that organization to approve it.",
+        ),
+    ),
     ("done", ("実行しました。", "It was done.")),
     ("suspended", ("利用を停止しました。", "It was suspended.")),
 ];
@@ -108,7 +114,7 @@ async fn organizations(visit: Visit) -> Result<Answer, Error> {
 async fn connect(visit: Visit) -> Result<Answer, Error> {
     let mut form = visit.form(&["code", "relay_desk"])?;
     let Some(code) = form.filled("code").and_then(OrganizationCode::parse) else {
-        form.fault("code", visit.language().say("機関コードを入力してください", "Enter the code of a body"));
+        form.fault("code", visit.language().say("機関コードを入力してください。", "Enter the code of a body"));
         return again(422, &OrganizationsPage::of(&visit, form).await?);
     };
     let organization = ConnectedOrganization { code, relay_desk: form.text("relay_desk").to_owned() };

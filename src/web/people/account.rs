@@ -60,7 +60,7 @@ impl AccountPage {
         };
         let question = ask_for_new(&visit.gateway, &visit.caller, &visit.call.origin).await?;
         let new_passkey = question.map(|question| {
-            let label = Input::line(l, &form, LABEL, ("パスキーの呼び名", "What you call the passkey")).required();
+            let label = Input::line(l, &form, LABEL, ("パスキーの名称", "Name of the passkey")).required();
             let label = label.support((
                 "どの認証器か分かる名前（40文字まで）",
                 "By which you know the authenticator; up to 40 characters",
@@ -68,12 +68,9 @@ impl AccountPage {
             (label, PasskeyButton::to_make(question.value(), (ANSWER, TICKET)))
         });
         let who = who_am_i(&visit.gateway, &visit.caller).await?;
-        let label = ("認証アプリのコード", "Code of your device");
+        let label = ("認証アプリのコード", "Code from your authenticator app");
         Ok(Self {
-            shell: visit
-                .shell(("自分の認証情報", "What you sign in with"), PagePart::Settings)
-                .await?
-                .after(visit, DONE),
+            shell: visit.shell(("自分の認証情報", "My sign-in settings"), PagePart::Settings).await?.after(visit, DONE),
             passkeys: passkeys.value().passkeys.iter().map(row).collect(),
             new_passkey,
             codes_left: who.value().recovery_codes_left,

@@ -32,7 +32,7 @@ use crate::{
 
 pub const PAGES: &[Route] = &[
     show("/settings").titled("設定", "Settings").for_everybody().made_by(page!(settings)),
-    show("/account").titled("自分の認証情報", "What you sign in with").for_everybody().made_by(page!(account)),
+    show("/account").titled("自分の認証情報", "My sign-in settings").for_everybody().made_by(page!(account)),
     act("/account/recovery-codes")
         .titled("回復用コードを更新する", "Renew the recovery codes")
         .for_everybody()
@@ -46,11 +46,11 @@ pub const PAGES: &[Route] = &[
         .for_everybody()
         .made_by(page!(remove_own_passkey)),
     show("/settings/visibility")
-        .titled("閲覧の設定", "What others see of our records")
+        .titled("閲覧制限の設定", "What others see of our records")
         .for_whom(BODIES, ANY)
         .made_by(page!(visibility)),
     act("/settings/visibility")
-        .titled("閲覧の設定を変更する", "Change what others see")
+        .titled("閲覧制限の設定を変更する", "Change what others see")
         .for_whom(BODIES, ADMINISTER)
         .made_by(page!(change_visibility)),
     show("/settings/sign-in")
@@ -63,7 +63,7 @@ pub const PAGES: &[Route] = &[
         .made_by(page!(change_sign_in_rules)),
     show("/staff").titled("職員", "Staff").for_whom(ALL, VOUCH).made_by(page!(staff)),
     act("/staff")
-        .titled("職員の登録を申請する", "Ask for a new member of staff")
+        .titled("職員の登録を申請する", "Request a new staff member")
         .for_whom(ALL, VOUCH)
         .made_by(page!(register_staff)),
     show("/staff/{id}").titled("職員", "A member of staff").for_whom(ALL, VOUCH).made_by(page!(staff_member)),
@@ -71,17 +71,20 @@ pub const PAGES: &[Route] = &[
         .titled("職員の変更を申請する", "Ask for a change")
         .for_whom(ALL, VOUCH)
         .made_by(page!(change_staff)),
-    act("/staff/{id}/revoke").titled("職員を失効させる", "Revoke").for_whom(ALL, APPOINT).made_by(page!(revoke)),
+    act("/staff/{id}/revoke")
+        .titled("職員の利用登録を失効させる", "Revoke")
+        .for_whom(ALL, APPOINT)
+        .made_by(page!(revoke)),
     act("/staff/{id}/credential")
-        .titled("認証情報を発行する", "Issue a credential")
+        .titled("認証情報を発行する", "Issue credentials")
         .for_whom(ALL, VOUCH)
         .made_by(page!(issue)),
     act("/staff/{id}/reissue")
-        .titled("認証情報の再発行を申請する", "Ask for a credential anew")
+        .titled("認証情報の再発行を申請する", "Request reissue")
         .for_whom(ALL, VOUCH)
         .made_by(page!(reissue)),
     act("/staff/{id}/unlock")
-        .titled("サインインの制限を解除する", "End a lock")
+        .titled("サインインの制限を解除する", "Unlock sign-in")
         .for_whom(ALL, VOUCH)
         .made_by(page!(unlock)),
     show("/terminals").titled("端末", "Terminals").for_whom(ALL, ADMINISTER).made_by(page!(terminals)),

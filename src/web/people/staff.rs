@@ -30,12 +30,18 @@ use crate::{
 };
 
 const DONE: &[(&str, (&str, &str))] = &[
-    ("asked", ("申請しました。ほかの職員の確認を待っています。", "It was asked for, and waits for another person.")),
+    (
+        "asked",
+        (
+            "申請しました。ほかの職員の承認を待っています。",
+            "It was requested, and waits for another person to approve it.",
+        ),
+    ),
     ("done", ("変更しました。", "It was changed.")),
     (
         "revoked",
         (
-            "失効させました。認証情報は破棄され、サインイン中の画面も使えなくなりました。",
+            "利用登録を失効させました。認証情報は破棄され、サインイン中の画面も使えなくなりました。",
             "Revoked: the credential is destroyed, and sessions have ended.",
         ),
     ),
@@ -102,7 +108,7 @@ impl StaffPage {
             shell: visit.shell(("職員", "Staff"), PagePart::Settings).await?.after(visit, DONE),
             rows: lines.value().staff.iter().map(row).collect(),
             id: Input::line(l, &form, "id", ("職員番号", "Staff ID")).required().width("w-s").support((
-                "英数字・ハイフン・下線で40文字まで。一度使った番号は再び使えません",
+                "半角の英数字・ハイフン（-）・下線（_）で40文字まで。一度使った番号は再び使えません",
                 "Up to 40 letters, digits, - or _. Never given twice",
             )),
             name: Input::line(l, &form, "name", ("氏名", "Name")).required(),

@@ -20,8 +20,10 @@ use crate::{
     },
 };
 
-const DONE: &[(&str, (&str, &str))] =
-    &[("changed", ("閲覧の設定を変更しました。直ちに適用されます。", "The settings were changed, and are in force."))];
+const DONE: &[(&str, (&str, &str))] = &[(
+    "changed",
+    ("閲覧制限の設定を変更しました。直ちに適用されます。", "The settings were changed, and are in force."),
+)];
 
 #[derive(Template)]
 #[template(path = "people/visibility.html")]
@@ -81,7 +83,7 @@ impl RelationPart {
         Self {
             id: format!("relation-{}", row.relation.as_str()),
             name: match row.relation {
-                Relation::Outsider => l.say("上のいずれでもない機関", "Any other body"),
+                Relation::Outsider => l.say("上記以外の機関", "Any other body"),
                 relation => l.of_pair(relation_name(relation)),
             },
             groups: row.groups.iter().filter(is_ever).map(line).collect(),
@@ -95,7 +97,7 @@ impl VisibilityPage {
         let l = visit.language();
         let in_force = view_settings(&visit.gateway, &visit.caller).await?;
         let rows = in_force.value().rows.iter();
-        let title = ("閲覧の設定", "What others see of our records");
+        let title = ("閲覧制限の設定", "What others see of our records");
         Ok(Self {
             shell: visit.shell(title, PagePart::Settings).await?.after(visit, DONE),
             // The body itself sees all of its own, whatever is set.

@@ -33,9 +33,9 @@ pub const PAGES: &[Route] = &[
     show("/inquiries").titled("照会", "Inquiries").for_whom(BODIES, READ).made_by(page!(inquiries)),
     show("/inquiries/{id}").titled("照会", "An inquiry").for_whom(BODIES, READ).made_by(page!(inquiry)),
     act("/inquiries/{id}/answer").titled("照会に回答する", "Answer").for_whom(BODIES, SUPERVISE).made_by(page!(answer)),
-    show("/break-glass").titled("緊急閲覧", "Broken glasses").for_whom(BODIES, OVERSEE).made_by(page!(glasses)),
+    show("/break-glass").titled("緊急閲覧", "Emergency access").for_whom(BODIES, OVERSEE).made_by(page!(glasses)),
     show("/break-glass/{id}")
-        .titled("緊急閲覧の理由", "Why the glass was broken")
+        .titled("緊急閲覧の理由", "Reason for the emergency access")
         .for_whom(BODIES, REVIEW)
         .made_by(page!(glass)),
     act("/break-glass/{id}/review")
@@ -207,7 +207,7 @@ async fn glasses(visit: Visit) -> Result<Answer, Error> {
         next: page.value().next,
         set_aside: page.value().set_aside,
         reviews: visit.caller.has_any_role(REVIEW),
-        shell: visit.shell(("緊急閲覧", "Broken glasses"), PagePart::Today).await?,
+        shell: visit.shell(("緊急閲覧", "Emergency access"), PagePart::Today).await?,
     })
 }
 
@@ -228,7 +228,7 @@ async fn glass(visit: Visit) -> Result<Answer, Error> {
     let l = visit.language();
     let asked = ViewBreakGlass { break_glass: visit.call.id("id").map_err(|_| Error::NotFound("break_glass"))? };
     let found = view_break_glass(&visit.gateway, &visit.caller, asked).await?;
-    let shell = visit.shell(("緊急閲覧の理由", "Why the glass was broken"), PagePart::Today).await?;
+    let shell = visit.shell(("緊急閲覧の理由", "Reason for the emergency access"), PagePart::Today).await?;
     let BrokenGlass { id, record, organization, officer, officer_name, until, reason, reviewed_at } = found.value();
     shown(&GlassPage {
         reads: visit.caller.has_any_role(READ),

@@ -58,7 +58,7 @@ pub(super) async fn attach_act(visit: Visit) -> Result<Answer, Error> {
     let kind = AttachmentKind::parse(form.text(KIND));
     let content = file.map(|(media_type, bytes)| media::file(&media_type, bytes));
     if kind.is_none() {
-        form.fault(KIND, l.say("「種類」を選択してください。", "Choose: Kind."));
+        form.fault(KIND, l.say("「種類」を選択してください。", "Choose Kind."));
     }
     match &content {
         None => form.fault(FILE, l.say("ファイルを選択してください。", "Choose a file.")),

@@ -89,9 +89,11 @@ pub async fn keep(visit: &Visit, record: Option<Uuid>, form: &mut Form) -> Resul
             let (saved_at, ends_at) = (at(&saved.value().saved_at), at(&saved.value().ends_at));
             let said = match l {
                 Language::Japanese => {
-                    format!("下書きを保存しました（{saved_at}）。記録にはなっていません。{ends_at} まで保管します。")
+                    format!("下書きを保存しました（{saved_at}）。まだ記録にはなっていません。{ends_at}まで保管します。")
                 }
-                Language::English => format!("Kept as a draft at {saved_at}, until {ends_at}. It is no record yet."),
+                Language::English => {
+                    format!("Draft saved at {saved_at}, kept until {ends_at}. It is not a record yet.")
+                }
             };
             Ok((true, said))
         }
@@ -100,7 +102,7 @@ pub async fn keep(visit: &Visit, record: Option<Uuid>, form: &mut Form) -> Resul
             aside.refused(error, l)?;
             let why = aside.refusal().map(|(title, detail)| format!("{title}。{detail}"));
             let why = why.or_else(|| aside.faults().next().map(|(_, why)| why.to_owned())).unwrap_or_default();
-            let not = l.say("下書きは保存できませんでした。", "It was not kept as a draft. ");
+            let not = l.say("下書きは保存できませんでした。", "The draft was not saved. ");
             Ok((false, format!("{not}{why}")))
         }
     }

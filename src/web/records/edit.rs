@@ -81,8 +81,8 @@ pub async fn edit_state(visit: &Visit, record: Uuid) -> Result<EditState, Error>
         false => who_edits(visit, &held.officer, &held.terminal, &held.until),
     });
     let nobody = visit.language().say(
-        "編集の時間が終わりました。保存すると編集を再開します。",
-        "The time to edit is over. Saving takes it up again.",
+        "編集の期限が過ぎました。保存すると、編集を再開します。",
+        "Your editing time has ended. Saving starts it again.",
     );
     let said = said.unwrap_or_else(|| nobody.to_owned());
     Ok(EditState {
@@ -101,7 +101,7 @@ fn own_until(visit: &Visit, until: &str) -> String {
     let until = moment_of(visit.language(), until);
     match visit.language() {
         Language::Japanese => {
-            format!("あなたがこの端末で {until} まで編集しています。その間、ほかの職員は保存できません。")
+            format!("この端末で{until}まで編集中です。その間、ほかの職員は保存できません。")
         }
         Language::English => format!("You edit it at this terminal until {until}. Nobody else can save meanwhile."),
     }
@@ -114,7 +114,7 @@ fn who_edits(visit: &Visit, officer: &str, terminal: &str, until: &str) -> Strin
     let desk = directory.terminal(terminal).map_or_else(|| terminal.to_owned(), |terminal| terminal.label);
     let until = moment_of(visit.language(), until);
     match visit.language() {
-        Language::Japanese => format!("{name}（端末 {desk}）が {until} まで編集しています。読むことはできます。"),
+        Language::Japanese => format!("{name}（端末 {desk}）が{until}まで編集しています。閲覧はできます。"),
         Language::English => format!("{name} at {desk} edits it until {until}. It can be read."),
     }
 }

@@ -224,9 +224,9 @@ fn message(form: &Form, fault: &Fault, place: &PlaceInForm, language: Language) 
     };
     match (fault.rule.as_ref(), field.content) {
         ("element_missing", FieldContent::Code(_)) | ("code_list", _) => {
-            said(format!("「{label}」を選択してください。"), format!("Choose: {label}."))
+            said(format!("「{label}」を選択してください。"), format!("Choose {label}."))
         }
-        ("element_missing", _) => said(format!("「{label}」を入力してください。"), format!("Fill in: {label}.")),
+        ("element_missing", _) => said(format!("「{label}」を入力してください。"), format!("Enter {label}.")),
         ("text_form", FieldContent::Text(lexical)) if is_date(lexical) => {
             if typed_date(form, name).is_of_another_calendar() {
                 return said(
@@ -236,9 +236,7 @@ fn message(form: &Form, fault: &Fault, place: &PlaceInForm, language: Language) 
             }
             let (ja, en) = match lexical {
                 Lexical::DateTime => ("実在する日付と時刻", "a day and time that exist"),
-                Lexical::PartialDate => {
-                    ("実在する年月日、又は年月・年まで", "a day that exists, or its month or year alone")
-                }
+                Lexical::PartialDate => ("実在する年月日、年月又は年", "a day that exists, or its month or year alone"),
                 _ => ("実在する年月日", "a day that exists"),
             };
             said(format!("「{label}」には、{ja}を入力してください。"), format!("{label} must be {en}."))

@@ -138,7 +138,7 @@ fn change_name(change: &str) -> (&'static str, &'static str) {
     match change {
         "registered" => ("登録", "registered"),
         "closed" => ("終結", "closed"),
-        "taken_over" => ("引き継ぎ", "taken over"),
+        "taken_over" => ("引継ぎ", "taken over"),
         _ => ("更新", "updated"),
     }
 }

@@ -68,7 +68,7 @@ pub const PAGES: &[Route] = &[
         .made_by(page!(draft_discard)),
     show("/records/{id}").titled("児童記録票", "A record").for_whom(READERS, READ).made_by(page!(record_show)),
     show("/records/{id}/sections/{section}")
-        .titled("閉じている項目を表示する", "Open a section that is closed")
+        .titled("表示していない項目を表示する", "Show a section that is not shown")
         .for_whom(READERS, READ)
         .made_by(page!(record_open)),
     show("/records/{id}/history").titled("変更の履歴", "History").for_whom(BODIES, READ).made_by(page!(history_show)),

@@ -26,12 +26,12 @@ const WHOSE: [(NameOf, &str, (&str, &str)); 3] = [
 /// What is asked for: a name, and whose it is.
 pub(super) fn inputs(l: Language, form: &Form) -> (Input, ChoiceInput) {
     let support = (
-        "漢字・カナのどちらでも。? は1文字、* は何文字でも",
+        "漢字・カナのどちらでも、一部だけでも検索できます。分からない文字は「?」（1文字）又は「*」（何文字でも）",
         "In any written form. ? stands for one character, * for any number",
     );
     let name =
         Input::line(l, form, "name", ("氏名の一部（2文字以上）", "Fragment of a name")).required().support(support);
-    let whose = ChoiceInput::of(l, form, "of", ("誰の氏名か", "Whose name")).at_first("child");
+    let whose = ChoiceInput::of(l, form, "of", ("対象", "Whose name")).at_first("child");
     let whose = WHOSE.iter().fold(whose, |whose, (_, value, label)| whose.option(value, *label));
     (name, whose)
 }

@@ -38,14 +38,17 @@ pub const DONE: &[(&str, (&str, &str))] = &[
     ("shielded", ("支援措置を設定しました。直ちに有効です。", "The shield is set, and holds at once.")),
     (
         "naming-asked",
-        ("開示先の追加を申請しました。2人の職員の確認を待っています。", "It was asked for, and waits for two persons."),
+        (
+            "開示先の追加を申請しました。監督者2人の承認を待っています。",
+            "It was requested, and waits for two supervisors to approve it.",
+        ),
     ),
     ("named", ("開示先に加えました。", "They were named.")),
     (
         "lift-asked",
         (
-            "支援措置の解除を申請しました。2人の監督者が確認するまで、支援措置は続きます。",
-            "It is asked to lift the shield. Until two supervisors confirm, it stays.",
+            "支援措置の解除を申請しました。監督者2人が承認するまで、支援措置は続きます。",
+            "Lifting the shield was requested. It stays until two supervisors approve.",
         ),
     ),
     ("lifted", ("支援措置を解除しました。", "The shield is lifted.")),
@@ -236,8 +239,8 @@ fn withheld(view: &RecordView, group: ItemGroup) -> SectionState {
 fn reason(language: Language, group: ItemGroup, state: &SectionState) -> &'static str {
     match (state, group) {
         (SectionState::Closed, _) => language.say(
-            "誤って読み上げたり、背後から見られたりしないよう、閉じています。表示するたびに閲覧履歴に残ります",
-            "Closed, so that it is not read out or seen over a shoulder. Each opening is in the ledger",
+            "誤って読み上げたり、背後から見られたりしないよう、表示していません。表示するたびに閲覧履歴に残ります",
+            "Not shown, so that it is not read out or seen over a shoulder. Each showing is recorded in the access history",
         ),
         (SectionState::Shielded, ItemGroup::Attachments) => language.say(
             "写真から場所が分かることがあるため、登録機関が指定した機関以外には、添付の有無も表示されません",
@@ -253,7 +256,7 @@ fn reason(language: Language, group: ItemGroup, state: &SectionState) -> &'stati
         ),
         (SectionState::Withheld, _) => language.say(
             "閲覧制限により、この立場では記録の有無も表示されません。必要なときは登録機関に照会してください",
-            "The rules of visibility show this to others, and not whether it is there. Ask the owner where you need it",
+            "Your organization may not see this, or whether it exists. Ask the registering organization if you need it",
         ),
         (SectionState::Recorded(_) | SectionState::Nothing, _) => "",
     }

@@ -353,7 +353,7 @@ impl Block {
     fn must(&self) -> &'static str {
         let (ja, en) = match (self.is_required, self.is_in_doubt) {
             (true, false) => ("※必須", "required"),
-            (true, true) => ("※この欄を記入する場合は必須", "required, where anything here is filled in"),
+            (true, true) => ("※この欄を記入する場合は必須", "required if you fill in this part"),
             (false, _) => ("※任意", "optional"),
         };
         self.language.say(ja, en)

@@ -100,11 +100,11 @@ pub(super) async fn shield_act(visit: Visit) -> Result<Answer, Error> {
     let mut form =
         Form::read(&visit.call, |name| SHIELD_FIELDS.contains(&name) || name.starts_with(NAMED) && is_known(name))?;
     if form.filled("shield.kind").is_none() {
-        form.fault("shield.kind", l.say("「支援措置の種別」を選択してください。", "Choose: Kind of measure."));
+        form.fault("shield.kind", l.say("「支援措置の種別」を選択してください。", "Choose Kind of measure."));
     }
     let since = typed_date(&form, "shield.since");
     if since.is_blank() {
-        form.fault("shield.since", l.say("「支援措置の開始日」を入力してください。", "Fill in: In force since."));
+        form.fault("shield.since", l.say("「支援措置の開始日」を入力してください。", "Enter In force since."));
     }
     if form.is_faulty() {
         return again(422, &ShieldPage::of(&visit, record, Some(form)).await?);

@@ -45,7 +45,7 @@ const WORDS: &[FieldWords] = &[
     of("index.guardian.birthDate", "Birth date").support(PARTIAL.0, PARTIAL.1),
     of("*.name", "Name"),
     of("*.name.written", "Name as written").short("氏名").support(
-        "公簿等の表記のとおり。姓と名は空白1つで区切る",
+        "公簿等の表記のとおり。姓と名の間に空白を1つ入れる",
         "As in the register, with a space between family and given name",
     ),
     of("*.name.kana", "Name in kana"),
@@ -145,7 +145,7 @@ const WORDS: &[FieldWords] = &[
     of("officer.phone", "Officer's telephone").support("数字とハイフン", "Digits and hyphens"),
     of("reporter", "Reporter"),
     of("reporter.name", "Reporter's name")
-        .support("この機関の外へは、いかなる場合も提供されません", "Never leaves this body"),
+        .support("自機関の外へは、いかなる場合も提供されません", "Never leaves this body"),
     of("reporter.phone", "Reporter's telephone").support("数字とハイフン", "Digits and hyphens"),
     of("reporter.address", "Reporter's address"),
     of("reporter.relationToChild", "Reporter's relation to the child"),
@@ -154,7 +154,7 @@ const WORDS: &[FieldWords] = &[
     of("shield", "Shield"),
     of("shield.kind", "Kind of measure"),
     of("shield.since", "In force since"),
-    of("shield.named", "Bodies to which the address may go").short("住所等を開示してよい機関"),
+    of("shield.named", "Bodies to which the address may go").short("住所等の開示先の機関"),
     of("shield.note", "About the measure"),
 ];
 

@@ -19,9 +19,12 @@ use crate::{
 const DONE: &[(&str, (&str, &str))] = &[
     (
         "asked",
-        ("廃棄を申請しました。2人の監督者の確認を待っています。", "It was asked for, and waits for two supervisors."),
+        (
+            "廃棄を申請しました。監督者2人の承認を待っています。",
+            "It was requested, and waits for two supervisors to approve it.",
+        ),
     ),
-    ("withdrawn", ("廃棄を取り下げました。", "It was withdrawn.")),
+    ("withdrawn", ("廃棄の申請を取り下げました。", "It was withdrawn.")),
 ];
 
 struct DisposalRow {
@@ -51,9 +54,9 @@ impl DisposalRow {
 
 fn state_name(state: DisposalState) -> (&'static str, &'static str) {
     match state {
-        DisposalState::Asked => ("確認待ち", "waits for two persons"),
+        DisposalState::Asked => ("承認待ち", "waits for two supervisors"),
         DisposalState::Withdrawn => ("取下げ済み", "withdrawn"),
-        DisposalState::Approved => ("待機期間中", "approved, waits"),
+        DisposalState::Approved => ("承認済み（待機期間中）", "approved, waits"),
         DisposalState::Lapsed => {
             ("実行せず（保存期間が満了していない記録あり）", "not carried out: a record was not due")
         }

@@ -82,7 +82,7 @@ pub(super) async fn ask(visit: Visit) -> Result<Answer, Error> {
     let mut form = Form::read(&visit.call, |name| id_of(name).is_some())?;
     let records: Vec<Uuid> = form.under(MARKED).filter_map(|(name, _)| id_of(name)).collect();
     if records.is_empty() {
-        form.fault("due", l.say("廃棄する記録に印を付けてください", "Mark the records"));
+        form.fault("due", l.say("廃棄する記録を1件以上選んでください。", "Select at least one record."));
         return again(422, &DuePage::of(&visit, form).await?);
     }
     let asked = AskDisposal { request: DisposalRequest { records }, idempotency: form.idempotency(&visit.call)? };

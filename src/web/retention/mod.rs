@@ -38,7 +38,7 @@ pub const PAGES: &[Route] = &[
     show("/disposals/due").titled("保存期間が満了した記録", "What is due").for_whom(BODIES, REVIEW).made_by(page!(due)),
     act("/disposals/due").titled("廃棄を申請する", "Ask to dispose").for_whom(BODIES, SUPERVISE).made_by(page!(ask)),
     act("/disposals/{id}/withdraw")
-        .titled("廃棄を取り下げる", "Withdraw a disposal")
+        .titled("廃棄の申請を取り下げる", "Withdraw a disposal")
         .for_whom(BODIES, SUPERVISE)
         .made_by(page!(withdraw)),
 ];
@@ -48,7 +48,7 @@ const CLASSES: [(RetentionClass, &str, &str, (&str, &str)); 6] = [
     (RetentionClass::InNeedOfProtection, "years.protection", "age.protection", ("要保護児童", "In need of protection")),
     (RetentionClass::InNeedOfSupport, "years.support", "age.support", ("要支援児童", "In need of support")),
     (RetentionClass::ExpectantMother, "years.mother", "age.mother", ("特定妊婦", "Expectant mothers")),
-    (RetentionClass::Extended, "years.extended", "age.extended", ("延長者等", "Extended")),
+    (RetentionClass::Extended, "years.extended", "age.extended", ("延長者等", "Support beyond 18")),
     (RetentionClass::Other, "years.other", "age.other", ("その他・不明", "Other, not known")),
     (RetentionClass::SeriousCase, "years.serious", "age.serious", ("重大事案", "Serious cases")),
 ];
@@ -66,8 +66,8 @@ fn rule_of(l: Language, rule: RetentionRule) -> String {
     };
     match (rule.age, l) {
         (None, _) => kept,
-        (Some(age), Language::Japanese) => format!("{kept}、かつ児童が{age}歳に達するまで"),
-        (Some(age), Language::English) => format!("{kept}, and until the child is {age}"),
+        (Some(age), Language::Japanese) => format!("{kept}間、又は児童が{age}歳に達するまでのいずれか長い期間"),
+        (Some(age), Language::English) => format!("{kept}, or until the child is {age}, whichever is longer"),
     }
 }
 
@@ -111,8 +111,8 @@ impl RetentionPage {
                     let label = (format!("{}：{ja}", name.0), format!("{}: {en}", name.1));
                     Input::line(l, &form, field, (&label.0, &label.1)).width("w-xs")
                 };
-                let years = number(years, ("保存する年数", "years")).required();
-                (l.of_pair(name), years, number(age, ("児童の年齢", "age of the child")))
+                let years = number(years, ("保存する年数（年）", "years")).required();
+                (l.of_pair(name), years, number(age, ("児童の年齢（歳）", "age of the child")))
             };
         let may_lengthen = visit.caller.has_any_role(ADMINISTER);
         Ok(Self {
@@ -149,7 +149,7 @@ async fn lengthen(visit: Visit) -> Result<Answer, Error> {
             Some(Ok(number)) => Some(number),
             None if may_be_left => None,
             _ => {
-                form.fault(field, l.say("整数を入力してください", "Enter a whole number"));
+                form.fault(field, l.say("整数で入力してください。", "Enter a whole number."));
                 None
             }
         };

@@ -30,8 +30,8 @@ pub(super) const FIELDS: [&str; 12] = [
 /// For what one searches, as people call it.
 pub(super) const PURPOSES: [(Purpose, (&str, &str)); 4] = [
     (Purpose::NewReport, ("通告・相談の受理", "a new report")),
-    (Purpose::Casework, ("対応中のケース", "a case in hand")),
-    (Purpose::Transfer, ("転出入・移管", "a family that moves")),
+    (Purpose::Casework, ("進行中のケースへの対応", "a case in hand")),
+    (Purpose::Transfer, ("転出入・ケース移管", "a family that moves")),
     (Purpose::MissingChild, ("行方不明児童", "a missing child")),
 ];
 
@@ -43,13 +43,13 @@ pub(super) fn criteria_inputs(l: Language, form: &Form) -> CriteriaInputs {
     }
     CriteriaInputs {
         purpose,
-        case_reference: name("case_reference", ("検索側のケース番号", "Your own case reference"))
+        case_reference: name("case_reference", ("自機関の受付番号・ケース番号", "Your own case reference"))
             .required()
             .width("w-s")
             .support(("受付番号など。閲覧履歴に残ります", "Kept in the ledger beside the search")),
         names: vec![
             name("child_name", ("児童の氏名", "Name of the child")).support((
-                "一部だけでも、かな・漢字・ローマ字でも検索できます。不明な1文字は「?」、途中は「*」",
+                "かな・漢字・ローマ字のどれでも、一部だけでも検索できます。分からない文字は「?」（1文字）又は「*」（何文字でも）",
                 "A part is enough, in any script. ? stands for one unknown letter, * for any number",
             )),
             name("guardian_name", ("保護者の氏名", "Name of a guardian")),
@@ -83,7 +83,7 @@ pub(super) fn request_of(form: &mut Form, l: Language) -> Option<SearchRequest> 
     let text = |form: &Form, name: &str| form.filled(name).map(str::to_owned);
     let purpose = PURPOSES.iter().map(|(purpose, _)| *purpose).find(|of| of.as_str() == form.text("purpose"));
     if purpose.is_none() {
-        form.fault("purpose", l.say("目的を選択してください", "Say for what you search"));
+        form.fault("purpose", l.say("目的を選択してください。", "Choose a purpose."));
     }
     let birth = birth_of(form, l);
     let page = form.filled("page").map_or(Some(1), |page| page.parse().ok()).unwrap_or(1);
@@ -103,7 +103,10 @@ pub(super) fn request_of(form: &mut Form, l: Language) -> Option<SearchRequest> 
 
 fn birth_of(form: &mut Form, l: Language) -> Option<BirthRequest> {
     let missing = |form: &mut Form, name| {
-        form.fault(name, l.say("選択した条件を入力してください", "Fill in what you chose"));
+        form.fault(
+            name,
+            l.say("選んだ条件に必要です。正しく入力してください。", "Enter this for the condition that you chose."),
+        );
         None
     };
     let text = |form: &Form, name: &str| form.filled(name).map(str::to_owned);

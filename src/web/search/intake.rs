@@ -56,7 +56,7 @@ impl IntakePage {
         let l = visit.language();
         let line = |name, label| Input::line(l, &form, name, label);
         let name = line("child_name", ("児童の氏名又はそのかな", "The child's name, in any script")).support((
-            "聞こえたとおりに。分からない文字は「?」（1文字）、「*」（何文字でも）。児童か保護者のどちらかの氏名が必要",
+            "聞こえたとおりに。一部だけでも検索できます。分からない文字は「?」（1文字）又は「*」（何文字でも）。児童か保護者のどちらかの氏名が必要",
             "As it was heard. ? stands for one unknown letter, * for any number. A child’s or a guardian’s name is needed",
         ));
         let on = line("birth_on", ("生年月日", "Birth date")).width("w-s").support((
@@ -69,10 +69,13 @@ impl IntakePage {
         let address = line("address", ("住所", "Address"))
             .width("w-l")
             .support(("分かる範囲で。全国検索の条件には使いません", "As far as it is known. It is not searched for"));
-        let reference = line("case_reference", ("受付番号", "Reference")).required().width("w-s").support((
-            "この検索の記録に残る番号。機関の受付番号がまだなければ、このまま",
-            "Kept beside the search. Where there is none yet, leave it",
-        ));
+        let reference = line("case_reference", ("自機関の受付番号・ケース番号", "Your own case reference"))
+            .required()
+            .width("w-s")
+            .support((
+                "この検索の記録に残る番号。機関の受付番号がまだなければ、このまま",
+                "Kept beside the search. Where there is none yet, leave it",
+            ));
         Ok(Self {
             child: vec![name],
             birth: vec![on, age],
@@ -115,13 +118,13 @@ pub(super) async fn intake_act(visit: Visit) -> Result<Answer, Error> {
     form.put("purpose".to_owned(), "new_report".to_owned());
     if form.filled("child_name").is_none() && form.filled("guardian_name").is_none() {
         let message = (
-            "児童か保護者の氏名を、一部でも入力してください",
+            "児童か保護者の氏名を、一部でも入力してください。",
             "Type a name of the child or a guardian, a part at least",
         );
         form.fault("child_name", l.of_pair(message));
     }
     if form.filled("birth_on").is_some() && form.filled("birth_age").is_some() {
-        let message = ("生年月日と年齢は、どちらか一方を入力してください", "Type a birth date or an age, not both");
+        let message = ("生年月日と年齢は、どちらか一方を入力してください。", "Type a birth date or an age, not both");
         form.fault("birth_age", l.of_pair(message));
     }
     let status = match request_of(&mut form, l) {

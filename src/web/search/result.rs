@@ -138,7 +138,7 @@ fn rank_name(rank: Rank) -> (&'static str, &'static str) {
 fn forms(l: Language, matched: &[Matched]) -> String {
     let form = |matched: &Matched| {
         let form = match matched.form {
-            NameForm::Written => ("表記", "as written"),
+            NameForm::Written => ("漢字等の表記", "as written"),
             NameForm::Kana => ("かな", "kana"),
             NameForm::Latin => ("ローマ字", "Latin letters"),
             NameForm::Alias => ("通称", "alias"),
@@ -173,7 +173,7 @@ fn stated(l: Language, form: &Form) -> Vec<(&'static str, String)> {
     let law = l.say("児童虐待防止法第13条の4", "Child Abuse Prevention Act, Article 13-4");
     let mut stated = vec![(l.say("目的・根拠", "Purpose and law"), format!("{purpose}　{law}"))];
     for (name, label) in [
-        ("case_reference", ("検索側のケース番号", "Case reference")),
+        ("case_reference", ("自機関の受付番号・ケース番号", "Case reference")),
         ("child_name", ("児童の氏名", "Child")),
         ("guardian_name", ("保護者の氏名", "Guardian")),
         ("relative_name", ("その他の家族の氏名", "Relative")),
@@ -203,7 +203,7 @@ fn covered(l: Language, coverage: &Coverage) -> Vec<String> {
     if let Some(oldest) = &coverage.oldest_last_upload {
         let at = moment_of(l, oldest);
         lines.push(match l {
-            Language::Japanese => format!("最後の登録が最も古い機関：{at}"),
+            Language::Japanese => format!("登録が最も長く更新されていない機関の最終登録日時：{at}"),
             Language::English => format!("The longest ago that one of them last uploaded: {at}"),
         });
     }
@@ -217,8 +217,10 @@ fn covered(l: Language, coverage: &Coverage) -> Vec<String> {
     for (prefecture, count) in &coverage.records_set_aside {
         let name = prefecture_name(prefecture);
         lines.push(match l {
-            Language::Japanese => format!("{name}の記録{count}件は、確認中のため検索できませんでした。"),
-            Language::English => format!("{count} records of {name} could not be looked at."),
+            Language::Japanese => {
+                format!("{name}の記録{count}件は、内容を確認できないため検索の対象に含まれていません。")
+            }
+            Language::English => format!("{count} records of {name} could not be verified, and were not searched."),
         });
     }
     lines

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-const TITLE: (&str, &str) = ("利用開始の手続", "Set up what you sign in with");
+const TITLE: (&str, &str) = ("利用開始の手続", "First sign-in");
 const PASSWORD_RULE: (&str, &str) = (
     "12文字以上128文字以下。職員番号・氏名・よく使われる語は使えません",
     "12 to 128 characters; not your ID, your name or what many people choose",
@@ -140,7 +140,7 @@ fn person_inputs(visit: &DeskVisit, form: &Form, fields: &PersonFields, is_openi
     let name = is_opening.then(|| Input::line(l, form, fields.name, ("氏名", "Name")).required());
     let password = ("パスワード", "Password");
     let again = ("パスワード（確認のため再入力）", "The password once more");
-    let code = ("認証アプリに表示されたコード", "The code that the device shows");
+    let code = ("認証アプリに表示されたコード", "Code shown in your authenticator app");
     let others = [
         Input::password(l, form, fields.password, password).required().support(PASSWORD_RULE),
         Input::password(l, form, fields.repeated, again).required(),
@@ -160,7 +160,7 @@ pub(super) async fn enrol_finish(visit: DeskVisit) -> Result<Answer, Error> {
     let l = visit.language();
     for fields in PERSONS {
         if form.text(fields.password) != form.text(fields.repeated) {
-            form.fault(fields.repeated, l.say("上のパスワードと一致していません", "It is not the password above"));
+            form.fault(fields.repeated, l.say("上のパスワードと一致していません。", "It is not the password above"));
         }
     }
     let persons: Vec<EnrollingPerson> = PERSONS

@@ -32,10 +32,7 @@ pub const PAGES: &[Route] = &[
         .titled("すべての端末からサインアウトする", "Sign out everywhere")
         .for_everybody()
         .made_by(page!(sign_out_everywhere_act)),
-    show("/enrol")
-        .titled("利用開始の手続", "Set up what you sign in with")
-        .for_everybody()
-        .made_by(page_at_desk!(enrol_show)),
+    show("/enrol").titled("利用開始の手続", "First sign-in").for_everybody().made_by(page_at_desk!(enrol_show)),
     act("/enrol").titled("コードを確認する", "Check the code").for_everybody().made_by(page_at_desk!(enrol_begin)),
     act("/enrol/finish").titled("認証情報を設定する", "Set them").for_everybody().made_by(page_at_desk!(enrol_finish)),
     show("/second-factor")

@@ -42,7 +42,7 @@ impl SecondFactorPage {
                 (ticket.clone(), Some((QrCode::of(url)?, secret.clone())))
             }
         };
-        let label = ("認証アプリに表示されたコード", "The code that your device shows");
+        let label = ("認証アプリに表示されたコード", "Code shown in your authenticator app");
         Ok(Self {
             shell: visit.shell(TITLE, PagePart::Apart).await?,
             code: Input::device_code(visit.language(), &form, "second_factor", label).required(),

@@ -49,11 +49,16 @@ impl SignInPage {
                 .autocomplete("username")
                 .width("w-s"),
             Input::password(language, &form, "password", ("パスワード", "Password")).required(),
-            Input::device_code(language, &form, "second_factor", ("認証アプリのコード", "Code of your device"))
-                .support((
-                    "認証アプリに表示される6桁の数字、又は回復用コード",
-                    "The six digits that your device shows, or a recovery code",
-                )),
+            Input::device_code(
+                language,
+                &form,
+                "second_factor",
+                ("認証アプリのコード", "Code from your authenticator app"),
+            )
+            .support((
+                "認証アプリに表示される6桁の数字、又は回復用コード",
+                "The six digits in your authenticator app, or a recovery code",
+            )),
         ];
         if renews {
             let renewed = Input::password(language, &form, "new_password", ("新しいパスワード", "New password"));

@@ -63,10 +63,10 @@ impl ReportPage {
         let number = |(name, label)| Input::line(l, &form, name, label).required().width("w-xs");
         Ok(Self {
             shell: visit.shell(("職員体制の報告", "Report staffing"), PagePart::Settings).await?.after(visit, DONE),
-            year: Input::line(l, &form, "year", ("年度（西暦）", "Fiscal year"))
-                .required()
-                .width("w-xs")
-                .support(("4月1日現在の常勤換算人数を報告します", "Full-time equivalents on 1 April")),
+            year: Input::line(l, &form, "year", ("年度（西暦）", "Fiscal year")).required().width("w-xs").support((
+                "例：2026（令和8年度）。4月1日現在の人数（常勤換算）を整数で報告します",
+                "Such as 2026. Full-time equivalents on 1 April, in whole numbers",
+            )),
             numbers: PROFESSIONS.map(number).into(),
             form,
         })
@@ -97,12 +97,12 @@ fn report_of(visit: &Visit, form: &mut Form) -> Option<(FiscalYear, StaffingRepo
     let l = visit.language();
     let year = form.filled("year").and_then(FiscalYear::parse);
     if year.is_none() {
-        form.fault("year", l.say("西暦4桁で入力してください", "Enter four digits"));
+        form.fault("year", l.say("西暦4桁で入力してください。", "Enter four digits."));
     }
     let mut number = |name: &str| {
         let number = form.filled(name).and_then(|text| text.parse().ok());
         if number.is_none() {
-            form.fault(name, l.say("人数を整数で入力してください", "Enter a whole number"));
+            form.fault(name, l.say("人数を整数で入力してください。", "Enter a whole number."));
         }
         number.unwrap_or_default()
     };

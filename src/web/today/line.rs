@@ -46,17 +46,17 @@ fn words(kind: TodayKind) -> [(&'static str, &'static str); 3] {
         ],
         TodayKind::ShieldApproached => [
             ("支援措置", "shield"),
-            ("支援措置の対象世帯が全国検索されました", "a search came upon a shielded family"),
+            ("支援措置の対象世帯が全国検索されました", "a shielded family appeared in a search"),
             ("検索の内容を確認する", "See who searched"),
         ],
         TodayKind::SafetyCheck => [
             ("安全確認", "safety check"),
-            ("緊急の引き継ぎの安全確認が済んでいません", "the child of an urgent transfer is to be seen"),
+            ("緊急の引継ぎの安全確認が済んでいません", "safety check of an urgent transfer is not done"),
             ("安全確認を記録する", "Record the safety check"),
         ],
         TodayKind::BreakGlass => [
-            ("緊急閲覧", "broken glass"),
-            ("記録が緊急閲覧されました", "the glass was broken on a record"),
+            ("緊急閲覧", "emergency access"),
+            ("記録が緊急閲覧されました", "a record was opened by emergency access"),
             ("理由と範囲を確認する", "See why and review"),
         ],
         TodayKind::SearchAlert => [
@@ -66,12 +66,12 @@ fn words(kind: TodayKind) -> [(&'static str, &'static str); 3] {
         ],
         TodayKind::TransferOffered => [
             ("転入の確認", "transfer in"),
-            ("提供された情報を確認する", "confirm what is offered"),
+            ("情報が提供されています（未確認）", "information was provided and is not confirmed yet"),
             ("内容を開く", "Open"),
         ],
         TodayKind::TransferConfirmed => [
-            ("引き継ぎ", "take over"),
-            ("確認した記録の引き継ぎが済んでいません", "a confirmed record is not taken over yet"),
+            ("引継ぎ", "take over"),
+            ("確認した記録の引継ぎが済んでいません", "a confirmed record is not taken over yet"),
             ("内容を開く", "Open"),
         ],
         TodayKind::TransferRequested => [
@@ -84,18 +84,20 @@ fn words(kind: TodayKind) -> [(&'static str, &'static str); 3] {
             ("提供した情報がまだ確認されていません", "the receiver has not confirmed yet"),
             ("内容を開く", "Open"),
         ],
-        TodayKind::Inquiry => {
-            [("照会への回答", "inquiry"), ("照会に回答する", "answer a question"), ("照会を開く", "Open")]
-        }
+        TodayKind::Inquiry => [
+            ("照会への回答", "inquiry"),
+            ("照会を受けています（未回答）", "an inquiry is not answered yet"),
+            ("照会を開く", "Open"),
+        ],
         TodayKind::SharpAct => [
-            ("重要操作の確認", "sharp act"),
-            ("ほかの職員の確認を待っています", "waits for another person"),
-            ("申請を確認する", "See the request"),
+            ("重要操作の承認", "critical act"),
+            ("承認を待っています", "waits for approval"),
+            ("申請の内容を見る", "See the request"),
         ],
         TodayKind::Objection => [
-            ("重要操作の通知", "sharp act of others"),
+            ("重要操作の通知", "critical act of others"),
             ("異議があれば取り下げられる申請があります", "a request to which you may object"),
-            ("申請を確認する", "See the request"),
+            ("申請の内容を見る", "See the request"),
         ],
     }
 }
@@ -216,9 +218,7 @@ pub(super) fn message_name(kind: &str) -> (&'static str, &'static str) {
         "record_found" => ("全国検索での表示", "records shown in searches"),
         "record_viewed" => ("自機関の記録の閲覧", "records viewed"),
         "record_disposed" => ("記録の廃棄の通知", "records disposed of"),
-        "transfer_confirmed" | "transfer_taken_over" => {
-            ("情報提供の確認・引き継ぎ", "transfers confirmed or taken over")
-        }
+        "transfer_confirmed" | "transfer_taken_over" => ("情報提供の確認・引継ぎ", "transfers confirmed or taken over"),
         "transfer_rejected" | "transfer_withdrawn" | "transfer_expired" => ("終わった情報提供", "transfers that ended"),
         "safety_check_done" => ("安全確認の完了", "safety checks done"),
         "missing_notice_updated" | "missing_notice_cancelled" => {
@@ -227,11 +227,11 @@ pub(super) fn message_name(kind: &str) -> (&'static str, &'static str) {
         "notice_answered" => ("行方不明児童の通知への回答", "answers to notices"),
         "serious_case_designated" | "serious_case_reviewed" => ("重大事案の指定・検証", "serious cases"),
         "inquiry_answered" => ("照会への回答の到着", "answers to questions"),
-        "sharp_act_done" | "sharp_act_ended" => ("重要操作の結果", "sharp acts done or ended"),
+        "sharp_act_done" | "sharp_act_ended" => ("重要操作の結果", "critical acts done or ended"),
         "disposal_asked" | "disposal_withdrawn" | "disposal_approved" | "disposal_lapsed" | "disposal_done" => {
             ("記録の廃棄の手続", "disposals")
         }
-        "row_refuted" => ("確認が必要な記録", "rows that are not what was written"),
+        "row_refuted" => ("内容を確認できない記録", "records that could not be verified"),
         kind if kind.starts_with("terminal") => ("端末の登録・失効", "terminals"),
         kind if kind.starts_with("staff") || kind.starts_with("credential") || kind.starts_with("second") => {
             ("職員と認証情報の変更", "staff and credentials")

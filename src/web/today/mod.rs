@@ -98,7 +98,7 @@ async fn today(visit: Visit) -> Result<Answer, Error> {
         news: NewsRow::all(&visit, &today.new),
         may_acknowledge: !today.new.is_empty()
             || visit.caller.has_any_role(REVIEW) && today.lines.iter().any(|line| line.position.is_some()),
-        lists: [("/inquiries", ("照会の一覧", "Questions")), ("/break-glass", ("緊急閲覧の一覧", "Broken glasses"))]
+        lists: [("/inquiries", ("照会の一覧", "Questions")), ("/break-glass", ("緊急閲覧の一覧", "Emergency access"))]
             .into_iter()
             .filter(|(path, _)| is_open(&visit.caller, path))
             .map(|(path, name)| (path, l.of_pair(name)))

@@ -48,7 +48,10 @@ pub const PAGES: &[Route] = &[
         .titled("安全確認を記録する", "Record the safety check")
         .for_whom(BODIES, CASEWORK)
         .made_by(page!(safety_check)),
-    act("/transfers/{id}/reject").titled("情報提供を断る", "Reject").for_whom(BODIES, SUPERVISE).made_by(page!(reject)),
+    act("/transfers/{id}/reject")
+        .titled("情報提供を拒否する", "Reject")
+        .for_whom(BODIES, SUPERVISE)
+        .made_by(page!(reject)),
     act("/transfers/{id}/withdraw")
         .titled("情報提供を取り下げる", "Withdraw")
         .for_whom(BODIES, SUPERVISE)
@@ -64,15 +67,15 @@ pub const PAGES: &[Route] = &[
 ];
 
 const DONE: &[(&str, (&str, &str))] = &[
-    ("requested", ("情報提供を求めました。", "The transfer was asked for.")),
-    ("offered", ("情報を提供しました。受け手の確認を待っています。", "It was offered, and waits for the receiver.")),
+    ("requested", ("情報提供を求めました。", "The transfer was requested.")),
+    ("offered", ("情報を提供しました。提供先の確認を待っています。", "It was offered, and waits for the receiver.")),
     (
         "confirmed",
         ("情報提供を確認しました。提供された項目を閲覧できます。", "Confirmed: what was provided may be read."),
     ),
     ("taken_over", ("記録を引き継ぎました。", "The record is yours now.")),
     ("checked", ("安全確認を記録しました。", "The safety check was recorded.")),
-    ("ended", ("手続を終えました。", "It was ended.")),
+    ("ended", ("情報提供を終了しました（拒否又は取下げ）。", "The transfer was rejected or withdrawn.")),
 ];
 
 /// A transfer as a row.
@@ -131,12 +134,12 @@ fn safety(l: Language, line: &TransferLine, now: Timestamp) -> Option<String> {
 /// A state as people call it.
 pub fn state_name(state: TransferState) -> (&'static str, &'static str) {
     match state {
-        TransferState::Requested => ("提供を求められている", "asked for"),
+        TransferState::Requested => ("提供の求め（対応待ち）", "requested"),
         TransferState::Offered => ("提供（確認待ち）", "offered"),
         TransferState::Confirmed => ("確認済み", "confirmed"),
-        TransferState::TakenOver => ("引き継ぎ済み", "taken over"),
+        TransferState::TakenOver => ("引継ぎ済み", "taken over"),
         TransferState::Rejected => ("拒否", "rejected"),
-        TransferState::Withdrawn => ("取り下げ", "withdrawn"),
+        TransferState::Withdrawn => ("取下げ", "withdrawn"),
         TransferState::Expired => ("期限切れ", "expired"),
     }
 }
@@ -218,7 +221,7 @@ impl TransferPage {
         let shell = visit.shell(("情報提供", "A transfer"), PagePart::Transfers).await?;
         let shell = shell.accounted_for(found.entries()).after(visit, DONE);
         let (l, line, note) = (shell.language, &found.value().facts, &found.value().data);
-        let label = ("断る・取り下げる理由", "Why it is rejected or withdrawn");
+        let label = ("拒否・取下げの理由", "Why it is rejected or withdrawn");
         Ok(Self {
             row: TransferRow::of(visit, line),
             steps: NextSteps::of(visit, line),
@@ -236,7 +239,7 @@ fn written(l: Language, note: &TransferNote) -> Vec<(&'static str, String)> {
     let parts = [
         (("求めた理由", "Why it was asked for"), &note.request_reason),
         (("伝達事項", "Message"), &note.message),
-        (("断った・取り下げた理由", "Why it ended"), &note.end_reason),
+        (("拒否・取下げの理由", "Why it ended"), &note.end_reason),
     ];
     parts.into_iter().filter_map(|(label, text)| Some((l.of_pair(label), text.clone()?))).collect()
 }

@@ -74,9 +74,9 @@ impl OfferPage {
         let parts = PARTS.map(|(name, reason, label)| OfferedPart {
             included: ChoiceInput::of(l, &form, name, label)
                 .required()
-                .option("included", ("提供する", "It brings it"))
-                .option("missing", ("提供しない・ない", "It does not")),
-            reason: Input::line(l, &form, reason, ("提供しない・ない理由", "Why not")).width("w-l"),
+                .option("included", ("提供する", "Provided"))
+                .option("missing", ("提供しない・記録なし", "Not provided, or no record")),
+            reason: Input::line(l, &form, reason, ("提供しない・記録がない理由", "Reason why not")).width("w-l"),
         });
         let shell = visit.shell(("情報を提供する", "Offer a transfer"), PagePart::Transfers).await?;
         Ok(Self {
@@ -88,14 +88,14 @@ impl OfferPage {
                 "Full name or code of a municipality or center, such as 172014",
             )),
             parts: parts.into(),
-            urgent: ChoiceInput::of(l, &form, "urgent", ("引き継ぎの進め方", "How it is handed over"))
+            urgent: ChoiceInput::of(l, &form, "urgent", ("引継ぎの進め方", "How it is handed over"))
                 .at_first("no")
-                .option("no", ("通常", "no"))
+                .option("no", ("通常", "Normal"))
                 .option(
                     "yes",
                     (
                         "緊急：対面で引き継ぎ、48時間以内に安全確認",
-                        "yes: face to face, with a safety check within 48 hours",
+                        "Urgent: face to face, safety check within 48 hours",
                     ),
                 ),
             message: TextArea::of(l, &form, "message", ("伝達事項", "Message")),
@@ -129,8 +129,8 @@ pub(super) async fn offer_act(visit: Visit) -> Result<Answer, Error> {
             form.fault(
                 part,
                 visit.language().say(
-                    "記録にありません。「提供しない・ない」を選び、理由を入力してください",
-                    "The record has none. Say that it does not, and why",
+                    "記録にありません。「提供しない・記録なし」を選び、理由を入力してください。",
+                    "The record has none. Choose “Not provided, or no record”, and enter the reason.",
                 ),
             );
             again(422, &OfferPage::of(&visit, form).await?)
@@ -165,7 +165,7 @@ fn receiver_of(visit: &Visit, form: &mut Form) -> Option<OrganizationCode> {
     const TOLD: usize = 5;
     let (l, registry) = (visit.language(), &visit.gateway.registry);
     let Some(typed) = form.filled("receiver") else {
-        form.fault("receiver", l.say("提供先の機関を入力してください", "Enter the receiver"));
+        form.fault("receiver", l.say("「提供先の機関」を入力してください。", "Enter the receiver."));
         return None;
     };
     let meant = match registry.named(typed) {
@@ -182,8 +182,8 @@ fn receiver_of(visit: &Visit, form: &mut Form) -> Option<OrganizationCode> {
     let fault = match (meant.len(), l) {
         (0, _) => l
             .say(
-                "該当する機関がありません。正式名称又は機関コードを入力してください",
-                "There is no such body. Enter its full name or its code",
+                "該当する機関がありません。正式名称又は機関コードを入力してください。",
+                "There is no such body. Enter its full name or its code.",
             )
             .to_owned(),
         (1..=TOLD, Language::Japanese) => format!("機関コードで指定してください：{names}"),
@@ -203,12 +203,12 @@ fn brought(l: Language, form: &mut Form, name: &'static str, reason: &'static st
         "included" => Brought::Included,
         "missing" => {
             if written.is_none() {
-                form.fault(reason, l.say("理由を入力してください", "Say why"));
+                form.fault(reason, l.say("理由を入力してください。", "Enter the reason."));
             }
             Brought::Missing { reason: written.unwrap_or_default() }
         }
         _ => {
-            form.fault(name, l.say("提供するかどうかを選択してください", "Say whether it brings it"));
+            form.fault(name, l.say("提供するかどうかを選択してください。", "Choose whether it is provided."));
             Brought::Included
         }
     }

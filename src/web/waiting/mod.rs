@@ -1,4 +1,4 @@
-//! Sharp acts that wait for a person: who asked for what, and standing for it or dropping it.
+//! Critical acts awaiting approval for a person: who asked for what, and standing for it or dropping it.
 
 use askama::Template;
 
@@ -27,21 +27,30 @@ use crate::{
 };
 
 pub const PAGES: &[Route] = &[
-    show("/waiting").titled("確認を待つ重要操作", "Sharp acts that wait").for_everybody().made_by(page!(waiting)),
+    show("/waiting")
+        .titled("承認を待つ重要操作", "Critical acts awaiting approval")
+        .for_everybody()
+        .made_by(page!(waiting)),
     act("/waiting/{id}/confirm")
-        .titled("重要操作を確認する", "Stand for a sharp act")
+        .titled("重要操作を承認する", "Approve a critical act")
         .for_whom(ALL, STAND)
         .made_by(page!(confirm)),
     act("/waiting/{id}/withdraw")
-        .titled("重要操作の申請を取り下げる", "Drop a sharp act")
+        .titled("重要操作の申請を取り下げる", "Withdraw a request")
         .for_whom(ALL, STAND)
         .made_by(page!(withdraw)),
 ];
 
 const DONE: &[(&str, (&str, &str))] = &[
-    ("asked", ("申請しました。ほかの職員の確認を待っています。", "It was asked for, and waits for another person.")),
-    ("confirmed", ("確認しました。", "You stood for it.")),
-    ("withdrawn", ("申請を取り下げました。", "It was dropped.")),
+    (
+        "asked",
+        (
+            "申請しました。ほかの職員の承認を待っています。",
+            "It was requested, and waits for another person to approve it.",
+        ),
+    ),
+    ("confirmed", ("承認しました。", "Approved.")),
+    ("withdrawn", ("申請を取り下げました。", "The request was withdrawn.")),
 ];
 
 #[derive(Template)]
@@ -70,7 +79,7 @@ struct ActRow {
 }
 
 async fn waiting(visit: Visit) -> Result<Answer, Error> {
-    let title = ("確認を待つ重要操作", "Sharp acts that wait");
+    let title = ("承認を待つ重要操作", "Critical acts awaiting approval");
     let lines = list_waiting(&visit.gateway, &visit.caller).await?;
     let shell = visit.shell(title, PagePart::Settings).await?.accounted_for(lines.entries()).after(&visit, DONE);
     let rows = lines.value().waiting_acts.iter().map(|line| ActRow::of(&visit, line));
@@ -118,23 +127,23 @@ pub fn kind_name(kind: SharpKind) -> (&'static str, &'static str) {
         SharpKind::LiftShield => ("支援措置の解除", "lifting a shield"),
         SharpKind::NameBodies => ("支援措置の開示先の追加", "naming bodies under a shield"),
         SharpKind::Dispose => ("記録の廃棄", "disposal of records"),
-        SharpKind::BreakGlass => ("緊急閲覧", "breaking the glass"),
+        SharpKind::BreakGlass => ("緊急閲覧", "emergency access"),
         SharpKind::RegisterStaff => ("職員の登録", "a new member of staff"),
         SharpKind::ChangeStaff => ("職員の氏名・役割の変更", "a change of name or roles"),
         SharpKind::ReissueCredential => ("認証情報の再発行", "a credential anew"),
         SharpKind::ReopenBody => ("管理責任者の再選任", "a first administrator anew"),
         SharpKind::ConnectOrganization => ("機関の接続", "connecting a body"),
         SharpKind::RegisterTerminal => ("端末の登録", "a new terminal"),
-        SharpKind::RetireKeys => ("古い鍵の削除", "retiring keys"),
+        SharpKind::RetireKeys => ("不要なマスター鍵の廃止", "retiring keys"),
     }
 }
 
 fn state_name(state: WaitingState) -> (&'static str, &'static str) {
     match state {
-        WaitingState::Waiting => ("確認待ち", "waits"),
+        WaitingState::Waiting => ("承認待ち", "waiting for approval"),
         WaitingState::Approved => ("承認済み（実行待ち）", "approved"),
         WaitingState::Done => ("実行済み", "done"),
-        WaitingState::Withdrawn => ("取下げ済み", "dropped"),
+        WaitingState::Withdrawn => ("取下げ済み", "withdrawn"),
         WaitingState::Expired => ("期限切れ", "expired"),
     }
 }
@@ -166,8 +175,8 @@ fn asked(l: Language, gateway: &Gateway, asked: &AskedLine) -> Vec<(&'static str
     line(("変更前の氏名", "Name before"), asked.name_before.clone());
     line(("変更前の役割", "Roles before"), asked.roles_before.as_ref().map(|of| roles(l, of)));
     line(("機関", "Body"), asked.body.as_ref().map(body));
-    line(("連絡先", "Whom to call"), asked.relay_desk.clone());
-    line(("変更前の連絡先", "Whom to call before"), asked.relay_desk_before.clone());
+    line(("照会の連絡先", "Whom to call"), asked.relay_desk.clone());
+    line(("変更前の照会の連絡先", "Whom to call before"), asked.relay_desk_before.clone());
     line(("端末の名称", "Terminal"), asked.label.clone());
     line(("証明書の番号", "Certificate"), asked.serial.clone());
     line(("鍵の世代", "Generations"), asked.generations.as_ref().map(|of| format!("{of:?}")));
