@@ -58,11 +58,11 @@ test("a day: registered, found at night, handed on, missed and found, put before
   await city.choose("risk_sheet", "missing");
   await city.choose("photos", "missing");
   await city.press("情報を提供する");
-  await city.sees("記録にありません。「提供しない・ない」を選び、理由を入力してください");
+  await city.sees("記録にありません。「提供しない・記録なし」を選び、理由を入力してください");
   await city.choose("urgency", "missing");
   await fill(city.page, { urgency_reason: "評価は来週の会議で行う" });
   await city.press("情報を提供する");
-  await city.sees("受け手の確認を待っています");
+  await city.sees("提供先の確認を待っています");
   const next = await Desk.of(t, at, "city-b", "tanaka");
   await next.page.locator("main a[href^='/transfers/']").last().click();
   next.acts += 1;

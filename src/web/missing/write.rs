@@ -10,7 +10,7 @@ use super::super::{
 };
 use crate::{
     domain::missing_notice::{MissingChild, NoticeContent, NoticeStatus},
-    error::{Error, RequestError},
+    error::{Error, RecordError, RequestError},
     face::answer::Answer,
     operations::missing_children::{
         announce_missing_child::{
@@ -32,6 +32,8 @@ struct NoticeForm {
     path: String,
     /// Of a notice that is there: the version that was read.
     version: Option<String>,
+    /// What somebody else has made of it meanwhile: it stands beside what was typed.
+    now: Vec<(&'static str, String)>,
     status: ChoiceInput,
     child: Vec<Input>,
     guardians: TextArea,
@@ -53,6 +55,7 @@ impl NoticeForm {
             shell: visit.shell(title, PagePart::Missing).await?,
             path,
             version,
+            now: Vec::new(),
             status: ChoiceInput::of(l, &form, "status", ("区分", "Status"))
                 .at_first("actual")
                 .option("actual", ("実際の通知", "actual"))
@@ -94,12 +97,19 @@ pub(super) async fn new_notice(visit: Visit) -> Result<Answer, Error> {
 }
 
 /// What the form says.
-fn content_of(form: &Form) -> NoticeContent {
+///
+/// # Errors
+/// A status that there is not.
+fn content_of(form: &Form) -> Result<NoticeContent, Error> {
     let text = |name: &str| form.text(name).trim().to_owned();
     let optional = |name: &str| form.filled(name).map(str::to_owned);
     let lines = |name: &str| form.text(name).lines().map(str::trim).filter(|line| !line.is_empty());
-    NoticeContent {
-        status: if form.text("status") == "exercise" { NoticeStatus::Exercise } else { NoticeStatus::Actual },
+    Ok(NoticeContent {
+        status: match form.text("status") {
+            "exercise" => NoticeStatus::Exercise,
+            "actual" => NoticeStatus::Actual,
+            _ => return Err(RequestError::FormField.into()),
+        },
         child: MissingChild {
             name: text("name"),
             kana: optional("kana"),
@@ -109,12 +119,12 @@ fn content_of(form: &Form) -> NoticeContent {
         },
         circumstances: text("circumstances"),
         contact: text("contact"),
-    }
+    })
 }
 
 pub(super) async fn broadcast(visit: Visit) -> Result<Answer, Error> {
     let mut form = visit.form(&FIELDS)?;
-    let asked = BroadcastNotice { content: content_of(&form), idempotency: form.idempotency(&visit.call)? };
+    let asked = BroadcastNotice { content: content_of(&form)?, idempotency: form.idempotency(&visit.call)? };
     match broadcast_notice(&visit.gateway, &visit.caller, asked).await {
         Ok(written) => Ok(see_other(&format!("/missing/{}?done=sent", written.value().notice))),
         Err(error) => {
@@ -154,16 +164,39 @@ pub(super) async fn update(visit: Visit) -> Result<Answer, Error> {
     let asked = UpdateNotice {
         notice: visit.call.id("id").map_err(|_| Error::NotFound("notice"))?,
         version: version_of(&form)?,
-        content: content_of(&form),
+        content: content_of(&form)?,
         idempotency: form.idempotency(&visit.call)?,
     };
     match update_notice(&visit.gateway, &visit.caller, asked).await {
         Ok(_) => Ok(see_other(&format!("/missing/{}?done=updated", visit.call.segment("id")))),
+        Err(error @ Error::Record(RecordError::StaleVersion { current, .. })) => {
+            stale(&visit, form, error, current).await
+        }
         Err(error) => {
             let status = form.refused(error, visit.language())?;
             again(status, &NoticeForm::of(&visit, form).await?)
         }
     }
+}
+
+/// The form with what was typed, beside what the notice says now. Sent again, it is over that version.
+async fn stale(visit: &Visit, mut form: Form, error: Error, current: i64) -> Result<Answer, Error> {
+    let l = visit.language();
+    let status = form.refused(error, l)?;
+    form.put("version".to_owned(), current.to_string());
+    let notice = visit.call.id("id").map_err(|_| Error::NotFound("notice"))?;
+    let found = view_notice(&visit.gateway, &visit.caller, ViewNotice { notice }).await?;
+    let NoticeContent { child, circumstances, contact, .. } = &found.value().data;
+    let now = vec![
+        (l.say("児童の氏名", "Name of the child"), child.name.clone()),
+        (l.say("氏名カナ", "Name in kana"), child.kana.clone().unwrap_or_default()),
+        (l.say("生年月日", "Birth"), child.birth_date.clone()),
+        (l.say("保護者の氏名", "Guardians"), child.guardians.join(l.say("、", ", "))),
+        (l.say("状況・特徴", "What happened, what the child looks like"), circumstances.clone()),
+        (l.say("連絡先", "Whom to call"), contact.clone()),
+    ];
+    let page = NoticeForm::of(visit, form).await?;
+    again(status, &NoticeForm { now, shell: page.shell.accounted_for(found.entries()), ..page })
 }
 
 /// The version that was read.

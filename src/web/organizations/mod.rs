@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::organization::OrganizationCode,
-    error::Error,
+    error::{Error, RequestError},
     face::{
         answer::Answer,
         route::{ADMINISTER, OPERATOR, Route},
@@ -181,7 +181,11 @@ async fn after_act(visit: &Visit, mut form: Form, done: Result<&'static str, Err
 async fn terminal(visit: Visit) -> Result<Answer, Error> {
     let form = visit.form(&["serial", "label", "kind"])?;
     let organization = OrganizationCode::parse(visit.call.segment("code")).ok_or(Error::NotFound("organization"))?;
-    let kind = if form.text("kind") == "machine" { TerminalKind::Machine } else { TerminalKind::Desk };
+    let kind = match form.text("kind") {
+        "machine" => TerminalKind::Machine,
+        "desk" => TerminalKind::Desk,
+        _ => return Err(RequestError::FormField.into()),
+    };
     let terminal = NewTerminal {
         serial: form.text("serial").trim().to_owned(),
         organization,

@@ -146,6 +146,14 @@ fn offer_of(visit: &Visit, form: &mut Form) -> Option<TransferOffer> {
     let l = visit.language();
     let is_answer = form.filled("request").is_some();
     let receiver = if is_answer { None } else { receiver_of(visit, form) };
+    let urgent = match form.text("urgent") {
+        "yes" => true,
+        "no" => false,
+        _ => {
+            form.fault("urgent", l.say("引き継ぎの進め方を選択してください", "Say how it is handed over"));
+            false
+        }
+    };
     let [urgency, risk_sheet, photos] = PARTS.map(|(name, reason, _)| brought(l, form, name, reason));
     if form.is_faulty() {
         return None;
@@ -153,7 +161,7 @@ fn offer_of(visit: &Visit, form: &mut Form) -> Option<TransferOffer> {
     Some(TransferOffer {
         record: Some(visit.call.id("id").ok()?),
         receiver,
-        urgent: form.text("urgent") == "yes",
+        urgent,
         groups: None,
         completeness: Completeness { photos, risk_sheet, urgency },
         message: form.filled("message").map(str::to_owned),
