@@ -6,6 +6,7 @@
 
 /// A defect or fault that a test plants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(debug_assertions, derive(strum::EnumString), strum(serialize_all = "kebab-case"))]
 #[cfg_attr(not(debug_assertions), allow(dead_code, reason = "a release build plants none"))]
 pub enum Planted {
     /// Answers, and only then commits.
@@ -156,6 +157,10 @@ pub enum Planted {
     ShowPosition,
     /// Leaves the draft of a record in place that was registered of it.
     KeepSentDrafts,
+    /// Lets anybody acknowledge an alert that others are to deal with.
+    AcknowledgeAnything,
+    /// Renews a lock by the key of the form alone, which is the same for each save of it.
+    RenewOnce,
 }
 
 /// How many can be asked for at once.
@@ -170,83 +175,8 @@ impl Planted {
     /// What was asked for as the first, the second, ….
     #[cfg(debug_assertions)]
     fn from_environment(nth: usize) -> Option<Self> {
-        match std::env::var("PLANTED_DEFECT").as_deref().map(|asked| asked.split(',').nth(nth).unwrap_or_default()) {
-            Ok("answer-before-commit") => Some(Self::AnswerBeforeCommit),
-            Ok("stale-memory") => Some(Self::StaleMemory),
-            Ok("unflushed-commits") => Some(Self::UnflushedCommits),
-            Ok("cosign-without-proof") => Some(Self::CosignWithoutProof),
-            Ok("believe-columns") => Some(Self::BelieveColumns),
-            Ok("ignore-the-ledger") => Some(Self::IgnoreTheLedger),
-            Ok("ignore-if-match") => Some(Self::IgnoreIfMatch),
-            Ok("recognize-once") => Some(Self::RecognizeOnce),
-            Ok("believe-an-empty-list") => Some(Self::BelieveAnEmptyList),
-            Ok("believe-the-clock") => Some(Self::BelieveTheClock),
-            Ok("cut-open-calls") => Some(Self::CutOpenCalls),
-            Ok("commit-held-and-denied") => Some(Self::CommitHeldAndDenied),
-            Ok("commit-lost") => Some(Self::CommitLost),
-            Ok("answer-before-stream") => Some(Self::AnswerBeforeStream),
-            Ok("believe-machines") => Some(Self::BelieveMachines),
-            Ok("any-two-ids") => Some(Self::AnyTwoIds),
-            Ok("accept-replays") => Some(Self::AcceptReplays),
-            Ok("never-lock") => Some(Self::NeverLock),
-            Ok("count-after-hash") => Some(Self::CountAfterHash),
-            Ok("hash-first-come") => Some(Self::HashFirstCome),
-            Ok("lax-cookies") => Some(Self::LaxCookies),
-            Ok("believe-any-origin") => Some(Self::BelieveAnyOrigin),
-            Ok("believe-any-token") => Some(Self::BelieveAnyToken),
-            Ok("never-ask-again") => Some(Self::NeverAskAgain),
-            Ok("believe-silence") => Some(Self::BelieveSilence),
-            Ok("bare-token") => Some(Self::BareToken),
-            Ok("keep-the-session") => Some(Self::KeepTheSession),
-            Ok("lead-anywhere") => Some(Self::LeadAnywhere),
-            Ok("keep-pages") => Some(Self::KeepPages),
-            Ok("check-known-alone") => Some(Self::CheckKnownAlone),
-            Ok("believe-presence") => Some(Self::BelievePresence),
-            Ok("open-what-is-closed") => Some(Self::OpenWhatIsClosed),
-            Ok("any-purpose") => Some(Self::AnyPurpose),
-            Ok("open-any-body") => Some(Self::OpenAnyBody),
-            Ok("keep-credentials") => Some(Self::KeepCredentials),
-            Ok("name-alone") => Some(Self::NameAlone),
-            Ok("give-ids-again") => Some(Self::GiveIdsAgain),
-            Ok("keep-damaged") => Some(Self::KeepDamaged),
-            Ok("stumble-over-forged") => Some(Self::StumbleOverForged),
-            Ok("believe-absence") => Some(Self::BelieveAbsence),
-            Ok("ignore-sums") => Some(Self::IgnoreSums),
-            Ok("name-nobody") => Some(Self::NameNobody),
-            Ok("believe-the-list") => Some(Self::BelieveTheList),
-            Ok("dispose-at-once") => Some(Self::DisposeAtOnce),
-            Ok("leave-out-a-column") => Some(Self::LeaveOutAColumn),
-            Ok("names-of-today") => Some(Self::NamesOfToday),
-            Ok("forget-refusals") => Some(Self::ForgetRefusals),
-            Ok("idle-forever") => Some(Self::IdleForever),
-            Ok("sessions-forever") => Some(Self::SessionsForever),
-            Ok("believe-young-terminals") => Some(Self::BelieveYoungTerminals),
-            Ok("tell-no-body") => Some(Self::TellNoBody),
-            Ok("register-alone") => Some(Self::RegisterAlone),
-            Ok("reopen-at-once") => Some(Self::ReopenAtOnce),
-            Ok("reopen-deserted") => Some(Self::ReopenDeserted),
-            Ok("hear-no-objection") => Some(Self::HearNoObjection),
-            Ok("gone-still-ask") => Some(Self::GoneStillAsk),
-            Ok("lend-first") => Some(Self::LendFirst),
-            Ok("tell-no-counterparts") => Some(Self::TellNoCounterparts),
-            Ok("keep-the-first") => Some(Self::KeepTheFirst),
-            Ok("confirm-what-changed") => Some(Self::ConfirmWhatChanged),
-            Ok("register-again") => Some(Self::RegisterAgain),
-            Ok("take-from-anybody") => Some(Self::TakeFromAnybody),
-            Ok("withdraw-anything") => Some(Self::WithdrawAnything),
-            Ok("revoke-without-end") => Some(Self::RevokeWithoutEnd),
-            Ok("forget-the-pair") => Some(Self::ForgetThePair),
-            Ok("open-any-draft") => Some(Self::OpenAnyDraft),
-            Ok("keep-drafts") => Some(Self::KeepDrafts),
-            Ok("name-to-anybody") => Some(Self::NameToAnybody),
-            Ok("search-everybodys") => Some(Self::SearchEverybodys),
-            Ok("name-the-asked") => Some(Self::NameTheAsked),
-            Ok("ask-without-end") => Some(Self::AskWithoutEnd),
-            Ok("keep-position") => Some(Self::KeepPosition),
-            Ok("show-position") => Some(Self::ShowPosition),
-            Ok("keep-sent-drafts") => Some(Self::KeepSentDrafts),
-            _ => None,
-        }
+        let asked = std::env::var("PLANTED_DEFECT").ok()?;
+        asked.split(',').nth(nth)?.parse().ok()
     }
 
     /// None: this is a release build.

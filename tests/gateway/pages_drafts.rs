@@ -137,6 +137,11 @@ async fn who_goes_on_typing_keeps_the_lock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_renewed_once_is_noticed() {
+    fails_with("renew-once", "pages_drafts::who_goes_on_typing_keeps_the_lock", "the lock ends at").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_draft_of_a_change_opens_with_the_lock_and_over_its_own_version() {
     let stage = Stage::new().await;
     let city = stage.party("city", CITY_A).await;

@@ -164,6 +164,12 @@ async fn an_alert_stays_until_whoever_deals_with_it_acknowledges() {
     assert!(kinds(&of("s1")).await.is_empty() && kinds(&of("w1")).await.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_anybody_takes_away_is_noticed() {
+    let test = "today::an_alert_stays_until_whoever_deals_with_it_acknowledges";
+    fails_with("acknowledge-anything", test, "as far as a caseworker may").await;
+}
+
 /// Law 1: each child that is named is an entry, and whoever reads no record is told no name.
 #[tokio::test(flavor = "multi_thread")]
 async fn children_are_named_to_those_who_read_records_each_by_an_entry() {

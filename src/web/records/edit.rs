@@ -36,6 +36,7 @@ use crate::{
         },
         update_record::{UpdateRecord, update_record},
     },
+    planted::Planted,
     web::{
         cookies::random_value,
         dates::moment_of,
@@ -362,7 +363,8 @@ async fn show_again(
 
 async fn keep_lock(visit: &Visit, record: Uuid, form: &mut Form) -> Result<(), Error> {
     // Each renewal counts, also that of a form which is sent again with more in it: no two share a key.
-    let key = random_value().and_then(|key| visit.call.keyed(&key));
+    let key = if Planted::RenewOnce.is_planted() { Some(format!("{}-renew", form.text(KEY))) } else { random_value() };
+    let key = key.and_then(|key| visit.call.keyed(&key));
     let Some(idempotency) = key else { return Err(RequestError::FormField.into()) };
     match take_edit_lock(&visit.gateway, &visit.caller, ChangeEditLock { record, idempotency }).await {
         Ok(_) => Ok(()),
