@@ -32,5 +32,9 @@ async function happen(stage) {
   await call("center-a", "PUT", "/v1/staffing-reports/2026", {
     child_welfare_officers: 31, supervising_officers: 5, psychologists: 12, doctors: 2, public_health_nurses: 3, lawyers: 1, shelter_staff: 20,
   }, "ono");
-  return { asked, inquiry, glass: glass.break_glass, offered, transfer, serious };
+  const shielded = await record(4);
+  await call("city-a", "PUT", `/v1/records/${shielded}/shield`, { kind: "1", since: "R8.4.1", named: [] }, "kato");
+  const { body } = await stage.ask({ do: "call", party: "city-a", officer: "sato", method: "GET", path: `/v1/records/${asked}`, purpose: "casework" });
+  const child = body.items.index.shown.child.name.written;
+  return { shielded, child, asked, inquiry, glass: glass.break_glass, offered, transfer, serious };
 }

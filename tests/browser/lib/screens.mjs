@@ -79,6 +79,12 @@ export const SCREENS = [
   { name: "serious", at: "ministry-desk", open: signedInAs("ministry", "yamada", "/serious") },
   { name: "staffing", at: "ministry-desk", open: signedInAs("ministry", "yamada", "/staffing") },
   { name: "organizations", at: "operator-desk", open: signedInAs("operator", "chair1", "/organizations") },
+  { name: "settings-administrator", at: "city-a-desk", open: signedInAs("city-a", "admin", "/settings") },
+  { name: "settings-operator", at: "operator-desk", open: signedInAs("operator", "chair1", "/settings") },
+  { name: "settings-center", at: "center-a-desk", open: signedInAs("center-a", "ono", "/settings") },
+  { name: "record-supervisor", at: "city-a-desk", open: signedInAbout("city-a", "kato", ({ asked }) => `/records/${asked}`) },
+  { name: "record-shielded", at: "city-a-desk", open: signedInAbout("city-a", "sato", ({ shielded }) => `/records/${shielded}`) },
+  { name: "search-elsewhere", at: "center-far-desk", open: searchFromElsewhere },
   { name: "inquiry", at: "city-a-desk", open: signedInAbout("city-a", "kato", ({ inquiry }) => `/inquiries/${inquiry}`) },
   { name: "glass", at: "city-a-desk", open: signedInAbout("city-a", "kato", ({ glass }) => `/break-glass/${glass}`) },
   { name: "ask", at: "center-far-desk", open: signedInAbout("center-far", "ito", ({ asked }) => `/records/${asked}/ask`) },
@@ -191,6 +197,14 @@ async function searchFor(page, stage) {
   const name = (await page.locator("h1.child .nowrap").first().innerText()).trim();
   await page.goto("/search");
   await fill(page, { child_name: name, case_reference: "夜-R8-0412" });
+  await send(page);
+}
+
+/** The child of another body's record: four items, and what one may do. */
+async function searchFromElsewhere(page, stage) {
+  const { child } = await scene(stage);
+  await signedInAs("center-far", "ito", "/search")(page, stage);
+  await fill(page, { child_name: child, case_reference: "北-R8-0412" });
   await send(page);
 }
 
